@@ -1,4 +1,4 @@
-"""``arcops access``: who may call what, and API keys."""
+"""``arcops access``: who may call what, API keys, and people who are logged in."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     )
     from capabilities.access.keys import ApiKeyListed, ApiKeyMade, ApiKeysListed, ListApiKeys, NewApiKey, RevokeApiKey
     from capabilities.access.revoking import ListRevoked, RevokeAccess, RevokedList, RevokedListed
+    from capabilities.access.sessions import EndSessions, ListSessions, SessionsEnded, SessionsListed
 
 ACCESS = group(
-    "access", "Who may call which tool: check a caller, explain the decision, list the roles; API keys; revoke tokens."
+    "access",
+    "Who may call which tool: check a caller, explain the decision, list the roles; keys, sessions, revocation.",
 )
 
 
@@ -158,7 +160,25 @@ def revoked(given: Given[ListRevoked, RevokedList, Answering]) -> None:
     shown(given, show)
 
 
+@command("access session list", "capabilities.access.sessions:list_sessions", own=Answering)
+def sessions(given: Given[ListSessions, SessionsListed, Answering]) -> None:
+    """List who is logged in to the pages, the newest session first."""
+
+    def show(found: SessionsListed) -> None:
+        for one in found.sessions:
+            who = f"{one.issuer},{one.tenant},{one.id}"
+            print(printable(f"{who} since {one.begun:%Y-%m-%d %H:%M} UTC until {one.until:%Y-%m-%d %H:%M} UTC {one.name}"))
+
+    shown(given, show)
+
+
 def _revoked(one: RevokedListed) -> str:
     named = {"token": one.id, "jti": f"{one.id} of {one.issuer}", "caller": f"{one.issuer},{one.tenant},{one.id}"}[one.kind]
     until = f", what was issued until {one.until:%Y-%m-%d %H:%M:%S} UTC" if one.kind == "caller" else ""
     return printable(f"{one.kind} {named} revoked {one.made:%Y-%m-%d %H:%M} UTC{until}")
+
+
+@command("access session end", "capabilities.access.sessions:end_sessions", example="https://login.example.org,acme,7f3")
+def end(given: Given[EndSessions, SessionsEnded, None]) -> None:
+    """End every session of a person, on each host, at once."""
+    print(f"{answer(given.tool, given.ask(), surroundings.place()).ended} sessions ended")

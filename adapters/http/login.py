@@ -22,7 +22,8 @@ from adapters.http import login_pages
 from adapters.http.accounts import Accounts
 from adapters.http.bound import Bound
 from adapters.http.login_cookies import Cookies, is_forged
-from arcops.errors import ArcOpsError, Unavailable
+from adapters.http.quotas import Shares
+from arcops.errors import ArcOpsError
 from arcops.identity import Identity
 from arcops.tier import Tier
 from foundation.claims import NotAccepted
@@ -31,7 +32,7 @@ from foundation.identity.accepting import Revocations
 from foundation.login import exchange
 from foundation.login.id_token import SignedTokens, logged_in, logged_out
 from foundation.login.person import Person
-from foundation.login.provider import Discovery
+from foundation.login.provider import Discovery, Provider
 from foundation.login.sessions import Session, form_word
 from foundation.login.settings import DOCUMENT_PATH, LoginSettings, read_login
 from foundation.login.started import Failed, Started, answer_to, authorize_url, code_in, local_path, opened, sealed, with_query
@@ -39,8 +40,8 @@ from foundation.login.stored import StoredSessions
 from foundation.settings import Settings
 from foundation.tokens import Issuer
 
-MOST_AT_ONCE = 16
-"""The most logins that wait for the provider at the same time."""
+MOST_AT_ONCE, MOST_OF_ONE = 64, 8
+"""The most logins that wait for the provider at the same time: of all, and of one address."""
 _BODY_SECONDS = 30.0
 _MOST_FORM, _MOST_TOKEN = 4096, 32 * 1024
 _MOST_PARTS = 20
@@ -63,7 +64,9 @@ class People:
     now: Callable[[], float]
     accounts: Accounts | None = None
     revoked: Revocations | None = None
-    _waiting: int = 0
+    _waiting: Shares = field(default_factory=lambda: Shares(MOST_AT_ONCE, "logins that wait for the provider"))
+    _of_one: Shares = field(default_factory=lambda: Shares(MOST_OF_ONE, "logins that wait for the provider"))
+    _asking: asyncio.Task[Provider] | None = None
     _cookies: Cookies = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,7 +127,7 @@ class People:
     async def _begin(self, request: Request) -> Response:
         started = Started(to=local_path(request.query_params.get("to", "/")), at=self.now())
         try:
-            provider = await asyncio.to_thread(self.discovery.provider)
+            provider = await self._provider()
             value = sealed(started, await self._key(), self.settings)
         except ArcOpsError as error:
             return self.not_now(error)
@@ -133,13 +136,12 @@ class People:
         return answer
 
     async def _come_back(self, request: Request) -> Response:
-        if self._waiting >= MOST_AT_ONCE:
-            return self.not_now(Unavailable(f"{MOST_AT_ONCE} logins wait for the provider"))
-        self._waiting += 1
+        address = str((request.scope.get("client") or ("",))[0])
         try:
-            return await self._logged_in(request)
+            with self._of_one.one(address), self._waiting.one(""):
+                return await self._logged_in(request)
         except Failed as error:
-            self._account(request.scope, "login", error.reason)
+            self._account(request.scope, "login", error.reason, error.who)
             answer: Response = self._said(400 if error.reason == "state" else 403, "You are not logged in", str(error))
             if error.reason != "state":
                 self._cookies.drop_started(answer)
@@ -147,8 +149,6 @@ class People:
         except ArcOpsError as error:
             self._account(request.scope, "login", type(error).__name__)
             return self.not_now(error)
-        finally:
-            self._waiting -= 1
 
     async def _logged_in(self, request: Request) -> Response:
         try:
@@ -158,7 +158,7 @@ class People:
         cookie = self._cookies.started(request.headers)
         started = opened(cookie, await self._key(), self.settings, self.now()) if cookie else None
         started, parts = answer_to(started, said)
-        provider = await asyncio.to_thread(self.discovery.provider)
+        provider = await self._provider()
         code = code_in(parts, provider, self.settings)
         token = await exchange.id_token(code, started, provider, self.settings, self.environment)
         who = await asyncio.to_thread(logged_in, self.tokens, token, started, self.settings)
@@ -204,7 +204,7 @@ class People:
     async def _left(self) -> Response:
         """The page after logging out here: it goes on to the provider, if that has an address to log out at."""
         try:
-            there = (await asyncio.to_thread(self.discovery.provider)).leave
+            there = (await self._provider()).leave
         except ArcOpsError as error:
             _log.warning("a person is logged out here, and not at the provider: %s", error)
             there = ""
@@ -253,6 +253,12 @@ class People:
     @property
     def _again(self) -> str:
         return f"{self.settings.url}/login"
+
+    async def _provider(self) -> Provider:
+        """The provider. All who wait for its document share one thread: there are few, and a provider may be slow."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(asyncio.to_thread(self.discovery.provider))
+        return await asyncio.shield(self._asking)
 
     async def _key(self) -> bytes:
         return await asyncio.to_thread(lambda: self.stored.opened().key())

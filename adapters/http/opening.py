@@ -81,7 +81,7 @@ class UserOpening:
 
     def page(self, said: str = "") -> Response:
         """The page that asks for the secret."""
-        return HTMLResponse(_PAGE.format(said=escape(said)), status_code=401, headers=_HEADERS)
+        return HTMLResponse(_PAGE.format(said=escape(said)), status_code=401, headers=_FORM_HEADERS)
 
     @property
     def _name(self) -> str:
@@ -134,6 +134,8 @@ def _same(given: str, expected: str) -> bool:
 
 
 _HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+_FORM_HEADERS = {**_HEADERS, "Referrer-Policy": "same-origin"}
+"""For the page with the form: a browser says of a form whose page sends no referrer at all that its origin is unknown."""
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>ArcOps</title>
 <h1>Sign in</h1><p>{said}</p>
 <p>This server answers only to the user who started it. It printed the name of its folder when it started. Open the link in the

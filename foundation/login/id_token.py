@@ -72,10 +72,10 @@ def logged_in(tokens: SignedTokens, token: str, started: Started, settings: Logi
         claims = tokens.signed(token, ("jwt",))
         _for_this_client(claims, settings, tokens.now())
         _for_this_login(claims, started, tokens.now())
-        _strong_enough(claims, settings)
         identity = identity_of(claims)
     except NotAccepted as error:
         raise Failed("token", f"the provider's ID token does not count here: {error}") from error
+    _strong_enough(claims, settings, identity)
     roles = identity.roles.union(*(granted_roles({"roles": claims.get(name)}) for name in settings.roles))
     return LoggedIn(identity=replace(identity, roles=roles), name=_name(claims, identity.id), sid=_sid(claims))
 
@@ -125,20 +125,18 @@ def _for_this_login(claims: Mapping[str, Any], started: Started, now: float) -> 
         raise NotAccepted("it has no sub")
 
 
-def _strong_enough(claims: Mapping[str, Any], settings: LoginSettings) -> None:
+def _strong_enough(claims: Mapping[str, Any], settings: LoginSettings, who: Identity) -> None:
     acr, amr = claims.get("acr"), claims.get("amr")
     if settings.acr and acr not in settings.acr:
-        raise Failed("acr", f"you were not logged in as this place asks for ({_either(settings.acr)} as acr); {_STRONGER}")
+        said = f"you were not logged in as this place asks for ({' or '.join(settings.acr)} as acr); {_STRONGER}"
+        raise Failed("acr", said, who)
     had = [one for one in amr if isinstance(one, str)] if isinstance(amr, list) else []
     if lacking := [one for one in settings.amr if one not in had]:
-        raise Failed("amr", f"you were logged in without {' and '.join(lacking)}, which this place asks for (amr); {_STRONGER}")
+        said = f"you were logged in without {' and '.join(lacking)}, which this place asks for (amr); {_STRONGER}"
+        raise Failed("amr", said, who)
 
 
 _STRONGER = "log in with a second factor, or ask the one who runs the provider to send it"
-
-
-def _either(words: tuple[str, ...]) -> str:
-    return " or ".join(words)
 
 
 def _moment(claims: Mapping[str, Any], name: str) -> float:

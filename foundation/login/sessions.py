@@ -121,11 +121,6 @@ class Sessions:
         with self._database.writing() as connection:
             return connection.execute(delete(SESSIONS).where(SESSIONS.c.hash == _hash(token))).rowcount > 0
 
-    def end_all(self, who: Identity) -> int:
-        """End every session of the person *who*. How many were there?"""
-        with self._database.writing() as connection:
-            return connection.execute(delete(SESSIONS).where(_of(who))).rowcount
-
     def end_as_told(self, told: LoggedOut) -> tuple[Identity, ...]:
         """End what the provider ended: its session, or all sessions of a person. Gives whose they were.
 
@@ -141,6 +136,21 @@ class Sessions:
     def _over(self, now: datetime) -> ColumnElement[bool]:
         idle = _moment(now) - round(self._settings.idle * 1000)
         return or_(SESSIONS.c.until <= _moment(now), SESSIONS.c.seen <= idle)
+
+
+def listed(database: Database, now: datetime, most: int) -> tuple[Session, ...]:
+    """At most *most* sessions that may count at *now*, the newest first, for an operator."""
+    query = (
+        select(SESSIONS).where(SESSIONS.c.until > _moment(now)).order_by(SESSIONS.c.made.desc(), SESSIONS.c.hash).limit(most)
+    )
+    with database.reading() as connection:
+        return tuple(_read(row, database.shown) for row in connection.execute(query))
+
+
+def end_all(database: Database, who: Identity) -> int:
+    """End every session of the person *who*, on each host. How many were there?"""
+    with database.writing() as connection:
+        return connection.execute(delete(SESSIONS).where(_of(who))).rowcount
 
 
 def form_word(token: str) -> str:

@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from arcops.errors import Refused
+from arcops.identity import Identity
 from foundation.login.provider import Provider
 from foundation.login.settings import LoginSettings
 
@@ -37,11 +38,12 @@ _FIELDS = frozenset(("state", "nonce", "verifier", "to", "at"))
 
 
 class Failed(Refused):
-    """This login does not count. ``reason`` is one word for the audit log."""
+    """This login does not count. ``reason`` is one word for the audit log, ``who`` is the person if the provider named one."""
 
-    def __init__(self, reason: str, said: str) -> None:
+    def __init__(self, reason: str, said: str, who: Identity | None = None) -> None:
         super().__init__(said)
         self.reason = reason
+        self.who = who
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

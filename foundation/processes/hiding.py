@@ -19,8 +19,8 @@ SECRETS = (
     "AWS_SESSION_TOKEN",
     "AZURE_CLIENT_SECRET",
 )
-"""The variables that hold the signing key's passphrase, the password of the database or of Redis, or a credential for a place of
-secrets, or say where it is."""
+"""The variables that hold the signing key's passphrase, the password of the database or of Redis, or a credential for a place
+of secrets, or say where it is."""
 
 
 def hide_secrets() -> None:

@@ -16,12 +16,14 @@ from typing import Any
 import pytest
 
 from arcops.errors import ArcOpsError, Broken
+from arcops.identity import Identity
 from arcops.tier import Tier
 from artifacts.index import Filter
 from artifacts.private_key import Algorithm, Signer
 from capabilities.access.access import CheckAccess, ExplainAccess, ListRoles
 from capabilities.access.keys import ListApiKeys, NewApiKey, RevokeApiKey
 from capabilities.access.revoking import ListRevoked, RevokeAccess
+from capabilities.access.sessions import EndSessions, ListSessions
 from capabilities.artifact.compare import Compare
 from capabilities.artifact.examine import Examine
 from capabilities.artifact.figures import AskFigures
@@ -56,9 +58,13 @@ from capabilities.network.snapshot import SnapshotNetwork
 from capabilities.policy.explain import Explain, Explained
 from capabilities.policy.policy import CheckPolicy, DraftWaiver, ListPolicies, RegisterPolicy
 from flows.place import Place
+from foundation.database.opening import opened
+from foundation.login.id_token import LoggedIn
+from foundation.login.sessions import Sessions
 from tests.clusters import cluster_of_the_shop
 from tests.flows.test_generated import PLAIN
 from tests.foundation.audit.home import written
+from tests.foundation.login.signed import Signing as SigningIn
 from tests.kept import fresh
 from tests.manifests import shop
 from tests.models import CLOCK, POLICY, Bench, bench, good_model
@@ -104,6 +110,15 @@ def an_api_key(at: Site) -> str:
     return str(named("new_api_key")(NewApiKey(name="mine", scopes=(Scope.READ,), days=1), at.here.place()).id)
 
 
+def a_session(at: Site) -> str:
+    """The id of a person who is logged in."""
+    login = SigningIn(folder=at.folder).settings()
+    who = LoggedIn(identity=Identity(issuer="https://i", tenant="", id="ada"), name="Ada")
+    with opened(at.here.settings) as database:
+        Sessions(database, login).begin(who, at.here.place().now())
+    return "ada"
+
+
 def migrated(at: Site) -> None:
     """Make the database."""
     named("migrate_database")(MigrateDatabase(), at.here.place())
@@ -126,6 +141,7 @@ ASKS: dict[str, Asking] = {
     "draft_waiver": lambda at: DraftWaiver(
         policy="bench", rule="licence/allowed", any_content=True, owner="o", reason="r", expires=CLOCK.replace(month=12)
     ),
+    "end_sessions": lambda at: EndSessions(person=f"https://i,,{a_session(at)}"),
     "examine_artifact": lambda at: Examine(artifact=at.artifacts[0]),
     "explain_access": lambda at: ExplainAccess(tool="check_model", caller="https://i,,x"),
     "explain_rule": lambda at: Explain(name="integrity"),
@@ -142,6 +158,7 @@ ASKS: dict[str, Asking] = {
     "list_policies": lambda at: ListPolicies(),
     "list_revoked": lambda at: ListRevoked(),
     "list_roles": lambda at: ListRoles(),
+    "list_sessions": lambda at: ListSessions(),
     "make_model_sbom": lambda at: MakeSbom(target=at.model, version="1", supplier="x", licence="MIT"),
     "map_network": lambda at: MapNetwork(target=at.shop),
     "migrate_database": lambda at: MigrateDatabase(),

@@ -37,9 +37,11 @@ LENIENT = "validFor: P1D\ngates: {integrity: {}}\n"
 OUTSIDER = create(Algorithm.ED25519).public.pem.decode()
 ASKS: dict[str, dict[str, object]] = {
     "check_access": {"tool": "check_model", "caller": "https://i,,x"},
+    "end_sessions": {"person": "https://i,,x"},
     "explain_access": {"tool": "check_model", "caller": "https://i,,x"},
     "import_advisories": {"export": "x.zip"},
     "list_api_keys": {},
+    "list_sessions": {},
     "migrate_database": {},
     "move_database": {"to": "sqlite:////nowhere/arcops.sqlite"},
     "new_api_key": {"name": "mine", "scopes": ["read"], "days": 1},

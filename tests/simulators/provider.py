@@ -128,6 +128,12 @@ def providing(**how: Any) -> Iterator[Provider]:
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             provider.asked.append(self.path)
+            if self.path.startswith("/authorize?"):  # a person who is logged in here already
+                self._go(provider.logged_in(f"{provider.url}{self.path}"))
+                return
+            if self.path.startswith("/end?"):
+                self._go(parse_qs(urlsplit(self.path).query)["post_logout_redirect_uri"][0])
+                return
             documents = {
                 "/.well-known/openid-configuration": provider.known(),
                 "/keys": {"keys": [provider.key.as_dict(private=False)]},
@@ -139,6 +145,12 @@ def providing(**how: Any) -> Iterator[Provider]:
             body = self.rfile.read(int(self.headers["content-length"])).decode()
             kind, _, basic = self.headers.get("authorization", "").partition(" ")
             self._answer(*provider.exchanged({name: one[0] for name, one in parse_qs(body).items()}, basic if kind else ""))
+
+        def _go(self, there: str) -> None:
+            self.send_response(303)
+            self.send_header("Location", there)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def _answer(self, status: int, body: dict[str, Any]) -> None:
             text = json.dumps(body).encode()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, func, select
 
 from arcops.errors import Refused, Unavailable
+from arcops.identity import Identity
 from arcops.tier import Tier
 from foundation.database.address import read_address
 from foundation.database.engine import connected
 from foundation.database.lease import Leases
 from foundation.database.migrating import ready
 from foundation.database.tables import LEASES
+from foundation.login.id_token import LoggedIn
+from foundation.login.sessions import Sessions
 from tests.foundation.database.open_here import Server, at_server
+from tests.foundation.login.signed import Signing
 from tests.postgres import postgres
 from tests.simulators.vault import vault
 from tests.waiting import until
@@ -22,7 +27,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.site
 
 
-def test_a_role_with_only_the_rights_it_needs(server: Server) -> None:
+def test_a_role_with_only_the_rights_it_needs(server: Server, tmp_path: Path) -> None:
     address = server.new()
     name = address.rpartition("/")[2]
     server.do("DROP ROLE IF EXISTS worker", "CREATE ROLE worker LOGIN")
@@ -37,6 +42,8 @@ def test_a_role_with_only_the_rights_it_needs(server: Server) -> None:
         ready(database)
     server.do(
         "GRANT SELECT, INSERT, UPDATE ON arcops_lease, arcops_api_key, arcops_revocation TO worker",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON arcops_session TO worker",
+        "GRANT SELECT, INSERT ON arcops_login_key TO worker",
         "GRANT SELECT ON arcops_version TO worker",
         name=name,
     )
@@ -47,6 +54,11 @@ def test_a_role_with_only_the_rights_it_needs(server: Server) -> None:
         with leases.writing(lease):
             pass
         assert leases.give(lease)
+        sessions = Sessions(database, Signing(folder=tmp_path).settings())
+        token = sessions.begin(LoggedIn(identity=Identity(issuer="i", tenant="", id="ada"), name="Ada"), datetime.now(UTC))
+        assert sessions.find(token, datetime.now(UTC)) is not None
+        assert sessions.end(token)
+        assert len(sessions.key()) == 32
 
 
 _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'"
