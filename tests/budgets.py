@@ -39,7 +39,7 @@ BUDGETS: dict[str, Budget] = {
     "artifacts": Budget(tests=90),
     "conformance": Budget(tests=20),
     "flows": Budget(tests=60, site=860),
-    "foundation": Budget(tests=54, site=40),
+    "foundation": Budget(tests=54, site=28),
     "foundry": Budget(tests=2),
     "gates": Budget(tests=45),
     "house": Budget(tests=145, site=90),

@@ -12,8 +12,8 @@ from arcops.errors import Refused, Unavailable
 from arcops.tier import Tier
 from foundation.egress.redis_server import Script, read_redis
 from foundation.limits.remote import SCRIPT, Remote
+from tests.foundation.database.test_limit_counts import BOTH, RATE, limits, of, taken
 from tests.foundation.limits.limited_sites import ADA, BOB
-from tests.foundation.limits.test_shared import BOTH, RATE, limits, of, taken
 from tests.redis_server import redis_server
 
 pytestmark = [pytest.mark.requirement("HOST-025/rate-limits"), pytest.mark.site]
