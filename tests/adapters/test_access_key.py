@@ -15,6 +15,7 @@ from capabilities.access.keys import ListApiKeys, NewApiKey, RevokeApiKey, list_
 from capabilities.contract import Scope
 from capabilities.database.database import MoveDatabase, ShowDatabase, move_database, show_database
 from foundation.database.lease import Leases
+from foundation.database.migrating import newest
 from foundation.database.opening import opened
 from foundation.identity.api_keys import ApiKeys
 from foundation.settings import read_settings
@@ -87,12 +88,12 @@ def test_the_database_is_shown_and_nothing_is_made(home: Path) -> None:
     assert done.returncode == 0
     assert "there is no schema yet" in done.stdout
     assert not home.exists()
-    assert run(home, "database migrate").stdout == f"{home}/database/arcops.sqlite: from nothing to 0001\n"
-    assert run(home, "database migrate").stdout == f"{home}/database/arcops.sqlite: the schema is 0001\n"
+    assert run(home, "database migrate").stdout == f"{home}/database/arcops.sqlite: from nothing to {newest()}\n"
+    assert run(home, "database migrate").stdout == f"{home}/database/arcops.sqlite: the schema is {newest()}\n"
     with opened(read_settings({"ARCOPS_HOME": str(home)})) as database:
         assert Leases(database, "host-7").take("serving", 600) is not None
     shown = run(home, "database status").stdout.splitlines()
-    assert shown[:2] == [f"sqlite {home}/database/arcops.sqlite", "schema 0001, the newest"]
+    assert shown[:2] == [f"sqlite {home}/database/arcops.sqlite", f"schema {newest()}, the newest"]
     assert re.fullmatch(r"lease serving held by host-7 for \d+ s, epoch 1", shown[-1])
 
 
