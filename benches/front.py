@@ -27,6 +27,7 @@ from starlette.types import ASGIApp
 
 from adapters.http.access import Door
 from adapters.http.accounts import Accounts
+from adapters.http.limiting import limits_of
 from adapters.http.quotas import Quotas, Shares
 from adapters.mcp.app import endpoint
 from adapters.mcp.events import EventSessions
@@ -38,6 +39,7 @@ from capabilities.place import Place
 from capabilities.work import Work
 from foundation.audit.audit import Audit
 from foundation.identity.accepting import read_accepting
+from foundation.identity.revoked import StoredRevocations
 from foundation.settings import read_settings
 from foundation.tokens import fetched
 from tests.models import bench
@@ -52,6 +54,11 @@ roles:
     allows: ["list_artifacts:call"]
 callers:
   - {issuer: "ISSUER", tenant: "", id: ada, roles: [lookers]}
+"""
+LIMITS = """\
+rates:
+  - {name: calls, calls: 1000000, per: minute}
+  - {name: looks, tools: ["@read"], calls: 1000000, per: minute}
 """
 BODY = {
     "jsonrpc": "2.0",
@@ -160,9 +167,13 @@ def main() -> None:
         access = here.home / "access"
         access.mkdir(mode=0o700)
         (access / "roles.yaml").write_text(ROLES.replace("ISSUER", issuer.url))
-        os.environ.update(here.environment | {"ARCOPS_OIDC_ISSUER": issuer.url, "ARCOPS_OIDC_AUDIENCE": AUDIENCE})
+        limits = Path(name) / "limits.yaml"
+        limits.write_text(LIMITS)
+        own = {"ARCOPS_OIDC_ISSUER": issuer.url, "ARCOPS_OIDC_AUDIENCE": AUDIENCE, "ARCOPS_LIMITS": str(limits)}
+        os.environ.update(here.environment | own)
         settings = read_settings(os.environ)
         accepting = read_accepting(os.environ, settings.tier, AUDIENCE, now=time.time, fetch=fetched)
+        accepting.revoked = StoredRevocations(settings=settings)
         audit = Audit.open(settings)
         quotas = Quotas()
         door = Door(
@@ -171,6 +182,7 @@ def main() -> None:
             accounts=Accounts(audit=audit, tier=settings.tier),
             quotas=quotas,
             requests=Shares(quotas.requests, "requests in progress"),
+            limits=limits_of(settings, alone=False),
         )
         at = Place(settings=settings, now=lambda: datetime.now(UTC), signer=lambda: here.signer, secret=str, own=False)
         token = issuer.token(aud=AUDIENCE, sub="ada", exp=time.time() + 3600, scope="arcops:read")

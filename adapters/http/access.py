@@ -116,7 +116,9 @@ class Guard:
             await self._let_through(scope, receive, send)
             return
         caller: Caller = scope[CALLER]
-        who = caller.id or str((scope.get("client") or ("",))[0])
+        one: Identity = scope[IDENTITY]
+        known = "\n".join((one.issuer, one.tenant, one.id))  # callers of two issuers or tenants may have the same id
+        who = known if caller.id else str((scope.get("client") or ("",))[0])
         try:
             shares.take(who)
         except Unavailable as error:
@@ -168,7 +170,7 @@ class Guard:
         try:
             identity = await asyncio.to_thread(accepting.identity, secret)
         except NotAccepted as error:
-            self._account(scope, "token")
+            self._account(scope, "token", who=error.caller)
             said = str(error).replace('"', "'").encode("ascii", "replace").decode()
             challenge = ", ".join(filter(None, ('Bearer error="invalid_token"', f'error_description="{said}"', metadata)))
             return _answer(401, str(error), challenge)
@@ -178,9 +180,9 @@ class Guard:
         scope[CALLER] = caller_of(identity)
         return None
 
-    def _account(self, scope: Scope, reason: str, tool: str = "") -> None:
+    def _account(self, scope: Scope, reason: str, tool: str = "", who: Identity | None = None) -> None:
         if self.door.accounts is not None:
-            self.door.accounts.denied(scope, scope.get(IDENTITY), reason, tool=tool)
+            self.door.accounts.denied(scope, who or scope.get(IDENTITY), reason, tool=tool)
 
     async def _is_logged_in(self, people: People, scope: Scope, headers: Headers, metadata: str) -> Response | None:
         """Lets a person in who looks at a page and is logged in; another one is sent to log in."""
@@ -222,7 +224,7 @@ def metadata(accepting: Accepting, resource: str) -> list[BaseRoute]:
     """The protected resource's metadata (RFC 9728), at the paths that clients read."""
     known = {
         "resource": resource,
-        "authorization_servers": [one.issuer.name for one in accepting.tokens],
+        "authorization_servers": [one.issuer.name for one in accepting.tokens if one.issuer.reviewed is None],
         "scopes_supported": [f"{PREFIX}{one.value}" for one in Permission],
         "bearer_methods_supported": ["header"],
         "resource_name": "ArcOps",
