@@ -117,7 +117,9 @@ def _for_this_login(claims: Mapping[str, Any], started: Started, now: float) -> 
     if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode("utf-8", "replace"), started.nonce.encode()):
         raise NotAccepted("its nonce is of another login")
     if _moment(claims, "iat") + LEEWAY_SECONDS < started.at:
-        raise NotAccepted("it is older than this login")
+        raise NotAccepted(
+            "it is older than this login; log in again, or compare the clocks of this machine and of the provider"
+        )
     if "events" in claims or str(claims.get("typ", "ID")).upper() != "ID":  # Keycloak writes ID, Bearer, Logout here
         raise NotAccepted("it is not an ID token")
     subject = claims.get("sub")
