@@ -21,7 +21,7 @@ ACCESS = "at+jwt"
 MOST_SUBJECT = 255
 _MOST_TOKEN = 16 * 1024
 _FAR = 1e15
-_NOT_HERE = frozenset(
+NOT_HERE = frozenset(
     (
         "jku", "jwk", "x5u", "crit", "b64", "cty", "zip", "enc", "epk", "apu", "apv", "iv", "tag", "p2s", "p2c", "iss", "sub",
         "aud", "url", "nonce", "ppt", "svt", "trust_chain",
@@ -70,9 +70,9 @@ def parts(token: str, kind: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
     *kind* is the required ``typ``.
     """
-    first, second = _segments(token)
-    header, claims = _object(first, "header"), _object(second, "claims")
-    if refused := sorted(_NOT_HERE & set(header)):
+    first, second = segments(token)
+    header, claims = object_of(first, "header"), object_of(second, "claims")
+    if refused := sorted(NOT_HERE & set(header)):
         raise NotAccepted(f"the token's header has the parameter {refused[0]!r}, which is not allowed here")
     said = header.get("typ")
     if not isinstance(said, str) or media_type(said) != kind:
@@ -83,7 +83,7 @@ def parts(token: str, kind: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
 def claims_said(token: str) -> dict[str, Any]:
     """The claims of *token*, unchecked. Raises `NotAccepted` if it has none."""
-    return _object(_segments(token)[1], "claims")
+    return object_of(segments(token)[1], "claims")
 
 
 def issuer_said(token: str) -> str:
@@ -96,7 +96,7 @@ def issuer_said(token: str) -> str:
 
 def header_of(token: str) -> dict[str, Any]:
     """The header of *token*, unchecked. Raises `NotAccepted` if it has none."""
-    return _object(_segments(token)[0], "header")
+    return object_of(segments(token)[0], "header")
 
 
 def says_itself(token: str) -> bool:
@@ -105,12 +105,12 @@ def says_itself(token: str) -> bool:
     if len(pieces) != 3:
         return False
     try:
-        return isinstance(_object(pieces[0], "header"), dict)
+        return isinstance(object_of(pieces[0], "header"), dict)
     except NotAccepted:
         return pieces[0].startswith("eyJ")  # it begins like one, so no one else is asked about it
 
 
-def _segments(token: str) -> tuple[str, str]:
+def segments(token: str) -> tuple[str, str]:
     if len(token) > _MOST_TOKEN:
         raise NotAccepted("the token is too long")
     pieces = token.split(".")
@@ -145,7 +145,7 @@ def number(value: object) -> float | None:
     return float(value) if abs(value) < _FAR else float("inf" if value > 0 else "-inf")
 
 
-def _object(segment: str, what: str) -> dict[str, Any]:
+def object_of(segment: str, what: str) -> dict[str, Any]:
     try:
         text = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
         if base64.urlsafe_b64encode(text).rstrip(b"=").decode() != segment:

@@ -80,7 +80,7 @@ async def _fetched(
                     raise Unavailable(f"the answer of {url[:200]} has more than {most} bytes, so no token can be checked")
             return body
     except NotAsked as error:
-        raise Unavailable(f"{error}; no token can be checked") from error
+        raise NoAnswer(f"{error}; no token can be checked") from error
     except TimeoutError as error:
         raise NoAnswer(f"{url[:200]} does not answer within {seconds:g} seconds, so no token can be checked") from error
     except web.failures() as error:

@@ -91,7 +91,7 @@ class Tokens:
     def claims(self, token: str) -> dict[str, Any]:
         """The claims of *token*, all checked. Raises as `caller`."""
         parts(token, self.issuer.type)  # before any key is read, so that text that is not a token costs nothing
-        claims = self._claims(token)
+        claims = self.signed_claims(token)
         try:
             fits(claims, self.issuer, self.now())
         except NotAccepted as error:
@@ -99,7 +99,8 @@ class Tokens:
             raise
         return claims
 
-    def _claims(self, token: str) -> dict[str, Any]:
+    def signed_claims(self, token: str) -> dict[str, Any]:
+        """The claims of *token*, of which only the signature is checked. Raises as `caller`."""
         for fresh in (False, True):
             try:
                 return dict(jwt.decode(token, self._key_set(fresh=fresh), registry=_ANY_HEADER).claims)

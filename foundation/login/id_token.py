@@ -12,12 +12,12 @@ from typing import Any
 
 from arcops.identity import Identity
 from foundation.claims import (
-    _NOT_HERE,  # what is not allowed in an access token's header is not allowed in an ID token's
     MOST_SUBJECT,
+    NOT_HERE,  # what is not allowed in an access token's header is not allowed in an ID token's
     NotAccepted,
-    _object,
-    _segments,
     media_type,
+    object_of,
+    segments,
 )
 from foundation.identity.reading import granted_roles, identity_of
 from foundation.login.settings import LoginSettings
@@ -56,13 +56,13 @@ class SignedTokens(Tokens):
 
         Raises `NotAccepted`, and `Unavailable` if the issuer's keys cannot be read.
         """
-        header, claims = (_object(part, what) for part, what in zip(_segments(token), ("header", "claims"), strict=True))
-        if refused := sorted(_NOT_HERE & set(header)):
+        header, claims = (object_of(part, what) for part, what in zip(segments(token), ("header", "claims"), strict=True))
+        if refused := sorted(NOT_HERE & set(header)):
             raise NotAccepted(f"the token's header has the parameter {refused[0]!r}, which is not allowed here")
         kind = header.get("typ", kinds[0])
         if not isinstance(kind, str) or media_type(kind) not in kinds:
             raise NotAccepted("the provider sent a token of another kind (typ)")
-        self._claims(token)
+        self.signed_claims(token)
         return claims
 
 
