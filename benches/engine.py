@@ -137,6 +137,8 @@ def direct(here: Bench, model: Path) -> None:
 
 def in_a_flow(at: Site, model: Path) -> Spent:
     """In this process, with a running loop and two open clients of the API, like a process that serves flows."""
+    from prefect.events.worker import EventsWorker
+
     from flows.prefect.made import readiness
 
     measured = Rounds()
@@ -152,6 +154,7 @@ def in_a_flow(at: Site, model: Path) -> Spent:
 
     with reaching(at.api):
         asyncio.run(rounds())
+        EventsWorker.drain_all(timeout=60, at_exit=False)  # or this process tries for minutes after the server has ended
     return measured.spent
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -18,6 +20,10 @@ from adapters.http.metrics import Metrics
 from adapters.http.supervised import Supervised
 from adapters.http.watched import Watched
 from capabilities.work import Work
+
+MOST_THREADS = 128
+"""For what waits for an issuer, a provider or a database: more than may wait for any one of them, so that the others go on.
+Python's own number is some threads for each core."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +55,7 @@ def front(parts: Sequence[DoorPart], bound: Bound, metrics: Metrics | None = Non
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="front"))
         async with AsyncExitStack() as stack:
             for part in parts:
                 if part.running is not None:
