@@ -1,109 +1,200 @@
-"""A request of our own client, at servers that answer in any way: a result, or one clear error."""
+"""The passphrase question at a real terminal: it is seen, comes before any work, and the first signal ends it."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Callable
-from typing import Any
+import os
+import pty
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
-import httpx2
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from adapters.mcp.asking import Asking
-from adapters.mcp.raised import of_failure, of_result
-from arcops.errors import Broken, Refused, Stopped, Unavailable
+from adapters.cli.asking import Remembered, asker
+from arcops.errors import Refused
+from tests.models import Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-1/agents-can-read-it")
+pytestmark = pytest.mark.requirement("ARC-D2/the-exit-code-is-the-verdict", "ARC-1/errors-are-clear")
 
-RESULT = {"jsonrpc": "2.0", "id": 1, "result": {"content": [], "structuredContent": {"said": "ä\u2028b"}}}
-TOLD = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "x"}}
-Answer = Callable[[httpx2.Request], httpx2.Response]
+GREEN, CANNOT, USAGE, RED = 0, 1, 2, 3
+_SECONDS = 600.0
 
 
-def asked(answer: Answer, *, tasks: bool = False) -> Any:
-    async def ask() -> Any:
-        async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
-            return await Asking(http, "http://127.0.0.1:1/mcp", tasks=tasks).ask("tools/call", "x", {"name": "x"}, {"more": 1})
+class Terminal:
+    """``arcops`` at a pseudo-terminal of its own."""
 
-    return asyncio.run(ask())
+    def __init__(self, here: Bench, *arguments: str | Path) -> None:
+        self.master, slave = pty.openpty()
+        environment = {**os.environ, **here.environment, "TERM": "xterm", "COLUMNS": "80"}
+        environment.pop("ARCOPS_PASSPHRASE", None)
+        environment.pop("ARCOPS_PASSPHRASE_FILE", None)
+        command = ["import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", *command, sys.executable, "-m", "adapters.cli", *map(str, arguments)],
+            stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
+        )  # fmt: skip
+        self.slave = slave  # open here too, so that its settings can be read after the end
+        self.shown = ""
+
+    def until(self, text: str, *, most: float = _SECONDS) -> str:
+        """What was shown, as soon as it ends with *text* and nothing hides it."""
+        self._read(lambda: text in self.shown, most)
+        assert text in self.shown, self.shown
+        return self.shown
+
+    def ended(self) -> int:
+        self._read(lambda: self.process.poll() is not None, _SECONDS)
+        code = self.process.wait(timeout=60)
+        self._read(lambda: False, 0.05)
+        return code
+
+    def _read(self, enough: Callable[[], bool], most: float) -> None:
+        end = time.monotonic() + most
+        while not enough() and time.monotonic() < end:
+            if select.select([self.master], [], [], 0.05)[0]:
+                self.shown += os.read(self.master, 4096).decode(errors="replace")
+
+    def type(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+    def echoes(self) -> bool:
+        return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
 
 
-def with_body(body: bytes, kind: str = "application/json", status: int = 200) -> Answer:
-    return lambda _: httpx2.Response(status, content=body, headers={"content-type": kind})
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return bench(tmp_path_factory.mktemp("asked"))
 
 
-def test_it_says_who_asks_for_what() -> None:
-    seen: list[httpx2.Request] = []
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        seen.append(request)
-        return httpx2.Response(200, json=RESULT)
-
-    assert asked(answer, tasks=True) == RESULT["result"]
-    (request,) = seen
-    assert request.headers["mcp-protocol-version"] == "2026-07-28"
-    assert (request.headers["mcp-method"], request.headers["mcp-name"]) == ("tools/call", "x")
-    meta = json.loads(request.content)["params"]["_meta"]
-    assert meta["io.modelcontextprotocol/clientCapabilities"] == {"extensions": {"io.modelcontextprotocol/tasks": {}}}
-    assert meta["more"] == 1
+@pytest.fixture(scope="module")
+def model(here: Bench) -> Path:
+    return good_model(here, now=datetime.now(UTC).replace(microsecond=0))
 
 
-@given(st.lists(st.integers(1, 40)), st.sampled_from([b"\n", b"\r\n"]), st.booleans())
-def test_a_stream_is_read_wherever_it_is_cut(cuts: list[int], end: bytes, space: bool) -> None:
-    events = [b": a comment", b"", b"id: 7", b"data: " + json.dumps(TOLD).encode(), b"", b"data: no json", b""]
-    text = json.dumps(RESULT, ensure_ascii=False, indent=1).encode()
-    events += [b"data:" + (b" " if space else b"") + line for line in text.split(b"\n")] + [b"", b""]
-    whole, parts = end.join(events), []
-    for cut in cuts:
-        parts.append(whole[:cut])
-        whole = whole[cut:]
+@pytest.fixture
+def lines(here: Bench, model: Path, tmp_path: Path) -> dict[str, list[str | Path]]:
+    copy = tmp_path / "copy"
+    shutil.copytree(model, copy)
+    manifest = tmp_path / "pod.yaml"
+    manifest.write_text(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: b}]}\n", encoding="utf-8"
+    )
+    return {
+        "check": ["check", model, "--policy", here.policy],
+        "check --vsa": ["check", model, "--policy", here.policy, "--vsa", tmp_path / "vsa.json"],
+        "sign": ["sign", copy],
+        "revoke": ["keys", "revoke"],
+        "admit": ["admit", manifest],
+        "network": ["network", "check", manifest],
+        "gpu": ["gpu", "check"],
+        "new key": ["keys", "new", tmp_path / "new.key"],
+        "mcp": ["mcp"],
+    }
 
-    async def body() -> Any:
-        for part in (*parts, whole):
-            yield part
 
-    answer = httpx2.Response(200, content=body(), headers={"content-type": "text/event-stream; charset=utf-8"})
-    assert asked(lambda _: answer) == RESULT["result"]
+OPENING = ["check", "check --vsa", "sign", "revoke", "admit", "network", "gpu", "new key", "mcp"]
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    made: list[Terminal] = []
+    yield made
+    for one in made:
+        one.close()
+
+
+@pytest.mark.parametrize("name", OPENING)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_question_is_the_last_line_and_the_first_signal_ends(
+    here: Bench, lines: dict[str, list[str | Path]], terminals: list[Terminal], name: str, number: signal.Signals
+) -> None:
+    terminal = Terminal(here, *lines[name])
+    terminals.append(terminal)
+    shown = terminal.until("key: ")
+    assert shown.splitlines()[-1].startswith("passphrase")
+    assert "\x1b" not in shown
+    if number is signal.SIGINT:
+        terminal.type("\x03")
+    else:
+        terminal.process.send_signal(number)
+    assert terminal.ended() == CANNOT
+    assert "arcops: stopped by" in terminal.shown.splitlines()[-1]
+    assert terminal.shown.splitlines()[-1].startswith("arcops: ")
+    assert terminal.echoes()
+    assert not list(here.home.glob("store/objects/*/*"))
+
+
+def test_one_question_is_enough_and_the_check_goes_on(
+    here: Bench, lines: dict[str, list[str | Path]], terminals: list[Terminal], tmp_path: Path
+) -> None:
+    terminal = Terminal(here, *lines["check --vsa"], "--output", tmp_path / "sealed.json")
+    terminals.append(terminal)
+    terminal.until("key: ")
+    terminal.type(f"{here.environment['ARCOPS_PASSPHRASE']}\n")
+    assert terminal.ended() in (GREEN, RED), terminal.shown
+    assert terminal.shown.count("passphrase of") == 1
+    assert (tmp_path / "sealed.json").is_file()
+    shutil.rmtree(here.home / "store")
+
+
+@pytest.mark.parametrize("typed_in", ["\x04", "wrong\n"])
+def test_no_answer_and_a_wrong_one_are_told_in_one_sentence(
+    here: Bench, lines: dict[str, list[str | Path]], terminals: list[Terminal], typed_in: str
+) -> None:
+    terminal = Terminal(here, *lines["check"])
+    terminals.append(terminal)
+    terminal.until("key: ")
+    terminal.type(typed_in)
+    assert terminal.ended() == USAGE
+    assert terminal.shown.splitlines()[-1].startswith("arcops: the ")
+    assert "bug" not in terminal.shown
 
 
 @pytest.mark.parametrize(
-    ("body", "kind", "status"),
-    [
-        (b"<html>not found</html>", "text/html", 404),
-        (b"", "application/json", 200),
-        (b"[]", "application/json", 200),
-        (b"[" * 100_000, "application/json", 200),
-        (b'{"jsonrpc":"2.0","id":2,"result":{}}', "application/json", 200),
-        (b"data: {}\n\n", "text/event-stream", 200),
-        (b'data: {"id":1,"result":', "text/event-stream", 200),
-    ],
+    "line",
+    [["check", "nowhere"], ["check", "MODEL", "--policy", "nonesuch"], ["sign", "nowhere"], ["network", "check", "nowhere"]],
 )
-def test_what_is_no_answer_is_said_with_the_address_and_the_status(body: bytes, kind: str, status: int) -> None:
-    with pytest.raises(Unavailable, match=rf"127.0.0.1:1/mcp \(status {status}, and no message of MCP\)"):
-        asked(with_body(body, kind, status))
+def test_what_is_not_there_is_told_before_the_question(
+    here: Bench, model: Path, terminals: list[Terminal], line: list[str]
+) -> None:
+    terminal = Terminal(here, *(model if one == "MODEL" else one for one in line))
+    terminals.append(terminal)
+    assert terminal.ended() == USAGE
+    assert "passphrase" not in terminal.shown
 
 
-@pytest.mark.parametrize(("code", "kind"), [(-32602, Refused), (-32001, Unavailable), (None, Unavailable)])
-def test_an_error_is_raised_with_what_the_server_said(code: object, kind: type[Exception]) -> None:
-    error = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": "a bearer token is needed"}}
-    with pytest.raises(kind, match="answered: a bearer token is needed"):
-        asked(with_body(json.dumps(error).encode(), status=401))
+def test_a_signal_before_the_question_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+    monkeypatch.setattr("adapters.cli.asking.ask", lambda what: what)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    person = asker(stop)
+    assert person is not None
+    assert person("a pin") == "a pin"
+    stop.set()
+    with pytest.raises(KeyboardInterrupt):
+        person("a pin")
 
 
-@pytest.mark.parametrize(
-    ("meta", "kind"),
-    [({"dev.arcops/error": "refused"}, Refused), ({"dev.arcops/error": ["x"]}, Broken), (None, Broken), ("x", Broken)],
-)
-def test_a_result_with_an_error_is_the_error_that_was_raised_there(meta: object, kind: type[Exception]) -> None:
-    said = [{"type": "text", "text": "no such file"}, {"type": "image"}, 7]
-    assert type(of_result({"content": said, "_meta": meta})) is kind
-    assert str(of_result({"content": said})) == "no such file"
-    assert str(of_result({})) == "the server said nothing"
-
-
-def test_a_task_that_failed_is_what_it_failed_with() -> None:
-    assert type(of_failure({"message": "x", "data": {"dev.arcops/error": "stopped"}})) is Stopped
-    assert type(of_failure({"data": 7})) is Unavailable
+def test_a_door_that_is_open_asks_no_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.cli.asking.ask", lambda what: f"{what}!")
+    remembered = Remembered()
+    assert remembered("a pin") == "a pin!"
+    remembered.opened()
+    assert remembered("a pin") == "a pin!"
+    with pytest.raises(Refused, match="the other is needed: set ARCOPS_PASSPHRASE"):
+        remembered("other")
