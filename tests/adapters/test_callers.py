@@ -70,7 +70,7 @@ def hold_long(ask: Nothing, at: Place) -> Nothing:
 class Believing:
     """Stands for `Accepting`: a token is the name of who brings it, and its scopes."""
 
-    tokens: tuple[Any, ...] = (SimpleNamespace(issuer=SimpleNamespace(name=ISSUER)),)
+    tokens: tuple[Any, ...] = (SimpleNamespace(issuer=SimpleNamespace(name=ISSUER, reviewed=None)),)
 
     def identity(self, token: str) -> Identity:
         name, _, scopes = token.partition("+")

@@ -68,7 +68,8 @@ class Front:
 
     def token(self, name: str, *scopes: str) -> str:
         given = " ".join(f"arcops:{one}" for one in scopes)
-        return self.issuer.token(aud=AUDIENCE, sub=name, exp=time.time() + 600, scope=given)
+        now = int(time.time())
+        return self.issuer.token(aud=AUDIENCE, sub=name, iat=now, exp=now + 600, scope=given)
 
     def typed(self, *words: str) -> str:
         done = typed(*words, environment=self.here.environment)
@@ -161,8 +162,8 @@ def _refused(answer: Any) -> Any:
 
 def test_a_token_that_is_not_accepted_is_recorded_without_its_words(front: Front) -> None:
     assert front.call(SECRET, "list_artifacts").status_code == 401
-    found = until(lambda: [one for one in _all(front) if one["reason"] == "token"], "the record")
-    assert all(one["actor"] == {"id": "", "issuer": "", "tenant": ""} for one in found)
+    no_one = {"id": "", "issuer": "", "tenant": ""}
+    until(lambda: [one for one in _all(front) if one["reason"] == "token" and one["actor"] == no_one], "the record")
 
 
 def test_no_value_and_no_secret_is_in_the_log(front: Front) -> None:

@@ -22,7 +22,7 @@ from adapters.http.accounts import Accounts
 from adapters.http.limiting import USUAL, limits_of
 from adapters.mcp.app import endpoint
 from adapters.mcp.limited import ADVICE, LIMITED
-from adapters.mcp.tasks import EXTENSION
+from adapters.mcp.names import TASKS
 from arcops.errors import Refused
 from arcops.identity import Identity
 from arcops.tier import Tier
@@ -50,7 +50,7 @@ quotas:
 class Believing:
     """Stands for `Accepting`: a token is ISSUER/NAME of who brings it."""
 
-    tokens: tuple[Any, ...] = (SimpleNamespace(issuer=SimpleNamespace(name="https://i.example")),)
+    tokens: tuple[Any, ...] = (SimpleNamespace(issuer=SimpleNamespace(name="https://i.example", reviewed=None)),)
 
     def identity(self, token: str) -> Identity:
         issuer, _, name = token.partition("/")
@@ -70,7 +70,7 @@ class Limited:
     ) -> httpx2.Response:
         meta: dict[str, Any] = {} if session else {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
         if not session:
-            able = {"extensions": {EXTENSION: {}}} if more.get("tasks") else {}
+            able = {"extensions": {TASKS: {}}} if more.get("tasks") else {}
             meta["io.modelcontextprotocol/clientCapabilities"] = able
         params = {"name": tool, "arguments": arguments or {}, "_meta": meta}
         era = {"mcp-protocol-version": "2025-11-25", "mcp-session-id": session} if session else _MODERN

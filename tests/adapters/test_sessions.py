@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.requirement("BASE-1/sessions-resume"), pytest.mark.xdi
 class Believing:
     """Stands for `Accepting`: a token is TENANT/NAME of who brings it."""
 
-    tokens: tuple[Any, ...] = (SimpleNamespace(issuer=SimpleNamespace(name="https://i.example")),)
+    tokens: tuple[Any, ...] = (SimpleNamespace(issuer=SimpleNamespace(name="https://i.example", reviewed=None)),)
 
     def identity(self, token: str) -> Identity:
         tenant, _, name = token.partition("/")

@@ -16,9 +16,9 @@ from sqlalchemy import text
 from starlette.applications import Starlette
 
 from adapters.mcp.app import over_http, owner, shared_tasks
+from adapters.mcp.names import TASKS
 from adapters.mcp.server import build
 from adapters.mcp.shared_tasks import SharedTasks
-from adapters.mcp.tasks import EXTENSION
 from arcops.errors import Refused, Stopped
 from arcops.tier import Tier
 from capabilities.contract import Scope, tool
@@ -70,7 +70,7 @@ class Pair:
     def ask(self, at: int, method: str, who: str = "t/ada", **params: Any) -> Any:
         meta = {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {"extensions": {EXTENSION: {}}},
+            "io.modelcontextprotocol/clientCapabilities": {"extensions": {TASKS: {}}},
         }
         named = str(params.get("name") or params.get("taskId"))
         headers = {

@@ -168,9 +168,10 @@ def test_only_this_user_reaches_it(warm: Warm) -> None:
 
 
 def test_work_does_not_outlive_the_warm_process(tmp_path: Path) -> None:
-    at = tmp_path / "socket"
-    with subprocess.Popen(python("foundation.processes.warm", str(at), WORK, WORK), env=ENVIRONMENT, cwd="/") as process:
-        until(at.exists, "it is warm")
+    at, log = tmp_path / "socket", tmp_path / "log"
+    command = python("foundation.processes.warm", str(at), WORK, WORK)
+    with log.open("wb") as out, subprocess.Popen(command, env=ENVIRONMENT, cwd="/", stdout=out) as process:
+        until(lambda: "ready" in log.read_text(), "it is warm")  # its socket is there before it listens
         with begin(at, "wait", tmp_path) as begun:
             found = said(begun)
             process.kill()
