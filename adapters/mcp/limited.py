@@ -22,7 +22,7 @@ from adapters.mcp.offering import FIND, USE, unwrapped
 from arcops.errors import ArcOpsError, Refused
 from artifacts.wire import from_json
 from capabilities.access.permitting import connects
-from capabilities.catalogue import all_tools
+from capabilities.catalogue import tool_named
 from capabilities.contract import Tool
 from foundation.authorization.authorizing import nearby
 from foundation.authorization.objects import CALL, CONNECT
@@ -60,7 +60,7 @@ class Limited:
             await self.app(scope, again, send)
             return
         name, arguments = _called(message)
-        tool = next((one for one in all_tools() if one.name == name), None)
+        tool = tool_named(name) if isinstance(name, str) else None
         shown = tool.name if tool is not None else FIND if name == FIND else OTHER
         try:
             turn = await self._decide(scope, tool, shown, arguments)
