@@ -112,6 +112,7 @@ def test_a_refused_run_leaves_a_red_artifact_and_exits_badly(here: Site) -> None
     assert report.missing
 
 
+@ON_SQLITE
 @pytest.mark.requirement("ARC-C1/the-command-leaves-an-artifact")
 def test_the_gpus_of_the_worker_s_machine_are_judged_by_its_name(here: Site) -> None:
     name, kind = here.finish(here.begin("gpu-validation/gpu-validation"))
