@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +19,7 @@ import casbin  # type: ignore[import-untyped]  # it ships no types
 import cedarpy
 
 from arcops.identity import Identity
+from benches.timing import timed
 from capabilities.access.known import known_objects
 from foundation.authorization.authorizing import Authorization, decide
 from foundation.authorization.casbin_roles import _enforcer
@@ -26,16 +27,6 @@ from foundation.authorization.decision import Question
 from foundation.authorization.naming import caller_name
 from foundation.authorization.objects import CALL
 from foundation.authorization.role_policy import RolePolicy
-
-
-def timed(work: Callable[[int], object], times: int) -> list[float]:
-    """Microseconds of CPU for each of *times* calls, sorted."""
-    took = []
-    for number in range(times):
-        began = time.process_time_ns()
-        work(number)
-        took.append((time.process_time_ns() - began) / 1000)
-    return sorted(took)
 
 
 def shown(what: str, took: list[float], against: list[float] | None = None) -> None:

@@ -33,7 +33,7 @@ from adapters.mcp.app import endpoint
 from adapters.mcp.events import EventSessions
 from adapters.mcp.server import build
 from adapters.mcp.versions import Versions
-from capabilities.access.access import authorization
+from capabilities.access.known import authorization
 from capabilities.catalogue import offered
 from capabilities.place import Place
 from capabilities.work import Work

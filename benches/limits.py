@@ -9,12 +9,11 @@ bucket, so its moving window (exact) and fixed window (cheap, and up to twice th
 from __future__ import annotations
 
 import argparse
-import time
 import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
 
 from arcops.identity import Identity
+from benches.timing import timed
 from foundation.limits.deciding import Deciding
 from foundation.limits.limits_file import LimitsFile
 from foundation.limits.rules import Limits, Numbers, Rule, Target, Where
@@ -26,16 +25,6 @@ LIMITS = Limits(
         Rule(name="daily", quota=True, per="day", numbers=Numbers(calls=10_000)),
     )
 )
-
-
-def timed(work: Callable[[int], object], times: int) -> list[float]:
-    """Microseconds of CPU for each of *times* calls, sorted."""
-    took = []
-    for number in range(times):
-        began = time.process_time_ns()
-        work(number)
-        took.append((time.process_time_ns() - began) / 1000)
-    return sorted(took)
 
 
 def shown(what: str, took: list[float], against: list[float] | None = None) -> None:

@@ -11,7 +11,7 @@ from arcops.identity import Identity
 from artifacts.wire import from_json
 from capabilities.access.known import authorization
 from capabilities.access.permitting import AskArguments, connects
-from capabilities.catalogue import all_tools
+from capabilities.catalogue import tool_named
 from capabilities.contract import Scope, Tool, tool
 from flows.place import Place
 from foundation.authorization.authorizing import Authorization, decide, explained
@@ -167,7 +167,7 @@ def _questions(ask: CheckAccess) -> tuple[Question, ...]:
     caller = _caller(ask)
     if ask.action not in ("", *ACTIONS):
         raise Refused(f"the action {ask.action[:50]!r} is not known; use one of: {', '.join(ACTIONS)}")
-    called = next((one for one in all_tools() if one.name == ask.tool), None)
+    called = tool_named(ask.tool)
     arguments = _arguments(ask)
     value = _ask(called, arguments) if called is not None else None
     known: Any = AskArguments(ask=value) if value is not None else arguments

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from arcops.control import Control
+from arcops.control import Control, Framework
 from arcops.verdict import Verdict
 from artifacts.filters import Filter
 from artifacts.index import Listed
@@ -95,4 +95,4 @@ class Judged:
 
 def _in_order(pair: tuple[Control, str]) -> tuple[int, str, str]:
     control, gate = pair
-    return list(type(control.framework)).index(control.framework), control.number, gate
+    return list(Framework).index(control.framework), control.number, gate

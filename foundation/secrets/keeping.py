@@ -137,7 +137,7 @@ class Secrets:
                     if isinstance(told, Unavailable):
                         self._silent[ref] = (self._clock() + REST_SECONDS, str(told))
                         self._few(self._silent)
-            asking.set_exception(type(told)(str(told)))
+            asking.set_exception(told_again(told))
             raise
         with self._lock:
             if self._asked.get(ref) is asking:  # else somebody said meanwhile that it is to be forgotten
