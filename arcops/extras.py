@@ -44,6 +44,11 @@ EXTRAS = (
     ),
     Extra(name="redis", adds="limits that are counted in Redis, for many hosts", modules=("redis",)),
     Extra(
+        name="relay",
+        adds="hosting MCP servers of others ('arcops host')",
+        modules=("httptools", "msgspec", "uv", "uvloop"),
+    ),
+    Extra(
         name="server",
         adds="the MCP server and client, the evidence pages, the admission webhook, the database and stores of secrets",
         modules=(

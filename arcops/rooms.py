@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
 ROOMS = (
-    "arcops", "artifacts", "foundation", "reach", "amend", "manifests", "tasks", "gates", "flows", "capabilities",
-    "adapters", "policies",
+    "arcops", "artifacts", "foundation", "reach", "amend", "manifests", "tasks", "gates", "flows", "services",
+    "capabilities", "adapters", "policies",
 )  # fmt: skip
 """Every package that is installed with ArcOps. The tests compare it with `pyproject.toml`."""
 

@@ -19,7 +19,7 @@ from foundation.telemetry.concealed import concealed
 from foundation.telemetry.spans import known, trace
 
 FORM = "ARCOPS_LOG"
-_OURS = ("adapters", "arcops", "artifacts", "capabilities", "flows", "foundation", "tasks", "uvicorn", "prefect")
+_OURS = ("adapters", "arcops", "artifacts", "capabilities", "flows", "foundation", "services", "tasks", "uvicorn", "prefect")
 _SECRET = re.compile(r"(PASSPHRASE|PASSWORD|PASSWD|TOKEN|SECRET|AUTH_STRING|API_KEY|ACCESS_KEY|HEADERS|PIN|CONNECTION_URL)\Z")
 _SHORTEST_SECRET = 4
 _HIDDEN = "(secret)"

@@ -1,0 +1,1 @@
+"""The byte path from MCP clients to hosted servers."""

@@ -1,0 +1,1 @@
+"""Rooms of what lives long and changes by itself. They never meet, and know no door."""
