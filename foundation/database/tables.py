@@ -105,3 +105,52 @@ TASKS = Table(
 """Long calls. ``note`` is what was asked and ``said`` how it ended, both as JSON; ``stop`` is 1 if someone asked for that.
 Until ``alive`` the host counts as there, and until ``until`` the row is kept.
 """
+
+HOSTED = Table(
+    "arcops_hosted",
+    METADATA,
+    Column("name", String(63), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("enabled", Integer, nullable=False),
+    Column("owner", String(200), nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+)
+"""Hosted servers. ``version`` is the one that counts; ``enabled`` is 0 for one that was stopped; ``generation`` grows with each
+restart that was asked for."""
+
+HOSTED_VERSIONS = Table(
+    "arcops_hosted_version",
+    METADATA,
+    Column("name", String(63), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("spec", Text, nullable=False),
+    Column("lock", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+)
+"""Every version of a row, also of servers that were removed. ``spec`` and ``lock`` are JSON; ``lock`` is empty until the package
+was resolved."""
+
+HOSTED_ALLOWED = Table(
+    "arcops_hosted_allowed",
+    METADATA,
+    Column("name", String(63), primary_key=True),
+    Column("digest", String(80), primary_key=True),
+    Column("author", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+)
+"""Which locks of a server may run, by their digests."""
+
+HOSTED_STATES = Table(
+    "arcops_hosted_state",
+    METADATA,
+    Column("name", String(63), primary_key=True),
+    Column("host", String(200), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("pids", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+"""What each host says of the servers that it runs. After ``until`` it counts as gone."""

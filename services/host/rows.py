@@ -1,0 +1,270 @@
+"""The rows of hosted servers in the database: versions with their authors, what may run, and what each host says of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Table, delete, func, insert, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import BigInteger
+
+from arcops.errors import Refused
+from artifacts.wire import canonical_bytes, from_json
+from foundation.database.engine import Database
+from foundation.database.tables import HOSTED, HOSTED_ALLOWED, HOSTED_STATES, HOSTED_VERSIONS
+from services.host.lock import Lock
+from services.host.spec import Spec
+
+STATE_SECONDS = 20
+"""How long what a host said of a server counts after it said it last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version of a row, by its ``author``; ``made`` in milliseconds since 1970. ``lock`` is ``None`` until it is resolved."""
+
+    number: int
+    spec: Spec
+    lock: Lock | None
+    author: str
+    made: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedRow:
+    """A hosted server as its row is now. ``allowed``: its lock may run."""
+
+    name: str
+    current: Version
+    enabled: bool
+    owner: str
+    generation: int
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a host said of a server that it runs; ``since`` in milliseconds since 1970."""
+
+    name: str
+    host: str
+    state: str
+    reason: str
+    pids: tuple[int, ...]
+    since: int
+
+
+class Rows:
+    """The rows in *database*. Methods raise `Unavailable` if it does not answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._now = literal_column(database.clock, BigInteger)
+
+    def put(self, name: str, spec: Spec, *, author: str, owner: str | None = None) -> HostedRow:
+        """Add the server *name*, or give it a new version; nothing changes if *spec* and *owner* are what they are now."""
+        with self._database.writing() as connection:
+            found = self._found(connection, name)
+            if found is not None and found.current.spec == spec and owner in (None, found.owner):
+                return found
+            number = found.current.number if found is not None else 0
+            if found is None or found.current.spec != spec:
+                number = self._newest(connection, name) + 1
+                self._version(connection, name, number, spec, None, author)
+            if found is None:
+                connection.execute(
+                    insert(HOSTED).values(
+                        name=name, version=number, enabled=1, owner=owner or author, generation=0, changed=self._now
+                    )
+                )
+            else:
+                self._change(connection, name, version=number, owner=found.owner if owner is None else owner)
+            return self._there(connection, name)
+
+    def back(self, name: str, number: int, *, author: str) -> HostedRow:
+        """Make a new version that is as version *number* was, with its lock. Raises `Refused` if there is no such version."""
+        with self._database.writing() as connection:
+            self._there(connection, name)
+            old = next((one for one in self._versions(connection, name) if one.number == number), None)
+            if old is None:
+                raise Refused(f"{name} has no version {number}; 'arcops host history {name}' lists them")
+            new = self._newest(connection, name) + 1
+            self._version(connection, name, new, old.spec, old.lock, author)
+            self._change(connection, name, version=new)
+            return self._there(connection, name)
+
+    def enable(self, name: str, enabled: bool) -> HostedRow:
+        """Let the server run, or stop it on every host."""
+        with self._database.writing() as connection:
+            self._there(connection, name)
+            self._change(connection, name, enabled=int(enabled))
+            return self._there(connection, name)
+
+    def restart(self, name: str) -> HostedRow:
+        """Every host ends the processes that it has of the server; the next request starts them again."""
+        with self._database.writing() as connection:
+            self._there(connection, name)
+            self._change(connection, name, generation=HOSTED.c.generation + 1)
+            return self._there(connection, name)
+
+    def remove(self, name: str) -> HostedRow:
+        """Remove the row. Its versions stay, for the record, and what was allowed of it is not allowed any more."""
+        with self._database.writing() as connection:
+            found = self._there(connection, name)
+            connection.execute(delete(HOSTED).where(HOSTED.c.name == name))
+            connection.execute(delete(HOSTED_ALLOWED).where(HOSTED_ALLOWED.c.name == name))
+            return found
+
+    def lock(self, name: str, number: int, lock: Lock) -> None:
+        """Note what the package of a version was resolved to; the first word counts, and a second one changes nothing."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(HOSTED_VERSIONS)
+                .where(HOSTED_VERSIONS.c.name == name, HOSTED_VERSIONS.c.version == number, HOSTED_VERSIONS.c.lock == "")
+                .values(lock=canonical_bytes(lock).decode())
+            )
+            self._change(connection, name)
+
+    def allow(self, name: str, digest: str, *, author: str) -> HostedRow:
+        """Let the lock with this *digest* run as *name*."""
+        with self._database.writing() as connection:
+            found = self._there(connection, name)
+            if found.current.lock is None or found.current.lock.digest != digest:
+                raise Refused(
+                    f"{digest[:100]} is not the digest of what {name} resolves to now; 'arcops host resolve {name}' shows it"
+                )
+            values = {"name": name, "digest": digest, "author": author, "made": self._now}
+            connection.execute(self._insert(HOSTED_ALLOWED).values(values).on_conflict_do_nothing())
+            self._change(connection, name)
+            return self._there(connection, name)
+
+    def deny(self, name: str) -> HostedRow:
+        """Allow nothing of *name* any more."""
+        with self._database.writing() as connection:
+            self._there(connection, name)
+            connection.execute(delete(HOSTED_ALLOWED).where(HOSTED_ALLOWED.c.name == name))
+            self._change(connection, name)
+            return self._there(connection, name)
+
+    def one(self, name: str) -> HostedRow | None:
+        """The row of *name*, or ``None``."""
+        with self._database.reading() as connection:
+            return self._found(connection, name)
+
+    def all(self) -> tuple[HostedRow, ...]:
+        """Every row, in the order of names."""
+        with self._database.reading() as connection:
+            names = connection.execute(select(HOSTED.c.name).order_by(HOSTED.c.name)).scalars().all()
+            return tuple(self._there(connection, one) for one in names)
+
+    def versions(self, name: str) -> tuple[Version, ...]:
+        """Every version that *name* had, the newest first."""
+        with self._database.reading() as connection:
+            return tuple(reversed(self._versions(connection, name)))
+
+    def changed(self) -> tuple[int, ...]:
+        """Something that is another value after each change of a row."""
+        columns = (HOSTED.c.version, HOSTED.c.generation, HOSTED.c.enabled)
+        sums = (func.coalesce(func.sum(one), 0) for one in columns)
+        with self._database.reading() as connection:
+            row = connection.execute(select(func.count(), func.coalesce(func.max(HOSTED.c.changed), 0), *sums)).one()
+        return tuple(int(one) for one in row)
+
+    def say(self, said: Sequence[Said]) -> None:
+        """What a host says of the servers that it runs, until `STATE_SECONDS` from now."""
+        with self._database.writing() as connection:
+            connection.execute(delete(HOSTED_STATES).where(HOSTED_STATES.c.until <= self._now))
+            for one in said:
+                values = {
+                    "state": one.state,
+                    "reason": one.reason[:2000],
+                    "pids": json.dumps(one.pids),
+                    "since": one.since,
+                    "until": self._now + STATE_SECONDS * 1000,
+                }
+                put = self._insert(HOSTED_STATES).values(name=one.name, host=one.host, **values)
+                keys = [HOSTED_STATES.c.name, HOSTED_STATES.c.host]
+                connection.execute(put.on_conflict_do_update(index_elements=keys, set_=values))
+
+    def said(self, name: str = "") -> tuple[Said, ...]:
+        """What hosts say now, of *name* or of every server."""
+        asked = (
+            select(HOSTED_STATES).where(HOSTED_STATES.c.until > self._now).order_by(HOSTED_STATES.c.name, HOSTED_STATES.c.host)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(asked.where(HOSTED_STATES.c.name == name) if name else asked).all()
+        return tuple(
+            Said(
+                name=one.name,
+                host=one.host,
+                state=one.state,
+                reason=one.reason,
+                pids=tuple(json.loads(one.pids)),
+                since=one.since,
+            )
+            for one in rows
+        )
+
+    def forget(self, host: str) -> None:
+        """*host* ends: what it said does not count any more."""
+        with self._database.writing() as connection:
+            connection.execute(delete(HOSTED_STATES).where(HOSTED_STATES.c.host == host))
+
+    def _insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        return postgresql.insert(table) if self._database.kind == "postgresql" else sqlite.insert(table)
+
+    def _change(self, connection: Connection, name: str, **values: object) -> None:
+        connection.execute(update(HOSTED).where(HOSTED.c.name == name).values(changed=self._now, **values))
+
+    def _version(self, connection: Connection, name: str, number: int, spec: Spec, lock: Lock | None, author: str) -> None:
+        connection.execute(
+            insert(HOSTED_VERSIONS).values(
+                name=name,
+                version=number,
+                spec=canonical_bytes(spec).decode(),
+                lock=canonical_bytes(lock).decode() if lock is not None else "",
+                author=author,
+                made=self._now,
+            )
+        )
+
+    def _newest(self, connection: Connection, name: str) -> int:
+        asked = select(func.coalesce(func.max(HOSTED_VERSIONS.c.version), 0)).where(HOSTED_VERSIONS.c.name == name)
+        return int(connection.execute(asked).scalar_one())
+
+    def _versions(self, connection: Connection, name: str) -> list[Version]:
+        asked = select(HOSTED_VERSIONS).where(HOSTED_VERSIONS.c.name == name).order_by(HOSTED_VERSIONS.c.version)
+        return [
+            Version(
+                number=one.version,
+                spec=from_json(Spec, one.spec),
+                lock=from_json(Lock, one.lock) if one.lock else None,
+                author=one.author,
+                made=one.made,
+            )
+            for one in connection.execute(asked).all()
+        ]
+
+    def _there(self, connection: Connection, name: str) -> HostedRow:
+        found = self._found(connection, name)
+        if found is None:
+            raise Refused(f"there is no hosted server {name[:100]!r}; 'arcops host list' shows those that are there")
+        return found
+
+    def _found(self, connection: Connection, name: str) -> HostedRow | None:
+        row = connection.execute(select(HOSTED).where(HOSTED.c.name == name)).one_or_none()
+        if row is None:
+            return None
+        current = next(one for one in self._versions(connection, name) if one.number == row.version)
+        asked = select(HOSTED_ALLOWED.c.digest).where(HOSTED_ALLOWED.c.name == name)
+        allowed = set(connection.execute(asked).scalars().all())
+        return HostedRow(
+            name=name,
+            current=current,
+            enabled=bool(row.enabled),
+            owner=row.owner,
+            generation=row.generation,
+            allowed=current.lock is not None and current.lock.digest in allowed,
+        )

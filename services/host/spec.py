@@ -1,0 +1,148 @@
+"""What a row says of a hosted server: which package, how it is started, who shares it. A value; nothing is read here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from arcops.errors import Refused
+
+NAME = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+"""A server's name: a part of its URL, and of the object that a policy names."""
+_NAME = re.compile(NAME)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_PYPI = re.compile(
+    r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)(?P<extras>\[[A-Za-z0-9,._-]{1,200}\])?"
+    r"==(?P<version>[A-Za-z0-9.!+_-]{1,100})"
+)
+_NPM = re.compile(
+    r"(?P<name>(?:@[a-z0-9~-][a-z0-9._~-]{0,100}/)?[a-z0-9~-][a-z0-9._~-]{0,150})"
+    r"@(?P<version>[0-9][0-9A-Za-z.+-]{0,99})"
+)
+_OURS = ("ARCOPS_", "PYTHON", "LD_", "NODE_OPTIONS", "DYLD_")
+"""Variables that would change what runs, or that are ours."""
+
+
+class Source(StrEnum):
+    """Where a package is from, as its name begins."""
+
+    PYPI = "pypi"
+    NPM = "npm"
+    FOLDER = "folder"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A package of exactly one version; for a folder, ``name`` is its absolute path and there is no version."""
+
+    source: Source
+    name: str
+    version: str = ""
+    extras: str = ""
+
+    def __str__(self) -> str:
+        """As `read_package` reads it."""
+        separator = {Source.PYPI: "==", Source.NPM: "@"}.get(self.source, "")
+        return f"{self.source.value}:{self.name}{self.extras}{separator}{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """A version of a row.
+
+    ``package`` is as `read_package` reads it. ``command`` is the program of the package to run, if it has several (for a
+    folder: a file in it), ``arguments`` are its arguments. ``environment`` and ``secrets`` have ``NAME=value`` and
+    ``NAME=reference``; the server gets these variables and no others of ours. ``bound`` has ``name=value`` or
+    ``tenant:name=value``: ``{name}`` in arguments and variables becomes that value, and a call whose argument *name* is another
+    value is refused.
+
+    ``stateless``: sessions share one process. ``dedicated``: a tenant has processes of its own. ``one_host``: one host at a
+    time runs it. At most ``most`` processes run at once; one that no one used for ``idle_seconds`` ends, and a call that takes
+    more than ``call_seconds`` is cancelled.
+    """
+
+    package: str
+    command: str = ""
+    arguments: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    bound: tuple[str, ...] = ()
+    stateless: bool = False
+    dedicated: bool = False
+    one_host: bool = False
+    most: int = 32
+    idle_seconds: int = 600
+    call_seconds: int = 600
+
+
+def read_package(text: str) -> Package:
+    """The package that *text* names exactly: ``pypi:NAME==VERSION``, ``npm:NAME@VERSION`` or ``folder:/PATH``.
+
+    Raises `Refused` for a range or no version: what runs would be another thing tomorrow.
+    """
+    source, _, rest = text.partition(":")
+    if source == Source.PYPI and (found := _PYPI.fullmatch(rest)):
+        return Package(source=Source.PYPI, name=found["name"], version=found["version"], extras=found["extras"] or "")
+    if source == Source.NPM and (found := _NPM.fullmatch(rest)):
+        return Package(source=Source.NPM, name=found["name"], version=found["version"])
+    if source == Source.FOLDER and rest.startswith("/") and "\0" not in rest:
+        return Package(source=Source.FOLDER, name=rest)
+    raise Refused(
+        f"{text[:200]!r} names no package of one exact version; write pypi:NAME==VERSION, npm:NAME@VERSION or folder:/PATH"
+    )
+
+
+def checked(name: str, spec: Spec, reserved: Iterable[str] = ()) -> Spec:
+    """*spec*, if it can be the row of a server with that *name*. Raises `Refused` with what is wrong."""
+    if not _NAME.fullmatch(name):
+        raise Refused(f"{name[:100]!r} cannot be a server's name; use a-z, 0-9 and '-', at most 63, as in a host's name")
+    if name in frozenset(reserved):
+        raise Refused(f"{name!r} cannot be a server's name, because this server has a page or a door at that path; use another")
+    package = read_package(spec.package)
+    if package.source is Source.FOLDER and not spec.command:
+        raise Refused("a folder needs --command: the program in it that is to run")
+    if spec.command.startswith(("/", "-")) or ".." in spec.command.split("/") or "\0" in spec.command:
+        raise Refused(f"--command {spec.command[:100]!r} is not a program inside the package")
+    for variables, what in ((spec.environment, "--env"), (spec.secrets, "--secret")):
+        for variable, _ in pairs(variables, what):
+            if not _VARIABLE.fullmatch(variable) or variable.upper().startswith(_OURS):
+                raise Refused(f"{what} {variable[:100]!r} is not a variable that a hosted server may be given")
+    names = [one.partition("=")[0] for one in (*spec.environment, *spec.secrets)]
+    if twice := next((one for one in names if names.count(one) > 1), ""):
+        raise Refused(f"the variable {twice} is given twice; give it once, with --env or with --secret")
+    for _ in pairs(spec.bound, "--bind"):
+        pass
+    if any("\0" in one for one in (*spec.arguments, *spec.environment, *spec.bound)):
+        raise Refused("an argument or a variable holds a NUL; no program can be given one")
+    return spec
+
+
+def pairs(texts: Iterable[str], what: str) -> Iterator[tuple[str, str]]:
+    """The name and the value in each ``NAME=value`` of *texts*. Raises `Refused` for another one; *what* is the option."""
+    for one in texts:
+        name, equals, value = one.partition("=")
+        if not (equals and name):
+            raise Refused(f"{what} {one[:50]!r} is not NAME=VALUE")
+        yield name, value
+
+
+def bound_for(spec: Spec, tenant: str) -> Mapping[str, str]:
+    """The scope parameters of *tenant*: those bound for every tenant, and those bound for this one."""
+    found: dict[str, str] = {}
+    own: dict[str, str] = {}
+    for left, value in pairs(spec.bound, "--bind"):
+        whose, colon, name = left.rpartition(":")
+        if not colon:
+            found[name] = value
+        elif whose == tenant:
+            own[name] = value
+    return found | own
+
+
+def filled(text: str, bound: Mapping[str, str]) -> str:
+    """*text* with each ``{name}`` of *bound* replaced by its value, in one pass: a value is never read again."""
+    if not bound:
+        return text
+    return re.sub(r"\{([A-Za-z0-9_.-]+)\}", lambda found: bound.get(found[1], found[0]), text)
