@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,14 +43,16 @@ def run(
     *,
     scratch: Path,
     limits: Limits,
-    alive: Callable[[], None],
+    alive: Callable[[], object],
     secrets: Iterable[Path],
     network: bool = False,
+    told: Mapping[str, str] | None = None,
 ) -> Output:
     """Run *arguments* in the empty directory *scratch*, which is also its home and its folder for temporary files.
 
     It may open every file of this user except *secrets*, and reach other machines only with *network*, as far as the kernel can
-    enforce that (`foundation.processes.walls`). *alive* is called ten times a second and may raise to end the program.
+    enforce that (`foundation.processes.walls`). *told* are variables that it gets besides. *alive* is called ten times a second
+    and may raise to end the program.
     Raises `Unavailable` if it cannot be started, takes too long or writes too much. In every case its whole process group is
     ended.
     """
@@ -63,7 +65,7 @@ def run(
         try:
             process = start(
                 program(arguments, closed=map(str, secrets), network=network),
-                environment=environments.of_program(str(home)),
+                environment={**environments.of_program(str(home)), **(told or {})},
                 folder=str(home),
                 stdout=output,
                 stderr=errors,

@@ -129,8 +129,8 @@ HOSTED_VERSIONS = Table(
     Column("author", Text, nullable=False),
     Column("made", BigInteger, nullable=False),
 )
-"""Every version of a row, also of servers that were removed. ``spec`` and ``lock`` are JSON; ``lock`` is empty until the package
-was resolved."""
+"""Every version of a row, also of servers that were removed. ``spec`` and ``lock`` are JSON; ``lock`` is empty until there is
+one."""
 
 HOSTED_ALLOWED = Table(
     "arcops_hosted_allowed",

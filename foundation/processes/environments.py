@@ -17,6 +17,7 @@ _DEVICES = ("CUDA_*", "NVIDIA_*")
 _FILES = ("HOME", "TMPDIR", "USER", "LOGNAME", "XDG_*", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 _PREFECT = ("PREFECT_*", "DO_NOT_TRACK")
+_INDEXES = ("UV_*", "npm_config_*", "NPM_CONFIG_*", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", *_PROXIES)
 _SEALING = (
     *("ARCOPS_*", "OTEL_*", "KUBECONFIG", "KUBERNETES_*", "PYKCS11LIB", "PKCS11_*", "SOFTHSM2_CONF", "REQUESTS_CA_BUNDLE"),
     *("AWS_*", "GOOGLE_*", "CLOUDSDK_*", "AZURE_*", "VAULT_*"),  # for keys in a service
@@ -43,6 +44,11 @@ def of_collector(
 def of_program(folder: str) -> dict[str, str]:
     """For a third-party program: nothing of ours."""
     return {"PATH": os.defpath, "HOME": folder, "TMPDIR": folder, "XDG_CACHE_HOME": folder, "LC_ALL": "C.UTF-8"}
+
+
+def of_installer(environment: Mapping[str, str]) -> dict[str, str]:
+    """For uv and npm, besides `of_program`: which index they ask and how they reach it."""
+    return kept(environment, _INDEXES)
 
 
 def of_server(environment: Mapping[str, str]) -> dict[str, str]:

@@ -61,6 +61,7 @@ class Keeper:
             ready, _, _ = select.select([self._host.fileno(), self._wake, *self._trees], [], [], left)
             if self._trees and _awake() >= self._silent_at and self._host.fileno() not in ready:
                 self._order(END, *self._trees.values())
+                self._silent_at = _awake() + self._patience
             if self._host.fileno() in ready and not self._hear():
                 break
             if self._wake in ready:
@@ -115,9 +116,9 @@ class Keeper:
         child = os.fork()
         if not child:
             # A pipe ends only if no one holds its other end: this child holds none of the other trees.
-            for one in self._trees.values():
-                os.close(one.orders)
-                os.close(one.reports)
+            for tree in self._trees.values():
+                os.close(tree.orders)
+                os.close(tree.reports)
             signal.set_wakeup_fd(-1)
             for end in (ordering, reports, self._wake, self._waking, self._host.fileno()):
                 os.close(end)

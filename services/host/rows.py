@@ -23,7 +23,7 @@ STATE_SECONDS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One version of a row, by its ``author``; ``made`` in milliseconds since 1970. ``lock`` is ``None`` until it is resolved."""
+    """One version of a row, by its ``author``; ``made`` in milliseconds since 1970. ``lock`` is ``None`` until there is one."""
 
     number: int
     spec: Spec

@@ -1,0 +1,382 @@
+"""The servers that this host runs: started when they are first asked for, ended when their row says so or no one uses them.
+
+The database says what may run; this host keeps a copy of it, which is looked at again every half second. Nothing starts without
+asking the database itself, so while it does not answer, what runs goes on and nothing else begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.identity import Identity
+from foundation.database.lease import Lease, Leases, Lost
+from foundation.processes.environments import of_program
+from foundation.processes.keeping import Keeping
+from services.host.eras import Era
+from services.host.hosted import NotYet, Row, Shown, State
+from services.host.link import Link
+from services.host.process_pipe import ProcessPipe
+from services.host.provisioning import Provisioning
+from services.host.rows import HostedRow, Rows, Said
+from services.host.serving import Key, Running, Serving
+
+LEASE_SECONDS, RENEW_SECONDS, UNSURE_SECONDS = 15.0, 4.0, 10.0
+"""A server that one host runs: its lease, how often it is renewed, and when a host that could not renew it ends the server."""
+LOOK_SECONDS = 0.5
+_SAY_SECONDS = 5.0
+_DRAIN_SECONDS = 30.0
+MOST_CHILDREN = 512
+"""Children of all servers together."""
+
+_log = logging.getLogger(__name__)
+
+
+class Hosting:
+    """As `Hosted`, for the doors. *host* is this host's name, which no other has; *environment* the operator's, for secrets.
+
+    *logs* gets each line that a server writes to its standard error.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        leases: Leases,
+        provisioning: Provisioning,
+        keeping: Keeping,
+        *,
+        host: str,
+        home: Path,
+        environment: Mapping[str, str],
+        logs: Callable[[str, str], None],
+    ) -> None:
+        self._rows, self._leases, self._provisioning, self._keeping = rows, leases, provisioning, keeping
+        self._host, self._home, self._environment, self._logs = host, home, environment, logs
+        self._servers: dict[str, Serving] = {}
+        self._held: dict[str, tuple[Lease, float]] = {}
+        self._seen: tuple[int, ...] = ()
+        self._closing = False
+
+    def row(self, name: str) -> Row | None:
+        """As `Hosted.row`."""
+        found = self._servers.get(name)
+        if found is None:
+            return None
+        spec = found.row.current.spec
+        return Row(name=name, stateless=spec.stateless, call_seconds=float(spec.call_seconds))
+
+    def shown(self, name: str) -> Shown | None:
+        """As `Hosted.shown`."""
+        found = self._servers.get(name)
+        return found.shown() if found is not None else None
+
+    def names(self) -> tuple[str, ...]:
+        """Every server, in order."""
+        return tuple(sorted(self._servers))
+
+    def gone(self, name: str, session: str) -> None:
+        """As `Hosted.gone`."""
+        found = self._servers.get(name)
+        for key, running in list(found.running.items()) if found is not None else ():
+            if key.session and key.session == session:
+                running.pipe.end("its session ended")
+
+    async def link(self, name: str, caller: Identity, session: str, era: Era) -> Link:
+        """As `Hosted.link`."""
+        serving = self._servers.get(name)
+        if serving is None:
+            raise Refused(f"there is no hosted server {name[:100]!r}")
+        row = serving.row
+        self._refuse(row)
+        key = self._key(row, caller, session, era)
+        running = serving.running.get(key)
+        if running is not None and not running.link.ended:
+            return running.link
+        if time.monotonic() < serving.again:
+            raise NotYet(f"{name} could not be started: {serving.reason}", state=State.ERROR, retry=serving.retry)
+        starting = serving.starting.get(key)
+        if starting is None:
+            self._refuse_more(serving)
+            starting = serving.starting[key] = asyncio.create_task(self._started(serving, key))
+            starting.add_done_callback(lambda done: self._settled(serving, key, done))
+        return (await asyncio.shield(starting)).link
+
+    def _refuse(self, row: HostedRow) -> None:
+        if self._closing:
+            raise NotYet("this host is ending", state=State.STOPPED, retry=5)
+        if not row.enabled:
+            raise Refused(f"{row.name} was stopped by its operator; 'arcops host start {row.name}' lets it run again")
+
+    def _refuse_more(self, serving: Serving) -> None:
+        here = len(serving.running) + len(serving.starting)
+        most = serving.row.current.spec.most
+        if here >= most:
+            said = f"{serving.row.name} runs {here} times already, which is its limit (--most {most}); end a session first"
+            raise NotYet(said, state=serving.state, retry=5, full=True)
+        if sum(len(one.running) + len(one.starting) for one in self._servers.values()) >= MOST_CHILDREN:
+            said = f"this host runs {MOST_CHILDREN} children already, which is its limit; ask again later"
+            raise NotYet(said, state=serving.state, retry=5, full=True)
+
+    def _key(self, row: HostedRow, caller: Identity, session: str, era: Era) -> Key:
+        spec = row.current.spec
+        apart = spec.dedicated or any(":" in one.partition("=")[0] for one in spec.bound)
+        return Key(
+            version=row.current.number,
+            generation=row.generation,
+            tenant=f"{caller.issuer}\n{caller.tenant}" if apart else "",
+            era=era,
+            session="" if spec.stateless else session,
+        )
+
+    async def _started(self, serving: Serving, key: Key) -> Running:
+        """A new child; a start that fails is tried once more by itself."""
+        name = serving.row.name
+        while True:
+            try:
+                return await self._start(serving, key)
+            except Refused as error:
+                serving.say(State.ERROR, str(error))
+                raise
+            except Unavailable as error:
+                if isinstance(error, NotYet):
+                    raise
+                if not serving.failed(str(error)):
+                    _log.error("hosted server %s cannot be started, also the second time: %s", name, error)
+                    raise NotYet(f"{name} cannot be started: {error}", state=State.ERROR, retry=serving.retry) from error
+                _log.warning("hosted server %s cannot be started, and is tried once more: %s", name, error)
+
+    async def _start(self, serving: Serving, key: Key) -> Running:
+        begun = time.monotonic()
+        row = await self._fresh(serving)
+        name = row.name
+        self._event("start", name, row.current.spec.package)
+        if row.current.lock is None:
+            serving.say(State.INSTALLING, f"resolving {row.current.spec.package}")
+        lock = await self._provisioning.resolved(row)
+        row = await self._fresh(serving)
+        if not row.allowed:
+            raise Refused(
+                f"{name} may not run: no one has allowed what {row.current.spec.package} resolves to ({lock.digest}); its "
+                f"operator looks at it and runs 'arcops host allow {name} {lock.digest}'"
+            )
+        if row.current.spec.one_host:
+            await self._hold(name)
+        installed = await self._provisioning.installed(name, lock, say=serving.say)
+        serving.say(State.STARTING, f"starting {row.current.spec.package}")
+        launch = self._provisioning.launch(row, installed, key.tenant.rpartition("\n")[2], self._environment)
+        home = self._home / name
+        await asyncio.to_thread(partial(home.mkdir, mode=0o700, parents=True, exist_ok=True))
+        kept = await self._keeping.begin(
+            launch.command, environment={**of_program(str(home)), **launch.environment}, folder=str(home)
+        )
+        pipe = ProcessPipe(kept, self._keeping, said=partial(self._heard, serving))
+        await pipe.begin()
+        link = Link(pipe, name=name, private=bool(key.session), seconds=float(row.current.spec.call_seconds))
+        running = Running(link=link, pipe=pipe)
+        serving.running[key] = running
+        kept.ended.add_done_callback(lambda _: asyncio.get_running_loop().call_soon(self._ended, serving, key, running))
+        serving.say(State.RUNNING, f"process {kept.pid} began after {time.monotonic() - begun:.1f} s")
+        self._event("mounted", name, f"pid {kept.pid}")
+        return running
+
+    async def _fresh(self, serving: Serving) -> HostedRow:
+        """The row as the database has it now. Raises `Unavailable` if that does not answer: then nothing starts."""
+        try:
+            row = await asyncio.to_thread(self._rows.one, serving.row.name)
+        except Unavailable as error:
+            raise NotYet(f"nothing starts while the database does not answer: {error}", state=State.PENDING, retry=5) from error
+        if row is None:
+            raise Refused(f"there is no hosted server {serving.row.name!r} any more")
+        if row.current.number != serving.row.current.number or row.generation != serving.row.generation:
+            self._changed(serving, row)
+            raise NotYet(f"{row.name} has just been changed; ask again", state=State.PENDING, retry=1)
+        serving.row = row
+        self._refuse(row)
+        return row
+
+    def _settled(self, serving: Serving, key: Key, done: asyncio.Task[Running]) -> None:
+        serving.starting.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # who waited has it; no one may have waited
+
+    def _heard(self, serving: Serving, line: str) -> None:
+        serving.errors.append(line)
+        self._logs(serving.row.name, line)
+
+    def _ended(self, serving: Serving, key: Key, running: Running) -> None:
+        """A child is gone. One that never spoke was not started well."""
+        if serving.running.get(key) is running:
+            del serving.running[key]
+        serving.calls += running.link.counts.calls
+        why = running.pipe.over or running.link.ended or "the server's process ended"
+        asked = bool(running.pipe.asked)
+        code = running.pipe.kept.ended.result().code
+        _log.info("hosted server %s: process %s ended with %s: %s", serving.row.name, running.pipe.kept.pid, code, why)
+        if asked:
+            if not serving.running and serving.state is State.RUNNING:
+                serving.say(State.PENDING, f"no process runs: {why}")
+            return
+        serving.restarts += 1
+        if not running.pipe.spoke:
+            if not serving.failed(why):
+                _log.error("hosted server %s ends before it answers, again and again: %s", serving.row.name, why)
+        elif not serving.running:
+            serving.say(State.ERROR, why)
+
+    def _event(self, event: str, name: str, what: str) -> None:
+        _log.info("hosted server %s: %s %s", name, event, what)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve meanwhile; at the end every child is ended."""
+        await asyncio.to_thread(self._provisioning.sweep)
+        await self._look()
+        self._keeping.open()
+        loops = (self._keeping.renewing, self._looking, self._saying, self._renewing, self._reaping)
+        tasks = [asyncio.create_task(one()) for one in loops]
+        try:
+            yield
+        finally:
+            self._closing = True
+            for task in tasks:
+                task.cancel()
+            for serving in self._servers.values():
+                self._end(serving, "this host ends")
+                for starting in serving.starting.values():
+                    starting.cancel()
+            await self._drained()
+            await asyncio.to_thread(self._keeping.close)
+            with suppress(ArcOpsError):
+                for lease, _ in self._held.values():
+                    await asyncio.to_thread(self._leases.give, lease)
+                await asyncio.to_thread(self._rows.forget, self._host)
+
+    async def _drained(self) -> None:
+        waiting = [running.pipe.kept.ended for one in self._servers.values() for running in one.running.values()]
+        if waiting:
+            await asyncio.wait(waiting, timeout=8.0)
+
+    async def _looking(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self._look()
+            except ArcOpsError as error:
+                _log.warning("the rows of hosted servers cannot be read; what runs goes on: %s", error)
+                await asyncio.sleep(RENEW_SECONDS)
+
+    async def _look(self) -> None:
+        """Read the rows again if one has changed."""
+        seen = await asyncio.to_thread(self._rows.changed)
+        if seen == self._seen:
+            return
+        rows = await asyncio.to_thread(self._rows.all)
+        self._seen = seen
+        there = {row.name: row for row in rows}
+        for name in [one for one in self._servers if one not in there]:
+            self._end(self._servers.pop(name), "it was removed")
+        for name, row in there.items():
+            serving = self._servers.get(name)
+            if serving is None:
+                serving = self._servers[name] = Serving(row=row)
+            else:
+                self._changed(serving, row)
+            if not row.enabled:
+                serving.say(State.STOPPED, "its operator stopped it")
+            elif serving.state is State.STOPPED:
+                serving.say(State.PENDING, "no one has asked for it since it was let run")
+
+    def _changed(self, serving: Serving, row: HostedRow) -> None:
+        """Take over *row*: children of another generation, or that may not run, end now; those of an older version once unused."""
+        before, serving.row = serving.row, row
+        if before == row:
+            return
+        serving.served()
+        if serving.state is State.ERROR:
+            serving.say(State.PENDING, "its row has changed since it failed")
+        if not row.enabled or not row.allowed or row.generation != before.generation:
+            self._end(serving, "its operator ended it" if row.generation == before.generation else "its operator restarted it")
+
+    def _end(self, serving: Serving, why: str) -> None:
+        for running in serving.running.values():
+            running.pipe.end(why)
+
+    async def _saying(self) -> None:
+        while True:
+            with suppress(ArcOpsError):
+                await asyncio.to_thread(self._rows.say, self._said())
+            await asyncio.sleep(_SAY_SECONDS if not any(one.starting for one in self._servers.values()) else LOOK_SECONDS)
+
+    def _said(self) -> list[Said]:
+        return [
+            Said(
+                name=name,
+                host=self._host,
+                state=one.state.value,
+                reason=one.reason,
+                pids=tuple(running.pipe.kept.pid for running in one.running.values()),
+                since=int(one.since.timestamp() * 1000),
+            )
+            for name, one in self._servers.items()
+        ]
+
+    async def _hold(self, name: str) -> None:
+        """Be the one host that runs *name*. Raises `NotYet` if another one is."""
+        if name in self._held:
+            return
+        begun = time.monotonic()
+        lease = await asyncio.to_thread(self._leases.take, f"hosted/{name}", LEASE_SECONDS)
+        if lease is None:
+            held = await asyncio.to_thread(self._leases.held)
+            who = next((one.holder for one in held if one.name == f"hosted/{name}"), "another host")
+            raise NotYet(
+                f"{name} runs on one host at a time, and {who} runs it", state=State.RUNNING, retry=round(LEASE_SECONDS)
+            )
+        self._held[name] = (lease, begun)
+
+    async def _renewing(self) -> None:
+        """Renew what is held; end a server whose lease could not be renewed for too long, before another host may run it."""
+        renewed = time.monotonic()
+        while True:
+            await asyncio.sleep(1.0)
+            due = time.monotonic() - renewed >= RENEW_SECONDS
+            if due:
+                renewed = time.monotonic()
+            for name, (lease, since) in list(self._held.items()):
+                begun = time.monotonic()
+                try:
+                    if due:
+                        async with asyncio.timeout(RENEW_SECONDS):
+                            again = await asyncio.to_thread(self._leases.renew, lease, LEASE_SECONDS)
+                        self._held[name] = (again, begun)
+                        continue
+                except Lost:
+                    since = 0.0
+                except (Unavailable, TimeoutError):
+                    pass
+                if begun - since >= UNSURE_SECONDS or not self._leases.sure(lease):
+                    del self._held[name]
+                    if name in self._servers:
+                        self._end(self._servers[name], "this host is not sure any more that it is the one that runs it")
+
+    async def _reaping(self) -> None:
+        """End children that no one uses, and those of an older version whose last session is gone."""
+        while True:
+            await asyncio.sleep(_SAY_SECONDS)
+            now = time.monotonic()
+            for serving in self._servers.values():
+                for key, running in serving.running.items():
+                    link = running.link
+                    idle = now - link.used
+                    if link.busy or link.sessions:
+                        continue
+                    if idle >= serving.row.current.spec.idle_seconds:
+                        running.pipe.end(f"no one used it for {idle:.0f} seconds")
+                    elif key.version != serving.row.current.number and idle >= _DRAIN_SECONDS:
+                        running.pipe.end("its row has a newer version")

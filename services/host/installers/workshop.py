@@ -1,0 +1,80 @@
+"""What every installer needs: which programs it may run and how far they reach, and what it makes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from arcops.errors import Refused
+from arcops.tier import Tier
+from foundation.egress.permission import permit_unread
+from foundation.processes.environments import of_installer
+from services.host.lock import Lock
+from services.host.spec import Package, Source
+from tasks.program import Limits, Output, run
+
+_LIMITS = Limits(seconds=300.0, size=16 * 1024 * 1024)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """How an installed server is started: an absolute program with its arguments, and variables that it needs for that."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """``cache`` is a folder of ours that may be lost, ``environment`` the operator's, ``secrets`` the files of the signing key.
+
+    ``alive`` is called often, and may raise to end the work.
+    """
+
+    tier: Tier
+    cache: Path
+    environment: Mapping[str, str]
+    secrets: tuple[Path, ...]
+    alive: Callable[[], object] = bool
+
+    def program(self, arguments: Sequence[str], *, what: str, told: Mapping[str, str]) -> Output:
+        """Run an installer's program, which may ask an index if the tier allows that. Raises `Refused` with what it said."""
+        permit_unread(
+            self.tier, what, "set ARCOPS_TIER=restricted, so that the index of this site may be asked, or use folder:/PATH"
+        )
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="install-", dir=self.cache) as scratch:
+            done = run(
+                arguments,
+                scratch=Path(scratch),
+                limits=_LIMITS,
+                alive=self.alive,
+                secrets=self.secrets,
+                network=True,
+                told={**of_installer(self.environment), **told},
+            )
+        if done.code != 0:
+            raise Refused(f"{what} failed: {done.errors or f'exit code {done.code}'}")
+        return done
+
+
+class Installer(Protocol):
+    """The functions of an installer's module."""
+
+    def resolve(self, package: Package, at: Workshop) -> Lock:
+        """What *package* is now, file by file."""
+
+    def install(self, lock: Lock, folder: Path, at: Workshop) -> None:
+        """Put exactly what *lock* says into *folder*, which is empty. Nothing of the package runs."""
+
+    def launch(self, package: Package, folder: Path, command: str) -> Launch:
+        """How the program *command* of *package*, installed in *folder*, is started; the package's only one if it is empty."""
+
+
+def installer(source: Source) -> Installer:
+    """The installer for packages from *source*."""
+    return cast(Installer, import_module(f"services.host.installers.{source.value}"))

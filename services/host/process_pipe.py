@@ -1,0 +1,200 @@
+"""A process of this machine as a `Pipe`: messages are lines of its standard input and output; its errors are for people."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable
+
+from arcops.errors import Unavailable
+from foundation.processes.keeping import Ended, Keeping, Kept
+from services.host.framing import Lines
+from services.host.pipe import Lost
+
+STALL_SECONDS = 30.0
+"""How long a server may leave its input unread before a message to it fails."""
+_EOF_SECONDS = 2.0
+_MOST_UNREAD = 1 << 20
+_MOST_ERRORS, _MOST_LINE = 200, 2000
+
+
+class ProcessPipe:
+    """The two ends of *kept*, which *keeping* ends. *said* gets each line of its standard error."""
+
+    def __init__(self, kept: Kept, keeping: Keeping, *, said: Callable[[str], None]) -> None:
+        self.kept = kept
+        self.errors: deque[str] = deque(maxlen=_MOST_ERRORS)
+        """The last lines of its standard error."""
+        self.spoke = False
+        """Did it write a whole line? One that never did was not started well."""
+        self.over = ""
+        """Why it ended, or nothing while it runs."""
+        self._keeping, self._said = keeping, said
+        self._why = ""
+        self._loop = asyncio.get_running_loop()
+        self._lines = Lines()
+        self._heard: Callable[[bytes], None] = _nothing
+        self._lost: Callable[[Lost], None] = _nothing
+        self._told: Callable[[str], None] = _nothing
+        self._turn = asyncio.Lock()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._stdin: asyncio.WriteTransport | None = None
+        self._stdout: asyncio.ReadTransport | None = None
+        self._closed = asyncio.Event()
+        kept.ended.add_done_callback(lambda _: self._loop.create_task(self._ended()))
+
+    @property
+    def asked(self) -> str:
+        """Why we asked it to end, or nothing."""
+        return self._why
+
+    async def begin(self) -> None:
+        """Take hold of the streams; `hear` comes before or after."""
+        files = [
+            os.fdopen(self.kept.stdin, "wb", 0),
+            os.fdopen(self.kept.stdout, "rb", 0),
+            os.fdopen(self.kept.stderr, "rb", 0),
+        ]
+        self._stdin, _ = await self._loop.connect_write_pipe(lambda: _Input(self._room), files[0])
+        self._stdin.set_write_buffer_limits(high=_MOST_UNREAD)
+        self._stdout, _ = await self._loop.connect_read_pipe(lambda: _Output(self._data, self._closed.set), files[1])
+        self._stdout.pause_reading()
+        await self._loop.connect_read_pipe(lambda: _Errors(self._error), files[2])
+
+    async def write(self, message: bytes) -> None:
+        """As `Pipe.write`."""
+        if self._room.is_set() and not self._turn.locked():
+            self._put(message)
+            return
+        try:
+            async with asyncio.timeout(STALL_SECONDS), self._turn:
+                await self._room.wait()
+                self._put(message)
+        except TimeoutError:
+            raise Unavailable(f"the server has not read what it was sent for {STALL_SECONDS:.0f} seconds") from None
+
+    def _put(self, message: bytes) -> None:
+        if self.over or self._stdin is None or self._stdin.is_closing():
+            raise Unavailable(self.over or self._why or "the server's process has ended")
+        self._stdin.write(message + b"\n")
+
+    def hear(self, heard: Callable[[bytes], None], lost: Callable[[Lost], None], ended: Callable[[str], None]) -> None:
+        """As `Pipe.hear`."""
+        self._heard, self._lost, self._told = heard, lost, ended
+        if self.over:
+            ended(self.over)
+        elif self._stdout is not None:
+            self._stdout.resume_reading()
+
+    def pause(self) -> None:
+        """As `Pipe.pause`."""
+        if self._stdout is not None and not self._stdout.is_closing() and self._stdout.is_reading():
+            self._stdout.pause_reading()
+
+    def resume(self) -> None:
+        """As `Pipe.resume`."""
+        if self._stdout is not None and not self._stdout.is_closing() and not self._stdout.is_reading():
+            self._stdout.resume_reading()
+
+    def end(self, why: str) -> None:
+        """Close its input; ask it to end if it does not within seconds, and end it if it does not answer that."""
+        if self._why or self.over:
+            return
+        self._why = why
+        self.resume()  # what it still writes must not hold it up
+        if self._stdin is not None:
+            self._stdin.close()
+        self._loop.call_later(_EOF_SECONDS, self._keeping.end, self.kept)
+
+    def _data(self, data: bytes) -> None:
+        for line in self._lines.feed(data):
+            if isinstance(line, Lost):
+                self._lost(line)
+            else:
+                self.spoke = True
+                self._heard(line)
+
+    def _error(self, line: str) -> None:
+        self.errors.append(line)
+        self._said(line)
+
+    async def _ended(self) -> None:
+        """All of it is gone: what it wrote before is read to its end, then that is told."""
+        self.resume()
+        try:
+            async with asyncio.timeout(_EOF_SECONDS):
+                await self._closed.wait()
+        except TimeoutError:
+            pass  # it was never read
+        for one in (self._stdin, self._stdout):
+            if one is not None:
+                one.close()
+        self._room.set()
+        self.over = self._why or _sentence(self.kept.ended.result(), self.errors)
+        self._told(self.over)
+
+
+def _sentence(ended: Ended, errors: deque[str]) -> str:
+    if ended.code is None:
+        how = "the process that keeps the servers ended, and the server with it"
+    elif ended.code < 0:
+        how = f"the server's process was ended by signal {-ended.code}"
+    else:
+        how = f"the server's process ended with exit code {ended.code}"
+    last = next((one for one in reversed(errors) if one.strip()), "")
+    return f"{how}; its last words: {last[:300]}" if last else how
+
+
+def _nothing(_: object) -> None:
+    """No one hears yet."""
+
+
+class _Input(asyncio.BaseProtocol):
+    """``room`` is set while the server reads fast enough."""
+
+    def __init__(self, room: asyncio.Event) -> None:
+        self._room = room
+
+    def pause_writing(self) -> None:
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        self._room.set()
+
+
+class _Output(asyncio.Protocol):
+    def __init__(self, data: Callable[[bytes], None], closed: Callable[[], None]) -> None:
+        self._data, self._closed = data, closed
+
+    def data_received(self, data: bytes) -> None:
+        self._data(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed()
+
+
+class _Errors(asyncio.Protocol):
+    """Whole lines, cut to a length; a line that never ends is cut into several."""
+
+    def __init__(self, line: Callable[[str], None]) -> None:
+        self._line = line
+        self._rest = b""
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > _MOST_LINE:
+            lines.append(self._rest)
+            self._rest = b""
+        for one in lines:
+            self._line(_printable(one[:_MOST_LINE]))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._rest:
+            self._line(_printable(self._rest))
+
+
+def _printable(line: bytes) -> str:
+    text = line.decode("utf-8", "replace").rstrip("\r")
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

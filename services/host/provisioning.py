@@ -1,0 +1,166 @@
+"""From a row to what can be started: its package is resolved once for all hosts, installed here once, and not changed since."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from arcops.errors import Refused, Unavailable
+from artifacts.private_folder import make_private, refuse_if_open
+from foundation.database.lease import Lease, Leases
+from foundation.secrets import referred
+from services.host.hosted import State
+from services.host.installers.workshop import Launch, Workshop, installer
+from services.host.lock import Lock
+from services.host.rows import HostedRow, Rows
+from services.host.spec import Spec, bound_for, filled, pairs, read_package
+from services.host.tree import look, seen
+
+_SEAL = "sealed.json"
+_TREE = "tree"
+_LOCK_SECONDS = 28.0
+"""The lease for resolving a package: another host waits for so long if the one that resolves it is gone."""
+_WAIT_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """An installed lock: its ``folder``, and the digest of the tree in it."""
+
+    folder: Path
+    digest: str
+
+
+class Provisioning:
+    """Installs below *folder*, this user's alone. *tell* gets the events ``install_begin`` and ``install_complete``."""
+
+    def __init__(
+        self, rows: Rows, leases: Leases, workshop: Workshop, folder: Path, *, tell: Callable[[str, str, str], None]
+    ) -> None:
+        self._rows, self._leases, self._workshop, self._folder = rows, leases, workshop, folder
+        self._tell = tell
+        self._looks: dict[Path, tuple[bytes, str]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def resolved(self, row: HostedRow) -> Lock:
+        """The lock of *row*: what the database has, or what is resolved now, by one host for all.
+
+        Raises `Refused` if it cannot be resolved, `Unavailable` if the database does not answer.
+        """
+        while row.current.lock is None:
+            lease = await asyncio.to_thread(self._leases.take, f"hosted/resolve/{row.name}", _LOCK_SECONDS)
+            if lease is not None:
+                return await self._resolve(row, lease)
+            await asyncio.sleep(_WAIT_SECONDS)
+            found = await asyncio.to_thread(self._rows.one, row.name)
+            if found is None or found.current.number != row.current.number:
+                raise Unavailable(f"the row of {row.name} changed while its package was resolved; ask again")
+            row = found
+        return row.current.lock
+
+    async def _resolve(self, row: HostedRow, lease: Lease) -> Lock:
+        package = read_package(row.current.spec.package)
+        renewing = asyncio.create_task(self._renewing(lease))
+        try:
+            lock = await asyncio.to_thread(installer(package.source).resolve, package, self._workshop)
+        finally:
+            renewing.cancel()
+        await asyncio.to_thread(self._rows.lock, row.name, row.current.number, lock)
+        await asyncio.to_thread(self._leases.give, lease)
+        found = await asyncio.to_thread(self._rows.one, row.name)
+        if found is None or found.current.lock is None:
+            raise Unavailable(f"the row of {row.name} changed while its package was resolved; ask again")
+        return found.current.lock
+
+    async def _renewing(self, lease: Lease) -> None:
+        while True:
+            await asyncio.sleep(_LOCK_SECONDS / 4)
+            lease = await asyncio.to_thread(self._leases.renew, lease, _LOCK_SECONDS)
+
+    async def installed(self, name: str, lock: Lock, *, say: Callable[[State, str], None]) -> Installed:
+        """The folder in which *lock* is installed, unchanged since; it is installed now if it is not there.
+
+        Raises `Refused` if it cannot be installed, or if what is there was changed.
+        """
+        async with self._locks.setdefault(lock.digest, asyncio.Lock()):
+            folder = self._folder / lock.digest.partition(":")[2][:40]
+            if not folder.exists():
+                say(State.INSTALLING, f"installing {lock.package}")
+                self._tell("install_begin", name, lock.digest)
+                await asyncio.to_thread(self._install, lock, folder)
+                self._tell("install_complete", name, lock.digest)
+            return await asyncio.to_thread(self._unchanged, lock, folder)
+
+    def launch(self, row: HostedRow, at: Installed, tenant: str, environment: Mapping[str, str]) -> Launch:
+        """How *row* is started for *tenant*. A secret is looked up now. Raises `Refused`."""
+        spec = row.current.spec
+        package = read_package(spec.package)
+        found = installer(package.source).launch(package, at.folder / _TREE, spec.command)
+        bound = bound_for(spec, tenant)
+        return Launch(
+            command=(*found.command, *(filled(one, bound) for one in spec.arguments)),
+            environment={**found.environment, **self._variables(spec, bound, environment)},
+        )
+
+    def _variables(self, spec: Spec, bound: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+        plain = {name: filled(value, bound) for name, value in pairs(spec.environment, "--env")}
+        tier = self._workshop.tier
+        secret = {
+            name: referred(environment, reference, f"secret {name}", tier=tier)
+            for name, reference in pairs(spec.secrets, "--secret")
+        }
+        return plain | secret
+
+    def _install(self, lock: Lock, folder: Path) -> None:
+        """Install beside, and put it into place whole: what a crash leaves is never taken for an installation."""
+        try:
+            make_private(self._folder)
+            refuse_if_open(self._folder, "an installed server")
+            beside = Path(tempfile.mkdtemp(prefix="quarantine-", dir=self._folder))
+        except OSError as error:
+            raise Unavailable(f"nothing can be installed in {self._folder}: {error.strerror}") from error
+        try:
+            tree = beside / _TREE
+            tree.mkdir()
+            installer(read_package(lock.package).source).install(lock, tree, self._workshop)
+            said = {"lock": lock.digest, "package": lock.package, "tree": seen(tree).digest}
+            (beside / _SEAL).write_text(json.dumps(said))
+            beside.rename(folder)
+        except OSError as error:
+            raise Unavailable(f"{lock.package} cannot be installed in {self._folder}: {error.strerror}") from error
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+    def _unchanged(self, lock: Lock, folder: Path) -> Installed:
+        """The installation, if it is what was sealed. Its files are read again if a look at it says that one may differ."""
+        tree = folder / _TREE
+        try:
+            now = look(tree)
+            known = self._looks.get(folder)
+            if known is not None and known[0] == now:
+                return Installed(folder=folder, digest=known[1])
+            sealed = json.loads((folder / _SEAL).read_text())
+            found = seen(tree)
+        except (OSError, ValueError) as error:
+            raise Refused(_changed(lock, folder)) from error
+        if sealed.get("lock") != lock.digest or sealed.get("tree") != found.digest:
+            raise Refused(_changed(lock, folder))
+        self._looks[folder] = (found.look, found.digest)
+        return Installed(folder=folder, digest=found.digest)
+
+    def sweep(self) -> None:
+        """Remove what earlier hosts left of installations that did not come to their end."""
+        for one in self._folder.glob("quarantine-*"):
+            shutil.rmtree(one, ignore_errors=True)
+
+
+def _changed(lock: Lock, folder: Path) -> str:
+    return (
+        f"what is installed of {lock.package} in {folder} is not what was installed there, so it does not run; find out who "
+        "changed it, and move the folder away: the next request installs it again"
+    )
