@@ -41,7 +41,8 @@ class Settings:
     operator named it, so that it must be there; without the folder, what ships with ArcOps decides. ``limits`` is the file that
     says how often a caller may call tools, and ``limits_named`` whether the operator named it; ``redis`` is the address of a
     Redis server that may count them, or empty, and ``redis_password`` a reference to its password. ``database`` is the address
-    of the database, and ``database_password`` a reference to its password (`foundation.secrets`), or empty. ``audit``
+    of the database, and ``database_password`` a reference to its password (`foundation.secrets`), or empty. ``hosted`` is the
+    folder in which hosted MCP servers are installed, with what they write and their logs. ``audit``
     is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded there.
     """
 
@@ -72,6 +73,7 @@ class Settings:
     redis_password: str = ""
     database: str = ""
     database_password: str = ""
+    hosted: Path = Path()
     audit_required: bool = True
 
     def authorities_for(self, url: str) -> str:
@@ -112,6 +114,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         redis_password=_password(environment, "ARCOPS_REDIS_PASSWORD"),
         database=environment.get("ARCOPS_DATABASE") or f"sqlite:///{(data / 'database' / 'arcops.sqlite').absolute()}",
         database_password=_password(environment, "ARCOPS_DATABASE_PASSWORD"),
+        hosted=Path(environment.get("ARCOPS_HOSTED") or data / "hosted").absolute(),
         audit=audit,
         audit_required=_required(environment.get("ARCOPS_AUDIT", "")),
     )
@@ -132,6 +135,7 @@ def without_folders(text: str, settings: Settings) -> str:
         str(settings.access or ""): "(access)",
         str(settings.limits or ""): "(limits)",
         str(settings.audit): "(audit)",
+        str(settings.hosted): "(hosted)",
         settings.key: "(key)",
     }
     if settings.database.startswith("sqlite:"):

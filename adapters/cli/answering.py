@@ -10,6 +10,7 @@ from adapters.cli.commands import Given
 from adapters.cli.plain import print_json
 from adapters.cli.printing import Answering, TextOrJson
 from adapters.cli.server import server
+from arcops.tier import Tier
 from capabilities.contract import Tool
 from capabilities.place import Place
 from capabilities.watching import watched
@@ -22,11 +23,16 @@ _TRACING = ("OTEL_", "ARCOPS_TRACES")
 """The beginning of the variables that ask for traces."""
 
 
-def shown(given: Given[A, B, Answering], show: Callable[[B], None], as_json: Callable[[object], None] = print_json) -> B:
+def shown(
+    given: Given[A, B, Answering],
+    show: Callable[[B], None],
+    as_json: Callable[[object], None] = print_json,
+    tier: Tier | None = None,
+) -> B:
     """The answer to what a command is *given*, printed by *show*, or *as_json* if its ``--format`` says so."""
     from adapters.cli import surroundings
 
-    found = answer(given.tool, given.ask(), surroundings.place())
+    found = answer(given.tool, given.ask(), surroundings.place(tier))
     if given.own.form is TextOrJson.JSON:
         as_json(found)
     else:

@@ -293,7 +293,7 @@ class Hosting:
                 serving.say(State.PENDING, "no one has asked for it since it was let run")
 
     def _changed(self, serving: Serving, row: HostedRow) -> None:
-        """Take over *row*: children of another generation, or that may not run, end now; those of an older version once unused."""
+        """Take over *row*: children of another generation, or that may not run, end now; those of an older one once unused."""
         before, serving.row = serving.row, row
         if before == row:
             return

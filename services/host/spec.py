@@ -26,7 +26,7 @@ _OURS = ("ARCOPS_", "PYTHON", "LD_", "NODE_OPTIONS", "DYLD_")
 
 
 class Source(StrEnum):
-    """Where a package is from, as its name begins."""
+    """The place that a package is from; its name begins with this."""
 
     PYPI = "pypi"
     NPM = "npm"

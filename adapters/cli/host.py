@@ -1,0 +1,209 @@
+"""``arcops host``: hosted MCP servers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adapters.cli import surroundings
+from adapters.cli.answering import answer, shown
+from adapters.cli.commands import Given, command, group
+from adapters.cli.listening import Listening
+from adapters.cli.printing import Answering
+from arcops.tier import Tier
+from artifacts.projections.lines import printable
+
+if TYPE_CHECKING:
+    from capabilities.server.allowing import HostAllow, HostDeny, HostResolve, ServerResolved
+    from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
+    from capabilities.server.looking import (
+        DiffShown,
+        HistoryShown,
+        HostDiff,
+        HostFind,
+        HostHistory,
+        HostLogs,
+        HostStatus,
+        LogsShown,
+        ServersFound,
+    )
+    from capabilities.server.place import ServerShown
+
+HOST = group("host", "Host MCP servers of others: rows, what may run, serving, logs, history.")
+_DEPLOYING, _LOOKING, _ALLOWING = (f"capabilities.server.{one}" for one in ("deploying", "looking", "allowing"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingHosted(Listening):
+    """The options of ``host serve``."""
+
+    port: int = 8430
+    """The port to listen at; 0 takes a free one."""
+    tier: Tier | None = None
+    """How far installations may connect; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
+
+
+@command("host serve", own=ServingHosted, example="--port 8430")
+def serve(given: Given[None, None, ServingHosted]) -> None:
+    """Serve the hosted MCP servers, each at /NAME/mcp. The first request to one installs and starts it, if it may run."""
+    from adapters.cli import hosting
+
+    hosting.host(given.own, given.own.tier)
+
+
+@command("host add", f"{_DEPLOYING}:host_deploy", own=Answering, example="time --package pypi:mcp-server-time==2026.10.10")
+def add(given: Given[HostDeploy, ServerShown, Answering]) -> None:
+    """Add a hosted MCP server, or give one a new version."""
+    shown(given, _print_row)
+
+
+@command("host list", f"{_LOOKING}:host_find", own=Answering)
+def list_(given: Given[HostFind, ServersFound, Answering]) -> None:
+    """List the hosted MCP servers."""
+
+    def show(found: ServersFound) -> None:
+        if not found.servers:
+            print("no server is hosted yet; 'arcops host add' adds one")
+        for one in found.servers:
+            may = "" if one.allowed else ", not allowed" if one.digest else ", not resolved"
+            print(printable(f"{one.name} {one.state}: {one.package}, version {one.version}, of {one.owner}{may}"))
+
+    shown(given, show)
+
+
+@command("host status", f"{_LOOKING}:host_status", own=Answering, example="time")
+def status(given: Given[HostStatus, ServerShown, Answering]) -> None:
+    """Show a hosted server and its state on each host."""
+    shown(given, _print_row)
+
+
+@command("host history", f"{_LOOKING}:host_history", own=Answering, example="time")
+def history(given: Given[HostHistory, HistoryShown, Answering]) -> None:
+    """List every version that a hosted server had, with its author."""
+
+    def show(found: HistoryShown) -> None:
+        for one in found.versions:
+            mark = "*" if one.version == found.current else " "
+            print(printable(f"{mark} {one.version} {one.made:%Y-%m-%d %H:%M:%S}Z by {one.author}: {' '.join(one.spec)}"))
+        if not found.current:
+            print(f"{found.name} was removed")
+
+    shown(given, show)
+
+
+@command("host diff", f"{_LOOKING}:host_diff", own=Answering, example="time --from 1 --to 2")
+def diff(given: Given[HostDiff, DiffShown, Answering]) -> None:
+    """Say what differs between two versions of a hosted server."""
+
+    def show(found: DiffShown) -> None:
+        print(f"{found.name}: version {found.old} against version {found.new}")
+        for line in found.lines:
+            print(printable(line))
+
+    shown(given, show)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following(Answering):
+    """The options of ``host logs``."""
+
+    follow: bool = False
+    """Go on with what is written from now on, until Ctrl-C."""
+
+
+@command("host logs", f"{_LOOKING}:host_logs", own=Following, example="time --follow")
+def logs(given: Given[HostLogs, LogsShown, Following]) -> None:
+    """Show what a hosted server wrote to its standard error."""
+    import time
+    from dataclasses import replace
+
+    def show(found: LogsShown) -> None:
+        for line in found.lines:
+            print(printable(line), flush=True)
+
+    found = shown(given, show)
+    while given.own.follow:
+        time.sleep(_LOOK_SECONDS)
+        at = surroundings.place()
+        found = answer(given.tool, replace(given.ask(), after=found.next), at)
+        show(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolving(Answering):
+    """The options of ``host resolve``."""
+
+    tier: Tier | None = None
+    """How far it may connect; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
+
+
+@command("host resolve", f"{_ALLOWING}:host_resolve", own=Resolving, example="time --tier restricted")
+def resolve(given: Given[HostResolve, ServerResolved, Resolving]) -> None:
+    """Ask the index which files a server is now, and show the digest that allows it."""
+
+    def show(found: ServerResolved) -> None:
+        for one in found.packages:
+            print(printable(one))
+        print(printable(f"{found.server.package} is {len(found.packages)} packages for {found.runtime}"))
+        if not found.server.allowed:
+            print(f"Next: arcops host allow {found.server.name} {found.digest}")
+
+    shown(given, show, tier=given.own.tier)
+
+
+@command("host allow", f"{_ALLOWING}:host_allow", own=Answering, example=f"time sha256:{'0' * 64}")
+def allow(given: Given[HostAllow, ServerShown, Answering]) -> None:
+    """Let the lock with this digest run."""
+    shown(given, _print_row)
+
+
+@command("host deny", f"{_ALLOWING}:host_deny", own=Answering, example="time")
+def deny(given: Given[HostDeny, ServerShown, Answering]) -> None:
+    """Allow nothing of a server any more; its processes end."""
+    shown(given, _print_row)
+
+
+@command("host start", f"{_DEPLOYING}:host_start", own=Answering, example="time")
+def start(given: Given[HostStart, ServerShown, Answering]) -> None:
+    """Let a server run that was stopped."""
+    shown(given, _print_row)
+
+
+@command("host stop", f"{_DEPLOYING}:host_stop", own=Answering, example="time")
+def stop(given: Given[HostStop, ServerShown, Answering]) -> None:
+    """Stop a server on every host."""
+    shown(given, _print_row)
+
+
+@command("host restart", f"{_DEPLOYING}:host_restart", own=Answering, example="time")
+def restart(given: Given[HostRestart, ServerShown, Answering]) -> None:
+    """End every process of a server; the next request starts it again."""
+    shown(given, _print_row)
+
+
+@command("host rollback", f"{_DEPLOYING}:host_rollback", own=Answering, example="time --to 1")
+def rollback(given: Given[HostRollback, ServerShown, Answering]) -> None:
+    """Go back to an earlier version, with the lock that it had."""
+    shown(given, _print_row)
+
+
+@command("host remove", f"{_DEPLOYING}:host_remove", example="time")
+def remove(given: Given[HostRemove, ServerShown, None]) -> None:
+    """Remove a server; its history stays."""
+    done = answer(given.tool, given.ask(), surroundings.place())
+    print(f"{done.name} was removed; its processes end within a second on every host that runs")
+
+
+_LOOK_SECONDS = 0.5
+
+
+def _print_row(found: ServerShown) -> None:
+    print(printable(f"{found.name}: version {found.version}, {found.package}, of {found.owner}: {found.state}"))
+    for one in found.hosts:
+        pids = f", process {', '.join(map(str, one.pids))}" if one.pids else ""
+        print(printable(f"  on {one.host} {one.state} since {one.since:%H:%M:%S}Z{pids}: {one.reason}"))
+    if not found.digest:
+        print(f"Next: arcops host resolve {found.name}")
+    elif not found.allowed:
+        print(f"it may not run: {found.digest} is not allowed")
+        print(f"Next: arcops host allow {found.name} {found.digest}")

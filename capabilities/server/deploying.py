@@ -1,0 +1,153 @@
+"""Change the rows of hosted servers: add one, give it a new version, roll back, start, stop, restart, remove."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from arcops.asks import shaped
+from capabilities.contract import Scope, tool
+from capabilities.server.place import ServerShown, author, found, rows, shown
+from flows.place import Place
+
+_NAME = shaped(positional=True, title="NAME", least=1, most=63)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostDeploy:
+    """What to host."""
+
+    name: str = field(metadata=_NAME)
+    """The server's name, a part of its URL: a-z, 0-9 and '-'."""
+    package: str = field(metadata=shaped(least=1, most=500))
+    """What runs, in one exact version: pypi:NAME==VERSION, npm:NAME@VERSION, or folder:/PATH."""
+    command: str = field(default="", metadata=shaped(most=200))
+    """The program of the package, if it has several; in a folder, the file that runs."""
+    arguments: tuple[str, ...] = field(default=(), metadata=shaped(option="--arg", title="ARGUMENT", most=100))
+    """An argument for it; give the option once for each."""
+    environment: tuple[str, ...] = field(default=(), metadata=shaped(option="--env", title="NAME=VALUE", most=100))
+    """A variable for it; give the option once for each. It gets no other variable of this machine."""
+    secrets: tuple[str, ...] = field(default=(), metadata=shaped(option="--secret", title="NAME=REFERENCE", most=100))
+    """A variable whose value is looked up at each start, such as TOKEN=file:/run/token or TOKEN=vault:kv/site#token."""
+    bound: tuple[str, ...] = field(default=(), metadata=shaped(option="--bind", title="[TENANT:]NAME=VALUE", most=100))
+    """A scope parameter: {NAME} in arguments and variables becomes VALUE, and a call that asks for another one is refused."""
+    stateless: bool = False
+    """Sessions share one process of it: only for a server that remembers nothing between calls."""
+    dedicated: bool = False
+    """Each tenant has processes of its own."""
+    one_host: bool = False
+    """One host at a time runs it, under a lease."""
+    most: int = field(default=32, metadata=shaped(least=1, most=512))
+    """The most processes of it on one host."""
+    idle_seconds: int = field(default=600, metadata=shaped(least=1, most=86_400))
+    """After how many seconds without use a process ends."""
+    call_seconds: int = field(default=600, metadata=shaped(least=1, most=86_400))
+    """After how many seconds a call is cancelled."""
+    owner: str = field(default="", metadata=shaped(most=200))
+    """The team that owns it; whoever adds it, if nothing is said."""
+
+
+@tool(title="Host an MCP server", scope=Scope.TRUST, idempotent=True)
+def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
+    """Add a hosted MCP server, or give one a new version. It is a row: nothing is installed and nothing runs before the first
+    request, and nothing may run before its exact lock was allowed.
+    """
+    from services.host.reserved import RESERVED
+    from services.host.spec import Spec, checked
+
+    spec = Spec(
+        package=ask.package,
+        command=ask.command,
+        arguments=ask.arguments,
+        environment=ask.environment,
+        secrets=ask.secrets,
+        bound=ask.bound,
+        stateless=ask.stateless,
+        dedicated=ask.dedicated,
+        one_host=ask.one_host,
+        most=ask.most,
+        idle_seconds=ask.idle_seconds,
+        call_seconds=ask.call_seconds,
+    )
+    checked(ask.name, spec, RESERVED)
+    with rows(at) as there:
+        return shown(there.put(ask.name, spec, author=author(at), owner=ask.owner or None), there)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRollback:
+    """To which version to go back."""
+
+    name: str = field(metadata=_NAME)
+    """The server's name."""
+    to: int = field(default=0, metadata=shaped(least=0, most=1_000_000))
+    """The number of the version, as 'arcops host history' shows it; the one before the current one if it is 0."""
+
+
+@tool(title="Roll a hosted server back", scope=Scope.TRUST)
+def host_rollback(ask: HostRollback, at: Place) -> ServerShown:
+    """Make a new version that is as an earlier one was, with the same lock: what was allowed then may run again."""
+    with rows(at) as there:
+        row = found(ask.name, there)
+        return shown(there.back(ask.name, ask.to or row.current.number - 1, author=author(at)), there)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostStart:
+    """Which server to let run."""
+
+    name: str = field(metadata=_NAME)
+    """The server's name."""
+
+
+@tool(title="Let a hosted server run", scope=Scope.TRUST, idempotent=True)
+def host_start(ask: HostStart, at: Place) -> ServerShown:
+    """Let a server run that was stopped; the next request starts it."""
+    with rows(at) as there:
+        return shown(there.enable(ask.name, True), there)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostStop:
+    """Which server to stop."""
+
+    name: str = field(metadata=_NAME)
+    """The server's name."""
+
+
+@tool(title="Stop a hosted server", scope=Scope.TRUST, idempotent=True, destructive=True)
+def host_stop(ask: HostStop, at: Place) -> ServerShown:
+    """Stop a server on every host, within a second or so. Requests for it are refused until it is started again."""
+    with rows(at) as there:
+        return shown(there.enable(ask.name, False), there)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRestart:
+    """Which server to restart."""
+
+    name: str = field(metadata=_NAME)
+    """The server's name."""
+
+
+@tool(title="Restart a hosted server", scope=Scope.TRUST, destructive=True)
+def host_restart(ask: HostRestart, at: Place) -> ServerShown:
+    """End every process of a server, and its sessions with them; the next request starts it again."""
+    with rows(at) as there:
+        return shown(there.restart(ask.name), there)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRemove:
+    """Which server to remove."""
+
+    name: str = field(metadata=_NAME)
+    """The server's name."""
+
+
+@tool(title="Remove a hosted server", scope=Scope.TRUST, destructive=True)
+def host_remove(ask: HostRemove, at: Place) -> ServerShown:
+    """Remove a server: its processes end, its URL is gone, and nothing of it is allowed any more. Its history stays."""
+    with rows(at) as there:
+        before = shown(found(ask.name, there), there)
+        there.remove(ask.name)
+        return before

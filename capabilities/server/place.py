@@ -1,0 +1,113 @@
+"""What the capabilities of hosted servers share: the rows, who changes them, and how they are shown."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from arcops.errors import Refused
+from flows.place import Place
+
+if TYPE_CHECKING:
+    from foundation.database.engine import Database
+    from services.host.rows import HostedRow, Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSaid:
+    """What one host says of a server: its state, why, since when, and its processes there."""
+
+    host: str
+    state: str
+    reason: str
+    since: datetime
+    pids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerShown:
+    """A hosted server.
+
+    ``digest`` is that of its lock, empty until its package was resolved; ``allowed`` says if that lock may run, ``enabled`` if
+    the operator lets the server run. ``hosts`` are those that say something of it now.
+    """
+
+    name: str
+    version: int
+    package: str
+    owner: str
+    enabled: bool
+    digest: str
+    allowed: bool
+    hosts: tuple[HostSaid, ...]
+
+    @property
+    def state(self) -> str:
+        """In one word: the first host that does more than wait, or what the row says."""
+        if not self.enabled:
+            return "Stopped"
+        return next((one.state for one in self.hosts if one.state != "Pending"), "Pending")
+
+
+@contextmanager
+def database(at: Place) -> Iterator[Database]:
+    """The open database. Raises as `opened` does."""
+    from foundation.database.opening import opened  # with SQLAlchemy it costs start-up time
+
+    with opened(at.settings) as found:
+        yield found
+
+
+@contextmanager
+def rows(at: Place) -> Iterator[Rows]:
+    """The rows of hosted servers."""
+    with database(at) as found:
+        from services.host.rows import Rows
+
+        yield Rows(found)
+
+
+def author(at: Place) -> str:
+    """Who makes a change. A caller over the network is in the audit log."""
+    if at.remote:
+        return "a caller over the network (audit log)"
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "the operator"
+
+
+def shown(row: HostedRow, there: Rows) -> ServerShown:
+    """*row* as it is now, with what hosts say."""
+    lock = row.current.lock
+    return ServerShown(
+        name=row.name,
+        version=row.current.number,
+        package=row.current.spec.package,
+        owner=row.owner,
+        enabled=row.enabled,
+        digest=lock.digest if lock is not None else "",
+        allowed=row.allowed,
+        hosts=tuple(
+            HostSaid(
+                host=one.host,
+                state=one.state,
+                reason=one.reason,
+                since=datetime.fromtimestamp(one.since / 1000, UTC),
+                pids=one.pids,
+            )
+            for one in there.said(row.name)
+        ),
+    )
+
+
+def found(name: str, there: Rows) -> HostedRow:
+    """The row of *name*. Raises `Refused` if there is none."""
+    row = there.one(name)
+    if row is None:
+        raise Refused(f"there is no hosted server {name[:100]!r}; 'arcops host list' shows those that are there")
+    return row

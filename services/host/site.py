@@ -1,0 +1,50 @@
+"""The rooms of hosted servers on this machine: the database's rows, and the folders in which they are installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from foundation.database.engine import Database
+from foundation.database.lease import Leases
+from foundation.secrets import key_files
+from foundation.settings import Settings
+from services.host.installers.workshop import Workshop
+from services.host.provisioning import Provisioning
+from services.host.rows import Rows
+
+
+def installed_in(settings: Settings) -> Path:
+    """The folder of installations."""
+    return settings.hosted / "installed"
+
+
+def homes_in(settings: Settings) -> Path:
+    """The folder of what servers may write."""
+    return settings.hosted / "homes"
+
+
+def logs_in(settings: Settings) -> Path:
+    """The folder of their logs."""
+    return settings.hosted / "logs"
+
+
+def provisioning(
+    settings: Settings,
+    database: Database,
+    holder: str,
+    *,
+    environment: Mapping[str, str] = os.environ,
+    alive: Callable[[], object] = bool,
+    tell: Callable[[str, str, str], None],
+) -> Provisioning:
+    """What resolves and installs here, as *holder*."""
+    workshop = Workshop(
+        tier=settings.tier,
+        cache=settings.cache / "hosted",
+        environment=environment,
+        secrets=key_files(settings.key),
+        alive=alive,
+    )
+    return Provisioning(Rows(database), Leases(database, holder), workshop, installed_in(settings), tell=tell)
