@@ -21,7 +21,7 @@ from foundation.processes.keeper import MOST_BYTES, RENEWED
 from foundation.processes.starting import Child, python, start
 
 PATIENCE_SECONDS = 10.0
-_RENEW_SECONDS = 2.0
+RENEW_SECONDS = 2.0
 _GENTLY_SECONDS = 3.0
 
 
@@ -115,11 +115,11 @@ class Keeping:
         """Ask the program to end, or end it now with all that it started. Its ``ended`` says when that is done."""
         self._send(json.dumps({"end": kept.number, "gently": gently}).encode())
 
-    async def renewing(self) -> None:
+    async def renewing(self, every: float = RENEW_SECONDS) -> None:
         """Say for ever that this process is at work."""
         while True:
             self._send(RENEWED)
-            await asyncio.sleep(_RENEW_SECONDS)
+            await asyncio.sleep(every)
 
     def close(self) -> None:
         """End every program and the keeper, and wait for that."""

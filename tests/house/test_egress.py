@@ -45,6 +45,11 @@ _ALLOWED = {
         "the service of a key that the operator named by its URI; this room lies below the one that asks the tier",
     ),
     "foundation/processes/seccomp.py": ({"socket"}, "the numbers of what it forbids"),
+    "foundation/processes/keeper.py": ({"socket", "socket.socket"}, "it is handed the socket to the process that started it"),
+    "foundation/processes/keeping.py": (
+        {"socket", "socket.socket", "socket.socketpair"},
+        "a pair of sockets to the keeper that it starts",
+    ),
     "foundation/processes/warm.py": ({"socket", "socket.socket"}, "it listens at a file of this user alone"),
     "foundation/processes/handed.py": ({"socket", "socket.socket", "asked.connect"}, "a file of this user, on this machine"),
 }
