@@ -51,7 +51,7 @@ def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
     """Add a hosted MCP server, or give one a new version. It is a row: nothing is installed and nothing runs before the first
     request, and nothing may run before its exact lock was allowed.
     """
-    from services.host.reserved import RESERVED
+    from services.host.reserved import refuse_reserved
     from services.host.spec import Spec, checked
 
     spec = Spec(
@@ -68,7 +68,8 @@ def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
         idle_seconds=ask.idle_seconds,
         call_seconds=ask.call_seconds,
     )
-    checked(ask.name, spec, RESERVED)
+    refuse_reserved(ask.name)
+    checked(spec)
     with rows(at) as there:
         return shown(there.put(ask.name, spec, author=author(at), owner=ask.owner or None), there)
 

@@ -9,9 +9,6 @@ from enum import StrEnum
 
 from arcops.errors import Refused
 
-NAME = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-"""A server's name: a part of its URL, and of the object that a policy names."""
-_NAME = re.compile(NAME)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _PYPI = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)(?P<extras>\[[A-Za-z0-9,._-]{1,200}\])?"
@@ -94,12 +91,8 @@ def read_package(text: str) -> Package:
     )
 
 
-def checked(name: str, spec: Spec, reserved: Iterable[str] = ()) -> Spec:
-    """*spec*, if it can be the row of a server with that *name*. Raises `Refused` with what is wrong."""
-    if not _NAME.fullmatch(name):
-        raise Refused(f"{name[:100]!r} cannot be a server's name; use a-z, 0-9 and '-', at most 63, as in a host's name")
-    if name in frozenset(reserved):
-        raise Refused(f"{name!r} cannot be a server's name, because this server has a page or a door at that path; use another")
+def checked(spec: Spec) -> Spec:
+    """*spec*, if it can be a row's. Raises `Refused` with what is wrong."""
     package = read_package(spec.package)
     if package.source is Source.FOLDER and not spec.command:
         raise Refused("a folder needs --command: the program in it that is to run")
