@@ -192,7 +192,8 @@ class Keeping:
         keeper.close()
         self._socket = None
         if self._keeper is not None:
-            self._keeper.poll()
+            self._keeper.kill()  # its socket ended, so it has ended or is broken
+            self._keeper.wait()
         self._keeper = None
         self._gone()
 
