@@ -76,8 +76,9 @@ class Hosted(Protocol):
     async def link(self, name: str, caller: Identity, session: str, era: Era) -> Link:
         """What carries messages to a running *name* for *caller*; starts what must be started.
 
-        Children are apart by (version of the row, tenant of *caller*, *era*, and *session* unless the row is stateless). *era* is
-        how the client speaks, or how the server does if it speaks in one way only. A link that has ended is not given again.
+        Children are apart by (version of the row, tenant of *caller*, *era*, and *session* unless the row is stateless).
+        *era* is how the client speaks, or how the server does if it speaks in one way only. A link that has ended is not
+        given again.
         A caller that no longer waits is cancelled, which must not stop others that wait for the same start.
         The link need not be open: the door opens it (`Link.open`), because that may need what its client can do.
 
