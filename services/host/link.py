@@ -177,6 +177,10 @@ class Link:
         for call in [one for one in self._pending.values() if one.listener is listener]:
             call.answer.cancel()
 
+    def wanted(self, uri: str) -> bool:
+        """Does a session still subscribe to the resource *uri*?"""
+        return any(one.wants(uri) for one in self._listeners)
+
     async def call(
         self,
         method: str,
