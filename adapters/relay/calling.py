@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from msgspec import Raw
 
+from adapters.relay.answers import Headers
 from adapters.relay.exchange import Exchange
 from adapters.relay.failing import Failed, failed, failure_of, not_in_time
 from adapters.relay.permitting import Permitting
@@ -60,7 +61,8 @@ class Calling:
         self, exchange: Exchange, id: bytes, work: Awaitable[bytes], status: Callable[[bytes], int] | None = None
     ) -> Outcome:
         """Answer *exchange*, whose request has this *id*, with what *work* gives or with why it failed. How did it end?"""
-        outcome, at, headers = Outcome.DONE, 200, ()
+        outcome, at = Outcome.DONE, 200
+        headers: Headers = ()
         try:
             body = await work
             if status is not None:
@@ -74,7 +76,7 @@ class Calling:
         except (ArcOpsError, Failed, Malformed) as error:
             failure = failure_of(error)
             outcome, at = Outcome.FAILED, failure.status
-            body, headers = failure.body(id), tuple(failure.headers)
+            body, headers = failure.body(id), failure.headers
         await exchange.finish(at, body, headers)
         return outcome
 
@@ -97,6 +99,4 @@ async def asked(
 
 def no_such(server: str) -> Failed:
     """There is no server of this name."""
-    return failed(
-        404, envelope.INVALID_REQUEST, f"there is no server {server[:64]!r} here; `arcops host list` shows those that are"
-    )
+    return failed(404, envelope.INVALID_REQUEST, f"there is no server {server[:64]!r} here; see `arcops host list`")

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from msgspec import UNSET, Raw
 from starlette.types import Receive, Scope, Send
 
-from adapters.relay.answers import answer, begin, empty, pump, refuse
+from adapters.relay.answers import Headers, answer, begin, empty, pump, refuse
 from adapters.relay.calling import Calling, asked
 from adapters.relay.exchange import Exchange
 from arcops.errors import Unavailable
@@ -32,6 +33,15 @@ _PRIMED_SINCE = "2025-11-25"
 _RESUMED = b"id: %b-%d\nretry: 1000\ndata: \n\n"
 
 Fields = Mapping[bytes, bytes]
+
+
+class Request(Protocol):
+    """A request as `Legacy.asked` sees it."""
+
+    headers: Headers
+
+    def tell(self, method: str, message: bytes) -> None:
+        """Put *message* into its stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,11 +167,11 @@ class Legacy:
             session.requests.pop(id, None)
 
     async def asked(
-        self, scope: Scope, row: Row, caller: Identity, session: Session, message: Message, id: bytes, exchange: Exchange
+        self, scope: Scope, row: Row, caller: Identity, session: Session, message: Message, id: bytes, exchange: Request
     ) -> bytes:
         """The answer to *message* as the client has to see it."""
         method = str(message.method)
-        params = envelope.members(message.params)
+        params: Mapping[str, Raw] | None = envelope.members(message.params)
         permit = await self.calling.permitting.permit(scope, caller, row.name, method, params)
         exchange.headers = (*exchange.headers, *permit.headers)
         outcome, reason = Outcome.FAILED, "Unavailable"

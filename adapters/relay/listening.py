@@ -1,4 +1,4 @@
-"""``subscriptions/listen`` of 2026-07-28: passed on to a server that knows it, made of what is told to sessions by one that does not."""
+"""``subscriptions/listen`` of 2026-07-28: passed on to a server that knows it, else made of what a server tells sessions."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from services.host import bridge, envelope
 from services.host.envelope import HEADER_MISMATCH, INVALID_PARAMS, METHOD_NOT_FOUND, UNSUPPORTED_VERSION, Message
 from services.host.eras import META, MODERN_VERSION, Era
 from services.host.hosted import Row
+from services.host.link import Link
 from services.host.streams import Stream
 
 VERSION, METHOD, NAME = b"mcp-protocol-version", b"mcp-method", b"mcp-name"
@@ -74,7 +75,7 @@ class Modern:
         self, scope: Scope, row: Row, caller: Identity, fields: Fields, message: Message, id: bytes, exchange: Exchange
     ) -> bytes:
         method = str(message.method)
-        params = envelope.members(message.params)
+        params: Mapping[str, Raw] | None = envelope.members(message.params)
         refuse_mismatch(fields, method, params)
         if method in _OLD:
             raise Failed(Failure(status=404, code=METHOD_NOT_FOUND, said=f"MCP {MODERN_VERSION} has no {method}"))
@@ -83,7 +84,7 @@ class Modern:
         outcome, reason = Outcome.FAILED, "Unavailable"
         session = without_session(caller)
 
-        async def reached():  # type: ignore[no-untyped-def]  # as `Calling.reach`
+        async def reached() -> Link:
             return await self.calling.reach(row, caller, session, Era.MODERN)
 
         try:

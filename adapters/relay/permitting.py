@@ -1,8 +1,8 @@
 """What a caller may do at a hosted server, how often, and the record of it.
 
-The object of a decision is ``servers/NAME/TOOL`` for a tool, and ``servers/NAME/METHOD`` for what else gives out content. To open
-a session and to list what there is takes no permission of its own: the host decides whose rows a caller sees. The user of this
-machine may call every server that they added.
+The object of a decision is ``servers/NAME/TOOL`` for a tool, and ``servers/NAME/METHOD`` for what else gives out content. To
+open a session and to list what there is takes no permission of its own: the host decides whose rows a caller sees. The user of
+this machine may call every server that they added.
 """
 
 from __future__ import annotations

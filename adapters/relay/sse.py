@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from msgspec import UNSET
 from starlette.types import Receive, Scope, Send
 
-from adapters.relay.answers import begin, empty, pump, refuse
+from adapters.relay.answers import Headers, begin, empty, pump, refuse
 from adapters.relay.failing import Failed, failure_of
 from adapters.relay.legacy import Fields, Legacy, opening_of
 from arcops.errors import ArcOpsError, Unavailable
@@ -36,7 +36,7 @@ class _Posted:
     stream: Stream
     task: asyncio.Task[None] | None = None
     why: str = ""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: Headers = ()
 
     def tell(self, method: str, message: bytes) -> None:
         self.stream.put(message)
