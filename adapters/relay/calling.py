@@ -7,6 +7,7 @@ for, once; what may have been done is never asked again.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ from services.host.link import Ended, Link
 HELD_SECONDS = 50.0
 """How long a caller is held while its server installs and starts."""
 
+_log = logging.getLogger(__name__)
 Reached = Callable[[], Awaitable[Link]]
 
 
@@ -73,8 +75,10 @@ class Calling:
                 raise
             outcome = Outcome.FAILED
             body = envelope.error(id, envelope.CANCELLED, f"the call was cancelled: {exchange.why or 'its session ended'}")
-        except (ArcOpsError, Failed, Malformed) as error:
+        except Exception as error:
             failure = failure_of(error)
+            if not isinstance(error, (ArcOpsError, Failed, Malformed)):
+                _log.exception("a request to a hosted server failed in this host")
             outcome, at = Outcome.FAILED, failure.status
             body, headers = failure.body(id), failure.headers
         await exchange.finish(at, body, headers)

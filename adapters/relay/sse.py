@@ -6,6 +6,7 @@ The stream is the session: if it ends, the session and its calls end.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
@@ -24,6 +25,7 @@ from services.host.hosted import Row
 from services.host.sessions import Session
 from services.host.streams import Stream
 
+_log = logging.getLogger(__name__)
 _FIRST_VERSION = "2024-11-05"
 _MOST_CALLS = 256
 """Requests of one session that wait."""
@@ -110,7 +112,9 @@ class Sse:
             body = await self._answered(scope, row, caller, session, message, id, posted)
         except asyncio.CancelledError:
             body = envelope.error(id, envelope.CANCELLED, f"the call was cancelled: {posted.why or 'its session ended'}")
-        except (ArcOpsError, Failed, Malformed) as error:
+        except Exception as error:
+            if not isinstance(error, (ArcOpsError, Failed, Malformed)):
+                _log.exception("a request to a hosted server failed in this host")
             body = failure_of(error).body(id)
         finally:
             session.requests.pop(id, None)
