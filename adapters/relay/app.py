@@ -1,0 +1,309 @@
+"""The relay as one ASGI application: ``/{server}/mcp``, ``/{server}/sse``, ``/{server}/messages`` and ``/{server}/status``."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from msgspec import UNSET
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from adapters.http.access import Door
+from adapters.relay import modern
+from adapters.relay.access import Entry, NotIn
+from adapters.relay.answers import answer, refuse
+from adapters.relay.calling import HELD_SECONDS, Calling, no_such
+from adapters.relay.failing import FORBIDDEN, UNAUTHORIZED, Failed, failed
+from adapters.relay.legacy import Legacy
+from adapters.relay.metadata import METADATA, described
+from adapters.relay.modern import Modern
+from adapters.relay.permitting import Permitting
+from adapters.relay.sse import Sse
+from adapters.relay.status import shown
+from arcops.errors import Unavailable
+from arcops.identity import Identity
+from foundation.audit.record import Outcome
+from services.host import envelope
+from services.host.envelope import Malformed
+from services.host.eras import LEGACY_VERSIONS
+from services.host.hosted import Hosted, Row
+from services.host.sessions import Sessions
+
+MOST_BODY = 4 * 1024 * 1024
+"""Bytes of one message of a client."""
+BODY_SECONDS = 30.0
+SWEEP_SECONDS = 30.0
+_ONCE = frozenset((b"authorization", b"content-type", b"mcp-session-id", b"last-event-id", b"origin", b"host", *modern.ROUTING))
+"""If one of these is there twice, two readers could use different values."""
+_LEGACY = frozenset(one.encode() for one in LEGACY_VERSIONS)
+_KINDS = ("mcp", "sse", "messages", "status")
+
+Fields = Mapping[bytes, bytes]
+
+
+@dataclass(slots=True, kw_only=True)
+class Relay:
+    """The application. Made by `relay`."""
+
+    hosted: Hosted
+    entry: Entry
+    permitting: Permitting
+    sessions: Sessions
+    legacy: Legacy
+    modern: Modern
+    sse: Sse
+    door: Door | None
+    most_body: int
+    closed: bool = False
+    _sweeping: asyncio.TimerHandle | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await _not_http(scope, receive, send)
+            return
+        if self._sweeping is None and not self.closed:
+            self._sweep()
+        try:
+            await self._serve(scope, receive, send)
+        except Failed as error:
+            failure = error.failure
+            await answer(send, failure.status, failure.body(b"null"), failure.headers)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path.startswith(METADATA):
+            await described(scope, send, self.door, self.entry, self.hosted)
+            return
+        parts = path.split("/")
+        if len(parts) != 3 or parts[2] not in _KINDS or b"%" in scope.get("raw_path", b""):
+            await refuse(send, 404, "there is nothing at this address; a server is at /NAME/mcp")
+            return
+        name, kind = parts[1], parts[2]
+        fields = _fields(scope)
+        caller = await self._caller(scope, send, fields, name)
+        if caller is None:
+            return
+        row = self.hosted.row(name)
+        if row is None:
+            raise no_such(name)
+        if self.closed:
+            await refuse(send, 503, "this host ends", code=envelope.UNAVAILABLE, headers=((b"retry-after", b"5"),))
+            return
+        shares = self.door.requests if self.door is not None else None
+        if shares is None:
+            await self._one(scope, receive, send, kind, row, caller, fields)
+            return
+        who = "\n".join((caller.issuer, caller.tenant, caller.id)) if caller.id else str((scope.get("client") or ("",))[0])
+        try:
+            shares.take(who)
+        except Unavailable as error:
+            await refuse(send, 429, str(error), code=envelope.UNAVAILABLE, headers=((b"retry-after", b"5"),))
+            return
+        try:
+            await self._one(scope, receive, send, kind, row, caller, fields)
+        finally:
+            shares.give(who)
+
+    async def _caller(self, scope: Scope, send: Send, fields: Fields, server: str) -> Identity | None:
+        known = self.entry.known(fields)
+        if known is not None:
+            return known
+        found = await self.entry.identify(scope, fields, server)
+        if isinstance(found, Identity):
+            return found
+        if found.status == 401:
+            self.permitting.told(scope, found.who, Outcome.DENIED, "token", server)
+        await _not_in(send, found)
+        return None
+
+    async def _one(
+        self, scope: Scope, receive: Receive, send: Send, kind: str, row: Row, caller: Identity, fields: Fields
+    ) -> None:
+        method = scope["method"]
+        if kind == "status":
+            if method not in ("GET", "HEAD"):
+                await _not_allowed(send, "GET")
+            else:
+                await shown(send, row, self.hosted.shown(row.name))
+        elif kind == "sse":
+            if method != "GET":
+                await _not_allowed(send, "GET")
+            else:
+                await self.sse.open(scope, receive, send, row, caller, fields)
+        elif kind == "messages" or method == "POST":
+            await self._post(scope, receive, send, kind, row, caller, fields)
+        elif fields.get(modern.VERSION, b"2025-11-25").strip() not in _LEGACY:
+            await _not_allowed(send, "POST")
+        elif method == "GET":
+            if not accepts(fields.get(b"accept", b""))[1]:
+                await refuse(send, 406, "this answer is a stream of events; accept text/event-stream")
+            else:
+                await self.legacy.get(receive, send, row, caller, fields)
+        elif method == "DELETE":
+            await self.legacy.delete(send, row, caller, fields)
+        else:
+            await _not_allowed(send, "GET, POST, DELETE")
+
+    async def _post(
+        self, scope: Scope, receive: Receive, send: Send, kind: str, row: Row, caller: Identity, fields: Fields
+    ) -> None:
+        if scope["method"] != "POST":
+            await _not_allowed(send, "POST")
+            return
+        if not is_json(fields.get(b"content-type", b"")):
+            await refuse(send, 415, "the body has to be application/json")
+            return
+        if kind == "mcp" and not all(accepts(fields.get(b"accept", b""))):
+            await refuse(send, 406, "the answer is JSON or a stream of events; accept application/json and text/event-stream")
+            return
+        body = await read(receive, send, self.most_body)
+        if body is None:
+            return
+        try:
+            message = envelope.read(body)
+            if message.method is UNSET and not envelope.is_answer(message):
+                raise Malformed(envelope.INVALID_REQUEST, "the message is neither a request, a notification nor an answer")
+            if message.id is None and message.error is UNSET:
+                raise Malformed(envelope.INVALID_REQUEST, "the id is null")
+        except Malformed as error:
+            await refuse(send, 400, str(error), code=error.code)
+            return
+        if kind == "messages":
+            await self.sse.post(scope, receive, send, row, caller, message)
+        elif fields.get(modern.VERSION, b"2025-11-25") in _LEGACY:
+            await self.legacy.post(scope, receive, send, row, caller, fields, message)
+        else:
+            await self.modern.post(scope, receive, send, row, caller, fields, message)
+
+    def _sweep(self) -> None:
+        self.sessions.sweep()
+        if not self.closed:
+            self._sweeping = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+
+    def close(self) -> None:
+        """End every session and stream: this host ends. What comes later is refused."""
+        self.closed = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+        self.sse.close()
+        self.sessions.close()
+
+    def routes(self) -> list[BaseRoute]:
+        """For a front: after all its own, so that none of them is hidden."""
+        metadata: list[BaseRoute] = [Route(METADATA + "/{server}/mcp", endpoint=self, methods=["GET"])]
+        return metadata + [Route("/{server}/" + kind, endpoint=self, methods=["GET", "POST", "DELETE"]) for kind in _KINDS]
+
+
+def relay(
+    hosted: Hosted,
+    door: Door | None = None,
+    *,
+    origin: str = "http://127.0.0.1:8430",
+    most_body: int = MOST_BODY,
+    held_seconds: float = HELD_SECONDS,
+    sessions: Sessions | None = None,
+) -> Relay:
+    """The servers of *hosted* for callers that *door* lets in. *origin* is this host's address for clients."""
+    permitting = Permitting(door=door)
+    calling = Calling(hosted=hosted, permitting=permitting, held_seconds=held_seconds)
+    if sessions is None:
+        sessions = Sessions(hosted.gone) if door is None else Sessions(hosted.gone, most_each=door.quotas.sessions)
+    legacy = Legacy(calling=calling, sessions=sessions)
+    return Relay(
+        hosted=hosted,
+        entry=Entry(door=door, origin=origin.rstrip("/")),
+        permitting=permitting,
+        sessions=sessions,
+        legacy=legacy,
+        modern=Modern(calling=calling),
+        sse=Sse(legacy=legacy),
+        door=door,
+        most_body=most_body,
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def accepts(field: bytes) -> tuple[bool, bool]:
+    """Does an ``Accept`` take JSON, and a stream of events?"""
+    types = {one.partition(b";")[0].strip().lower() for one in field.split(b",")}
+    every = b"*/*" in types
+    return (
+        every or b"application/json" in types or b"application/*" in types,
+        every or b"text/event-stream" in types or b"text/*" in types,
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def is_json(field: bytes) -> bool:
+    """Is a ``Content-Type`` JSON?"""
+    return field.partition(b";")[0].strip().lower() == b"application/json"
+
+
+async def read(receive: Receive, send: Send, most: int) -> bytes | None:
+    """The body; or ``None``, and an answer is given, if it is too long or does not come."""
+    first = await receive()
+    if first["type"] == "http.request" and not first.get("more_body", False):
+        body: bytes = first.get("body", b"")
+        if len(body) <= most:
+            return body
+    parts, size, message = [], 0, first
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                if message["type"] != "http.request":
+                    return None
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > most:
+                    await refuse(send, 413, f"the body is longer than {most} bytes", headers=((b"connection", b"close"),))
+                    return None
+                if not message.get("more_body", False):
+                    return b"".join(parts)
+                message = await receive()
+    except TimeoutError:
+        await refuse(send, 408, f"the body did not come within {BODY_SECONDS:.0f} seconds")
+        return None
+
+
+def _fields(scope: Scope) -> Fields:
+    """The headers by their names, without white space around their values, which not every server strips. Raises `Failed`."""
+    headers = scope["headers"]
+    fields: dict[bytes, bytes] = {name: value.strip() for name, value in headers}
+    if len(fields) != len(headers):
+        seen: set[bytes] = set()
+        for name, _ in headers:
+            if name in seen and name in _ONCE:
+                code = envelope.HEADER_MISMATCH if name in modern.ROUTING else envelope.INVALID_REQUEST
+                raise failed(400, code, f"the header {name.decode('latin-1')} is there twice")
+            seen.add(name)
+        fields[b"accept"] = b",".join(value for name, value in headers if name == b"accept")
+    return fields
+
+
+async def _not_in(send: Send, found: NotIn) -> None:
+    headers = ((b"www-authenticate", found.challenge.encode("latin-1", "replace")),) if found.challenge else ()
+    code = {401: UNAUTHORIZED, 403: FORBIDDEN}.get(found.status, envelope.UNAVAILABLE)
+    await refuse(send, found.status, found.said, code=code, headers=headers)
+
+
+async def _not_allowed(send: Send, allow: str) -> None:
+    await refuse(send, 405, f"this address takes {allow}", headers=((b"allow", allow.encode()),))
+
+
+async def _not_http(scope: Scope, receive: Receive, send: Send) -> None:
+    """WebSockets are refused; of an application's beginning and end there is nothing to do."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await send({"type": "lifespan.shutdown.complete"})
+            return

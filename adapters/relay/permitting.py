@@ -1,0 +1,189 @@
+"""What a caller may do at a hosted server, how often, and the record of it.
+
+The object of a decision is ``servers/NAME/TOOL`` for a tool, and ``servers/NAME/METHOD`` for what else gives out content. To
+open a session and to list what there is takes no permission of its own: the host decides whose rows a caller sees. The user of
+this machine may call every server that they added.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import Raw
+from starlette.types import Scope
+
+from adapters.http.access import Door
+from adapters.relay.failing import FORBIDDEN, LIMITED, RETRY_SECONDS, Failed, Failure
+from arcops.errors import ArcOpsError
+from arcops.identity import Identity
+from foundation.audit.audit import Audit
+from foundation.audit.record import NO_ONE, Actor, Outcome, Record
+from foundation.authorization.authorizing import decide
+from foundation.authorization.objects import CALL
+from foundation.authorization.role_policy import RESERVED
+from foundation.limits.fields import limit_field, policy_field
+from foundation.telemetry.spans import REQUEST
+from services.host import envelope
+
+DOOR = "relay"
+_CALL = frozenset((CALL,))
+_GIVES = frozenset(
+    ("resources/read", "resources/subscribe", "prompts/get", "completion/complete", "tasks/get", "tasks/result", "tasks/update")
+)
+"""Methods that give out content, besides the calls of tools."""
+
+
+class _Arguments(Mapping[str, object]):
+    """The arguments of a call, decoded only if a policy looks at them."""
+
+    __slots__ = ("_found", "_raw")
+
+    def __init__(self, raw: Raw | None) -> None:
+        self._raw = raw
+        self._found: Mapping[str, object] | None = None
+
+    def _all(self) -> Mapping[str, object]:
+        if self._found is None:
+            try:
+                found = envelope.value(self._raw)
+            except msgspec.DecodeError:
+                found = None
+            self._found = found if isinstance(found, dict) else {}
+        return self._found
+
+    def __getitem__(self, name: str) -> object:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """The record of one call: told once, when it ended."""
+
+    audit: Audit
+    record: Record
+    began: float = field(default_factory=time.perf_counter)
+    told: bool = False
+
+    def ended(self, outcome: Outcome, reason: str = "") -> None:
+        """It ended so."""
+        if self.told:
+            return
+        self.told = True
+        took = round((time.perf_counter() - self.began) * 1e6)
+        self.audit.tell(replace(self.record, outcome=outcome, reason=reason, latency_us=took), reserved=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """A request that may go on: its ``account``, if it is one to keep, and the fields of its answer."""
+
+    account: Account | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+NOTHING_KEPT = Permit()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permitting:
+    """Decides by ``door``; without one everything may be done, and nothing is kept."""
+
+    door: Door | None
+
+    async def permit(
+        self, scope: Scope, caller: Identity, server: str, method: str, params: Mapping[str, Raw] | None
+    ) -> Permit:
+        """*caller* asks *server* for *method*. Raises `Failed`: not allowed, over a limit, or no place for its record."""
+        door = self.door
+        if door is None or (method != "tools/call" and method not in _GIVES):
+            return NOTHING_KEPT
+        tool = envelope.text((params or {}).get("name")) if method == "tools/call" else method
+        target = f"servers/{server}/{tool}"
+        if caller.issuer != RESERVED:
+            decision = decide(caller, CALL, target, _Arguments((params or {}).get("arguments")), door.authorization)
+            if not decision.allowed:
+                self.told(scope, caller, Outcome.DENIED, "policy", server, tool)
+                raise Failed(Failure(status=403, code=FORBIDDEN, said=decision.reason, data={"kind": "refused"}))
+        if method != "tools/call":
+            return NOTHING_KEPT
+        headers = await self._within_limits(scope, caller, server, tool, target)
+        account = None
+        if door.accounts is not None:
+            record = self._record(scope, caller, server, tool)
+            try:
+                door.accounts.audit.reserve()
+            except ArcOpsError as error:
+                raise Failed(_not_now(error)) from error
+            account = Account(audit=door.accounts.audit, record=record)
+        return Permit(account=account, headers=headers)
+
+    async def _within_limits(
+        self, scope: Scope, caller: Identity, server: str, tool: str, target: str
+    ) -> tuple[tuple[bytes, bytes], ...]:
+        limits = self.door.limits if self.door is not None else None
+        if limits is None or limits.nothing():
+            return ()
+        try:
+            if limits.waits():
+                turn = await asyncio.to_thread(limits.decide, caller, target, _CALL)
+            else:
+                turn = limits.decide(caller, target, _CALL)
+        except ArcOpsError as error:
+            self.told(scope, caller, Outcome.LIMIT, "limits", server, tool)
+            raise Failed(_not_now(error)) from error
+        headers = _fields(policy_field(turn.lines), limit_field(turn.lines)) if turn.lines else ()
+        if turn.let:
+            return headers
+        self.told(scope, caller, Outcome.LIMIT, turn.by, server, tool)
+        data = {"kind": "unavailable", "retryAfterSeconds": turn.wait}
+        retry = (b"retry-after", b"%d" % turn.wait)
+        raise Failed(Failure(status=429, code=LIMITED, said=turn.reason, data=data, headers=(retry, *headers)))
+
+    def told(self, scope: Scope, caller: Identity | None, outcome: Outcome, reason: str, server: str, tool: str = "") -> None:
+        """Record that a request was not let through. It is not done in any case, so it needs no place kept for it."""
+        if self.door is None or self.door.accounts is None:
+            return
+        record = self._record(scope, caller, server, tool)
+        with suppress(ArcOpsError):
+            self.door.accounts.audit.tell(replace(record, outcome=outcome, reason=reason))
+
+    def _record(self, scope: Scope, caller: Identity | None, server: str, tool: str) -> Record:
+        accounts = self.door.accounts if self.door is not None else None
+        return Record(
+            at=datetime.now(UTC),
+            action="tools/call" if tool else "access",
+            outcome=Outcome.ALLOWED,
+            actor=Actor.of(caller) if caller is not None else NO_ONE,
+            door=DOOR,
+            tool=tool,
+            object=f"servers/{server}",
+            tier=accounts.tier.value if accounts is not None else "",
+            request=str(scope.get(REQUEST, "")),
+            source=str((scope.get("client") or ("",))[0]),
+        )
+
+
+def _fields(policy: str, limit: str) -> tuple[tuple[bytes, bytes], ...]:
+    return (b"ratelimit-policy", policy.encode()), (b"ratelimit", limit.encode())
+
+
+def _not_now(error: Exception) -> Failure:
+    return Failure(
+        status=503,
+        code=envelope.UNAVAILABLE,
+        said=str(error),
+        data={"kind": "unavailable", "retryAfterSeconds": RETRY_SECONDS},
+        headers=((b"retry-after", b"%d" % RETRY_SECONDS),),
+    )

@@ -1,0 +1,133 @@
+"""uvicorn's HTTP by httptools, with limits of connections before it, as `adapters.http.protocol` has them with h11.
+
+httptools reads strictly what is ambiguous (two lengths, a length beside chunks, bare line feeds, spaces before a colon) and is
+several times faster. What it does not do is done here: an end for a connection that sends no whole request for some seconds,
+the most connections of all and of one address, and the size of a head.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from adapters.http.framing import MOST_FIELDS, MOST_HEAD
+from adapters.http.protocol import MOST_CONNECTIONS, SILENT_SECONDS
+
+
+def protocol(
+    *, most_per_address: int | None = None, silent_seconds: float = SILENT_SECONDS, most: int = MOST_CONNECTIONS
+) -> type[asyncio.Protocol]:
+    """The protocol for uvicorn. *most_per_address* is the most connections of one address (``None`` is no limit), *most* that
+    of all addresses together; one that is silent or idle makes room.
+    """
+    addresses: Counter[str] = Counter()
+    waiting: dict[Quick, None] = {}  # silent and idle connections; the one that has waited longest comes first
+    connected: set[Quick] = set()
+
+    class Quick(HttpToolsProtocol):
+        def __init__(self, *words: Any, **more: Any) -> None:
+            super().__init__(*words, **more)
+            self.access_log = False
+            self._address = ""
+            self._hurry: asyncio.TimerHandle | None = None
+            self._until = 0.0
+            self._head = 0
+            self._in_a_request = False
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+            super().connection_made(transport)
+            self._address = self.client[0] if self.client else ""
+            addresses[self._address] += 1
+            connected.add(self)
+            if most_per_address is not None and addresses[self._address] > most_per_address:
+                transport.abort()
+                return
+            if len(connected) > most and waiting:
+                next(iter(waiting))._make_room()
+            waiting[self] = None
+            self._in_time()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            waiting.pop(self, None)
+            if self in connected:
+                connected.discard(self)
+                addresses[self._address] -= 1
+                if addresses[self._address] <= 0:
+                    del addresses[self._address]
+            if self._hurry is not None:
+                self._hurry.cancel()
+                self._hurry = None
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            self._head += len(data)
+            if self._in_a_request:
+                self._until = self.loop.time() + silent_seconds  # each part of a body has its own time
+            super().data_received(data)
+            if self._head > MOST_HEAD and not self._in_a_request and not self.transport.is_closing():
+                self._refuse("the head is too long")
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            if self._hurry is None:
+                self._in_time()
+
+        def on_headers_complete(self) -> None:
+            if self._head > MOST_HEAD + 65536 or len(self.headers) > MOST_FIELDS:
+                self._refuse("the head is too long")
+                return
+            self._in_a_request = True
+            self._head = 0
+            waiting.pop(self, None)
+            super().on_headers_complete()
+
+        def on_body(self, body: bytes) -> None:
+            if self._in_a_request and self.cycle is not None:
+                super().on_body(body)
+
+        def on_message_complete(self) -> None:
+            if not self._in_a_request:
+                return
+            self._in_a_request = False
+            self._head = 0
+            self._until = 0.0
+            super().on_message_complete()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self in connected and not self.transport.is_closing() and not self.pipeline:
+                waiting[self] = None
+
+        def _should_upgrade(self) -> bool:
+            return False
+
+        def _in_time(self) -> None:
+            self._until = self.loop.time() + silent_seconds
+            if self._hurry is None:
+                self._hurry = self.loop.call_later(silent_seconds, self._late)
+
+        def _late(self) -> None:
+            """Close a connection that has begun nothing whole in time; look again later at one that has."""
+            self._hurry = None
+            if self._until == 0.0 or self.transport.is_closing():
+                return
+            left = self._until - self.loop.time()
+            if left > 0:
+                self._hurry = self.loop.call_later(left, self._late)
+            else:
+                self.transport.close()
+
+        def _make_room(self) -> None:
+            waiting.pop(self, None)
+            self.transport.abort()
+
+        def _refuse(self, why: str) -> None:
+            if self.cycle is not None and not self.cycle.response_complete:
+                self.transport.abort()
+            elif not self.transport.is_closing():
+                self.send_400_response(f"This request is refused: {why}.\n")
+
+    return Quick

@@ -1,0 +1,96 @@
+"""The process that serves the relay by itself: uvicorn with uvloop and httptools, and an end that does not wait for streams."""
+
+from __future__ import annotations
+
+import resource
+import socket
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from adapters.http.bound import Bound
+from adapters.http.protocol import MOST_CONNECTIONS, MOST_PER_ADDRESS
+from adapters.relay.answers import refuse
+from adapters.relay.app import Relay
+from adapters.relay.protocol import protocol
+from foundation.settings import is_loopback
+
+GRACE_SECONDS = 5
+"""How long answers that are being sent may go on after a signal."""
+_KEEP_ALIVE_SECONDS = 75
+_OTHER_FILES = 1024
+"""Open files for everything but connections: each child has three."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneHost:
+    """``app`` for requests that name a host of ours and come from no page of another origin (DNS rebinding)."""
+
+    app: ASGIApp
+    hosts: frozenset[bytes]
+    origins: frozenset[bytes]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            for name, value in scope["headers"]:
+                if name == b"host":
+                    if value.strip().lower() not in self.hosts:
+                        await refuse(send, 421, "this server does not answer to that host name (ARCOPS_PUBLIC_URL)")
+                        return
+                elif name == b"origin" and value.strip().lower() not in self.origins:
+                    await refuse(send, 403, "pages of other origins may not call this server")
+                    return
+        await self.app(scope, receive, send)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, relay: Relay) -> None:
+        super().__init__(config)
+        self._relay = relay
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._relay.close()  # first, because it waits for what is open
+        await super().shutdown(sockets)
+
+
+def serve(relay: Relay, bound: Bound, listening: socket.socket, *, app: ASGIApp | None = None) -> None:
+    """Serve *relay* at *bound* until a signal ends it. *app* is what is served instead, if the relay is only a part of it."""
+    per_address = None if is_loopback(bound.host) or bound.behind_proxy else MOST_PER_ADDRESS
+    guarded = OneHost(
+        app=app or relay,
+        hosts=frozenset(one.encode() for one in bound.hosts),
+        origins=frozenset(one.encode() for one in bound.origins),
+    )
+    _Server(config(guarded, bound, per_address=per_address), relay).run(sockets=[listening])
+
+
+def config(app: ASGIApp, bound: Bound | None = None, *, per_address: int | None = None) -> uvicorn.Config:
+    """How uvicorn serves *app*."""
+    return uvicorn.Config(
+        app,
+        http=protocol(most_per_address=per_address, most=min(MOST_CONNECTIONS, _files() - _OTHER_FILES)),
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ssl_certfile=str(bound.certificate) if bound is not None and bound.certificate else None,
+        ssl_keyfile=str(bound.key) if bound is not None and bound.key else None,
+    )
+
+
+def _files() -> int:
+    """How many files this process may have open, after it asked for as many as it may ask for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + _OTHER_FILES
+    most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return most
+    return wanted if soft == resource.RLIM_INFINITY else soft

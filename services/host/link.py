@@ -1,0 +1,434 @@
+"""One running server, shared by the sessions that use it.
+
+Each call gets an id and a progress token of the link's own, so the callers' may be alike. A call that no one waits for any
+more is cancelled at the server, whatever the reason. A server that several sessions share gets one handshake without any
+capability of a client, and what it asks of a client is refused; a private one hears what its one client can do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from arcops.errors import Unavailable
+from services.host import envelope
+from services.host.envelope import Malformed, Message
+from services.host.eras import Era
+from services.host.handshake import Opened, Opening, opened_by
+from services.host.pipe import Lost, Pipe
+
+MOST_PENDING = 1024
+"""Calls that wait for one server."""
+MOST_STRAYS = 1000
+"""Lines of one server that are no messages, before it counts as broken: what prints there does not speak MCP."""
+OPEN_SECONDS = 45.0
+_REMEMBERED = 1024
+_SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
+_PROGRESS, _CANCELLED, _MESSAGE = "notifications/progress", "notifications/cancelled", "notifications/message"
+_UPDATED = "notifications/resources/updated"
+
+
+class Listener(Protocol):
+    """A session at a link. None of its functions waits or raises."""
+
+    def told(self, method: str, message: bytes) -> None:
+        """The server said *message*, a notification, to this session and about no call."""
+
+    def asked(self, id: bytes, method: str, params: Raw | UnsetType, about: Call | None) -> bool:
+        """The server asks the client; *id* is JSON, *about* the call that it may belong to. ``False``: no one can be asked."""
+
+    def withdrawn(self, id: bytes, message: Message) -> None:
+        """The server needs no answer any more to what it asked with this *id*."""
+
+    def wants(self, uri: str) -> bool:
+        """Did this session subscribe to the resource *uri*?"""
+
+    def ended(self, why: str) -> None:
+        """The server ended."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What one link saw: ``strays`` are lines that are no messages, ``unknown`` answers that no call waits for, ``late`` those
+    of calls that were cancelled, ``lost`` messages over the bound, ``unheard`` what could be given to no one.
+    """
+
+    calls: int = 0
+    strays: int = 0
+    unknown: int = 0
+    late: int = 0
+    lost: int = 0
+    unheard: int = 0
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Call:
+    """One call that waits. ``tell`` gets the notifications that belong to it; ``until`` is in the loop's seconds."""
+
+    id: int
+    method: str
+    answer: asyncio.Future[Message]
+    listener: Listener | None
+    tell: Callable[[str, bytes], None] | None
+    token: Raw | None
+    subscription: bytes
+    until: float
+
+
+class Ended(Unavailable):
+    """The server ended. ``sent``: the call had reached it, so it may have been done."""
+
+    def __init__(self, said: str, *, sent: bool) -> None:
+        super().__init__(said)
+        self.sent = sent
+
+
+class TookTooLong(Unavailable):
+    """The server did not answer in time; the call was cancelled there."""
+
+
+class TooMuch(Unavailable):
+    """An answer over the bound, or too many calls at once. Other calls go on."""
+
+
+class Link:
+    """The calls and sessions of one running server, whose ends are *pipe*. For the thread of one event loop.
+
+    *name* is the server's, for sentences. *private*: one session has it for itself. A call ends after *seconds*.
+    """
+
+    def __init__(self, pipe: Pipe, *, name: str, private: bool, seconds: float = 600.0, most_strays: int = MOST_STRAYS) -> None:
+        self.name, self.private = name, private
+        self.ended = ""
+        """Why the server ended, or nothing while it runs."""
+        self.counts = Counts()
+        self.used = time.monotonic()
+        """When a call began or ended last, in seconds of `time.monotonic`."""
+        self.opened: Opened | None = None
+        self._pipe, self._seconds, self._most_strays = pipe, seconds, most_strays
+        self._loop = asyncio.get_running_loop()
+        self._ids = itertools.count(1)
+        self._pending: dict[int, Call] = {}
+        self._cancelled: OrderedDict[int, None] = OrderedDict()
+        self._listeners: dict[Listener, None] = {}
+        self._opening: asyncio.Task[Opened] | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        pipe.hear(self._heard, self._lost, self._ended)
+
+    @property
+    def busy(self) -> int:
+        """How many calls wait now."""
+        return len(self._pending)
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions listen."""
+        return len(self._listeners)
+
+    def pause(self) -> None:
+        """Read no more from the server until `resume`."""
+        self._pipe.pause()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._pipe.resume()
+
+    async def open(self, wanted: Era, opening: Opening | None = None) -> Opened:
+        """Shake hands with the server, once in its life, in the era *wanted* if it can; and how it spoke then.
+
+        *opening* is what the client said of itself. A server that is shared is not told it. Raises `Unavailable`.
+        """
+        if self.opened is not None and not self.ended:
+            return self.opened
+        if self._opening is None:
+            said = opening if self.private else None
+            self._opening = self._loop.create_task(opened_by(self, wanted, said or Opening()))
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                self.opened = await asyncio.shield(self._opening)
+        except TimeoutError:
+            why = f"{self.name} did not answer the handshake within {OPEN_SECONDS:.0f} seconds"
+            self._pipe.end(why)
+            raise Unavailable(why) from None
+        except Unavailable as error:
+            if not self.ended:
+                self._pipe.end(str(error))
+            raise
+        return self.opened
+
+    def listen(self, listener: Listener) -> None:
+        """Tell *listener* what the server says from now on."""
+        self._listeners[listener] = None
+        if self.ended:
+            listener.ended(self.ended)
+
+    def leave(self, listener: Listener) -> None:
+        """Tell *listener* nothing more, and cancel its calls."""
+        self._listeners.pop(listener, None)
+        for call in [one for one in self._pending.values() if one.listener is listener]:
+            call.answer.cancel()
+
+    def wanted(self, uri: str) -> bool:
+        """Does a session still subscribe to the resource *uri*?"""
+        return any(one.wants(uri) for one in self._listeners)
+
+    async def call(
+        self,
+        method: str,
+        params: Mapping[str, Raw] | None,
+        *,
+        listener: Listener | None = None,
+        tell: Callable[[str, bytes], None] | None = None,
+        subscription: bytes = b"",
+        seconds: float | None = None,
+        meta: Mapping[str, Raw] | None = None,
+    ) -> Message:
+        """The server's answer to *method* with *params*, whose id is the link's own.
+
+        *tell* gets its progress, and what else belongs to it, as the caller must see it. *subscription* is the caller's own
+        id of a request that is a stream of notifications. *meta* replaces ``_meta``. Whoever cancels this, cancels the call
+        at the server. Raises `Ended`, `TookTooLong`, `TooMuch`, or `Malformed` for params that are no object.
+        """
+        if self.ended:
+            raise Ended(self.ended, sent=False)
+        if len(self._pending) >= MOST_PENDING:
+            raise TooMuch(f"{len(self._pending)} calls wait for {self.name}, which is the limit; try again later")
+        id = next(self._ids)
+        token = None
+        if params is not None:
+            found = meta if meta is not None else envelope.members(params.get("_meta", UNSET))
+            if found is not None:
+                token = found.get("progressToken")
+                if token is not None:
+                    found = {**found, "progressToken": Raw(b"%d" % id)}
+                if token is not None or meta is not None:
+                    params = {**params, "_meta": Raw(envelope.encoded(found))}
+        message = envelope.request(id, method, None if params is None else envelope.encoded(params))
+        now = self._loop.time()
+        call = Call(
+            id=id,
+            method=method,
+            answer=self._loop.create_future(),
+            listener=listener,
+            tell=tell,
+            token=token,
+            subscription=subscription,
+            until=now + (self._seconds if seconds is None else seconds),
+        )
+        self._pending[id] = call
+        if self._sweep is None:
+            self._sweep = self._loop.call_later(1.0, self._swept)
+        self.counts.calls += 1
+        sent = False
+        try:
+            await self._pipe.write(message)
+            sent = True
+            return await call.answer
+        except asyncio.CancelledError:
+            self._abandon(call, "the caller does not wait for it any more")
+            raise
+        except TookTooLong:
+            self._abandon(call, "it took too long")
+            raise
+        except Unavailable as error:
+            if not sent and not isinstance(error, Ended):
+                raise Ended(str(error), sent=False) from error
+            raise
+        finally:
+            self._pending.pop(id, None)
+            if call.answer.done() and not call.answer.cancelled():
+                call.answer.exception()  # also if the message never went, so that no one misses it
+            self.used = time.monotonic()
+
+    def notify(self, method: str, params: Mapping[str, Raw] | None) -> None:
+        """Tell the server something, as soon as it reads. Nothing if it ended."""
+        self._write(envelope.notification(method, None if params is None else envelope.encoded(params)))
+
+    def reply(self, id: bytes, answer: Message) -> None:
+        """Give the server the client's *answer* to what it asked with *id*."""
+        self._write(envelope.answer(id, answer))
+
+    def refuse(self, id: bytes, code: int, said: str) -> None:
+        """Tell the server that what it asked with *id* is not done."""
+        self._write(envelope.error(id, code, said))
+
+    def _write(self, message: bytes) -> None:
+        if self.ended:
+            return
+        if len(self._tasks) >= MOST_PENDING:
+            self.counts.unheard += 1
+            return
+        task = self._loop.create_task(self._quietly(message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _quietly(self, message: bytes) -> None:
+        try:
+            await self._pipe.write(message)
+        except Unavailable:
+            self.counts.unheard += 1
+
+    def _abandon(self, call: Call, why: str) -> None:
+        if call.answer.done() and not call.answer.cancelled() and call.answer.exception() is None:
+            return
+        self._cancelled[call.id] = None
+        while len(self._cancelled) > _REMEMBERED:
+            self._cancelled.popitem(last=False)
+        if call.method != "initialize":  # which may not be cancelled (2025-11-25, cancellation)
+            self.notify(_CANCELLED, {"requestId": Raw(b"%d" % call.id), "reason": Raw(envelope.encoded(why))})
+
+    def _swept(self) -> None:
+        self._sweep = None
+        now = self._loop.time()
+        for call in [one for one in self._pending.values() if one.until <= now]:
+            if not call.answer.done():
+                call.answer.set_exception(TookTooLong(f"{self.name} did not answer {call.method} in time; it was cancelled"))
+        if self._pending:
+            self._sweep = self._loop.call_later(1.0, self._swept)
+
+    def _heard(self, line: bytes) -> None:
+        try:
+            message = envelope.heard(line)
+        except Malformed:
+            self._stray()
+            return
+        if message.method is UNSET:
+            self._answered(message)
+        elif message.id is UNSET:
+            self._told(message.method, message)
+        else:
+            self._asked(envelope.encoded(message.id), message.method, message)
+
+    def _stray(self) -> None:
+        self.counts.strays += 1
+        if self.counts.strays == self._most_strays:
+            self._pipe.end(f"{self.name} wrote {self._most_strays} lines to its output that are no messages of MCP")
+
+    def _answered(self, message: Message) -> None:
+        call = self._pending.get(message.id) if isinstance(message.id, int) else None
+        if call is None or call.answer.done():
+            if message.id in self._cancelled:
+                self.counts.late += 1
+            else:
+                self.counts.unknown += 1
+        elif envelope.is_answer(message):
+            call.answer.set_result(message)
+        else:
+            call.answer.set_exception(TooMuch(f"{self.name} answered with neither a result nor an error, or with both"))
+
+    def _told(self, method: str, message: Message) -> None:
+        try:
+            params = envelope.members(message.params)
+        except Malformed:
+            self._stray()
+            return
+        if method == _PROGRESS:
+            self._progressed(params or {})
+        elif method == _CANCELLED:
+            id = bytes((params or {}).get("requestId", Raw(b"null")))
+            for listener in list(self._listeners):
+                listener.withdrawn(id, message)
+        elif params is not None and b"subscriptionId" in bytes(params.get("_meta", Raw(b""))):
+            self._subscribed(method, params)
+        else:
+            self._spread(method, params or {}, envelope.notification(method, _bytes(message.params)))
+
+    def _progressed(self, params: dict[str, Raw]) -> None:
+        call = self._of(params.get("progressToken"))
+        if call is None or call.tell is None or call.token is None:
+            self.counts.unheard += 1
+            return
+        params["progressToken"] = call.token
+        call.tell(_PROGRESS, envelope.notification(_PROGRESS, envelope.encoded(params)))
+
+    def _subscribed(self, method: str, params: dict[str, Raw]) -> None:
+        meta = envelope.members(params["_meta"]) or {}
+        call = self._of(meta.get(_SUBSCRIPTION))
+        if call is None or call.tell is None or not call.subscription:
+            self.counts.unheard += 1
+            return
+        params["_meta"] = Raw(envelope.encoded({**meta, _SUBSCRIPTION: Raw(call.subscription)}))
+        call.tell(method, envelope.notification(method, envelope.encoded(params)))
+
+    def _of(self, id: Raw | None) -> Call | None:
+        try:
+            found = envelope.value(id)
+        except msgspec.DecodeError:
+            return None
+        return self._pending.get(found) if isinstance(found, int) else None
+
+    def _spread(self, method: str, params: Mapping[str, Raw], message: bytes) -> None:
+        """A notification that names no call: a log line to the call that it may be about, others to the sessions."""
+        if method == _MESSAGE:
+            about = self._about()
+            if about is not None and about.tell is not None:
+                about.tell(method, message)
+                return
+            if not self.private and self._pending:
+                self.counts.unheard += 1  # of which call it is, no one can know, and it may say what only one may see
+                return
+        uri = envelope.text(params.get("uri")) if method == _UPDATED else ""
+        concerned = [one for one in self._listeners if not uri or self.private or one.wants(uri)]
+        for listener in concerned:
+            listener.told(method, message)
+        if not concerned:
+            self.counts.unheard += 1
+
+    def _about(self) -> Call | None:
+        """The call that something without a name of a call may be about: the newest, if all are of one session."""
+        calls = [one for one in self._pending.values() if one.tell is not None and not one.subscription]
+        if not calls or (not self.private and any(one.listener is not calls[0].listener for one in calls)):
+            return None
+        if not self.private and len(calls) > 1 and calls[0].listener is None:
+            return None
+        return calls[-1]
+
+    def _asked(self, id: bytes, method: str, message: Message) -> None:
+        if method == "ping":
+            self._write(envelope.result(id, b"{}"))
+            return
+        if self.private:
+            for listener in self._listeners:
+                if listener.asked(id, method, message.params, self._about()):
+                    return
+            why = "no client of this server can be asked now"
+        else:
+            why = "several sessions share this server (its row says stateless), so none of them can be asked"
+        self.refuse(id, envelope.METHOD_NOT_FOUND, f"{method} is not passed on: {why}")
+
+    def _lost(self, lost: Lost) -> None:
+        self.counts.lost += 1
+        call = self._pending.get(lost.id) if lost.answer and isinstance(lost.id, int) else None
+        why = TooMuch(f"{self.name} answered with {lost.size} bytes, which is over the bound of one message")
+        if call is not None and not call.answer.done():
+            call.answer.set_exception(why)
+        elif lost.answer and lost.id is None and len(self._pending) == 1:  # it can be no other's
+            only = next(iter(self._pending.values()))
+            if not only.answer.done():
+                only.answer.set_exception(why)
+
+    def _ended(self, why: str) -> None:
+        if self.ended:
+            return
+        self.ended = why or f"{self.name} ended"
+        for call in self._pending.values():
+            if not call.answer.done():
+                call.answer.set_exception(Ended(self.ended, sent=True))
+        for listener in list(self._listeners):
+            listener.ended(self.ended)
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+
+
+def _bytes(raw: Raw | UnsetType) -> bytes | None:
+    return None if raw is UNSET else bytes(raw)

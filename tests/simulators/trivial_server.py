@@ -1,0 +1,223 @@
+"""A server of MCP over stdio without any dependency, which does what a test tells it: the child of benches and of tests.
+
+Run it with ``python -I -S trivial_server.py``; the options say what it does wrong. ``--modern`` speaks 2026-07-28 alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+TOOLS = [
+    {"name": name, "description": name, "inputSchema": {"type": "object"}}
+    for name in (
+        "echo", "count", "big", "slow", "slow_progress", "die", "garbage", "wrong_id", "huge", "flood", "ask", "sleepless",
+        "cancelled", "log", "changed", "bytes", "half", "environment",
+    )
+]  # fmt: skip
+_META = "io.modelcontextprotocol/"
+_out = threading.Lock()
+_counted = 0
+_cancelled: list[Any] = []
+_waiting: dict[Any, threading.Event] = {}
+_answers: dict[Any, Any] = {}
+_said: dict[str, Any] = {}
+_inits = 0
+
+
+def write(message: object) -> None:
+    raw(json.dumps(message, separators=(",", ":")).encode())
+
+
+def raw(line: bytes) -> None:
+    with _out:
+        sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def text(found: object) -> dict[str, Any]:
+    return {"content": [{"type": "text", "text": found if isinstance(found, str) else json.dumps(found)}]}
+
+
+def call(id: Any, params: dict[str, Any]) -> None:
+    name, given = params.get("name"), params.get("arguments") or {}
+    try:
+        result = globals()["tool_" + str(name)](id, given, params.get("_meta") or {})
+    except KeyError:
+        write({"jsonrpc": "2.0", "id": id, "error": {"code": -32602, "message": f"no tool {name}"}})
+        return
+    if result is not None:
+        write({"jsonrpc": "2.0", "id": id, "result": result})
+
+
+def tool_echo(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    return text(given.get("text", ""))
+
+
+def tool_count(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    global _counted
+    _counted += 1
+    return text(str(_counted))
+
+
+def tool_environment(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    return text({"environment": dict(os.environ), "meta": meta, "said": _said, "initialized": _inits})
+
+
+def tool_big(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    return text("x" * int(given["size"]))
+
+
+def tool_slow(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    def later() -> None:
+        gone = _waiting[id] = threading.Event()
+        if not gone.wait(float(given["seconds"])):
+            write({"jsonrpc": "2.0", "id": id, "result": text("slept")})
+
+    threading.Thread(target=later, daemon=True).start()
+
+
+def tool_slow_progress(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    def later() -> None:
+        gone = _waiting[id] = threading.Event()
+        for step in range(int(given.get("steps", 3))):
+            params = {"progressToken": meta.get("progressToken"), "progress": step + 1}
+            write({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
+            if gone.wait(float(given.get("seconds", 0))):
+                return
+        write({"jsonrpc": "2.0", "id": id, "result": text("done")})
+
+    threading.Thread(target=later, daemon=True).start()
+
+
+def tool_cancelled(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    return text(_cancelled)
+
+
+def tool_die(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    os._exit(3)
+
+
+def tool_garbage(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    for number in range(int(given.get("lines", 3))):
+        raw(b"debug: here I am %d" % number)
+    return text("after garbage")
+
+
+def tool_wrong_id(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    for wrong in (id + 1_000_000, str(id), None, float(id) + 0.5):
+        write({"jsonrpc": "2.0", "id": wrong, "result": text("not yours")})
+    return text("yours")
+
+
+def tool_huge(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    if given.get("id") == "last":
+        content = b'[{"type":"text","text":"' + b"x" * int(given["size"]) + b'"}]'
+        raw(b'{"result":{"content":' + content + b'},"jsonrpc":"2.0","id":%d}' % id)
+        return None
+    return text("x" * int(given["size"]))
+
+
+def tool_flood(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    for number in range(int(given["messages"])):
+        params = {"level": "info", "data": f"{number} " + "y" * int(given.get("size", 100))}
+        write({"jsonrpc": "2.0", "method": "notifications/message", "params": params})
+    return text("flooded")
+
+
+def tool_log(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    params = {"level": "info", "data": given.get("text", "hello")}
+    write({"jsonrpc": "2.0", "method": "notifications/message", "params": params})
+    return text("logged")
+
+
+def tool_changed(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    write({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+    return text("changed")
+
+
+def tool_bytes(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    raw(b'{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"\xff\xfe"}]}}' % id)
+
+
+def tool_half(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    raw(b'{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"\\ud83d"}]}}' % id)
+
+
+def tool_ask(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    def later() -> None:
+        asked = f"ask-{id}"
+        gone = _waiting[asked] = threading.Event()
+        params = {"messages": [], "maxTokens": 1}
+        write({"jsonrpc": "2.0", "id": asked, "method": given.get("method", "sampling/createMessage"), "params": params})
+        gone.wait(60)
+        write({"jsonrpc": "2.0", "id": id, "result": text(_answers.get(asked))})
+
+    threading.Thread(target=later, daemon=True).start()
+
+
+def tool_sleepless(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    """Never read again."""
+    write({"jsonrpc": "2.0", "id": id, "result": text("good night")})
+    time.sleep(3600)
+
+
+def answer(message: dict[str, Any], modern: bool) -> None:
+    global _inits
+    id, method, params = message.get("id"), message.get("method"), message.get("params") or {}
+    if method is None:
+        _answers[id] = {key: message[key] for key in ("result", "error") if key in message}
+        if id in _waiting:
+            _waiting[id].set()
+    elif method == "notifications/cancelled":
+        _cancelled.append(params.get("requestId"))
+        if params.get("requestId") in _waiting:
+            _waiting[params["requestId"]].set()
+    elif id is None:
+        return
+    elif method == "initialize" and not modern:
+        _inits += 1
+        _said.update(params)
+        result = {
+            "protocolVersion": params.get("protocolVersion"),
+            "capabilities": {"tools": {"listChanged": True}, "logging": {}, "resources": {"subscribe": True}},
+            "serverInfo": {"name": "trivial", "version": "1"},
+        }
+        write({"jsonrpc": "2.0", "id": id, "result": result})
+    elif method == "server/discover" and modern:
+        result = {
+            "resultType": "complete",
+            "ttlMs": 0,
+            "cacheScope": "private",
+            "supportedVersions": ["2026-07-28"],
+            "capabilities": {"tools": {}},
+            "_meta": {_META + "serverInfo": {"name": "trivial", "version": "1"}},
+        }
+        write({"jsonrpc": "2.0", "id": id, "result": result})
+    elif method == "tools/list":
+        write({"jsonrpc": "2.0", "id": id, "result": {"tools": TOOLS}})
+    elif method == "tools/call":
+        call(id, params)
+    elif method == "resources/subscribe":
+        write({"jsonrpc": "2.0", "id": id, "result": {}})
+        write({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": params["uri"]}})
+    elif method in ("ping", "logging/setLevel", "resources/unsubscribe"):
+        write({"jsonrpc": "2.0", "id": id, "result": {}})
+    else:
+        write({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": f"no {method}"}})
+
+
+def main() -> None:
+    modern = "--modern" in sys.argv
+    if "--slow-start" in sys.argv:
+        time.sleep(float(sys.argv[sys.argv.index("--slow-start") + 1]))
+    for line in sys.stdin.buffer:
+        answer(json.loads(line), modern)
+
+
+if __name__ == "__main__":
+    main()
