@@ -192,6 +192,11 @@ class Relay:
         self.sse.close()
         self.sessions.close()
 
+    @staticmethod
+    def serves(path: str) -> bool:
+        """Is *path* one of a hosted server, be it there or not?"""
+        return path.startswith(METADATA) or (path.count("/") == 2 and path.rpartition("/")[2] in _KINDS)
+
     def routes(self) -> list[BaseRoute]:
         """For a front: after all its own, so that none of them is hidden."""
         metadata: list[BaseRoute] = [Route(METADATA + "/{server}/mcp", endpoint=self, methods=["GET"])]

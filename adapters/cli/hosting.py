@@ -1,0 +1,90 @@
+"""``arcops host serve``: the relay with the servers that are hosted here, at an address of its own or as a part of a front."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from adapters.cli import surroundings
+from adapters.cli.entering import enter
+from adapters.cli.listening import Listening
+from adapters.cli.serving import address, bound_at
+from adapters.http.access import Door
+from adapters.http.app import DoorPart, front
+from adapters.http.bound import Bound
+from adapters.http.metrics import Metrics
+from adapters.http.serve import listen
+from adapters.http.stored import StoreWatch
+from arcops.extras import refuse_without
+from arcops.tier import Tier
+from capabilities.place import Place
+
+if TYPE_CHECKING:
+    from adapters.relay.app import Relay
+
+_log = logging.getLogger(__name__)
+
+
+def host(own: Listening, tier: Tier | None) -> None:
+    """Serve the hosted servers until a signal ends it."""
+    refuse_without(("server", "relay"))
+    from adapters.relay.serve import serve
+
+    at = surroundings.place(tier)
+    with closing(listen(own.host, own.port)) as listening:
+        bound = bound_at(address(own), at, listening)
+        entered = enter(at, bound)
+        made = hosted(entered.at, bound, entered.door)
+        watch = StoreWatch(at.settings.store, at.settings.memory)
+        guard = partial(entered.door.for_readers, resource=f"{bound.url}/mcp")
+        beside = front([*entered.parts, made.part], bound, Metrics(watch, guard, entered.limits.told))
+        _log.info("hosted MCP servers at %s/NAME/mcp", bound.url)
+        entered.say_how_to_open()
+        serve(made.relay, bound, listening, app=_Fork(relay=made.relay, beside=beside))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fork:
+    """The servers' paths go to the ``relay`` by the shortest way; probes, metrics and the way in are ``beside`` it."""
+
+    relay: Relay
+    beside: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        here = scope["type"] == "http" and self.relay.serves(scope["path"])
+        await (self.relay if here else self.beside)(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosted:
+    """What was made: the relay, and the part of a front that runs its servers; it has no routes."""
+
+    relay: Relay
+    part: DoorPart
+
+
+def hosted(at: Place, bound: Bound, door: Door) -> Hosted:
+    """The relay of the servers that the database at *at* names. Nothing is open and nothing runs yet."""
+    from adapters.relay.app import relay
+    from capabilities.server.running import hosting_here
+
+    made = hosting_here(at, os.environ)
+    app = relay(made.hosting, door, origin=bound.url)
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        try:
+            async with made.hosting.running():
+                yield
+        finally:
+            app.close()
+            made.close()
+
+    return Hosted(relay=app, part=DoorPart(routes=(), running=running(), probes={"hosting": made.healthy}))
