@@ -45,7 +45,7 @@ class Entered:
     way_in: UserOpening | None
 
     def say_how_to_open(self) -> None:
-        """Tell the folder of the secret. The link itself is only for a person at a terminal, because logs are copied elsewhere."""
+        """Tell the folder of the secret. The link itself is for a person at a terminal, because logs are copied elsewhere."""
         if self.way_in is None:
             return
         place = self.way_in.put()

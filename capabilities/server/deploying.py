@@ -43,10 +43,10 @@ class HostDeploy:
     call_seconds: int = field(default=600, metadata=shaped(least=1, most=86_400))
     """After how many seconds a call is cancelled."""
     owner: str = field(default="", metadata=shaped(most=200))
-    """The team that owns it; whoever adds it, if nothing is said."""
+    """The team that owns it; the one who adds it, if nothing is said."""
 
 
-@tool(title="Host an MCP server", scope=Scope.TRUST, idempotent=True)
+@tool(title="Host an MCP server", scope=Scope.TRUST, idempotent=True, destructive=True)
 def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
     """Add a hosted MCP server, or give one a new version. It is a row: nothing is installed and nothing runs before the first
     request, and nothing may run before its exact lock was allowed.
@@ -84,7 +84,7 @@ class HostRollback:
     """The number of the version, as 'arcops host history' shows it; the one before the current one if it is 0."""
 
 
-@tool(title="Roll a hosted server back", scope=Scope.TRUST)
+@tool(title="Roll a hosted server back", scope=Scope.TRUST, destructive=True)
 def host_rollback(ask: HostRollback, at: Place) -> ServerShown:
     """Make a new version that is as an earlier one was, with the same lock: what was allowed then may run again."""
     with rows(at) as there:
@@ -100,7 +100,7 @@ class HostStart:
     """The server's name."""
 
 
-@tool(title="Let a hosted server run", scope=Scope.TRUST, idempotent=True)
+@tool(title="Let a hosted server run", scope=Scope.TRUST, idempotent=True, destructive=True)
 def host_start(ask: HostStart, at: Place) -> ServerShown:
     """Let a server run that was stopped; the next request starts it."""
     with rows(at) as there:

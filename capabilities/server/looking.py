@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
-from capabilities.server.place import ServerShown, found, rows, shown
+from capabilities.server.place import ServerShown, found, kept_rows, shown
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class ServersFound:
 def host_find(ask: HostFind, at: Place) -> ServersFound:
     """List the hosted MCP servers, with their state on each host."""
     wanted = ask.words.lower().split()
-    with rows(at) as there:
-        listed = [shown(one, there) for one in there.all()]
+    with kept_rows(at) as there:
+        listed = [shown(one, there) for one in there.all()] if there is not None else []
     return ServersFound(
         servers=tuple(one for one in listed if all(word in f"{one.name} {one.package} {one.owner}".lower() for word in wanted))
     )
@@ -57,8 +57,9 @@ class HostStatus:
 @tool(title="Show a hosted server", scope=Scope.READ, reads_only=True)
 def host_status(ask: HostStatus, at: Place) -> ServerShown:
     """Show a hosted server: what runs, whether it may, and how it is on each host."""
-    with rows(at) as there:
-        return shown(found(ask.name, there), there)
+    with kept_rows(at) as there:
+        row = found(ask.name, there)
+        return shown(row, there)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +94,9 @@ class HistoryShown:
 @tool(title="Show what a hosted server was", scope=Scope.READ, reads_only=True)
 def host_history(ask: HostHistory, at: Place) -> HistoryShown:
     """List every version that a hosted server had, with its author; also those of a server that was removed."""
-    with rows(at) as there:
-        row = there.one(ask.name)
-        versions = there.versions(ask.name)
+    with kept_rows(at) as there:
+        row = there.one(ask.name) if there is not None else None
+        versions = there.versions(ask.name) if there is not None else ()
     if not versions:
         raise Refused(f"there was never a hosted server {ask.name!r}")
     return HistoryShown(
@@ -140,8 +141,8 @@ class DiffShown:
 @tool(title="Compare two versions of a hosted server", scope=Scope.READ, reads_only=True)
 def host_diff(ask: HostDiff, at: Place) -> DiffShown:
     """Say what differs between two versions of a hosted server: its settings, and every file of its lock."""
-    with rows(at) as there:
-        versions = {one.number: one for one in there.versions(ask.name)}
+    with kept_rows(at) as there:
+        versions = {one.number: one for one in there.versions(ask.name)} if there is not None else {}
     if not versions:
         raise Refused(f"there was never a hosted server {ask.name!r}")
     new = ask.new or max(versions)
@@ -203,7 +204,7 @@ def host_logs(ask: HostLogs, at: Place) -> LogsShown:
     from services.host.logfile import log_file
     from services.host.site import logs_in
 
-    with rows(at) as there:
+    with kept_rows(at) as there:
         found(ask.name, there)
     path = log_file(logs_in(at.settings), ask.name)
     try:

@@ -63,6 +63,19 @@ def database(at: Place) -> Iterator[Database]:
 
 
 @contextmanager
+def kept_rows(at: Place) -> Iterator[Rows | None]:
+    """The rows for one who only looks: a database that is not there is not made, and has no rows."""
+    from foundation.database.address import SqliteFile, read_address
+
+    address = read_address(at.settings.database)
+    if isinstance(address, SqliteFile) and not address.path.exists():
+        yield None
+        return
+    with rows(at) as there:
+        yield there
+
+
+@contextmanager
 def rows(at: Place) -> Iterator[Rows]:
     """The rows of hosted servers."""
     with database(at) as found:
@@ -81,7 +94,7 @@ def author(at: Place) -> str:
         return "the operator"
 
 
-def shown(row: HostedRow, there: Rows) -> ServerShown:
+def shown(row: HostedRow, there: Rows | None) -> ServerShown:
     """*row* as it is now, with what hosts say."""
     lock = row.current.lock
     return ServerShown(
@@ -100,14 +113,14 @@ def shown(row: HostedRow, there: Rows) -> ServerShown:
                 since=datetime.fromtimestamp(one.since / 1000, UTC),
                 pids=one.pids,
             )
-            for one in there.said(row.name)
+            for one in (there.said(row.name) if there is not None else ())
         ),
     )
 
 
-def found(name: str, there: Rows) -> HostedRow:
-    """The row of *name*. Raises `Refused` if there is none."""
-    row = there.one(name)
+def found(name: str, there: Rows | None) -> HostedRow:
+    """The row of *name*. Raises `Refused` if there is no such row."""
+    row = there.one(name) if there is not None else None
     if row is None:
         raise Refused(f"there is no hosted server {name[:100]!r}; 'arcops host list' shows those that are there")
     return row

@@ -125,12 +125,20 @@ HOSTED_VERSIONS = Table(
     Column("name", String(63), primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("spec", Text, nullable=False),
-    Column("lock", Text, nullable=False),
     Column("author", Text, nullable=False),
     Column("made", BigInteger, nullable=False),
 )
-"""Every version of a row, also of servers that were removed. ``spec`` and ``lock`` are JSON; ``lock`` is empty until there is
-one."""
+"""Every version of a row, also of servers that were removed. ``spec`` is JSON."""
+
+HOSTED_LOCKS = Table(
+    "arcops_hosted_lock",
+    METADATA,
+    Column("name", String(63), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("lock", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+)
+"""What the package of a version was resolved to, as JSON; never changed."""
 
 HOSTED_ALLOWED = Table(
     "arcops_hosted_allowed",

@@ -96,7 +96,7 @@ class Hosting:
         self._refuse(row)
         key = self._key(row, caller, session, era)
         running = serving.running.get(key)
-        if running is not None and not running.link.ended:
+        if running is not None and not running.link.ended and not running.pipe.asked:
             return running.link
         if time.monotonic() < serving.again:
             raise NotYet(f"{name} could not be started: {serving.reason}", state=State.ERROR, retry=serving.retry)

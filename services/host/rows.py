@@ -13,7 +13,7 @@ from sqlalchemy.types import BigInteger
 from arcops.errors import Refused
 from artifacts.wire import canonical_bytes, from_json
 from foundation.database.engine import Database
-from foundation.database.tables import HOSTED, HOSTED_ALLOWED, HOSTED_STATES, HOSTED_VERSIONS
+from foundation.database.tables import HOSTED, HOSTED_ALLOWED, HOSTED_LOCKS, HOSTED_STATES, HOSTED_VERSIONS
 from services.host.lock import Lock
 from services.host.spec import Spec
 
@@ -98,8 +98,8 @@ class Rows:
     def enable(self, name: str, enabled: bool) -> HostedRow:
         """Let the server run, or stop it on every host."""
         with self._database.writing() as connection:
-            self._there(connection, name)
-            self._change(connection, name, enabled=int(enabled))
+            if self._there(connection, name).enabled != enabled:
+                self._change(connection, name, enabled=int(enabled))
             return self._there(connection, name)
 
     def restart(self, name: str) -> HostedRow:
@@ -120,12 +120,7 @@ class Rows:
     def lock(self, name: str, number: int, lock: Lock) -> None:
         """Note what the package of a version was resolved to; the first word counts, and a second one changes nothing."""
         with self._database.writing() as connection:
-            connection.execute(
-                update(HOSTED_VERSIONS)
-                .where(HOSTED_VERSIONS.c.name == name, HOSTED_VERSIONS.c.version == number, HOSTED_VERSIONS.c.lock == "")
-                .values(lock=canonical_bytes(lock).decode())
-            )
-            self._change(connection, name)
+            self._lock(connection, name, number, lock)
 
     def allow(self, name: str, digest: str, *, author: str) -> HostedRow:
         """Let the lock with this *digest* run as *name*."""
@@ -137,7 +132,6 @@ class Rows:
                 )
             values = {"name": name, "digest": digest, "author": author, "made": self._now}
             connection.execute(self._insert(HOSTED_ALLOWED).values(values).on_conflict_do_nothing())
-            self._change(connection, name)
             return self._there(connection, name)
 
     def deny(self, name: str) -> HostedRow:
@@ -145,7 +139,6 @@ class Rows:
         with self._database.writing() as connection:
             self._there(connection, name)
             connection.execute(delete(HOSTED_ALLOWED).where(HOSTED_ALLOWED.c.name == name))
-            self._change(connection, name)
             return self._there(connection, name)
 
     def one(self, name: str) -> HostedRow | None:
@@ -165,12 +158,13 @@ class Rows:
             return tuple(reversed(self._versions(connection, name)))
 
     def changed(self) -> tuple[int, ...]:
-        """Something that is another value after each change of a row."""
-        columns = (HOSTED.c.version, HOSTED.c.generation, HOSTED.c.enabled)
-        sums = (func.coalesce(func.sum(one), 0) for one in columns)
+        """Something that is another value after each change of a row, of its lock or of what is allowed."""
+        newest = (func.max(HOSTED.c.changed), func.max(HOSTED_ALLOWED.c.made), func.max(HOSTED_LOCKS.c.made))
+        sums = (func.sum(HOSTED.c.version), func.sum(HOSTED.c.generation), func.sum(HOSTED.c.enabled))
+        counts = (func.count(HOSTED.c.name), func.count(HOSTED_ALLOWED.c.name), func.count(HOSTED_LOCKS.c.name))
+        asked = select(*(select(func.coalesce(one, 0)).scalar_subquery() for one in (*newest, *sums, *counts)))
         with self._database.reading() as connection:
-            row = connection.execute(select(func.count(), func.coalesce(func.max(HOSTED.c.changed), 0), *sums)).one()
-        return tuple(int(one) for one in row)
+            return tuple(int(one) for one in connection.execute(asked).one())
 
     def say(self, said: Sequence[Said]) -> None:
         """What a host says of the servers that it runs, until `STATE_SECONDS` from now."""
@@ -219,23 +213,27 @@ class Rows:
         connection.execute(update(HOSTED).where(HOSTED.c.name == name).values(changed=self._now, **values))
 
     def _version(self, connection: Connection, name: str, number: int, spec: Spec, lock: Lock | None, author: str) -> None:
-        connection.execute(
-            insert(HOSTED_VERSIONS).values(
-                name=name,
-                version=number,
-                spec=canonical_bytes(spec).decode(),
-                lock=canonical_bytes(lock).decode() if lock is not None else "",
-                author=author,
-                made=self._now,
-            )
-        )
+        said = canonical_bytes(spec).decode()
+        connection.execute(insert(HOSTED_VERSIONS).values(name=name, version=number, spec=said, author=author, made=self._now))
+        if lock is not None:
+            self._lock(connection, name, number, lock)
+
+    def _lock(self, connection: Connection, name: str, number: int, lock: Lock) -> None:
+        values = {"name": name, "version": number, "lock": canonical_bytes(lock).decode(), "made": self._now}
+        connection.execute(self._insert(HOSTED_LOCKS).values(values).on_conflict_do_nothing())
 
     def _newest(self, connection: Connection, name: str) -> int:
         asked = select(func.coalesce(func.max(HOSTED_VERSIONS.c.version), 0)).where(HOSTED_VERSIONS.c.name == name)
         return int(connection.execute(asked).scalar_one())
 
     def _versions(self, connection: Connection, name: str) -> list[Version]:
-        asked = select(HOSTED_VERSIONS).where(HOSTED_VERSIONS.c.name == name).order_by(HOSTED_VERSIONS.c.version)
+        locked = (HOSTED_LOCKS.c.name == HOSTED_VERSIONS.c.name) & (HOSTED_LOCKS.c.version == HOSTED_VERSIONS.c.version)
+        asked = (
+            select(HOSTED_VERSIONS, HOSTED_LOCKS.c.lock)
+            .outerjoin(HOSTED_LOCKS, locked)
+            .where(HOSTED_VERSIONS.c.name == name)
+            .order_by(HOSTED_VERSIONS.c.version)
+        )
         return [
             Version(
                 number=one.version,

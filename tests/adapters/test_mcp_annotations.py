@@ -57,6 +57,9 @@ from capabilities.network.map import MapNetwork
 from capabilities.network.snapshot import SnapshotNetwork
 from capabilities.policy.explain import Explain, Explained
 from capabilities.policy.policy import CheckPolicy, DraftWaiver, ListPolicies, RegisterPolicy
+from capabilities.server.allowing import HostAllow, HostDeny, HostResolve
+from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
+from capabilities.server.looking import HostDiff, HostFind, HostHistory, HostLogs, HostStatus
 from flows.place import Place
 from foundation.database.opening import opened
 from foundation.login.id_token import LoggedIn
@@ -124,6 +127,24 @@ def migrated(at: Site) -> None:
     named("migrate_database")(MigrateDatabase(), at.here.place())
 
 
+def added(at: Site, *, stopped: bool = False) -> None:
+    """Make the row of a hosted server."""
+    named("host_deploy")(HostDeploy(name="small", package=f"folder:{at.model}", command="run"), at.here.place())
+    if stopped:
+        named("host_stop")(HostStop(name="small"), at.here.place())
+
+
+def resolved(at: Site) -> str:
+    """The digest of the lock of that server."""
+    added(at)
+    return str(named("host_resolve")(HostResolve(name="small"), at.here.place()).digest)
+
+
+def allowed(at: Site) -> None:
+    """Let that server run."""
+    named("host_allow")(HostAllow(name="small", digest=resolved(at)), at.here.place())
+
+
 Asking = Callable[[Site], Any]
 ASKS: dict[str, Asking] = {
     "admit_workload": lambda at: Admit(manifest="apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"),
@@ -151,6 +172,20 @@ ASKS: dict[str, Asking] = {
     "expose_network": lambda at: ExposeNetwork(target=at.shop),
     "fetch_artifact": lambda at: Fetch(artifact=at.artifacts[0]),
     "generate_network": lambda at: GenerateNetwork(description=PLAIN),
+    "host_allow": lambda at: HostAllow(name="small", digest=resolved(at)),
+    "host_deny": lambda at: allowed(at) or HostDeny(name="small"),
+    "host_deploy": lambda at: added(at) or HostDeploy(name="small", package=f"folder:{at.model}", command="other"),
+    "host_diff": lambda at: added(at) or HostDiff(name="small"),
+    "host_find": lambda at: HostFind(),
+    "host_history": lambda at: added(at) or HostHistory(name="small"),
+    "host_logs": lambda at: added(at) or HostLogs(name="small"),
+    "host_remove": lambda at: added(at) or HostRemove(name="small"),
+    "host_resolve": lambda at: added(at) or HostResolve(name="small"),
+    "host_restart": lambda at: added(at) or HostRestart(name="small"),
+    "host_rollback": lambda at: added(at) or HostRollback(name="small", to=1),
+    "host_start": lambda at: added(at, stopped=True) or HostStart(name="small"),
+    "host_status": lambda at: added(at) or HostStatus(name="small"),
+    "host_stop": lambda at: added(at) or HostStop(name="small"),
     "import_advisories": lambda at: ImportAdvisories(export=at.folder / "osv.zip"),
     "import_store": lambda at: ImportStore(mirror=at.folder / "mirror.tar"),
     "list_api_keys": lambda at: ListApiKeys(),
@@ -303,7 +338,7 @@ def test_a_tool_does_what_its_hints_say(site: Site, name: str) -> None:
 def test_what_may_connect_says_so() -> None:
     connecting = {one.name for one in all_tools() if one.may_connect}
     fields = {one.name for one in all_tools() if {"context", "kubeconfig", "url"} & set(one.ask.__dataclass_fields__)}
-    assert connecting == fields | {"announce_change", "move_database"}
+    assert connecting == fields | {"announce_change", "host_resolve", "move_database"}
 
 
 def test_no_tool_can_say_that_it_reads_only_and_destroys() -> None:

@@ -211,8 +211,8 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("whom", ["host", "keeper", "warden"])
-def test_a_killed_host_keeper_or_warden_leaves_nothing(whom: str) -> None:
+@pytest.mark.parametrize("killed", ["host", "keeper", "warden"])
+def test_a_killed_host_keeper_or_warden_leaves_nothing(killed: str) -> None:
     source = HOST.format(path=sys.path, command=[*PYTHON, DETACHED])
     with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE) as host:
         assert host.stdout is not None
@@ -220,9 +220,9 @@ def test_a_killed_host_keeper_or_warden_leaves_nothing(whom: str) -> None:
         warden = int(Path(f"/proc/{program}/stat").read_text().rpartition(")")[2].split()[1])
         assert lives(program)
         assert lives(detached)
-        os.kill({"host": host.pid, "keeper": keeper, "warden": warden}[whom], signal.SIGKILL)
+        os.kill({"host": host.pid, "keeper": keeper, "warden": warden}[killed], signal.SIGKILL)
         until(lambda: not lives(program) and not lives(detached), "both ended")
-        if whom != "warden":
+        if killed != "warden":
             until(lambda: not lives(keeper), "the keeper ended")
         host.kill()
     until(lambda: not lives(keeper), "the keeper ended with its host")

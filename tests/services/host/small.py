@@ -11,7 +11,7 @@ def called(name: str, given: dict) -> object:  # type: ignore[type-arg]
         return given
     if name == "environment":
         return dict(os.environ)
-    if name == "where":
+    if name == "place":
         return {"pid": os.getpid(), "arguments": sys.argv[1:], "folder": os.getcwd()}  # noqa: PTH109
     if name == "crash":
         os._exit(int(given.get("code", 3)))

@@ -42,9 +42,9 @@ def test_the_first_request_installs_starts_and_is_answered(site: Site) -> None:
         now = host.shown("small")
         assert now is not None
         assert (now.state, len(now.pids)) == (State.RUNNING, 1)
-        where = await call(link, "where")
-        assert where["pid"] == now.pids[0]
-        assert where["folder"] == str(site.folder / "homes" / "small")
+        place = await call(link, "place")
+        assert place["pid"] == now.pids[0]
+        assert place["folder"] == str(site.folder / "homes" / "small")
 
     hosted(work, site.host())
     assert site.events == ["install_begin", "install_complete"]
@@ -137,7 +137,7 @@ def test_sessions_and_tenants_have_their_own_processes_unless_the_row_says_so(si
 
     async def work(host: Hosting) -> None:
         async def pid(name: str, caller: object, session: str) -> int:
-            return int((await call(await linked(host, caller, session, name), "where"))["pid"])  # type: ignore[arg-type]
+            return int((await call(await linked(host, caller, session, name), "place"))["pid"])  # type: ignore[arg-type]
 
         assert await pid("small", ANN, "one") == await pid("small", ANN, "one") != await pid("small", ANN, "two")
         assert await pid("shared", ANN, "one") == await pid("shared", EVE, "two")
@@ -158,7 +158,7 @@ def test_each_tenant_gets_its_own_parameters(site: Site) -> None:
     async def work(host: Hosting) -> None:
         for caller, project in ((ANN, "alpha"), (EVE, "beta")):
             link = await linked(host, caller)
-            assert (await call(link, "where"))["arguments"] == [f"--project={project}"]
+            assert (await call(link, "place"))["arguments"] == [f"--project={project}"]
             assert (await call(link, "environment"))["PROJECT"] == project
 
     hosted(work, site.host())
@@ -215,7 +215,7 @@ def test_a_server_that_never_speaks_is_tried_twice_and_then_waited_for(site: Sit
         assert "exit code 1" in said
         assert "a dependency is missing" in said
         assert (host.shown("small") or fail()).stderr[-1] == "a dependency is missing"
-        site.rows.restart("small")  # its operator mended it: no one waits any more
+        site.rows.restart("small")  # its operator repaired it: no one waits any more
         await eventually(lambda: (host.shown("small") or fail()).state is State.PENDING, "it may be tried")
 
     hosted(work, site.host())
@@ -236,7 +236,7 @@ def test_a_change_of_the_row_ends_the_process(site: Site, change: str) -> None:
     async def work(host: Hosting) -> None:
         nonlocal pid
         link = await linked(host)
-        pid = (await call(link, "where"))["pid"]
+        pid = (await call(link, "place"))["pid"]
         if change == "stop":
             site.rows.enable("small", False)
         elif change == "restart":
@@ -250,7 +250,7 @@ def test_a_change_of_the_row_ends_the_process(site: Site, change: str) -> None:
         await eventually(lambda: not lives(pid), "the process ended")
         await eventually(lambda: link.ended, "the link ended")
         if change == "restart":
-            assert (await call(await linked(host), "where"))["pid"] != pid
+            assert (await call(await linked(host), "place"))["pid"] != pid
             return
         with pytest.raises(
             Refused, match={"stop": "was stopped", "deny": "no one has allowed"}.get(change, "no hosted server")
@@ -272,7 +272,7 @@ def test_a_session_that_ends_takes_its_process_with_it(site: Site) -> None:
 
     async def work(host: Hosting) -> None:
         one, two = await linked(host, session="one"), await linked(host, session="two")
-        pids = [(await call(link, "where"))["pid"] for link in (one, two)]
+        pids = [(await call(link, "place"))["pid"] for link in (one, two)]
         host.gone("small", "one")
         await eventually(lambda: not lives(pids[0]), "the process ended")
         assert await call(two, "echo", a=1) == {"a": 1}
@@ -388,7 +388,7 @@ def test_a_new_version_serves_new_sessions_and_the_old_one_its_own(site: Site) -
         site.allowed(arguments=("--second",))
         await eventually(lambda: host._servers["small"].row.current.number == 2, "the row was read")
         new = await linked(host, session="two")
-        assert (await call(new, "where"))["arguments"] == ["--second"]
-        assert (await call(old, "where"))["arguments"] == ["--first"]
+        assert (await call(new, "place"))["arguments"] == ["--second"]
+        assert (await call(old, "place"))["arguments"] == ["--first"]
 
     hosted(work, site.host())

@@ -112,6 +112,8 @@ def test_every_change_can_be_seen_and_needs_the_server(rows: Rows, database: Dat
             steps[change]()
     rows.put("time", SPEC, author="ann")
     rows.lock("time", 1, LOCK)
+    if change == "deny":
+        rows.allow("time", LOCK.digest, author="ann")
     with database.writing() as connection:  # what was done before is long ago
         connection.execute(text("UPDATE arcops_hosted SET changed = 1"))
     before = rows.changed()

@@ -1,4 +1,4 @@
-"""Hosted servers: their rows, versions, allowances and states."""
+"""Hosted servers: their rows, versions, locks, allowances and states."""
 
 from __future__ import annotations
 
@@ -24,8 +24,14 @@ def upgrade() -> None:
         sa.Column("name", sa.String(63), primary_key=True),
         sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("spec", sa.Text, nullable=False),
-        sa.Column("lock", sa.Text, nullable=False),
         sa.Column("author", sa.Text, nullable=False),
+        sa.Column("made", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "arcops_hosted_lock",
+        sa.Column("name", sa.String(63), primary_key=True),
+        sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("lock", sa.Text, nullable=False),
         sa.Column("made", sa.BigInteger, nullable=False),
     )
     op.create_table(

@@ -26,6 +26,13 @@ CREATE TABLE arcops_hosted_allowed (
 	made BIGINT NOT NULL, 
 	PRIMARY KEY (name, digest)
 );
+CREATE TABLE arcops_hosted_lock (
+	name VARCHAR(63) NOT NULL, 
+	version INTEGER NOT NULL, 
+	lock TEXT NOT NULL, 
+	made BIGINT NOT NULL, 
+	PRIMARY KEY (name, version)
+);
 CREATE TABLE arcops_hosted_state (
 	name VARCHAR(63) NOT NULL, 
 	host VARCHAR(200) NOT NULL, 
@@ -40,7 +47,6 @@ CREATE TABLE arcops_hosted_version (
 	name VARCHAR(63) NOT NULL, 
 	version INTEGER NOT NULL, 
 	spec TEXT NOT NULL, 
-	lock TEXT NOT NULL, 
 	author TEXT NOT NULL, 
 	made BIGINT NOT NULL, 
 	PRIMARY KEY (name, version)
