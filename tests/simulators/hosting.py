@@ -74,6 +74,7 @@ class ChildPipe(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         assert self.transport is not None
         self._finish(f"the server ended with {self.transport.get_returncode()}")
+        self.transport.close()
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         if fd == 1:
