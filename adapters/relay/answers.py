@@ -94,7 +94,7 @@ async def pump(stream: Stream, send: Send, after: int, first: bytes = b"", secon
         task.uncancel()
         return False
     finally:
-        stream.detach()
+        stream.detach(cut)
 
 
 async def _sliced(send: Send, data: bytes) -> None:
