@@ -5,7 +5,7 @@
 The server behind each of them is the same: without dependencies, it answers at once. Printed are calls a second and
 milliseconds of CPU a call of the front alone (``/proc/PID/stat``; not of the server behind it, nor of the clients), medians of
 the rounds, at 1, 8 and 64 callers; the time of a result of 32 MiB; and the memory of idle connections. The peers are installed
-from the package indexes into a folder that is removed again; one that cannot be installed or does not come up is left out aloud.
+from the package indexes into a folder that is removed again; one that cannot be installed or does not come up is named.
 """
 
 from __future__ import annotations

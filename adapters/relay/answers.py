@@ -59,7 +59,7 @@ async def begin(send: Send, headers: Headers = ()) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": [*_STREAM, *headers]})
 
 
-async def pump(stream: Stream, send: Send, after: int, first: bytes = b"", seconds: float = KEEP_ALIVE_SECONDS) -> bool:
+async def pump(stream: Stream, send: Send, after: int, first: bytes = b"") -> bool:
     """Send *first*, and *stream* from the event after *after* until its last one. ``False``: the client is too slow.
 
     Whoever cancels this takes the reader from the stream, which stays as it is.
@@ -84,7 +84,7 @@ async def pump(stream: Stream, send: Send, after: int, first: bytes = b"", secon
             elif stream.done:
                 await send({"type": "http.response.body", "body": b""})
                 return True
-            elif not await stream.more(seconds):
+            elif not await stream.more(KEEP_ALIVE_SECONDS):
                 await send({"type": "http.response.body", "body": b": keep-alive\n\n", "more_body": True})
     except TimeoutError:
         return False
@@ -94,7 +94,7 @@ async def pump(stream: Stream, send: Send, after: int, first: bytes = b"", secon
         task.uncancel()
         return False
     finally:
-        stream.detach()
+        stream.detach(cut)
 
 
 async def _sliced(send: Send, data: bytes) -> None:

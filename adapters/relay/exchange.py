@@ -96,8 +96,12 @@ class Exchange:
 
     async def _pump(self, stream: Stream) -> None:
         await begin(self._send, self.headers)
-        first = _PRIMING % stream.key.encode() if self._primed else b""
-        if not await pump(stream, self._send, 0, first) and not (self._primed and stream.resumable):
+        first = _PRIMING % stream.key.encode() if self._primed else b": \n\n"
+        if await pump(stream, self._send, 0, first):
+            return
+        if self._primed and stream.resumable:
+            self._resumable()
+        else:
             self.abort("its client took nothing of what it was sent")
 
     def _watch(self) -> None:
@@ -116,11 +120,14 @@ class Exchange:
         if self._pumping is not None:
             self._pumping.cancel()
         if self.stream is not None and self._primed and self.stream.resumable:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_later(RESUME_SECONDS, self._not_back)
+            self._resumable()
         else:
             self.abort("its client left")
+
+    def _resumable(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(RESUME_SECONDS, self._not_back)
 
     def _not_back(self) -> None:
         self._timer = None

@@ -78,7 +78,7 @@ class Legacy:
             await refuse(send, 404, "the stream of this event is not kept any more; send the request again")
             return
         stream = stream or session.standing
-        if stream.attached:
+        if stream.attached and not key:
             await refuse(send, 409, "this stream of the session is open already; close that one first")
             return
         await begin(send, ((SESSION, session.id.encode()),))

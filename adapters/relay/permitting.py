@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 from msgspec import Raw
@@ -69,10 +70,10 @@ class _Arguments(Mapping[str, object]):
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """The record of one call: told once, when it ended."""
+    """The record of one call: told once, when it ended. Its place in the log is kept already."""
 
     audit: Audit
-    record: Record
+    record: Callable[[Outcome, str, int], Record]
     began: float = field(default_factory=time.perf_counter)
     told: bool = False
 
@@ -81,8 +82,7 @@ class Account:
         if self.told:
             return
         self.told = True
-        took = round((time.perf_counter() - self.began) * 1e6)
-        self.audit.tell(replace(self.record, outcome=outcome, reason=reason, latency_us=took), reserved=True)
+        self.audit.tell(self.record(outcome, reason, round((time.perf_counter() - self.began) * 1e6)), reserved=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +121,13 @@ class Permitting:
         headers = await self._within_limits(scope, caller, server, tool, target)
         account = None
         if door.accounts is not None:
-            record = self._record(scope, caller, server, tool)
             try:
                 door.accounts.audit.reserve()
             except ArcOpsError as error:
                 raise Failed(_not_now(error)) from error
-            account = Account(audit=door.accounts.audit, record=record)
+            account = Account(
+                audit=door.accounts.audit, record=partial(self._record, scope, caller, server, tool, datetime.now(UTC))
+            )
         return Permit(account=account, headers=headers)
 
     async def _within_limits(
@@ -155,16 +156,27 @@ class Permitting:
         """Record that a request was not let through. It is not done in any case, so it needs no place kept for it."""
         if self.door is None or self.door.accounts is None:
             return
-        record = self._record(scope, caller, server, tool)
         with suppress(ArcOpsError):
-            self.door.accounts.audit.tell(replace(record, outcome=outcome, reason=reason))
+            self.door.accounts.audit.tell(self._record(scope, caller, server, tool, datetime.now(UTC), outcome, reason, 0))
 
-    def _record(self, scope: Scope, caller: Identity | None, server: str, tool: str) -> Record:
+    def _record(
+        self,
+        scope: Scope,
+        caller: Identity | None,
+        server: str,
+        tool: str,
+        at: datetime,
+        outcome: Outcome,
+        reason: str,
+        took: int,
+    ) -> Record:
         accounts = self.door.accounts if self.door is not None else None
         return Record(
-            at=datetime.now(UTC),
+            at=at,
             action="tools/call" if tool else "access",
-            outcome=Outcome.ALLOWED,
+            outcome=outcome,
+            reason=reason,
+            latency_us=took,
             actor=Actor.of(caller) if caller is not None else NO_ONE,
             door=DOOR,
             tool=tool,

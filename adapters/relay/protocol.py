@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from adapters.http.framing import MOST_FIELDS, MOST_HEAD
 from adapters.http.protocol import MOST_CONNECTIONS, SILENT_SECONDS
+from adapters.relay.cycle import Cycle
 
 
 def protocol(
@@ -82,7 +85,38 @@ def protocol(
             self._in_a_request = True
             self._head = 0
             waiting.pop(self, None)
-            super().on_headers_complete()
+            self._begin()
+
+        def _begin(self) -> None:
+            """Serve the request whose head is whole, after those that came before it on this connection."""
+            parser, scope = self.parser, self.scope
+            version = parser.get_http_version()
+            scope["method"] = parser.get_method().decode("ascii")
+            scope["http_version"] = version
+            url = httptools.parse_url(self.url)
+            path = (url.path or b"").decode("ascii")
+            scope["path"] = unquote(path) if "%" in path else path
+            scope["raw_path"] = url.path or b""
+            scope["query_string"] = url.query or b""
+            before = self.cycle
+            self.cycle = Cycle(
+                scope=scope,
+                transport=self.transport,
+                flow=self.flow,
+                logger=self.logger,
+                access_logger=self.access_logger,
+                access_log=False,
+                default_headers=[],
+                message_event=asyncio.Event(),
+                expect_100_continue=self.expect_100_continue,
+                keep_alive=version != "1.0" and parser.should_keep_alive(),
+                on_response=self.on_response_complete,
+            )
+            if before is None or before.response_complete:
+                self._start_asgi_task(self.cycle, self.app)
+            else:
+                self.flow.pause_reading()
+                self.pipeline.appendleft((self.cycle, self.app))
 
         def on_body(self, body: bytes) -> None:
             if self._in_a_request and self.cycle is not None:

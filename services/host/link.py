@@ -311,7 +311,11 @@ class Link:
     def _stray(self) -> None:
         self.counts.strays += 1
         if self.counts.strays == self._most_strays:
-            self._pipe.end(f"{self.name} wrote {self._most_strays} lines to its output that are no messages of MCP")
+            self._broken(f"{self.name} wrote {self._most_strays} lines to its output that are no messages of MCP")
+
+    def _broken(self, why: str) -> None:
+        self._pipe.end(why)
+        self._ended(why)  # at once, whatever it still says
 
     def _answered(self, message: Message) -> None:
         call = self._pending.get(message.id) if isinstance(message.id, int) else None

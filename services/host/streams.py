@@ -91,15 +91,20 @@ class Stream:
             self._waiter.set_result(None)
 
     def attach(self, after: int, on_cut: Callable[[], None]) -> None:
-        """Someone reads it from now on, from the event after number *after*; *on_cut* is called if they are too slow."""
+        """Someone reads it from now on, from the event after number *after*. *on_cut* is called if they are too slow, or if
+        another one reads it: who comes back is heard before a connection that may be dead.
+        """
+        if self._on_cut is not None:
+            self._on_cut()
         self._on_cut = on_cut
         self.cut = False
         self._sent = max(min(after, self.next - 1), self._events[0][0] - 1 if self._events else 0)
         self._backlog = sum(len(one) for number, one in self._events if number > self._sent)
 
-    def detach(self) -> None:
-        """No one reads it any more."""
-        self._on_cut = None
+    def detach(self, on_cut: Callable[[], None]) -> None:
+        """Who attached with *on_cut* does not read it any more."""
+        if self._on_cut is on_cut:
+            self._on_cut = None
 
     def take(self, most: int = 64 * 1024) -> bytes:
         """The next events as they are sent, about *most* bytes of them; nothing if there is none now."""
@@ -144,7 +149,8 @@ class Stream:
             await waiter
         finally:
             timer.cancel()
-            self._waiter = None
+            if self._waiter is waiter:  # and not that of who reads it now
+                self._waiter = None
         return bool(self._events and self._events[-1][0] > self._sent) or self.complete
 
 

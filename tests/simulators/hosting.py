@@ -44,6 +44,7 @@ class ChildPipe(asyncio.SubprocessProtocol):
         self._room = asyncio.Event()
         self._room.set()
         self._why = ""
+        self._waiting: list[bytes] = []
         self.over = False
         self.stderr: deque[str] = deque(maxlen=20)
         self.transport: asyncio.SubprocessTransport | None = None
@@ -74,10 +75,11 @@ class ChildPipe(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         assert self.transport is not None
         self._finish(f"the server ended with {self.transport.get_returncode()}")
+        self.transport.close()
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        if fd == 1:
-            self._finish("the server closed its output")
+        if fd == 1 and self.transport is not None and self.transport.get_returncode() is None:
+            self.end("the server closed its output")
 
     def _finish(self, why: str) -> None:
         if not self.over:
@@ -94,7 +96,16 @@ class ChildPipe(asyncio.SubprocessProtocol):
                 raise Unavailable("the server does not read its input") from None
         if self.over or self._stdin is None:
             raise Unavailable("the server ended")
-        self._stdin.write(message + b"\n")
+        self._waiting.append(message)
+        if len(self._waiting) == 1:  # those of one turn of the loop go together: a call of the system is dearer than the rest
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._waiting.append(b"")
+        data = b"\n".join(self._waiting)
+        self._waiting.clear()
+        if not self.over and self._stdin is not None:
+            self._stdin.write(data)
 
     def hear(self, heard: Callable[[bytes], None], lost: Callable[[Lost], None], ended: Callable[[str], None]) -> None:
         self._heard, self._lost, self._ended = heard, lost, ended
