@@ -89,6 +89,11 @@ def refuse_without(extras: Iterable[str]) -> None:
                 raise Refused(_sentence(module, (extra,)))
 
 
+def lacks(extra: str) -> bool:
+    """Is a module of *extra* not installed?"""
+    return not all(map(_there, _named(extra).modules))
+
+
 def _named(extra: str) -> Extra:
     return next(one for one in EXTRAS if one.name == extra)
 

@@ -45,7 +45,7 @@ def host(own: Listening, tier: Tier | None) -> None:
         watch = StoreWatch(at.settings.store, at.settings.memory)
         guard = partial(entered.door.for_readers, resource=f"{bound.url}/mcp")
         beside = front([*entered.parts, made.part], bound, Metrics(watch, guard, entered.limits.told))
-        _log.info("hosted MCP servers at %s/NAME/mcp", bound.url)
+        _log.info("hosted MCP servers, each at /NAME/mcp, at %s", bound.url)
         entered.say_how_to_open()
         serve(made.relay, bound, listening, app=_Fork(relay=made.relay, beside=beside))
 

@@ -21,7 +21,7 @@ from adapters.http.metrics import Metrics
 from adapters.http.quotas import connections_per_address
 from adapters.http.serve import listen, reserved_port, serve
 from adapters.http.stored import StoreWatch
-from arcops.extras import refuse_without
+from arcops.extras import lacks, refuse_without
 from arcops.tier import Tier
 from capabilities.place import Place
 from foundation.only_one import only_one
@@ -89,7 +89,7 @@ def server(address: Address, key: str, tier: Tier | None, *, worker: bool) -> No
         if worker:  # the tools give long work to it
             os.environ.update(prefect.client_environment(site))
             at = replace(at, settings=replace(at.settings, prefect_api=site.api))
-        _serve(at, bound, listening, "everything", [_mcp, lambda *_: part, partial(_pages, engine=prefect.PATH)])
+        _serve(at, bound, listening, "everything", [_mcp, lambda *_: part, _hosted, partial(_pages, engine=prefect.PATH)])
 
 
 def _bounds(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
@@ -157,6 +157,16 @@ def _mcp(at: Place, bound: Bound, door: Door, tools: Sequence[str] = (), allow: 
 
     found = endpoint(at, resource=f"{bound.url}/mcp", door=door, listed=tools, allow=allow)
     return DoorPart(routes=found.routes, running=found.running, work=found.work)
+
+
+def _hosted(at: Place, bound: Bound, door: Door) -> DoorPart:
+    """The hosted servers, if what hosts them is installed."""
+    if lacks("relay"):
+        return DoorPart(routes=())
+    from adapters.cli.hosting import hosted
+
+    made = hosted(at, bound, door)
+    return replace(made.part, routes=made.relay.routes())
 
 
 def _pages(at: Place, bound: Bound, door: Door, *, engine: str = "") -> DoorPart:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError
@@ -26,16 +27,21 @@ class HostingHere:
 
 
 def hosting_here(at: Place, environment: Mapping[str, str]) -> HostingHere:
-    """The host of the servers that the database at *at* names. Raises `Refused` and `Unavailable` as the database does."""
+    """The host of the servers that the database at *at* names, which need not answer yet.
+
+    Raises `Refused` for an address that is none, or that the tier does not reach.
+    """
+    from foundation.database.address import read_address
+    from foundation.database.engine import connected
     from foundation.database.lease import Leases, new_holder
-    from foundation.database.opening import opened
+    from foundation.database.migrating import ready
     from foundation.processes.keeping import Keeping
     from services.host.hosting import Hosting
     from services.host.logfile import LogFiles
     from services.host.rows import Rows
     from services.host.site import homes_in, logs_in, provisioning
 
-    database = opened(at.settings)
+    database = connected(read_address(at.settings.database), at.settings.tier, at.settings.database_password, environment)
     holder, rows = new_holder(), Rows(database)
     made = Hosting(
         rows,
@@ -46,6 +52,7 @@ def hosting_here(at: Place, environment: Mapping[str, str]) -> HostingHere:
         home=homes_in(at.settings),
         environment=environment,
         logs=LogFiles(logs_in(at.settings)).add,
+        prepare=partial(ready, database),
     )
 
     def healthy() -> str:

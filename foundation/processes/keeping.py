@@ -134,10 +134,6 @@ class Keeping:
             self._keeper = None
         self._gone()
 
-    def open(self) -> None:
-        """Start the keeper now, so that the first program does not wait for it. Raises `Unavailable`."""
-        self._open()
-
     def _open(self) -> socket.socket:
         if self._socket is not None:
             return self._socket

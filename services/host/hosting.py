@@ -41,7 +41,8 @@ _log = logging.getLogger(__name__)
 class Hosting:
     """As `Hosted`, for the doors. *host* is this host's name, which no other has; *environment* the operator's, for secrets.
 
-    *logs* gets each line that a server writes to its standard error.
+    *logs* gets each line that a server writes to its standard error. *prepare* is called until it succeeds once, before rows
+    are read: it brings the database to this version's schema.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class Hosting:
         home: Path,
         environment: Mapping[str, str],
         logs: Callable[[str, str], None],
+        prepare: Callable[[], object] = bool,
     ) -> None:
         self._rows, self._leases, self._provisioning, self._keeping = rows, leases, provisioning, keeping
         self._host, self._home, self._environment, self._logs = host, home, environment, logs
         self._servers: dict[str, Serving] = {}
         self._held: dict[str, tuple[Lease, float]] = {}
+        self._prepare: Callable[[], object] | None = prepare
         self._seen: tuple[int, ...] = ()
         self._closing = False
 
@@ -236,8 +239,8 @@ class Hosting:
     async def running(self) -> AsyncIterator[None]:
         """Serve meanwhile; at the end every child is ended."""
         await asyncio.to_thread(self._provisioning.sweep)
-        await self._look()
-        self._keeping.open()
+        with suppress(ArcOpsError):  # it is looked for again and again
+            await self._look()
         loops = (self._keeping.renewing, self._looking, self._saying, self._renewing, self._reaping)
         tasks = [asyncio.create_task(one()) for one in loops]
         try:
@@ -273,6 +276,9 @@ class Hosting:
 
     async def _look(self) -> None:
         """Read the rows again if one has changed."""
+        if self._prepare is not None:
+            await asyncio.to_thread(self._prepare)
+            self._prepare = None
         seen = await asyncio.to_thread(self._rows.changed)
         if seen == self._seen:
             return

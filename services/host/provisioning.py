@@ -132,7 +132,7 @@ class Provisioning:
             (beside / _SEAL).write_text(json.dumps(said))
             beside.rename(folder)
         except OSError as error:
-            raise Unavailable(f"{lock.package} cannot be installed in {self._folder}: {error.strerror}") from error
+            raise Unavailable(f"{lock.package} cannot be installed in {self._folder}: {_why(error)}") from error
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 
@@ -157,6 +157,11 @@ class Provisioning:
         """Remove what earlier hosts left of installations that did not come to their end."""
         for one in self._folder.glob("quarantine-*"):
             shutil.rmtree(one, ignore_errors=True)
+
+
+def _why(error: OSError) -> str:
+    """What the system said; an error of `shutil` has a list of them."""
+    return str(error.args[0][0][2]) if isinstance(error, shutil.Error) else error.strerror or str(error)
 
 
 def _changed(lock: Lock, folder: Path) -> str:
