@@ -29,7 +29,7 @@ class HostingHere:
 def hosting_here(at: Place, environment: Mapping[str, str]) -> HostingHere:
     """The host of the servers that the database at *at* names, which need not answer yet.
 
-    Raises `Refused` for an address that is none, or that the tier does not reach.
+    Raises `Refused` for an address that is not one, or that the tier does not reach.
     """
     from foundation.database.address import read_address
     from foundation.database.engine import connected

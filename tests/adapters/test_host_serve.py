@@ -45,7 +45,7 @@ class Client:
         return self.host.post(f"/{self.name}/mcp", headers={**HEADERS, **self.session}, json=message, timeout=600)
 
     def begin(self) -> httpx2.Response:
-        """A new session, or why there is none."""
+        """A new session, or why not."""
         self.session = {}
         answer = self.post("initialize", HELLO)
         if answer.status_code == 200 and "mcp-session-id" in answer.headers:
@@ -109,7 +109,7 @@ def home(tmp_path: Path) -> Home:
     "HOST-014/just-in-time-start",
     "HOST-013/many-servers-under-one-endpoint",
     "HOST-015/onboarding-by-a-row",
-    "HOST-017/status-is-fast",
+    "HOST-017/status-shows-the-state",
     "HOST-021/removal-is-complete",
 )
 def test_a_row_the_first_call_a_crash_and_the_end(home: Home) -> None:
@@ -147,7 +147,7 @@ def test_a_row_the_first_call_a_crash_and_the_end(home: Home) -> None:
 
 
 @pytest.mark.site
-@pytest.mark.requirement("HOST-016/one-host-provisions", "HOST-NFR/limits-of-time-and-cost")
+@pytest.mark.requirement("HOST-016/one-host-provisions", "HOST-NFR/crashes-are-recovered-from")
 def test_a_killed_host_leaves_no_process_and_another_one_serves(home: Home) -> None:
     home.arcops(
         *("host", "add", "small", "--package", f"folder:{home.folder / 'source'}", "--command", "server.py", "--one-host")

@@ -51,7 +51,7 @@ def test_the_first_request_installs_starts_and_is_answered(site: Site) -> None:
     assert len(site.installed) == 1
 
 
-@pytest.mark.requirement("HOST-020/only-green-servers-start")
+@pytest.mark.requirement("HOST-020/only-allowed-locks-start")
 def test_nothing_starts_that_is_not_allowed(site: Site) -> None:
     site.rows.put("small", site.spec(), author="ann")
 
@@ -69,7 +69,7 @@ def test_nothing_starts_that_is_not_allowed(site: Site) -> None:
     assert site.events == []
 
 
-@pytest.mark.requirement("HOST-020/only-green-servers-start")
+@pytest.mark.requirement("HOST-020/only-allowed-locks-start")
 @pytest.mark.parametrize("what", ["source", "installed", "seal"])
 def test_a_byte_that_changes_between_allowing_and_starting_stops_it(site: Site, what: str) -> None:
     site.allowed()
@@ -98,7 +98,7 @@ def test_a_byte_that_changes_between_allowing_and_starting_stops_it(site: Site, 
     hosted(work, site.host())
 
 
-@pytest.mark.requirement("HOST-020/only-green-servers-start")
+@pytest.mark.requirement("HOST-020/only-allowed-locks-start")
 def test_a_tree_that_changes_while_the_host_runs_stops_the_next_start(site: Site) -> None:
     site.allowed()
 
@@ -178,7 +178,7 @@ def test_a_server_gets_its_variables_and_none_of_ours(site: Site, monkeypatch: p
     assert b"canary" not in b"".join(one.read_bytes() for one in site.folder.rglob("*") if one.is_file())
 
 
-@pytest.mark.requirement("HOST-NFR/limits-of-time-and-cost")
+@pytest.mark.requirement("HOST-NFR/crashes-are-recovered-from")
 def test_a_crash_ends_the_call_at_once_and_the_next_one_starts_it_again(site: Site) -> None:
     site.allowed()
 
@@ -227,7 +227,7 @@ def fail() -> None:  # type: ignore[misc]
     raise AssertionError("there is no such server")
 
 
-@pytest.mark.requirement("HOST-021/removal-is-complete", "HOST-001-004/servers-have-a-life-cycle")
+@pytest.mark.requirement("HOST-021/removal-is-complete", "HOST-001-004/rows-have-versions")
 @pytest.mark.parametrize("change", ["stop", "restart", "deny", "remove", "host ends"])
 def test_a_change_of_the_row_ends_the_process(site: Site, change: str) -> None:
     site.allowed()
@@ -298,7 +298,7 @@ def test_a_server_has_a_most_of_processes(site: Site) -> None:
     hosted(work, site.host())
 
 
-@pytest.mark.requirement("HOST-NFR/limits-of-time-and-cost")
+@pytest.mark.requirement("HOST-NFR/crashes-are-recovered-from")
 def test_without_the_database_what_runs_goes_on_and_nothing_starts(site: Site) -> None:
     site.allowed()
     place = site.folder / "database"

@@ -17,7 +17,7 @@ from services.host.rows import Rows, Said
 from services.host.spec import Spec
 from tests.foundation.database.open_here import at_server, hurried
 
-pytestmark = pytest.mark.requirement("HOST-015/onboarding-by-a-row", "HOST-001-004/servers-have-a-life-cycle")
+pytestmark = pytest.mark.requirement("HOST-015/onboarding-by-a-row", "HOST-001-004/rows-have-versions")
 
 SPEC = Spec(package="pypi:mcp-server-time==2026.10.10")
 LOCK = Lock(package=SPEC.package, runtime="here", text="mcp-server-time==2026.10.10 --hash=sha256:0\n")

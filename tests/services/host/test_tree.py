@@ -11,7 +11,7 @@ import pytest
 from arcops.errors import Refused
 from services.host.tree import look, seen
 
-pytestmark = pytest.mark.requirement("HOST-020/only-green-servers-start")
+pytestmark = pytest.mark.requirement("HOST-020/only-allowed-locks-start")
 
 
 @pytest.fixture
