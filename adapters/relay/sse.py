@@ -40,6 +40,9 @@ class _Posted:
     why: str = ""
     headers: Headers = ()
 
+    def allowed(self) -> None:
+        """Its stream is open already."""
+
     def tell(self, method: str, message: bytes) -> None:
         self.stream.put(message)
 
