@@ -55,7 +55,7 @@ class Modern:
     async def post(
         self, scope: Scope, receive: Receive, send: Send, row: Row, caller: Identity, fields: Fields, message: Message
     ) -> None:
-        """One request; a notification is taken and means nothing (there is none from clients in this era)."""
+        """One request; a notification is taken and means nothing (clients of this era have no notification to send)."""
         if message.method is UNSET or message.id is None:
             await refuse(send, 400, "the body is neither one request nor one notification")
             return

@@ -198,8 +198,8 @@ class Link:
         """The server's answer to *method* with *params*, whose id is the link's own.
 
         *tell* gets its progress, and what else belongs to it, as the caller must see it. *subscription* is the caller's own
-        id of a request that is a stream of notifications. *meta* replaces ``_meta``. Whoever cancels this, cancels the call
-        at the server. Raises `Ended`, `TookTooLong`, `TooMuch`, or `Malformed` for params that are no object.
+        id of a request that is a stream of notifications. *meta* replaces ``_meta``. Cancelling this cancels the
+        call at the server. Raises `Ended`, `TookTooLong`, `TooMuch`, or `Malformed` for params that are no object.
         """
         if self.ended:
             raise Ended(self.ended, sent=False)

@@ -77,7 +77,7 @@ def mismatch(found: tuple[Declared, ...], arguments: object, fields: Mapping[byt
 
 
 def read_field(field: bytes | None) -> str | None:
-    """The text of a header that may be base64 of UTF-8 (``=?base64?…?=``); ``None`` if there is none, or it is not sound."""
+    """The text of a header that may be base64 of UTF-8 (``=?base64?…?=``); ``None`` if it is not there, or not sound."""
     if field is None:
         return None
     if not (field.startswith(_BEGIN) and field.endswith(_END)):

@@ -96,6 +96,15 @@ class _Hosted:
             found[1].end("its session ended")
 
 
+async def _warm(server: Server) -> None:  # type: ignore[type-arg]  # whatever it keeps
+    """Make the schemas once, in one thread: with Python 3.11.7, two threads that call ``ast.parse`` at once fail."""
+    pipe = _Within(server)
+    link = Link(pipe, name="everything", private=True)
+    await link.open(Era.LEGACY)
+    await link.call("tools/list", {})
+    pipe.end("it is warm")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=8000)
@@ -104,6 +113,7 @@ def main() -> None:
         work = Work(long=_AT_ONCE)
         place = bench(Path(folder)).place()
         names = {f"{host}:{port}".encode() for host in ("127.0.0.1", "localhost", "[::1]")}
+        asyncio.run(_warm(everything(place, work)))
         app = relay(_Hosted(lambda: everything(place, work)))
         served = config(OneHost(app=app, hosts=frozenset(names), origins=frozenset(b"http://" + one for one in names)))
         served.port = port
