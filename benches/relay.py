@@ -269,7 +269,7 @@ def _ours(port: int, *more: str) -> list[str]:
 
 
 def everything_on(folder: Path, issuer: Issuer) -> bytes:
-    """Set the environment of a place in *folder* where tokens of *issuer*, roles and limits count; the header of a caller."""
+    """Set the environment of a place in *folder* at which tokens of *issuer*, roles and limits count; a caller's header."""
     here = bench(folder)
     access = here.home / "access"
     access.mkdir(mode=0o700)

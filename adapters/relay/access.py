@@ -112,5 +112,5 @@ class Entry:
         return f"{self.origin}/{server}/mcp"
 
     def metadata(self, server: str) -> str:
-        """If a client has no token, it reads here where to get one (RFC 9728, section 3.1)."""
+        """If a client has no token, it reads here how to get one (RFC 9728, section 3.1)."""
         return f"{self.origin}{METADATA}/{server}/mcp"

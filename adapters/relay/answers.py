@@ -62,7 +62,7 @@ async def begin(send: Send, headers: Headers = ()) -> None:
 async def pump(stream: Stream, send: Send, after: int, first: bytes = b"") -> bool:
     """Send *first*, and *stream* from the event after *after* until its last one. ``False``: the client is too slow.
 
-    Whoever cancels this takes the reader from the stream, which stays as it is.
+    A caller that cancels this takes the reader from the stream, which stays as it is.
     """
     task = asyncio.current_task()
     slow = False

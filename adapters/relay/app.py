@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.http.access import Door
 from adapters.relay import modern
+from adapters.relay.accepting import accepts, is_json
 from adapters.relay.access import Entry, NotIn
 from adapters.relay.answers import answer, refuse
 from adapters.relay.calling import HELD_SECONDS, Calling, no_such
@@ -229,23 +229,6 @@ def relay(
         door=door,
         most_body=most_body,
     )
-
-
-@functools.lru_cache(maxsize=256)
-def accepts(field: bytes) -> tuple[bool, bool]:
-    """Does an ``Accept`` take JSON, and a stream of events?"""
-    types = {one.partition(b";")[0].strip().lower() for one in field.split(b",")}
-    every = b"*/*" in types
-    return (
-        every or b"application/json" in types or b"application/*" in types,
-        every or b"text/event-stream" in types or b"text/*" in types,
-    )
-
-
-@functools.lru_cache(maxsize=256)
-def is_json(field: bytes) -> bool:
-    """Is a ``Content-Type`` JSON?"""
-    return field.partition(b";")[0].strip().lower() == b"application/json"
 
 
 async def read(receive: Receive, send: Send, most: int) -> bytes | None:

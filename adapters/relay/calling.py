@@ -36,7 +36,7 @@ Reached = Callable[[], Awaitable[Link]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calling:
-    """Asks the servers of ``hosted``, for callers whom ``permitting`` lets."""
+    """Asks the servers of ``hosted``, for callers that ``permitting`` lets."""
 
     hosted: Hosted
     permitting: Permitting

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 
 class Cycle(RequestResponseCycle):
-    """As uvicorn's own, but for how it writes."""
+    """As uvicorn's own, except how it writes."""
 
     _held = b""
     _left = 0

@@ -31,13 +31,15 @@ class Exchange:
 
     __slots__ = (
         "_loop", "_make", "_primed", "_pumping", "_receive", "_send", "_streams", "_timer", "_watching",
-        "headers", "left", "stream", "task", "why",
+        "eager", "headers", "left", "stream", "task", "why",
     )  # fmt: skip
 
     def __init__(
         self, send: Send, receive: Receive, stream: Callable[[], Stream], *, primed: bool = False, streams: bool = True
     ) -> None:
         self.headers: Headers = ()
+        self.eager = False
+        """Its client would rather have a stream."""
         self.stream: Stream | None = None
         self.why = ""
         """Why it was ended from outside, or nothing."""
@@ -49,6 +51,11 @@ class Exchange:
         self._watching: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = self._loop.call_later(WATCH_SECONDS, self._watch)
+
+    def allowed(self) -> None:
+        """The request may be done: a stream may begin, if its client would rather have one."""
+        if self.eager and self._streams:
+            self._begun()
 
     def tell(self, method: str, message: bytes) -> None:
         """Put *message* into the stream, which begins with it."""

@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec import UNSET, Raw
 from starlette.types import Receive, Scope, Send
 
+from adapters.relay.accepting import streams_first
 from adapters.relay.answers import Headers, answer, begin, empty, pump, refuse
 from adapters.relay.calling import Calling, asked
 from adapters.relay.exchange import Exchange
@@ -40,6 +41,9 @@ class Request(Protocol):
 
     headers: Headers
 
+    def allowed(self) -> None:
+        """It may be done."""
+
     def tell(self, method: str, message: bytes) -> None:
         """Put *message* into its stream."""
 
@@ -62,7 +66,8 @@ class Legacy:
         if session is None:
             return
         if envelope.is_request(message):
-            await self.request(scope, receive, send, row, caller, session, message)
+            eager = streams_first(fields.get(b"accept", b""))
+            await self.request(scope, receive, send, row, caller, session, message, eager=eager)
             return
         self.said(row, session, message)
         await empty(send, 202)
@@ -149,7 +154,16 @@ class Legacy:
         return link
 
     async def request(
-        self, scope: Scope, receive: Receive, send: Send, row: Row, caller: Identity, session: Session, message: Message
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        row: Row,
+        caller: Identity,
+        session: Session,
+        message: Message,
+        *,
+        eager: bool = False,
     ) -> None:
         """One request of a session, answered on its own stream."""
         id = envelope.encoded(message.id)
@@ -160,6 +174,7 @@ class Legacy:
             await refuse(send, 400, f"a request with the id {id[:80].decode()} waits already in this session", id=id)
             return
         exchange = Exchange(send, receive, session.stream, primed=session.version >= _PRIMED_SINCE)
+        exchange.eager = eager
         session.requests[id] = exchange
         try:
             await self.calling.answered(exchange, id, self.asked(scope, row, caller, session, message, id, exchange))
@@ -174,6 +189,7 @@ class Legacy:
         params: Mapping[str, Raw] | None = envelope.members(message.params)
         permit = await self.calling.permitting.permit(scope, caller, row.name, method, params)
         exchange.headers = (*exchange.headers, *permit.headers)
+        exchange.allowed()
         outcome, reason = Outcome.FAILED, "Unavailable"
         try:
             link = await self.linked(row, caller, session)

@@ -1,4 +1,4 @@
-"""Where a client gets a token for a hosted server: the protected resource's metadata of each server's path (RFC 9728)."""
+"""How a client gets a token for a hosted server: the protected resource's metadata of each server's path (RFC 9728)."""
 
 from __future__ import annotations
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 
 from msgspec import UNSET, Raw
@@ -18,6 +16,7 @@ from adapters.relay.calling import Calling, asked
 from adapters.relay.exchange import Exchange
 from adapters.relay.failing import Failed, Failure
 from adapters.relay.listening import listened
+from adapters.relay.parameters import Parameters
 from arcops.identity import Identity
 from foundation.audit.record import Outcome
 from services.host import bridge, envelope
@@ -25,6 +24,7 @@ from services.host.envelope import HEADER_MISMATCH, INVALID_PARAMS, METHOD_NOT_F
 from services.host.eras import META, MODERN_VERSION, Era
 from services.host.hosted import Row
 from services.host.link import Link
+from services.host.parameters import read_field
 from services.host.streams import Stream
 
 VERSION, METHOD, NAME = b"mcp-protocol-version", b"mcp-method", b"mcp-name"
@@ -40,7 +40,6 @@ _STATUS = {
     METHOD_NOT_FOUND: 404,
 }
 """The status of an error's code, if it is the whole answer."""
-_BEGIN, _END = b"=?base64?", b"?="
 _OLD = frozenset(("initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"))
 
 Fields = Mapping[bytes, bytes]
@@ -51,11 +50,12 @@ class Modern:
     """Serves requests that belong to no session."""
 
     calling: Calling
+    parameters: Parameters = field(default_factory=Parameters)
 
     async def post(
         self, scope: Scope, receive: Receive, send: Send, row: Row, caller: Identity, fields: Fields, message: Message
     ) -> None:
-        """One request; a notification is taken and means nothing (there is none from clients in this era)."""
+        """One request; a notification is taken and means nothing (clients of this era have no notification to send)."""
         if message.method is UNSET or message.id is None:
             await refuse(send, 400, "the body is neither one request nor one notification")
             return
@@ -94,6 +94,8 @@ class Modern:
                 return envelope.result(id, bridge.discovered(link.opened))
             if method == "subscriptions/listen":
                 return await listened(link, params, id, exchange)
+            if method == "tools/call" and params is not None:
+                await self.parameters.refuse_mismatch(link, params, fields)
             here = bridge.from_modern(link, method, params)
             if here is not None:
                 if here.answer is not None:
@@ -138,20 +140,6 @@ def refuse_mismatch(fields: Fields, method: str, params: Mapping[str, Raw] | Non
     unknown = _unknown(str(version))
     if unknown is not None:
         raise Failed(unknown)
-
-
-def read_field(field: bytes | None) -> str | None:
-    """The text of a header that may be base64 of UTF-8 (``=?base64?…?=``); ``None`` if there is none, or it is not sound."""
-    if field is None:
-        return None
-    if not (field.startswith(_BEGIN) and field.endswith(_END)):
-        return field.decode("latin-1")
-    inner = field[len(_BEGIN) : -len(_END)]
-    try:
-        found = base64.b64decode(inner, validate=True)
-        return found.decode() if base64.b64encode(found) == inner else None
-    except (binascii.Error, UnicodeDecodeError):
-        return None
 
 
 def _unknown(version: str) -> Failure | None:

@@ -79,8 +79,8 @@ def protocol(
                 self._in_time()
 
         def on_headers_complete(self) -> None:
-            if self._head > MOST_HEAD + 65536 or len(self.headers) > MOST_FIELDS:
-                self._refuse("the head is too long")
+            if why := _wrong(self.headers):
+                self._refuse(why)
                 return
             self._in_a_request = True
             self._head = 0
@@ -165,3 +165,18 @@ def protocol(
                 self.send_400_response(f"This request is refused: {why}.\n")
 
     return Quick
+
+
+def _wrong(headers: list[tuple[bytes, bytes]]) -> str:
+    """What httptools lets pass, or finds only after the application has begun; nothing if all is well."""
+    size, hosts = 0, 0
+    for name, value in headers:
+        size += len(name) + len(value)
+        if name == b"transfer-encoding":
+            if value.strip().lower() != b"chunked":
+                return "the Transfer-Encoding is not exactly 'chunked'"
+        elif name == b"host":
+            hosts += 1
+    if size > MOST_HEAD or len(headers) > MOST_FIELDS:
+        return f"the head is longer than {MOST_HEAD} bytes or {MOST_FIELDS} lines"
+    return "" if hosts == 1 else "there is not exactly one Host header"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import resource
-import socket
 from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -49,13 +49,16 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._relay = relay
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+    async def shutdown(self, sockets: Any = None) -> None:
         self._relay.close()  # first, because it waits for what is open
         await super().shutdown(sockets)
 
 
-def serve(relay: Relay, bound: Bound, listening: socket.socket, *, app: ASGIApp | None = None) -> None:
-    """Serve *relay* at *bound* until a signal ends it. *app* is what is served instead, if the relay is only a part of it."""
+def serve(relay: Relay, bound: Bound, listening: Any, *, app: ASGIApp | None = None) -> None:
+    """Serve *relay* at *bound*, on the socket *listening*, until a signal ends it.
+
+    *app* is what is served instead, if the relay is only a part of it.
+    """
     per_address = None if is_loopback(bound.host) or bound.behind_proxy else MOST_PER_ADDRESS
     guarded = OneHost(
         app=app or relay,

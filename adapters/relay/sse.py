@@ -40,6 +40,9 @@ class _Posted:
     why: str = ""
     headers: Headers = ()
 
+    def allowed(self) -> None:
+        """Its stream is open already."""
+
     def tell(self, method: str, message: bytes) -> None:
         self.stream.put(message)
 
@@ -57,7 +60,7 @@ class Sse:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def open(self, scope: Scope, receive: Receive, send: Send, row: Row, caller: Identity, fields: Fields) -> None:
-        """The stream of a new session: first where to post, then all that the server says."""
+        """The stream of a new session: first the address to post to, then all that the server says."""
         sessions = self.legacy.sessions
         try:
             session = sessions.begin(row.name, caller, Opening(version=_FIRST_VERSION))

@@ -1,4 +1,4 @@
-"""Clients of one era at servers of the other one: what can be said in both is said, and the rest is refused aloud.
+"""Clients of one era at servers of the other one: what can be said in both is said, and the rest is refused with a reason.
 
 Tools, resources, prompts and completion are the same in both. A server up to 2025-11-25 asks its client (sampling, elicitation,
 roots) in a way that a client of 2026-07-28 does not know, and the other way round (``input_required``).

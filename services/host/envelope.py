@@ -98,7 +98,7 @@ def _repaired(line: bytes) -> bytes:
 
 
 def members(raw: Raw | UnsetType) -> dict[str, Raw] | None:
-    """The members of an object, each as its bytes; ``None`` if there is none. The last one of a name counts, alone.
+    """The members of an object, each as its bytes; ``None`` if it is not there. The last one of a name counts, alone.
 
     Raises `Malformed` if it is no object.
     """
@@ -124,7 +124,7 @@ def text(raw: Raw | None) -> str:
 
 
 def one_line(raw: bytes) -> bytes:
-    """JSON without the line ends between its parts: in its strings there are none."""
+    """JSON without the line ends between its parts: its strings have no such ends."""
     if b"\n" in raw:
         raw = raw.replace(b"\n", b" ")
     return raw.replace(b"\r", b" ") if b"\r" in raw else raw

@@ -71,7 +71,7 @@ class Hosted(Protocol):
     """The servers that are hosted here. All of it is for the thread of one event loop."""
 
     def row(self, name: str) -> Row | None:
-        """The server *name*, or ``None`` if there is none. From memory: each request asks it."""
+        """The server *name*, or ``None`` if there is no such server. From memory: each request asks it."""
 
     async def link(self, name: str, caller: Identity, session: str, era: Era) -> Link:
         """What carries messages to a running *name* for *caller*; starts what must be started.

@@ -113,6 +113,8 @@ class Link:
         self.used = time.monotonic()
         """When a call began or ended last, in seconds of `time.monotonic`."""
         self.opened: Opened | None = None
+        self.changes = 0
+        """How often the server said that its tools changed."""
         self._pipe, self._seconds, self._most_strays = pipe, seconds, most_strays
         self._loop = asyncio.get_running_loop()
         self._ids = itertools.count(1)
@@ -152,6 +154,7 @@ class Link:
         if self._opening is None:
             said = opening if self.private else None
             self._opening = self._loop.create_task(opened_by(self, wanted, said or Opening()))
+            self._opening.add_done_callback(_retrieved)
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 self.opened = await asyncio.shield(self._opening)
@@ -195,8 +198,8 @@ class Link:
         """The server's answer to *method* with *params*, whose id is the link's own.
 
         *tell* gets its progress, and what else belongs to it, as the caller must see it. *subscription* is the caller's own
-        id of a request that is a stream of notifications. *meta* replaces ``_meta``. Whoever cancels this, cancels the call
-        at the server. Raises `Ended`, `TookTooLong`, `TooMuch`, or `Malformed` for params that are no object.
+        id of a request that is a stream of notifications. *meta* replaces ``_meta``. Cancelling this cancels the
+        call at the server. Raises `Ended`, `TookTooLong`, `TooMuch`, or `Malformed` for params that are no object.
         """
         if self.ended:
             raise Ended(self.ended, sent=False)
@@ -356,6 +359,7 @@ class Link:
 
     def _subscribed(self, method: str, params: dict[str, Raw]) -> None:
         meta = envelope.members(params["_meta"]) or {}
+        self.changes += method == "notifications/tools/list_changed"
         call = self._of(meta.get(_SUBSCRIPTION))
         if call is None or call.tell is None or not call.subscription:
             self.counts.unheard += 1
@@ -380,6 +384,7 @@ class Link:
             if not self.private and self._pending:
                 self.counts.unheard += 1  # of which call it is, no one can know, and it may say what only one may see
                 return
+        self.changes += method == "notifications/tools/list_changed"
         uri = envelope.text(params.get("uri")) if method == _UPDATED else ""
         concerned = [one for one in self._listeners if not uri or self.private or one.wants(uri)]
         for listener in concerned:
@@ -432,6 +437,12 @@ class Link:
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
+
+
+def _retrieved(task: asyncio.Task[Opened]) -> None:
+    """No one may wait for it any more."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _bytes(raw: Raw | UnsetType) -> bytes | None:

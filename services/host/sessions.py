@@ -130,7 +130,7 @@ class Session:
 
 
 class Sessions:
-    """All sessions here. *gone* is told the server and the session's id if one ended, whoever ended it."""
+    """All sessions here. *gone* is told the server and the session's id if one ended, by its client or by this host."""
 
     def __init__(
         self,

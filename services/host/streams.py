@@ -74,7 +74,7 @@ class Stream:
                 self._sent = number
 
     def _forget(self) -> None:
-        """Forget what was sent, but for the last that may be asked for again."""
+        """Forget what was sent, except the last that may be asked for again."""
         kept = _KEPT_BYTES if self.resumable else 0
         most = _KEPT_EVENTS if self.resumable else 0
         sent = self._sent
@@ -107,7 +107,7 @@ class Stream:
             self._on_cut = None
 
     def take(self, most: int = 64 * 1024) -> bytes:
-        """The next events as they are sent, about *most* bytes of them; nothing if there is none now."""
+        """The next events as they are sent, about *most* bytes of them; empty if there is nothing now."""
         parts: list[bytes] = []
         size = 0
         for number, message in self._unsent():

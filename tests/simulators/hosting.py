@@ -134,6 +134,7 @@ class Hosting:
     seconds: float = 600.0
     write_seconds: float = WRITE_SECONDS
     eras: frozenset[Era] = frozenset()
+    environment: dict[str, str] = field(default_factory=lambda: {"PATH": os.environ["PATH"]})
     links: dict[tuple[str, str, str, Era], tuple[Link, ChildPipe]] = field(default_factory=dict)
     started: int = 0
     left: list[tuple[str, str]] = field(default_factory=list)
@@ -156,9 +157,8 @@ class Hosting:
                 return found[0]
             self.started += 1
             loop = asyncio.get_running_loop()
-            environment = {"PATH": os.environ["PATH"]}
             _, pipe = await loop.subprocess_exec(
-                lambda: ChildPipe(self.limit, self.write_seconds), *self.commands[name], env=environment
+                lambda: ChildPipe(self.limit, self.write_seconds), *self.commands[name], env=self.environment
             )
             link = Link(pipe, name=name, private=not shared, seconds=self.seconds)
             self.links[key] = (link, pipe)

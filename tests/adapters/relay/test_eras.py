@@ -1,4 +1,4 @@
-"""Clients and servers of both eras: each client at each server, and what cannot be said between them is refused aloud."""
+"""Clients and servers of both eras: each client at each server; what cannot be said between them is refused."""
 
 from __future__ import annotations
 
