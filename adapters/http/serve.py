@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from adapters.http.bound import Bound
+from adapters.http.certificates import RenewingServer
 from adapters.http.framing import MOST_HEAD
 from adapters.http.protocol import MOST_CONNECTIONS, MOST_PER_ADDRESS, SILENT_SECONDS, protocol
 from arcops.errors import Unavailable
@@ -78,7 +79,7 @@ def serve(app: ASGIApp, bound: Bound, listening: socket.socket, *, per_address: 
         ssl_certfile=str(bound.certificate) if bound.certificate else None,
         ssl_keyfile=str(bound.key) if bound.key else None,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    RenewingServer(config).run(sockets=[listening])
 
 
 def _files() -> int:

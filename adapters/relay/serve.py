@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.http.bound import Bound
+from adapters.http.certificates import RenewingServer
 from adapters.http.protocol import MOST_CONNECTIONS, MOST_PER_ADDRESS
 from adapters.relay.answers import refuse
 from adapters.relay.app import Relay
@@ -44,7 +45,7 @@ class OneHost:
         await self.app(scope, receive, send)
 
 
-class _Server(uvicorn.Server):
+class _Server(RenewingServer):
     def __init__(self, config: uvicorn.Config, relay: Relay) -> None:
         super().__init__(config)
         self._relay = relay

@@ -30,7 +30,7 @@ from services.host.serving import Key, Running, Serving
 LEASE_SECONDS, RENEW_SECONDS, UNSURE_SECONDS = 15.0, 4.0, 10.0
 """A server that one host runs: its lease, how often it is renewed, and when a host that could not renew it ends the server."""
 LOOK_SECONDS = 0.5
-_SAY_SECONDS = 5.0
+SAY_SECONDS = 5.0
 _DRAIN_SECONDS = 30.0
 MOST_CHILDREN = 512
 """Children of all servers together."""
@@ -317,7 +317,7 @@ class Hosting:
         while True:
             with suppress(ArcOpsError):
                 await asyncio.to_thread(self._rows.say, self._said())
-            await asyncio.sleep(_SAY_SECONDS if not any(one.starting for one in self._servers.values()) else LOOK_SECONDS)
+            await asyncio.sleep(SAY_SECONDS if not any(one.starting for one in self._servers.values()) else LOOK_SECONDS)
 
     def _said(self) -> list[Said]:
         return [
@@ -374,7 +374,7 @@ class Hosting:
     async def _reaping(self) -> None:
         """End children that no one uses, and those of an older version whose last session is gone."""
         while True:
-            await asyncio.sleep(_SAY_SECONDS)
+            await asyncio.sleep(SAY_SECONDS)
             now = time.monotonic()
             for serving in self._servers.values():
                 for key, running in serving.running.items():

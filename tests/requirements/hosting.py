@@ -49,7 +49,7 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-013",
-        many_servers_under_one_endpoint="Many MCP servers are under one endpoint, by path, and are added and removed without a restart.",
+        many_servers_under_one_endpoint="Many MCP servers are under one endpoint, by path; they come and go without a restart.",
     ),
     *of_row(
         "HOST-014",
@@ -133,7 +133,7 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-NFR",
-        crashes_are_recovered_from="A crash shows at once and the next call is served; a lost database stops nothing that runs.",
+        crashes_are_recovered_from="A crash shows, and the next call is served; a lost database stops nothing that runs.",
         limits_of_time_and_cost=(
             "Start, crash recovery, rollback, advisories, cost and limits keep the required times and accuracy.",
             deferred("gap", "Crashes are noticed and recovered from; advisories, cost and the other times are not built yet."),

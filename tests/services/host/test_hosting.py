@@ -392,3 +392,19 @@ def test_a_new_version_serves_new_sessions_and_the_old_one_its_own(site: Site) -
         assert (await call(old, "place"))["arguments"] == ["--first"]
 
     hosted(work, site.host())
+
+
+@pytest.mark.requirement("HOST-021/removal-is-complete")
+def test_what_no_one_uses_ends_and_comes_back_when_asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.host.hosting.SAY_SECONDS", 0.05)
+    site.allowed(stateless=True, idle_seconds=1)
+
+    async def work(host: Hosting) -> None:
+        link = await linked(host)
+        pid = (await call(link, "place"))["pid"]
+        await eventually(lambda: not lives(pid), "the unused process ended")
+        await eventually(lambda: (host.shown("small") or fail()).state is State.PENDING, "it is shown")
+        assert (host.shown("small") or fail()).restarts == 0
+        assert (await call(await linked(host), "place"))["pid"] != pid
+
+    hosted(work, site.host())
