@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import is_dataclass
 from functools import cache
 from json.encoder import encode_basestring as quoted
+from operator import itemgetter
 from typing import Any, cast
 
 from arcops.errors import Refused
@@ -100,14 +101,17 @@ def _object(kind: type[Any]) -> Say:
     texts = [one for one in known if one.hint is str]
     others = [one for one in known if one.hint is not str]
     places = {one.name: place for place, one in enumerate((*texts, *others))}
-    form = "{{" + ",".join(f"{quoted(one.alias)}:{{{places[one.name]}}}" for one in known) + "}}"
+    order = itemgetter(*(places[one.name] for one in known)) if len(known) > 1 else tuple
+    form = "{" + ",".join(f"{quoted(one.alias).replace('%', '%%')}:%s" for one in known) + "}"
     texts_of, others_of = (fields_of(tuple(one.name for one in some)) for some in (texts, others))
     says = tuple(_sayer(one.hint) for one in others)
 
     def say(value: object) -> str:
         if type(value) is not kind:
             raise _OtherWay
-        said = [say_one(item) for say_one, item in zip(says, others_of(value), strict=True)]
-        return form.format(*map(quoted, texts_of(value)), *said)
+        said = [*map(quoted, texts_of(value))]
+        for say_one, item in zip(says, others_of(value)):  # noqa: B905  # strict costs, and both have one entry a field
+            said.append(say_one(item))
+        return form % order(said)
 
     return say

@@ -81,8 +81,8 @@ def package_of(component: Component) -> Package:
     Raises `Refused`, with one clause without a subject, if no advisory can be looked up for it.
     """
     text, listed = component.purl, component.version
-    if simple := simple_package(text, listed):
-        return simple
+    if (key := simple_key(text, listed)) is not None:
+        return package_of_key(text, key)
     if not text:
         raise Refused("has no package URL")
     if len(text) > 2048:
@@ -133,10 +133,8 @@ def simple_key(purl: str, listed: str) -> tuple[str, str] | None:
     return registry, fold(registry, simple[2])
 
 
-def simple_package(purl: str, listed: str) -> Package | None:
-    """The package of `simple_key`."""
-    if (key := simple_key(purl, listed)) is None:
-        return None
+def package_of_key(purl: str, key: tuple[str, str]) -> Package:
+    """The package of the package URL *purl*, for which `simple_key` gave *key*."""
     only = Asked(ecosystem=key[0], key=key[1], version=purl.rpartition("@")[2])
     return Package(purl=purl, ecosystem=key[0], asked=(only,))
 
