@@ -22,6 +22,7 @@ from artifacts.readers import PLAIN, alternatives, in_python, is_union, item_of
 from artifacts.writers import fields_of, writer
 
 Say = Callable[[Any], str]
+_SHORT = 4096
 
 
 class _OtherWay(Exception):
@@ -105,13 +106,21 @@ def _object(kind: type[Any]) -> Say:
     form = "{" + ",".join(f"{quoted(one.alias).replace('%', '%%')}:%s" for one in known) + "}"
     texts_of, others_of = (fields_of(tuple(one.name for one in some)) for some in (texts, others))
     says = tuple(_sayer(one.hint) for one in others)
+    last: tuple[object, str] = (None, "")
 
     def say(value: object) -> str:
+        nonlocal last
         if type(value) is not kind:
             raise _OtherWay
+        same, text = last  # taken at once: another thread may put another pair there
+        if same is value:  # frozen, so it still says the same; files that are alike share one description
+            return text
         said = [*map(quoted, texts_of(value))]
         for say_one, item in zip(says, others_of(value)):  # noqa: B905  # strict costs, and both have one entry a field
             said.append(say_one(item))
-        return form % order(said)
+        text = form % order(said)
+        if len(text) < _SHORT:  # a long one would stay in memory
+            last = (value, text)
+        return text
 
     return say

@@ -38,6 +38,7 @@ _AT_ONCE = SMALL - 1
 wait for each other's interpreter lock (measured: twice as long)."""
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NONBLOCK
 
 clock_ns: Callable[[], int] = time.time_ns
 """The wall clock, with which the kernel's file times are compared. It has its own name, so that tests can replace it."""
@@ -119,9 +120,16 @@ def _changed(root: int, base: WalkedEntry | None, walked: Walked) -> Iterator[Tr
         if _identity(root, path or ".") != identity:
             yield Trouble(path=shown(path) or ".", reason="the folder changed while it was being read")
     for entry in walked.files:
-        now = FileIdentity.of(os.fstat(root)) if base else _identity(root, entry.path)
-        if now != entry.identity:
+        try:
+            now = os.fstat(root) if base else os.stat(entry.path, dir_fd=root, follow_symlinks=False)
+        except OSError:
+            now = None
+        if now is None or not entry.identity.is_of(now):
             yield Trouble(path=entry.path, reason="it changed while the model was being read")
+
+
+def _by_folder(entry: WalkedEntry) -> str:
+    return entry.path.rpartition("/")[0]
 
 
 def _identity(root: int, path: str) -> FileIdentity | None:
@@ -179,6 +187,8 @@ class _Reading:
         self._total = sum(entry.identity.size for entry in files)
         self._read = 0
         self._small_taken = False
+        self._folder = ("", -1)
+        """The folder whose small files are being read, and a descriptor on it; only one worker reads small files."""
         waiting = []
         lookup = known if isinstance(known, dict) else {}
         for entry in files:
@@ -188,7 +198,10 @@ class _Reading:
                 self._read += entry.identity.size
             else:
                 waiting.append(entry)
-        self._waiting = sorted(waiting, key=lambda entry: entry.identity.size)
+        # Small files come last, so that all of a folder follow one another, and the folder is opened once for them.
+        small = sorted((one for one in waiting if one.identity.size < SMALL), key=_by_folder, reverse=True)
+        large = sorted((one for one in waiting if one.identity.size >= SMALL), key=lambda entry: entry.identity.size)
+        self._waiting = small + large
 
     def run(self, workers: int) -> None:
         """Read everything. If *progress* raises, all workers end first, then the error is raised here."""
@@ -204,6 +217,7 @@ class _Reading:
             self._stop.set()
             for thread in threads:
                 thread.join()
+            self._leave_folder()
         if self._error is not None:
             raise self._error
         self._progress(self._total, self._total)
@@ -231,20 +245,19 @@ class _Reading:
 
     def _one(self, entry: WalkedEntry, buffer: memoryview) -> None:
         try:
-            descriptor = self._root if self._base else open_below(self._root, entry.path, _FLAGS)
+            descriptor = self._root if self._base else self._opened(entry)
         except OSError as error:
             self._trouble(entry, f"it cannot be opened: {error.strerror}")
             return
         try:
-            if FileIdentity.of(os.fstat(descriptor)) != entry.identity:
+            if not entry.identity.is_of(os.fstat(descriptor)):
                 self._trouble(entry, "it changed while the model was being read")
                 return
             whole = b""
             if entry.identity.size <= _AT_ONCE:
-                whole = self._pread(descriptor, 0, entry.identity.size + 1)
+                whole = os.pread(descriptor, entry.identity.size + 1, 0)
                 digest, size = hashlib.sha256(whole).hexdigest(), len(whole)
-                with self._lock:
-                    self._read += size
+                self._read += size  # only for the progress, so two workers need not wait for each other
             else:
                 digest, size = self._hash(descriptor, buffer, entry.identity.size)
             if size != entry.identity.size:
@@ -258,7 +271,7 @@ class _Reading:
                     else Window(lambda offset, length: self._pread(descriptor, offset, length), size)
                 )
                 content = describe(window, entry.path)
-            if FileIdentity.of(os.fstat(descriptor)) != entry.identity:
+            if not entry.identity.is_of(os.fstat(descriptor)):
                 self._trouble(entry, "it changed while it was being read")
                 return
         except OSError as error:
@@ -267,8 +280,25 @@ class _Reading:
         finally:
             if not self._base:
                 os.close(descriptor)
-        with self._lock:
-            self.done.append((entry, RememberedFile(digest, content)))
+        self.done.append((entry, RememberedFile(digest, content)))
+
+    def _opened(self, entry: WalkedEntry) -> int:
+        """A descriptor on the file. A small one is opened in its folder, which was opened without following any link."""
+        if entry.identity.size >= SMALL:
+            return open_below(self._root, entry.path, _FLAGS)
+        folder, _, name = entry.path.rpartition("/")
+        if not folder:
+            return os.open(name, _FLAGS | os.O_NOFOLLOW, dir_fd=self._root)
+        if self._folder[0] != folder:
+            self._leave_folder()
+            self._folder = (folder, open_below(self._root, folder, _FOLDER_FLAGS))
+        return os.open(name, _FLAGS | os.O_NOFOLLOW, dir_fd=self._folder[1])
+
+    def _leave_folder(self) -> None:
+        _, descriptor = self._folder
+        self._folder = ("", -1)
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _hash(self, descriptor: int, buffer: memoryview, expected: int) -> tuple[str, int]:
         digest = hashlib.sha256()
