@@ -17,6 +17,7 @@ from arcops.errors import Refused
 from arcops.seen.sboms import Component, SbomSeen
 from arcops.seen.vulnerabilities import Certainty, Database, Match, Uncompared, Vulnerabilities
 from tasks.model.osv.database import NAME, damaged, reading
+from tasks.model.osv.modules import NO_MODULE, SOME_MODULE, concerns
 from tasks.model.osv.packages import Asked, Package, is_key_of_rpm, is_package, package_of, package_of_key, simple_key
 from tasks.model.osv.ranges import Coverage
 
@@ -30,6 +31,10 @@ _NO_PACKAGES = frozenset(
 and of a lock file are components of their own.
 """
 
+_OTHER_STREAM = (
+    "is of a module, and it is unknown whether the advisory is about the same stream of it (a package URL says the stream in"
+    " the qualifier 'rpmmod' or 'modularitylabel')"
+)
 _AT_ONCE = 500
 """How many names one query asks for; SQLite takes at least 999 values in one."""
 
@@ -39,7 +44,7 @@ Key = tuple[str, str]
 class _Entry:
     """One row: what one advisory says of one package in one release of its ecosystem. JSON in it is read only if need be."""
 
-    __slots__ = ("_aliases", "advisory", "coverage", "release", "score", "vector")
+    __slots__ = ("_aliases", "_ranges", "advisory", "coverage", "module", "release", "score", "vector")
 
     def __init__(
         self,
@@ -52,17 +57,27 @@ class _Entry:
         ranges: str,
         versions: str,
         enumerated: int,
+        module: str,
     ) -> None:
         self.advisory = advisory
         self._aliases = aliases
         self.release = release
         self.vector = vector
         self.score = score
+        self.module = module
+        self._ranges = ranges
         self.coverage = Coverage.stored(ecosystem=ecosystem, ranges=ranges, versions=versions, enumerated=bool(enumerated))
 
     @property
     def aliases(self) -> tuple[str, ...]:
         return _texts(self._aliases)
+
+    def concerns(self, package: Package, asked: Asked) -> bool | None:
+        """Is it about the module stream that *package* is of? `None` if this is unknown."""
+        if package.module == NO_MODULE or package.module == self.module != SOME_MODULE:
+            return True
+        bounds = (version for _, events in json.loads(self._ranges) for _, version in events if version != "0")
+        return concerns(package.module, self.module, asked.version, bounds)
 
 
 @lru_cache(maxsize=16384)
@@ -169,7 +184,8 @@ def _look_up(connection: sqlite3.Connection, keys: set[Key]) -> _Known:
     entries: dict[Key, list[_Entry]] = defaultdict(list)
     for ecosystem, package, *row in _rows(
         connection,
-        "SELECT ecosystem, package, advisory, aliases, release, vector, score, ranges, versions, enumerated FROM osv.affected",
+        "SELECT ecosystem, package, advisory, aliases, release, vector, score, ranges, versions, enumerated,"
+        " module FROM osv.affected",
         keys,
     ):
         entries[ecosystem, package].append(_Entry(ecosystem, *row))
@@ -273,10 +289,15 @@ def _answers(package: Package, asked: Asked, refs: tuple[str, ...], known: _Know
     for entry in known.entries.get(key, ()):
         if entry.release and package.release and entry.release != package.release:
             continue
-        answer = entry.coverage.of(asked.version)
-        if answer.standing is None:
+        concerned = entry.concerns(package, asked)
+        if concerned is False:
             continue
+        answer = entry.coverage.of(asked.version)
         standing, reason = answer.standing, answer.reason
+        if concerned is None:
+            standing, reason = Certainty.UNKNOWN, _OTHER_STREAM
+        if standing is None:
+            continue
         if standing is Certainty.YES and entry.release and not package.release:
             standing, reason = (
                 Certainty.UNKNOWN,

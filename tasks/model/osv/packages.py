@@ -16,6 +16,7 @@ from arcops.errors import Refused
 from arcops.late_pattern import late
 from arcops.seen.sboms import Component
 from tasks.model.osv.ecosystems import KINDS, REGISTRIES, also_asked, ecosystem_of, release_of
+from tasks.model.osv.modules import NO_MODULE, module_of
 from tasks.model.versions import Unparsable, scheme
 
 _SIMPLE = late(r"pkg:(cargo|gem|npm|pypi)/([a-z0-9][a-z0-9.-]*)@([A-Za-z0-9][A-Za-z0-9.-]*)")
@@ -61,7 +62,7 @@ class Asked:
 class Package:
     """The package that a component names, by each name that an advisory may use: ``asked`` is never empty, and the first is in
     ``ecosystem``. ``release`` is the distribution's, empty if it has none or it is unknown. ``doubt`` is a clause that says why
-    the advisories may use another name; empty if there is no doubt.
+    the advisories may use another name; empty if there is no doubt. ``module`` is the stream of an rpm's module (`modules`).
     """
 
     purl: str
@@ -69,6 +70,7 @@ class Package:
     asked: tuple[Asked, ...]
     release: str = ""
     doubt: str = ""
+    module: str = NO_MODULE
 
     @property
     def key(self) -> str:
@@ -119,7 +121,21 @@ def package_of(component: Component) -> Package:
         asked=_questions(ecosystem, sources, (name, version)),
         release=release_of(ecosystem, qualifiers.get("distro", "")),
         doubt=doubt,
+        module=module_of(qualifiers, (version, unquote(qualifiers.get("upstream", "")))) if url.type == "rpm" else NO_MODULE,
     )
+
+
+def qualifiers_of(text: str) -> dict[str, str]:
+    """The qualifiers of the package URL *text*; none if it is not one."""
+    if "?" not in text:
+        return {}
+    from packageurl import PackageURL
+
+    try:
+        found = PackageURL.from_string(text).qualifiers
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def simple_key(purl: str, listed: str) -> tuple[str, str] | None:
