@@ -374,3 +374,41 @@ class TestModuleStreams:
         entry["affected"][0]["ranges"][0]["type"] = "LUNAR"  # type: ignore[index]  # raw JSON
         sound = about(RHEL_8, "other", "1", id="X-2")
         assert answers(asked(tmp_path, [entry, sound], purl=IN_18.format("&rpmmod=nodejs:18" + IN_18_UPSTREAM))) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "name", "fixed", "purl"),
+    [
+        ("Go", "stdlib", "1.21.1", "pkg:golang/std@1.21.0"),
+        ("Go", "stdlib", "1.21.1", "pkg:golang/std@go1.21.0"),
+        ("Go", "github.com/foo/bar", "2.0.9", "pkg:golang/github.com/foo/bar/v2@v2.0.5"),
+        ("Go", "github.com/foo/bar/sub", "2.0.9", "pkg:golang/github.com/foo/bar@v2.0.5#sub/v2"),
+        ("Go", "github.com/foo/bar", "11.0.1", "pkg:golang/github.com/foo/bar/v11@v11.0.0"),
+        ("Go", "github.com/foo/bar/v2", "2.0.9", "pkg:golang/github.com/foo/bar@v2.0.5+incompatible"),
+        ("Hex", "phoenix", "1.6.0", "pkg:hex/hexpm/phoenix@1.5.0"),
+        ("SwiftURL", "https://github.com/apple/swift-nio/", "2.40.0", "pkg:swift/github.com/apple/swift-nio@2.39.0"),
+        ("SwiftURL", "http://www.github.com/apple/swift-nio.git", "2.40.0", "pkg:swift/github.com/apple/swift-nio@2.39.0"),
+        ("SwiftURL", "ssh://git@github.com/apple/swift-nio", "2.40.0", "pkg:swift/github.com/apple/swift-nio@2.39.0"),
+        ("GitHub Actions", "github/codeql-action/init", "4.1.3", "pkg:githubactions/github/codeql-action@v4.1.0#init"),
+    ],
+)
+def test_another_spelling_of_registries_hides_no_package(
+    tmp_path: Path, ecosystem: str, name: str, fixed: str, purl: str
+) -> None:
+    assert answers(asked(tmp_path, [about(ecosystem, name, fixed)], purl=purl)) == YES
+
+
+def test_a_go_module_is_not_judged_by_another_major_if_the_advisory_names_its_own(tmp_path: Path) -> None:
+    entry = about("Go", "github.com/foo/bar/v2", "2.0.3")
+    entry["affected"] = [
+        *entry["affected"],  # type: ignore[misc]  # raw JSON
+        {
+            "package": {"ecosystem": "Go", "name": "github.com/foo/bar"},
+            "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}]}],
+        },
+    ]
+    found = asked(tmp_path, [entry], purl="pkg:golang/github.com/foo/bar/v2@v2.0.5")
+    assert answers(found) == []
+    assert found.compared == 1
+    assert answers(asked(tmp_path, [entry], purl="pkg:golang/github.com/foo/bar/v2@v2.0.1")) == YES
+    assert answers(asked(tmp_path, [entry], purl="pkg:golang/github.com/foo/bar@v1.0.1")) == YES

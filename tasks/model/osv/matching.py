@@ -259,8 +259,13 @@ def _matches(package: Package, refs: tuple[str, ...], known: _Known) -> Iterator
         yield from best.values()
         return
     found: dict[str, dict[Asked, Match]] = defaultdict(dict)
+    exact = {
+        entry.advisory for one in package.asked if not one.loose for entry in known.entries.get((one.ecosystem, one.key), ())
+    }
     for asked in package.asked:
         for match in _answers(package, asked, refs, known):
+            if asked.loose and match.advisory in exact:
+                continue  # it speaks of this package by its own name
             earlier = found[match.advisory].get(asked)
             found[match.advisory][asked] = match if earlier is None else max(earlier, match, key=_badness)
     for answers in found.values():

@@ -8,6 +8,7 @@ was derived wrongly, and is not asked.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
@@ -35,6 +36,9 @@ _SPACES = {  # registries whose names have a namespace: whether it must be there
 _SEGMENT = late(r"[A-Za-z0-9_.~!*'()+-]+")
 """A name in any registry, or a part of one between slashes; npm's old names have the most characters."""
 
+_SCHEME = late(r"\A(?:[a-z+]+://)?(?:[^/@]*@)?(?:www\.)?")
+_MAJOR = late(r"(.+)/v(?:[2-9]|[1-9]\d+)")
+
 _JOINED = {"maven": ":", "vscode-extension": "."}
 _NAMES = {
     "apk": late(r"[A-Za-z0-9_.][A-Za-z0-9_.+:-]*"),
@@ -51,11 +55,15 @@ _UNRELEASED = frozenset({"(devel)", "devel", "unknown", "unspecified", "none", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One question for the database: a folded name in an ecosystem, at a version. An empty version is an unknown one."""
+    """One question for the database: a folded name in an ecosystem, at a version. An empty version is an unknown one.
+
+    A ``loose`` name is one that advisories use for this package, too, if they do not use its own.
+    """
 
     ecosystem: str
     key: str
     version: str
+    loose: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +187,10 @@ def fold(ecosystem: str, name: str) -> str:
             return folded if plain else re.sub(r"[-_.]+", "-", folded)
         case "crates.io":
             return folded.replace("_", "-")
+        case "Hex":
+            return folded.removeprefix("hexpm/")  # the public repository, which most leave out
         case "SwiftURL":
-            return folded.removeprefix("https://").removesuffix(".git")
+            return _SCHEME.sub("", folded).removesuffix("/").removesuffix(".git")
         case _:
             return folded
 
@@ -248,12 +258,28 @@ def _full_name(kind: str, namespace: str, name: str) -> str:
 
 
 def _registry_questions(ecosystem: str, name: str, subpath: str, version: str) -> tuple[Asked, ...]:
-    # A Go module in a folder of a repository has the folder in its name, and some generators put that into the subpath.
-    names = [name, f"{name}/{subpath}"] if subpath and ecosystem == "Go" else [name]
+    if ecosystem == "Go" and name == "std":
+        name = "stdlib"  # Go's own name for its library, and the one of its advisories
+    # A Go module in a folder of a repository has the folder in its name, and some generators put that into the subpath. The
+    # same is so of an action in a folder.
+    names = [name, f"{name}/{subpath}"] if subpath and ecosystem in ("Go", "GitHub Actions") else [name]
     asked = [Asked(ecosystem=ecosystem, key=fold(ecosystem, one), version=version) for one in names]
+    if ecosystem == "Go":
+        loose = {other for one in names for other in _other_majors(one, version)}
+        asked += (Asked(ecosystem=ecosystem, key=fold(ecosystem, one), version=version, loose=True) for one in sorted(loose))
     if other := also_asked(ecosystem, name):
         asked.append(Asked(ecosystem=other, key=fold(other, name), version=version))
     return tuple(asked)
+
+
+def _other_majors(name: str, version: str) -> Iterator[str]:
+    """The names that advisories give the Go module *name* if they do not follow its major version (Go modules reference,
+    "Major version suffixes"): ``x`` for ``x/v2``, and ``x/v2`` for ``x`` at ``v2.0.0+incompatible``.
+    """
+    if found := _MAJOR.fullmatch(name):
+        yield found[1]
+    elif version.endswith("+incompatible"):
+        yield f"{name}/v{version.partition('.')[0]}"
 
 
 def _questions(ecosystem: str, sources: list[tuple[str, str]], binary: tuple[str, str]) -> tuple[Asked, ...]:
