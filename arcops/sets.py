@@ -62,8 +62,9 @@ class _Numbered:
 def faults(parts: Sequence[Part]) -> Iterator[Fault]:
     """Everything that is wrong with the sets among *parts*."""
     there = {part.path: part for part in parts}
-    indexed = {beside(part.path, shard.path) for part in parts for shard in part.content.of.shards}
-    for part in parts:
+    indexes = [part for part in parts if part.content.of.shards]
+    indexed = {beside(part.path, shard.path) for part in indexes for shard in part.content.of.shards}
+    for part in indexes:
         yield from _index(part, there)
     groups: dict[tuple[str, str], list[_Numbered]] = defaultdict(list)
     for part in parts:
@@ -87,7 +88,7 @@ def raw_data(parts: Iterable[Part]) -> frozenset[str]:
 
 def is_blob(path: str) -> bool:
     """Is it the place of a part in an OCI image layout, which is named by its digest?"""
-    return _BLOB.fullmatch(path) is not None
+    return "blobs/sha256/" in path and _BLOB.fullmatch(path) is not None
 
 
 def misnamed(path: str, sha256: str) -> bool:
@@ -103,6 +104,8 @@ def beside(path: str, named: str) -> str:
 
 
 def _numbered(part: Part) -> _Numbered | None:
+    if "-of-" not in part.path:
+        return None
     folder, slash, name = part.path.rpartition("/")
     match = _NUMBERED.fullmatch(name)
     if match is None or part.content.format in _WORDS:

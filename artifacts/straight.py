@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import is_dataclass
 from functools import cache
 from json.encoder import encode_basestring as quoted
+from operator import itemgetter
 from typing import Any, cast
 
 from arcops.errors import Refused
@@ -21,6 +22,7 @@ from artifacts.readers import PLAIN, alternatives, in_python, is_union, item_of
 from artifacts.writers import fields_of, writer
 
 Say = Callable[[Any], str]
+_SHORT = 4096
 
 
 class _OtherWay(Exception):
@@ -100,14 +102,25 @@ def _object(kind: type[Any]) -> Say:
     texts = [one for one in known if one.hint is str]
     others = [one for one in known if one.hint is not str]
     places = {one.name: place for place, one in enumerate((*texts, *others))}
-    form = "{{" + ",".join(f"{quoted(one.alias)}:{{{places[one.name]}}}" for one in known) + "}}"
+    order = itemgetter(*(places[one.name] for one in known)) if len(known) > 1 else tuple
+    form = "{" + ",".join(f"{quoted(one.alias).replace('%', '%%')}:%s" for one in known) + "}"
     texts_of, others_of = (fields_of(tuple(one.name for one in some)) for some in (texts, others))
     says = tuple(_sayer(one.hint) for one in others)
+    last: tuple[object, str] = (None, "")
 
     def say(value: object) -> str:
+        nonlocal last
         if type(value) is not kind:
             raise _OtherWay
-        said = [say_one(item) for say_one, item in zip(says, others_of(value), strict=True)]
-        return form.format(*map(quoted, texts_of(value)), *said)
+        same, text = last  # taken at once: another thread may put another pair there
+        if same is value:  # frozen, so it still says the same; files that are alike share one description
+            return text
+        said = [*map(quoted, texts_of(value))]
+        for say_one, item in zip(says, others_of(value)):  # noqa: B905  # strict costs, and both have one entry a field
+            said.append(say_one(item))
+        text = form % order(said)
+        if len(text) < _SHORT:  # a long one would stay in memory
+            last = (value, text)
+        return text
 
     return say

@@ -11,44 +11,27 @@ any input from outside, so a child that hostile input took over can lie about it
 
 from __future__ import annotations
 
-import gc
-import importlib
-import math
 import os
 import pickle
-import resource
 import signal
-import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from arcops.collector import Bounds
-from arcops.errors import ArcOpsError, Broken, Refused, Unavailable
-from arcops.evidence import Body, Cause, Missing, Sighting, Source
+from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.evidence import Body, Cause, Missing, Sighting
 from arcops.request import Request, silent, unheard
-from artifacts.wire import canonical_bytes, from_json
-from flows.plan import AnyCollector
-from flows.runners.looking import Found, as_declared, as_evidence, look, look_and, missing, opens_files
+from artifacts.wire import from_json
+from flows.runners.behind_walls import Sources
+from flows.runners.looking import AnyCollector, Found, as_evidence, look, missing, opens_files
 from foundation.processes import environments
 from foundation.processes.starting import PIPE, Child, TimeoutExpired, empty_folder, python, start
-from foundation.processes.walls import Walls, lacking, stand
+from foundation.processes.walls import Walls, lacking
 from foundation.secrets import secret_files
 
-MOST_MEMORY = 2 * 1024**3
-"""Bytes of address space for the child: enough for every document within the readers' own limits."""
-
-
 _SECONDS_TO_DIE = 2.0
-
-_ALLOCATIONS = 50_000
-"""How many more objects than before cause a search for cycles in the child: Python's own 700 take a fifth of its time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sources:
-    sources: tuple[Source, ...]
 
 
 def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[str, Found]) -> Found:
@@ -96,7 +79,7 @@ def _walls(bounds: Bounds, request: Request, folder: str) -> Walls:
 def _asked(collector: AnyCollector, request: Request, task: bytes, environment: Mapping[str, str], folder: str) -> Found:
     # Not in a with statement: leaving it waits for the child, which perhaps no signal can end.
     child = start(
-        python("flows.runners.isolated", ends_with_us=signal.SIGKILL),
+        python("flows.runners.behind_walls", ends_with_us=signal.SIGKILL),
         environment=environment,
         folder=folder,
         stdin=PIPE,
@@ -157,42 +140,5 @@ def _answer(collector: AnyCollector, request: Request, out: bytes) -> Found:
     if not rest:
         return from_json(Missing, first)
     body: Body = from_json(collector.body, rest)
-    sources = from_json(_Sources, first).sources
+    sources = from_json(Sources, first).sources
     return as_evidence(collector, Sighting(body=body, sources=sources), request, at=request.now)
-
-
-def _limit(what: int, most: int) -> None:
-    """Lower the limit *what* to *most*; one that is lower already stays."""
-    _, hard = resource.getrlimit(what)
-    least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(what, (least, least))
-
-
-def _child() -> None:
-    gc.set_threshold(_ALLOCATIONS)
-    # Before the collector's own modules are imported: they import code of others, which may start threads.
-    name, measures, walls = pickle.load(sys.stdin.buffer)  # noqa: S301  # written by our own parent process
-    stand(walls, module=name)
-    if not measures:
-        _limit(resource.RLIMIT_AS, MOST_MEMORY)
-    request, collected = pickle.load(sys.stdin.buffer)  # noqa: S301  # the same
-    module, _, attribute = name.rpartition(".")
-    collector = getattr(importlib.import_module(module), attribute)
-    if collector.code != name:
-        raise Broken(f"{name} is not a collector")
-    seconds = math.ceil(collector.deadline.total_seconds())
-    # So that it ends even if no process is left to kill it. What measures uses every processor at once.
-    _limit(resource.RLIMIT_CPU, seconds * (os.cpu_count() or 1) if measures else seconds)
-    found = look_and(collector, request, collected, _said)
-    sys.stdout.buffer.write(canonical_bytes(found) if isinstance(found, Missing) else found)
-    gc.freeze()  # without it the interpreter searches everything for cycles at its end
-
-
-def _said(collector: AnyCollector, sighting: Sighting[Body], _: Request) -> bytes:
-    """The answer for `_answer`: the sources on the first line, then the body. The parent adds digest and circumstances."""
-    body = as_declared(collector, sighting).body
-    return b"\n".join((canonical_bytes(_Sources(sources=sighting.sources)), canonical_bytes(body)))
-
-
-if __name__ == "__main__":
-    _child()

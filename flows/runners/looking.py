@@ -9,13 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
+from arcops.collector import Collector
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
 from arcops.evidence import Body, Cause, Evidence, Missing, Seen, Sighting, without
 from arcops.request import Request
 from artifacts.wire import digest
-from flows.plan import AnyCollector
-from foundation.settings import by_purpose
 
+AnyCollector = Collector[Body]
 Found = Evidence[Body] | Missing
 T = TypeVar("T")
 
@@ -127,6 +127,8 @@ def without_places(found: Found, request: Request) -> Found:
     """
     if not isinstance(found, Missing):
         return found
+    from foundation.settings import by_purpose  # only for evidence that is missing
+
     named = [request.target, *request.attached, *([request.declared] if request.declared is not None else [])]
     places = {str(path): path.name for path in named}
     beside = {path.absolute().parent for path in named}

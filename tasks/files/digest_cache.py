@@ -17,9 +17,9 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from arcops.seen.content import UNDESCRIBED, Base, Belongs, Content, Names, Shard, Split
 from artifacts.private_folder import make_private
@@ -34,8 +34,7 @@ _SAID_OF_UNDESCRIBED: dict[str, object] = {}
 """An entry that says nothing of the content; it is read back as `UNDESCRIBED`."""
 
 
-@dataclass(frozen=True, slots=True)
-class RememberedFile:
+class RememberedFile(NamedTuple):
     """What an earlier reading found."""
 
     sha256: str
@@ -75,10 +74,13 @@ class DigestCache:
 
     def save(self, entries: Iterable[tuple[WalkedEntry, RememberedFile]]) -> None:
         """Replace the file by *entries*, whole or not at all; a folder that can't be written to is left alone."""
-        rows = [
-            (entry.path, [getattr(entry.identity, name) for name in FileIdentity.__slots__], known.sha256, _said(known.content))
-            for entry, known in entries
-        ]
+        said: dict[int, dict[str, object]] = {}  # most files have one of a few contents
+        rows = []
+        for entry, known in entries:
+            content = said.get(id(known.content))
+            if content is None:
+                content = said[id(known.content)] = _said(known.content)
+            rows.append((entry.path, entry.identity, known.sha256, content))
         text = json.dumps(rows, separators=(",", ":")).encode()
         try:
             make_private(self._file.parent)

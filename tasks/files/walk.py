@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from arcops.seen.tree import LinkSeen, Trouble
 from artifacts.beneath import open_below
@@ -14,9 +15,8 @@ DEEPEST = 128
 MOST_ENTRIES = 2_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class FileIdentity:
-    """What the kernel says of an inode; any write, replacement or touch changes it."""
+class FileIdentity(NamedTuple):
+    """What the kernel says of an inode; any write, replacement or touch changes it. A tuple, because there are many."""
 
     device: int
     inode: int
@@ -28,9 +28,18 @@ class FileIdentity:
     def of(cls, status: os.stat_result) -> FileIdentity:
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
+    def is_of(self, status: os.stat_result) -> bool:
+        """Is *status* that of the same inode, unchanged?"""
+        return (
+            self.inode == status.st_ino
+            and self.ctime_ns == status.st_ctime_ns
+            and self.mtime_ns == status.st_mtime_ns
+            and self.size == status.st_size
+            and self.device == status.st_dev
+        )
 
-@dataclass(frozen=True, slots=True)
-class WalkedEntry:
+
+class WalkedEntry(NamedTuple):
     """One regular file as the walk met it."""
 
     path: str
@@ -117,7 +126,7 @@ def _met(folder: int, item: os.DirEntry[str], path: str, found: Walked) -> str:
         found.troubles.append(Trouble(path=shown(path), reason=f"its kind and size cannot be read: {error.strerror}"))
         return ""
     mode = status.st_mode
-    if not encodable(path):
+    if not path.isascii() and not encodable(path):
         found.troubles.append(Trouble(path=shown(path), reason="its name is not UTF-8, so no signature or list can name it"))
     elif stat.S_ISREG(mode):
         found.files.append(WalkedEntry(path, FileIdentity.of(status), bool(mode & 0o111)))

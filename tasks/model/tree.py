@@ -15,25 +15,25 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from operator import itemgetter
 
 from arcops.beside import LONGEST_SIGNATURE, SIGNATURE_SUFFIXES
 from arcops.collector import collector
 from arcops.errors import Refused, Stopped, Unavailable
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
-from arcops.seen.content import UNDESCRIBED
+from arcops.seen.content import UNDESCRIBED, Content
 from arcops.seen.tree import FileSeen, Tree, Trouble
 from artifacts.beneath import open_below, open_within
 from tasks.files.digest_cache import DigestCache, RememberedFile, settled
 from tasks.files.walk import FileIdentity, Walked, WalkedEntry, encodable, shown, walk
 from tasks.model.content import READERS, describe
 from tasks.model.content.window import Window
+from tasks.model.small_files import CHANGED, CHANGED_BEFORE, folder_of, read_small
 
 VERSION = "2"
 CHUNK = 1024 * 1024
 SMALL = 64 * 1024
-_AT_ONCE = SMALL - 1
-"""Up to so many bytes a file is read once, and the same bytes are hashed and described."""
 """Below this size in bytes, a file takes more time in Python than in SHA-256. One worker reads all of these, because two would
 wait for each other's interpreter lock (measured: twice as long)."""
 
@@ -63,9 +63,9 @@ def look(request: Request, seen: Seen) -> Sighting[Tree]:
     if not walked.files and not walked.links and not troubles:
         raise Refused(f"{request.target} holds no file, so there is nothing to judge; name the folder of the model")
     fresh = [(entry, found) for entry, found in reading.done if settled(entry.identity, reading.began_ns)]
-    if any((entry.path, entry.identity) not in known for entry, _ in fresh) or len(fresh) != len(known):
+    if len(fresh) != len(known) or any((entry.path, entry.identity) not in known for entry, _ in fresh):
         cache.save(fresh)
-    remembered = [entry.identity.size for entry, _ in reading.done if (entry.path, entry.identity) in known]
+    remembered = [entry.identity.size for entry, _ in reading.done if known and (entry.path, entry.identity) in known]
     if remembered:
         request.remark(
             f"{len(remembered)} of {len(reading.done)} files ({sum(remembered):,} bytes) were not read again: they did not "
@@ -119,9 +119,16 @@ def _changed(root: int, base: WalkedEntry | None, walked: Walked) -> Iterator[Tr
         if _identity(root, path or ".") != identity:
             yield Trouble(path=shown(path) or ".", reason="the folder changed while it was being read")
     for entry in walked.files:
-        now = FileIdentity.of(os.fstat(root)) if base else _identity(root, entry.path)
-        if now != entry.identity:
-            yield Trouble(path=entry.path, reason="it changed while the model was being read")
+        try:
+            now = os.fstat(root) if base else os.stat(entry.path, dir_fd=root, follow_symlinks=False)
+        except OSError:
+            now = None
+        if now is None or not entry.identity.is_of(now):
+            yield Trouble(path=entry.path, reason=CHANGED_BEFORE)
+
+
+def _undescribed(window: Window, path: str) -> Content:
+    return UNDESCRIBED
 
 
 def _identity(root: int, path: str) -> FileIdentity | None:
@@ -140,11 +147,9 @@ def _tree(done: Iterable[tuple[WalkedEntry, RememberedFile]], walked: Walked, tr
             executable=entry.executable,
             content=found.content,
         )
-        for entry, found in sorted(done, key=lambda pair: pair[0].path)
+        for entry, found in sorted(done, key=itemgetter(0))  # by the path, which comes first in an entry
     )
-    root = hashlib.sha256()
-    for file in files:
-        root.update(bytes.fromhex(file.sha256))
+    root = hashlib.sha256(bytes.fromhex("".join([file.sha256 for file in files])))
     return Tree(
         root=root.hexdigest(),
         files=files,
@@ -178,7 +183,6 @@ class _Reading:
         self._error: BaseException | None = None
         self._total = sum(entry.identity.size for entry in files)
         self._read = 0
-        self._small_taken = False
         waiting = []
         lookup = known if isinstance(known, dict) else {}
         for entry in files:
@@ -188,11 +192,14 @@ class _Reading:
                 self._read += entry.identity.size
             else:
                 waiting.append(entry)
-        self._waiting = sorted(waiting, key=lambda entry: entry.identity.size)
+        self._small = sorted((one for one in waiting if base is None and one.identity.size < SMALL), key=folder_of)
+        large = (one for one in waiting if base is not None or one.identity.size >= SMALL)
+        self._waiting = sorted(large, key=lambda entry: entry.identity.size)
 
     def run(self, workers: int) -> None:
         """Read everything. If *progress* raises, all workers end first, then the error is raised here."""
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(min(workers, len(self._waiting)))]
+        count = min(workers, len(self._waiting) + bool(self._small))
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
         for thread in threads:
             thread.start()
         try:
@@ -211,18 +218,24 @@ class _Reading:
     def _work(self) -> None:
         # Page-aligned: the kernel copies to a bytearray's unaligned address at half the speed (measured, benches/tree.py).
         buffer = memoryview(mmap.mmap(-1, CHUNK))
-        mine = False
         try:
             while not self._stop.is_set():
                 with self._lock:
                     if not self._waiting:
-                        return
-                    if self._waiting[-1].identity.size < SMALL and not mine:
-                        if self._small_taken:
-                            return
-                        mine = self._small_taken = True
+                        small, self._small = self._small, []  # of one worker, because two would wait for each other
+                        break
                     entry = self._waiting.pop()
                 self._one(entry, buffer)
+            else:
+                return
+            read_small(
+                self._root,
+                small,
+                describe=describe if self._described else _undescribed,
+                stopped=self._stop.is_set,
+                done=self._small_done,
+                trouble=self._trouble,
+            )
         except Stopped:
             return
         except BaseException as error:  # passed to the caller's thread; there it ends the whole reading
@@ -236,30 +249,18 @@ class _Reading:
             self._trouble(entry, f"it cannot be opened: {error.strerror}")
             return
         try:
-            if FileIdentity.of(os.fstat(descriptor)) != entry.identity:
-                self._trouble(entry, "it changed while the model was being read")
+            if not entry.identity.is_of(os.fstat(descriptor)):
+                self._trouble(entry, CHANGED_BEFORE)
                 return
-            whole = b""
-            if entry.identity.size <= _AT_ONCE:
-                whole = self._pread(descriptor, 0, entry.identity.size + 1)
-                digest, size = hashlib.sha256(whole).hexdigest(), len(whole)
-                with self._lock:
-                    self._read += size
-            else:
-                digest, size = self._hash(descriptor, buffer, entry.identity.size)
+            digest, size = self._hash(descriptor, buffer, entry.identity.size)
             if size != entry.identity.size:
                 self._trouble(entry, f"it has {entry.identity.size} bytes, but {size} were read")
                 return
             content = UNDESCRIBED
             if self._described:
-                window = (
-                    Window.over(whole)
-                    if size <= _AT_ONCE
-                    else Window(lambda offset, length: self._pread(descriptor, offset, length), size)
-                )
-                content = describe(window, entry.path)
-            if FileIdentity.of(os.fstat(descriptor)) != entry.identity:
-                self._trouble(entry, "it changed while it was being read")
+                content = describe(Window(lambda offset, length: self._pread(descriptor, offset, length), size), entry.path)
+            if not entry.identity.is_of(os.fstat(descriptor)):
+                self._trouble(entry, CHANGED)
                 return
         except OSError as error:
             self._trouble(entry, f"it cannot be read: {error.strerror}")
@@ -267,8 +268,11 @@ class _Reading:
         finally:
             if not self._base:
                 os.close(descriptor)
-        with self._lock:
-            self.done.append((entry, RememberedFile(digest, content)))
+        self.done.append((entry, RememberedFile(digest, content)))
+
+    def _small_done(self, entry: WalkedEntry, found: RememberedFile) -> None:
+        self._read += entry.identity.size
+        self.done.append((entry, found))
 
     def _hash(self, descriptor: int, buffer: memoryview, expected: int) -> tuple[str, int]:
         digest = hashlib.sha256()

@@ -15,7 +15,7 @@ from arcops.seen.vulnerabilities import Vulnerabilities
 __all__ = ["vulnerabilities"]
 
 
-@collector("vulnerabilities", Vulnerabilities, version="2", needs=(Sboms,))
+@collector("vulnerabilities", Vulnerabilities, version="3", needs=(Sboms,))
 def vulnerabilities(request: Request, seen: Seen) -> Sighting[Vulnerabilities]:
     """Compare every listed package with the imported advisories.
 

@@ -90,7 +90,7 @@ def test_a_check_leaves_no_trace_of_its_key(here: Bench, tmp_path: Path, scheme:
         api.plans["a"] = Plan(breaks=Break.STATUS, status=401)
         done.append(typed(*words, environment=told))
         done.append(typed(*words[:-1], f"{reference}-none", environment=told))
-    assert any(b"tasks.inference" in one or b"flows.runners.isolated" in one for one in shown.commands), "a child was seen"
+    assert any(b"tasks.inference" in one or b"flows.runners.behind_walls" in one for one in shown.commands), "a child was seen"
     kept = [one for one in files(tmp_path) if not one[0].endswith("/elsewhere/key")]
     assert len(kept) > 5
     said = [(f"run {number}", f"{one.stdout}{one.stderr}".encode()) for number, one in enumerate(done)]

@@ -205,6 +205,9 @@ def test_weights_of_an_adapter_without_settings_are_red() -> None:
     assert "adapter" in judge({"lora.safetensors": LORA})[2]
     assert "adapter" in judge({"m.pt": pickled("x.lora_A.weight", "x.lora_B.weight")}, PICKLED)[2]
     assert judge({"m.safetensors": shard("q.lora_A.weight", "q.weight")})[0] is Verdict.GREEN
+    control = gguf((pair("general.architecture", 8, text("controlvector")),))
+    assert judge({"m.gguf": control})[1] == {"weights/external"}
+    assert judge({"m.safetensors": shard("a"), "x/adapter_config.json": b"{}"})[1] == {"weights/external"}
     named = gguf((pair("general.type", 8, text("adapter")), pair("general.base_model.0.name", 8, text(LLAMA))))
     assert judge({"m.gguf": named})[1] == {"weights/external"}
     assert judge({"m.gguf": named}, allowing(AllowedBase(name=LLAMA, digest=DIGEST)))[0] is Verdict.GREEN
@@ -214,6 +217,10 @@ NAMING: dict[str, tuple[str, object]] = {
     "peft": ("a/adapter_config.json", {"base_model_name_or_path": LLAMA}),
     "mlx": ("adapter_config.json", {"fine_tune_type": "lora", "model": LLAMA}),
     "adapterhub": ("adapter_config.json", {"adapter_type": "text_task", "model_name": LLAMA}),
+    "adapterhub, an old one": ("a/adapter_config.json", {"config": {}, "model_name": LLAMA}),
+    "a tokenizer": ("config.json", {"tokenizer": LLAMA}),
+    "a processor's part": ("processor_config.json", {"image_processor": LLAMA}),
+    "an encoder": ("config.json", {"model": {"text_encoder": LLAMA}}),
     "llava": ("config.json", {"mm_vision_tower": LLAMA}),
     "ultravox": ("config.json", {"text_model_id": LLAMA, "audio_model_id": None}),
     "timm": ("config.json", {"backbone": LLAMA, "use_pretrained_backbone": True}),
@@ -269,6 +276,7 @@ def test_code_of_another_repository_is_external_even_if_the_policy_accepts_code(
         ("quantize_config.json", {"model_name_or_path": LLAMA}),
         ("config.json", {"backbone": "resnet50", "use_pretrained_backbone": False}),
         ("config.json", {"mm_vision_tower": None, "model_type": "llava"}),
+        ("config.json", {"tokenizer": "bpe", "vae": "AutoencoderKL", "text_encoder": {"_name_or_path": LLAMA}}),
     ],
 )
 def test_where_a_model_came_from_is_no_base(path: str, settings: object) -> None:

@@ -32,7 +32,7 @@ from artifacts.wire import from_json, name_on_the_wire, to_json
 from capabilities.catalogue import all_tools
 from flows.plan import all_collectors, all_gates
 from flows.policies.reading import _Head
-from flows.runners.isolated import _Sources
+from flows.runners.behind_walls import Sources
 from manifests.description import Description
 
 pytestmark = pytest.mark.requirement("ARC-1/signed-json")
@@ -45,7 +45,7 @@ KINDS: tuple[type[Any], ...] = tuple(
             *(tool.ask for tool in all_tools()),
             *(tool.answer for tool in all_tools()),
             *all_judgeables(),
-            *(Missing, Report, RevocationList, Description, Profile, _Head, _Sources),
+            *(Missing, Report, RevocationList, Description, Profile, _Head, Sources),
         )
     )
 )

@@ -26,7 +26,8 @@ from artifacts.baseline import baseline_statement
 from artifacts.bundle import seal, seal_statement
 from artifacts.revocation import RevocationList, revocation_statement
 from artifacts.wire import from_json, to_json
-from flows.runners.isolated import MOST_MEMORY, look_isolated
+from flows.runners.behind_walls import MOST_MEMORY
+from flows.runners.isolated import look_isolated
 from flows.runners.looking import look
 from gates.gpu.benchmark.examples import known, run
 from tasks.gpu.bench.drills import Device

@@ -297,3 +297,118 @@ def test_an_import_says_that_nothing_leads_to_its_ecosystem(tmp_path: Path, ecos
     (tmp_path / "data").mkdir()
     made = import_osv(export(tmp_path, about(ecosystem, "x", "2")), tmp_path / "data", ecosystem=None, now=NOW)
     assert made.reached is False
+
+
+RHEL_8 = "Red Hat:enterprise_linux:8"
+
+
+def of_module(
+    fixed: str, *, id: str = "X-1", purl: str = "", name: str = "nodejs", ecosystem: str = "Red Hat:enterprise_linux:8"
+) -> dict[str, object]:
+    package = {"ecosystem": ecosystem, "name": name, **({"purl": purl} if purl else {})}
+    ranges = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": fixed}]}]
+    return advisory(id, affected=[{"package": package, "ranges": ranges}])
+
+
+IN_18 = "pkg:rpm/redhat/nodejs@18.12.1-2.module%2Bel8.7.0%2B17306%2Bfc023f99?arch=x86_64&distro=rhel-8.7&epoch=1{}"
+IN_18_UPSTREAM = "&upstream=nodejs-18.12.1-2.module%2Bel8.7.0%2B17306%2Bfc023f99.src.rpm"
+OLD_16, NEW_18 = "1:16.19.1-1.module+el8.7.0+18373+704f5cef", "1:18.14.2-2.module+el8.7.0+18445+9493b6ea"
+FIXED_BEFORE_18 = "1:18.12.1-1.module+el8.7.0+17200+aaaaaaaa"
+STREAM_18, STREAM_16 = "pkg:rpm/redhat/nodejs?rpmmod=nodejs:18", "pkg:rpm/redhat/nodejs?rpmmod=nodejs:16:8070020230301:abc"
+
+
+class TestModuleStreams:
+    """A package of a module is compared with the advisories of its stream, and is else unknown; never "not affected"."""
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "&rpmmod=nodejs:18",
+            "&rpmmod=nodejs%3A18%3A8070020230301%3Aabc%3Ax86_64",
+            "&modularitylabel=nodejs%3A18%3A8070%3Aabc",
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("entry", "expected"),
+        [
+            (of_module(NEW_18, purl=STREAM_18), YES),
+            (of_module(NEW_18, name="nodejs:18::nodejs"), YES),
+            (of_module(NEW_18, name="nodejs:18/nodejs"), YES),
+            (of_module(FIXED_BEFORE_18, purl=STREAM_18), []),
+            (of_module(OLD_16, purl=STREAM_16), []),
+            (of_module("1:20.1.0-1.module+el8", purl="pkg:rpm/redhat/nodejs?rpmmod=nodejs:20"), []),
+            (of_module("1:20.1.0-1.module+el8", name="nodejs:20::nodejs"), []),
+            (of_module(NEW_18), YES),
+            (of_module(FIXED_BEFORE_18), []),
+            (of_module(OLD_16), UNKNOWN),
+            (of_module("1:20.1.0-1.module+el8"), UNKNOWN),
+            (of_module("1:16.19.1-1.el8"), UNKNOWN),
+            (of_module(OLD_16, purl="pkg:rpm/redhat/nodejs?rpmmod=nodejs"), UNKNOWN),
+        ],
+    )  # fmt: skip
+    def test_the_stream_decides(self, tmp_path: Path, said: str, entry: dict[str, object], expected: list[Certainty]) -> None:
+        found = asked(tmp_path, [entry], purl=IN_18.format(said + IN_18_UPSTREAM))
+        assert answers(found) == expected
+        assert found.compared == 1
+
+    @pytest.mark.parametrize("fixed", [OLD_16, NEW_18, FIXED_BEFORE_18, "1:16.19.1-1.el8"])
+    @pytest.mark.parametrize("said", ["", "&rpmmod=nodejs"])
+    def test_a_package_of_an_unknown_stream_is_unknown(self, tmp_path: Path, said: str, fixed: str) -> None:
+        for purl in ("", STREAM_18, STREAM_16):
+            found = asked(tmp_path, [of_module(fixed, purl=purl)], purl=IN_18.format(said + IN_18_UPSTREAM))
+            assert answers(found) == UNKNOWN
+
+    def test_a_stream_whose_name_is_no_version_shows_nothing(self, tmp_path: Path) -> None:
+        entry = of_module("4:1.24-1.module_el8.7.0+1", name="podman", ecosystem="AlmaLinux:8")
+        purl = "pkg:rpm/almalinux/podman@4:4.2-1.module_el8.7.0+2?distro=almalinux-8.7&rpmmod=container-tools:rhel8"
+        purl += "&upstream=podman-4.2-1.module_el8.7.0%2B2.src.rpm"
+        assert answers(asked(tmp_path, [entry], purl=purl)) == UNKNOWN
+
+    def test_a_package_of_no_module_is_compared_as_before(self, tmp_path: Path) -> None:
+        purl = "pkg:rpm/redhat/nodejs@1:{}.el9?distro=rhel-8.7&upstream=nodejs-{}.el9.src.rpm"
+        assert answers(asked(tmp_path, [of_module(OLD_16)], purl=purl.format("16.1.0-1", "16.1.0-1"))) == YES
+        assert answers(asked(tmp_path, [of_module(OLD_16)], purl=purl.format("18.1.0-1", "18.1.0-1"))) == []
+
+    def test_an_unreadable_advisory_of_a_stream_is_about_the_package(self, tmp_path: Path) -> None:
+        entry = of_module(NEW_18, name="nodejs:18::nodejs")
+        entry["affected"][0]["ranges"][0]["type"] = "LUNAR"  # type: ignore[index]  # raw JSON
+        sound = about(RHEL_8, "other", "1", id="X-2")
+        assert answers(asked(tmp_path, [entry, sound], purl=IN_18.format("&rpmmod=nodejs:18" + IN_18_UPSTREAM))) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "name", "fixed", "purl"),
+    [
+        ("Go", "stdlib", "1.21.1", "pkg:golang/std@1.21.0"),
+        ("Go", "stdlib", "1.21.1", "pkg:golang/std@go1.21.0"),
+        ("Go", "github.com/foo/bar", "2.0.9", "pkg:golang/github.com/foo/bar/v2@v2.0.5"),
+        ("Go", "github.com/foo/bar/sub", "2.0.9", "pkg:golang/github.com/foo/bar@v2.0.5#sub/v2"),
+        ("Go", "github.com/foo/bar", "11.0.1", "pkg:golang/github.com/foo/bar/v11@v11.0.0"),
+        ("Go", "github.com/foo/bar/v2", "2.0.9", "pkg:golang/github.com/foo/bar@v2.0.5+incompatible"),
+        ("Hex", "phoenix", "1.6.0", "pkg:hex/hexpm/phoenix@1.5.0"),
+        ("SwiftURL", "https://github.com/apple/swift-nio/", "2.40.0", "pkg:swift/github.com/apple/swift-nio@2.39.0"),
+        ("SwiftURL", "http://www.github.com/apple/swift-nio.git", "2.40.0", "pkg:swift/github.com/apple/swift-nio@2.39.0"),
+        ("SwiftURL", "ssh://git@github.com/apple/swift-nio", "2.40.0", "pkg:swift/github.com/apple/swift-nio@2.39.0"),
+        ("GitHub Actions", "github/codeql-action/init", "4.1.3", "pkg:githubactions/github/codeql-action@v4.1.0#init"),
+    ],
+)
+def test_another_spelling_of_registries_hides_no_package(
+    tmp_path: Path, ecosystem: str, name: str, fixed: str, purl: str
+) -> None:
+    assert answers(asked(tmp_path, [about(ecosystem, name, fixed)], purl=purl)) == YES
+
+
+def test_a_go_module_is_not_judged_by_another_major_if_the_advisory_names_its_own(tmp_path: Path) -> None:
+    entry = about("Go", "github.com/foo/bar/v2", "2.0.3")
+    entry["affected"] = [
+        *entry["affected"],  # type: ignore[misc]  # raw JSON
+        {
+            "package": {"ecosystem": "Go", "name": "github.com/foo/bar"},
+            "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}]}],
+        },
+    ]
+    found = asked(tmp_path, [entry], purl="pkg:golang/github.com/foo/bar/v2@v2.0.5")
+    assert answers(found) == []
+    assert found.compared == 1
+    assert answers(asked(tmp_path, [entry], purl="pkg:golang/github.com/foo/bar/v2@v2.0.1")) == YES
+    assert answers(asked(tmp_path, [entry], purl="pkg:golang/github.com/foo/bar@v1.0.1")) == YES

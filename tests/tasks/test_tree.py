@@ -15,12 +15,14 @@ import pytest
 from arcops.errors import Refused, Stopped
 from arcops.evidence import Seen
 from arcops.request import Request, silent
+from arcops.seen.content import Content
 from arcops.seen.tree import Tree
 from arcops.tier import Tier
 from artifacts.wire import digest
 from tasks.files import digest_cache
 from tasks.files import walk as walking
-from tasks.model import tree
+from tasks.model import small_files, tree
+from tasks.model.content.window import Window
 from tests.evidence import NOW
 from tests.vectors import vectors
 
@@ -241,12 +243,12 @@ def test_a_change_while_reading_is_trouble(model: Path, look: Look, change: str)
     assert look(model, progress=meddle).troubles
 
 
-@pytest.mark.parametrize("at_once", [0, 65_535], ids=["in parts", "at once"])
+@pytest.mark.parametrize("small", [0, 65_536], ids=["in parts", "at once"])
 def test_a_file_that_grows_while_it_is_read_is_trouble_and_ends(
-    model: Path, look: Look, monkeypatch: pytest.MonkeyPatch, at_once: int
+    model: Path, look: Look, monkeypatch: pytest.MonkeyPatch, small: int
 ) -> None:
     monkeypatch.setattr(tree, "CHUNK", 4096)
-    monkeypatch.setattr(tree, "_AT_ONCE", at_once)
+    monkeypatch.setattr(tree, "SMALL", small)
     grown = model / "grown.bin"
     grown.write_bytes(bytes(8192))
     hashes = tree.hashlib.sha256
@@ -272,7 +274,42 @@ def test_a_file_that_grows_while_it_is_read_is_trouble_and_ends(
         sha256 = Growing
 
     monkeypatch.setattr(tree, "hashlib", Hashes)
+    monkeypatch.setattr(small_files, "sha256", Growing)
     assert "grown.bin" in [trouble.path for trouble in look(model).troubles]
+
+
+def test_a_folder_that_is_moved_away_while_its_small_files_are_read_is_trouble(
+    tmp_path: Path, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = tmp_path / "model" / "inner"
+    inner.mkdir(parents=True)
+    for name in ("a", "b", "c"):
+        (inner / name).write_text(name)
+    real = tree.describe
+
+    def moving(window: Window, path: str) -> Content:
+        if inner.exists():
+            inner.rename(tmp_path / "elsewhere")
+        return real(window, path)
+
+    monkeypatch.setattr(tree, "describe", moving)
+    found = {trouble.path for trouble in look(tmp_path / "model").troubles}
+    assert {"inner", "inner/a", "inner/b", "inner/c"} <= found
+
+
+def test_small_files_of_many_folders_keep_their_own_digests(tmp_path: Path, look: Look) -> None:
+    folder = tmp_path / "model"
+    for place in ("", "a", "a/b", "a.b", "b/a"):
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        for name in ("x", "y"):
+            (folder / place / name).write_text(f"{place} {name}")
+    body = look(folder)
+    assert {file.path: file.sha256 for file in body.files} == {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    assert not body.troubles
 
 
 def test_progress_counts_up_to_all_bytes(model: Path, look: Look) -> None:

@@ -22,7 +22,10 @@ class Issue:
 
 def issues(matches: tuple[Match, ...], heard: Opinions) -> tuple[Issue, ...]:
     """The issues that no VEX statement excuses, in order of package and name."""
-    left = tuple(match for match, names in named(matches) if heard.excuse(match, names) is None)
+    if heard.opinions:
+        left = [match for match, names in named(matches) if heard.excuse(match, names) is None]
+    else:
+        left = [match for group in groups(matches) for match in group]
     found = []
     for group in groups(left):
         found.append(_issue(group, heard))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from arcops.seen.vulnerabilities import Match
 
@@ -21,21 +22,34 @@ def named(matches: tuple[Match, ...]) -> Iterator[tuple[Match, frozenset[str]]]:
 
 
 def names_of(match: Match) -> frozenset[str]:
-    return frozenset(name.upper() for name in (match.advisory, *match.aliases))
+    return _upper(match.advisory, match.aliases)
 
 
-def groups(matches: tuple[Match, ...]) -> list[list[Match]]:
+@lru_cache(maxsize=16384)
+def _upper(advisory: str, aliases: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name.upper() for name in (advisory, *aliases))
+
+
+def groups(matches: Iterable[Match]) -> list[list[Match]]:
     """Matches of one package that share a name, directly or through others."""
-    by_purl: dict[str, list[tuple[set[str], list[Match]]]] = {}
+    by_purl: dict[str, list[Match]] = {}
     for match in matches:
-        groups = by_purl.setdefault(match.purl, [])
-        names, members = set(names_of(match)), [match]
-        apart = []
-        for group in groups:
-            if names.isdisjoint(group[0]):
-                apart.append(group)
-            else:
-                names |= group[0]
-                members = group[1] + members
-        by_purl[match.purl] = [*apart, (names, members)]
-    return [members for groups in by_purl.values() for _, members in groups]
+        by_purl.setdefault(match.purl, []).append(match)
+    found: list[list[Match]] = []
+    for own in by_purl.values():
+        found += [own] if len(own) == 1 else _joined(own)
+    return found
+
+
+def _joined(matches: list[Match]) -> list[list[Match]]:
+    """The groups of one package's *matches*. ``owner`` says in which group a name is; a group has the number of its last."""
+    owner: dict[str, int] = {}
+    held: dict[int, tuple[frozenset[str], list[Match]]] = {}
+    for number, match in enumerate(matches):
+        names, members = names_of(match), [match]
+        for other in sorted({owner[name] for name in names if name in owner}):
+            theirs, before = held.pop(other)
+            names, members = names | theirs, before + members
+        held[number] = (names, members)
+        owner.update(dict.fromkeys(names, number))
+    return [members for _, members in held.values()]

@@ -41,8 +41,9 @@ class AllowedBase:
 
 def bases(rule: Rule, tree: Evidence[Tree], allowed: tuple[AllowedBase, ...]) -> Iterator[Finding]:
     """One finding for each model elsewhere that a file names."""
-    named = {_folder(file) for file in tree.body.files if any(base.name for base in file.content.of.bases)}
-    for file in tree.body.files:
+    naming = [file for file in tree.body.files if file.content.of.bases]
+    named = {_folder(file) for file in naming if any(base.name for base in file.content.of.bases)}
+    for file in naming:
         for base in file.content.of.bases:
             if base.name:
                 yield _named(rule, tree, file, base, [one for one in allowed if one.name == base.name])

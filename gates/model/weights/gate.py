@@ -172,12 +172,16 @@ def _problems(tree: Evidence[Tree]) -> Iterator[Finding]:
             f"{name} could not be read, so its content is unknown: {shown(trouble.reason)}.", tree, about=name
         )
     for file in tree.body.files:
-        name, problems = shown(file.path), file.content.problems
+        problems = file.content.problems
+        wrong = misnamed(file.path, file.sha256)
+        if not problems and not wrong:
+            continue
+        name = shown(file.path)
         if len(problems) > _EACH:
             problems = (f"{len(problems)} faults, such as: {'; '.join(problems[:_EACH])}",)
         for problem in problems:
             yield READABLE.fails(f"{name}: {problem}.", tree, about=name, location=Location(path=name))
-        if misnamed(file.path, file.sha256):
+        if wrong:
             text = f"{name} is named by a digest, but its content has the digest {file.sha256}."
             yield READABLE.fails(text, tree, about=name, location=Location(path=name))
 
@@ -192,7 +196,10 @@ def _sets(tree: Evidence[Tree]) -> Iterator[Finding]:
 def _formats(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
     data = raw_data(Part(file.path, file.content) for file in tree.body.files)
     for file in tree.body.files:
-        form, name = file.content.format, shown(file.path)
+        form = file.content.format
+        if form in policy.formats and not file.content.holds:
+            continue
+        name = shown(file.path)
         location = Location(path=name)
         # The raw data of an allowed graph has no format of its own.
         if form not in policy.formats and not (form == "other" and file.path in data):
@@ -207,6 +214,8 @@ def _formats(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
 def _imports(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
     allowed = frozenset(policy.imports)
     for file in tree.body.files:
+        if not file.content.imports:
+            continue
         path = shown(file.path)
         others = [name for name in file.content.imports if name not in allowed]
         if len(others) > _EACH:
@@ -241,7 +250,7 @@ def _code(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
 def _external(tree: Evidence[Tree]) -> Iterator[Finding]:
     there = {file.path for file in tree.body.files}
     for file in tree.body.files:
-        path = shown(file.path)
+        path = shown(file.path) if file.content.refers else ""
         for named in file.content.refers:
             if beside(file.path, named) not in there:
                 yield EXTERNAL.fails(

@@ -21,7 +21,7 @@ from tasks.model.content.draft import Draft, printable
 from tasks.model.content.opcodes import CANNOT_BEGIN
 from tasks.model.content.window import Malformed, Window
 
-READERS = "4"
+READERS = "5"
 """Must change if the same bytes could be described differently, so that old cached descriptions are not used."""
 
 HEAD = 4096
@@ -79,7 +79,8 @@ def _read(window: Window, path: str, draft: Draft) -> None:
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         _zip(window, draft)
         return
-    if zips.has_end(window) and form != "tflite":  # whose reader describes the files that TensorFlow's tools append
+    ended = (window.size > len(head) or zips.END in head) and zips.has_end(window)
+    if ended and form != "tflite":  # whose reader describes the files that TensorFlow's tools append
         draft.problem(f"it ends like a zip archive, but begins as {form or 'another format'}")
     if form and form != "tar" and tars.looks_like(head):
         draft.problem("its first bytes are also the header of a tar archive")

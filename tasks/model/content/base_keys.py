@@ -22,6 +22,13 @@ _NAMES = late(
     r"|(?:mm_)?(?:vision|audio|speech|image|video|text)_tower|(?:text|audio|vision|speech)_model_id|hf_hub_id|hf_model_name"
     r"|hf_tokenizer_name|pretrained_model_name|draft_model|drafter_model|assistant_model|speculative_model|embedding_model"
 )
+_PARTS_BY_ID = frozenset(
+    ("tokenizer", "processor", "image_processor", "feature_extractor", "text_encoder", "image_encoder", "vision_encoder",
+     "audio_encoder", "vision_model", "language_model", "vae", "vocoder", "controlnet", "unet", "transformer", "teacher_model",
+     "llm", "draft", "verifier")
+)  # fmt: skip
+"""Parts of a model. What is named so may be a kind (``bpe``), or a model on the hub, which has a slash in its name."""
+
 _RECORDS = frozenset(("model_name_or_path",))
 """Names that only say what a model was trained from."""
 
@@ -39,7 +46,7 @@ def top(value: Json, base: str, draft: Draft) -> None:
         value = value[0]  # a document of YAML
     if not isinstance(value, dict):
         return
-    if _ADAPTER & value.keys():
+    if _ADAPTER & value.keys() or base == "adapter_config.json":
         keys = ("base_model_name_or_path", "model", "model_name")
         key = next((key for key in keys if isinstance(value.get(key), str) and value[key]), "")
         if key == "base_model_name_or_path":
@@ -59,8 +66,9 @@ def each(value: dict[str, Json], base: str, draft: Draft) -> None:
         if "." in key:
             continue  # the name of a tensor; there can be a hundred thousand
         plain = key.lower().replace("-", "_")
-        if isinstance(said, str) and said and plain not in _RECORDS and _NAMES.fullmatch(plain):
-            draft.based(key, said, _revision(value))
+        if isinstance(said, str):
+            if _names_a_model(plain, said):
+                draft.based(key, said, _revision(value))
         elif isinstance(said, dict) and plain in ("verifier", "speculative_config", "draft", "drafter"):
             for inner in ("name_or_path", "model"):
                 _text(inner, said, draft)
@@ -72,6 +80,12 @@ def each(value: dict[str, Json], base: str, draft: Draft) -> None:
         _text("type", value, draft)
     if base == "modular_model_index.json":
         _text("repo", value, draft)
+
+
+def _names_a_model(key: str, said: str) -> bool:
+    if key in _PARTS_BY_ID:
+        return _HUB_ID.fullmatch(said) is not None
+    return bool(said) and key not in _RECORDS and _NAMES.fullmatch(key) is not None
 
 
 def of_code(key: str, said: Json, draft: Draft) -> None:

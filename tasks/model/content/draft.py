@@ -19,9 +19,11 @@ MOST_BASES = 50
 
 def printable(text: str, limit: int = 200) -> str:
     """*text* for people: one line, control and undecodable characters escaped, cut at *limit*."""
-    shown = "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode() for char in text[: limit + 1]
-    )
+    shown = text[: limit + 1]
+    if not shown.isprintable():
+        shown = "".join(
+            char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode() for char in shown
+        )
     return shown if len(shown) <= limit else shown[:limit] + "…"
 
 

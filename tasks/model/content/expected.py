@@ -43,7 +43,7 @@ _BY_ENDING: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 def formats_for(name: str) -> frozenset[str]:
     """The formats that *name* promises; empty if it promises nothing."""
-    return frozenset(_promised(name))
+    return _SETS[_promised(name)]
 
 
 def first_for(name: str) -> str:
@@ -57,7 +57,13 @@ for _ending, _formats in _BY_ENDING:
     _BY_LAST.setdefault(_ending.rpartition(".")[2], []).append((_ending, _formats))
 
 
+_SETS = {(): frozenset[str](), **{formats: frozenset(formats) for _, formats in _BY_ENDING}}
+
+
 def _promised(name: str) -> tuple[str, ...]:
     lower = name.lower()
     likely = _BY_LAST.get(lower.rpartition(".")[2], ())
-    return next((formats for ending, formats in likely if lower.endswith(ending)), ())
+    for ending, formats in likely:
+        if lower.endswith(ending):
+            return formats
+    return ()

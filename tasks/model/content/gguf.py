@@ -24,7 +24,9 @@ _STRING, _ARRAY = 8, 9
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
 _SPLIT = ("split.no", "split.count", "split.tensors.count")
 _BASE_KEYS = tuple(f"general.base_model.0.{key}" for key in ("repo_url", "name"))
-_KEPT = frozenset((*_BASE_KEYS, "general.type", "adapter.type", "general.base_model.0.version"))
+_KEPT = frozenset((*_BASE_KEYS, "general.architecture", "general.type", "adapter.type", "general.base_model.0.version"))
+_ADDED = frozenset(("controlvector",))
+"""Architectures of files that only change another model."""
 _WIDTH = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 
 BLOCKS = {  # tensor type: (elements in a block, bytes of a block)
@@ -93,7 +95,8 @@ def read(window: Window, draft: Draft) -> None:
     if len(set(names)) == len(names):
         draft.tensors = names_of(names)
     _of_a_set(keys, names, draft)
-    if keys.texts.get("general.type") == "adapter" or "adapter.type" in keys.texts:
+    added = keys.texts.get("general.architecture") in _ADDED
+    if added or keys.texts.get("general.type") == "adapter" or "adapter.type" in keys.texts:
         named = next((keys.texts[key] for key in _BASE_KEYS if keys.texts.get(key)), "")
         draft.based("general.type", named, keys.texts.get("general.base_model.0.version", ""))
     start = -(-reader.cursor.at // alignment) * alignment

@@ -73,12 +73,14 @@ def kind_of(path: str) -> Kind:
     if code is not None:
         return Kind(code=code)
     name = path.rsplit("/", 1)[-1].lower()
-    folders = [part for part in path.lower().split("/")[:-1] if part.startswith(".")]
-    if folders or name.startswith("."):
+    if path.startswith(".") or "/." in path:
+        folders = [part for part in path.lower().split("/")[:-1] if part.startswith(".")]
         return _hidden(folders, path.lower(), name)
     stem, dot, suffix = name.rpartition(".")
     if not dot:
         stem, suffix = name, ""
+    if suffix in _SIMPLE and name != "modelfile.txt":
+        return _SIMPLE[suffix]
     reader = _BY_SUFFIX.get(suffix, "words" if suffix in WORD_SUFFIXES else "")
     if name == "kitfile" or (not dot and is_blob(path)):
         return Kind("yaml" if name == "kitfile" else "blob", known=False)
@@ -135,3 +137,6 @@ _BY_SUFFIX = {
     "md": "markdown",
     "markdown": "markdown",
 }
+
+_SIMPLE = {suffix: Kind(_BY_SUFFIX[suffix]) for suffix in ("csv", "tsv", "txt", "text", "md", "markdown")}
+"""Endings that say everything, of most files that hold words. One value for all of them."""

@@ -28,6 +28,9 @@ _NOTED = late(rb'[0-9a-f]{40}\n"?[0-9a-f]{40,64}"?\n[0-9.]{1,24}\n?')
 
 def lines(window: Window) -> Iterator[str]:
     """The lines, each without its end. Raises `Malformed` if one is longer than any that a person or a tool writes."""
+    if window.size <= LONGEST:
+        yield from window.read(0, window.size).decode("utf-8", "replace").splitlines()
+        return
     cursor = Cursor(window)
     while cursor.left:
         if cursor.left <= LONGEST:
@@ -75,7 +78,7 @@ def are_requirements(window: Window) -> bool:
         if not text or text.startswith("#"):
             continue
         match = _REQUIREMENT.fullmatch(text)
-        option = _OPTION.fullmatch(text)
+        option = _OPTION.fullmatch(text) if text.startswith("-") else None
         if count > MOST_REQUIREMENTS or not (match or option or text.startswith(("git+", "http://", "https://"))):
             return False
         surely = surely or option is not None or match is None or match["bound"] is not None

@@ -56,5 +56,8 @@ _NEED_A_STACK = frozenset(
         "NEWOBJ", "NEWOBJ_EX", "STACK_GLOBAL", "MEMOIZE",
     )
 )  # fmt: skip
-CANNOT_BEGIN = frozenset(byte for byte in range(256) if byte not in OPCODES or OPCODES[byte][0] in _NEED_A_STACK)
-"""First bytes at which every unpickler stops with an error: no opcode, or one that takes from a stack that is still empty."""
+_NEED_A_MEMO = frozenset(("GET", "BINGET", "LONG_BINGET"))
+CANNOT_BEGIN = frozenset(byte for byte in range(256) if byte not in OPCODES or OPCODES[byte][0] in _NEED_A_STACK | _NEED_A_MEMO)
+"""First bytes at which every unpickler stops with an error: no opcode, or one that takes from a stack or memo that is still
+empty.
+"""

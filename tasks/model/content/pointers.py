@@ -26,6 +26,8 @@ def read(head: bytes, window: Window, draft: Draft) -> bool:
     if window.size > LONGEST:
         return False
     begins = head.lstrip(b"\xef\xbb\xbf")
+    if begins[:1] not in (b"v", b"/", b"#") and b"outs:" not in begins:
+        return False
     if _LFS.match(begins):
         size = next((line[5:].strip().decode() for line in begins.splitlines() if _is_size(line)), "an unknown number of")
         draft.problem(

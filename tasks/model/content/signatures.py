@@ -40,16 +40,18 @@ _STARTS = (
     (b"%PDF-", "pdf"),
 )
 
-_FIRST_BYTES = frozenset(start[:1] for start, _ in _STARTS)
+_BY_FIRST_BYTE = {
+    first: tuple((start, form) for start, form in _STARTS if start[:1] == first)
+    for first in {start[:1] for start, _ in _STARTS}
+}
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 
 def of(head: bytes, window: Window) -> str:
     """The format by signature; empty if there is no signature."""
-    if head[:1] in _FIRST_BYTES:
-        for start, form in _STARTS:
-            if head.startswith(start):
-                return form
+    for start, form in _BY_FIRST_BYTE.get(head[:1], ()):
+        if head.startswith(start):
+            return form
     if head[:4] in (b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"):
         # At this place, Java classes have a version of at least 45, and universal binaries a small count of architectures.
         return "mach-o" if int.from_bytes(head[4:8], "big") < 30 else "java-class"

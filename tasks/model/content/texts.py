@@ -20,8 +20,6 @@ def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
         draft.code = True
         draft.notes.add(kind.code.why)
         return
-    from tasks.model.content import packages, settings  # not needed for files of code and for most words
-
     opened = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     match kind.reader:
         case "txt" if lines.are_requirements(window):
@@ -37,27 +35,8 @@ def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
             lines.read_table(window, draft)
         case "statement":
             draft.format = "json" if opened == b"{" else "text"
-        case "json":
-            draft.format = "json" if opened in _OPENS_JSON else "text"
-            if draft.format == "json":
-                settings.read_json(window, base, draft, wide=not kind.known)
-        case "blob" if opened == b"{":
-            draft.format = "json"
-            value = settings.read_json(window, base, draft, wide=True)
-            if isinstance(value, dict):
-                packages.descriptors(value, "", draft)
-        case "figures" if opened in _OPENS_JSON:
-            draft.format = "json"
-            value = settings.read_json(window, base, draft, wide=True)
-            if draft.format == "json" and not settings.only_figures(value):
-                draft.format = kinds.UNKNOWN
-                draft.notes.add("holds texts, and its name is unknown, so a tool may read them as commands")
-        case "yaml":
-            settings.read_yaml(window, base, draft, wide=not kind.known)
-        case "toml":
-            settings.read_toml(window, base, draft)
-        case "ini":
-            settings.read_ini(window, base, draft)
+        case "json" | "blob" | "figures" | "yaml" | "toml" | "ini":
+            _settings(kind, opened, window, base, draft)
         case "template":
             _template(window, draft)
         case "svg":
@@ -79,8 +58,41 @@ def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
         case "hub-metadata" if lines.are_hub_notes(window):
             pass
         case _:
-            draft.format = kinds.UNKNOWN
-            draft.notes.add("has an unknown name, so a tool may run it")
+            _unknown(draft)
+
+
+def _settings(kind: kinds.Kind, opened: bytes, window: Window, base: str, draft: Draft) -> None:
+    from tasks.model.content import packages, settings  # not needed for words
+
+    match kind.reader:
+        case "json":
+            draft.format = "json" if opened in _OPENS_JSON else "text"
+            if draft.format == "json":
+                settings.read_json(window, base, draft, wide=not kind.known)
+        case "blob" if opened == b"{":
+            draft.format = "json"
+            value = settings.read_json(window, base, draft, wide=True)
+            if isinstance(value, dict):
+                packages.descriptors(value, "", draft)
+        case "figures" if opened in _OPENS_JSON:
+            draft.format = "json"
+            value = settings.read_json(window, base, draft, wide=True)
+            if draft.format == "json" and not settings.only_figures(value):
+                draft.format = kinds.UNKNOWN
+                draft.notes.add("holds texts, and its name is unknown, so a tool may read them as commands")
+        case "yaml":
+            settings.read_yaml(window, base, draft, wide=not kind.known)
+        case "toml":
+            settings.read_toml(window, base, draft)
+        case "ini":
+            settings.read_ini(window, base, draft)
+        case _:
+            _unknown(draft)
+
+
+def _unknown(draft: Draft) -> None:
+    draft.format = kinds.UNKNOWN
+    draft.notes.add("has an unknown name, so a tool may run it")
 
 
 def _front(window: Window, draft: Draft) -> None:

@@ -15,15 +15,18 @@ class Malformed(Exception):
 class Window:
     """*size* bytes behind a function that reads some of them. Reading past the end raises `Malformed`."""
 
-    __slots__ = ("_pread", "size")
+    __slots__ = ("_some", "size")
 
     def __init__(self, pread: Callable[[int, int], bytes], size: int) -> None:
-        self._pread = pread
+        self._some = pread
         self.size = size
 
-    @classmethod
-    def over(cls, data: bytes) -> Window:
-        return cls(lambda offset, length: data[offset : offset + length], len(data))
+    def _pread(self, offset: int, length: int) -> bytes:
+        return self._some(offset, length)
+
+    @staticmethod
+    def over(data: bytes) -> Window:
+        return _Held(data)
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly *length* bytes from *offset*."""
@@ -46,6 +49,29 @@ class Window:
             raise Malformed(f"it names bytes {offset} to {offset + size}, but there are {self.size}")
         outer = self._pread
         return Window(lambda inner, length: outer(offset + inner, length), size)
+
+
+class _Held(Window):
+    """A window on bytes in memory: most files are small, and these are read many times over."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        if offset >= 0 and 0 <= length <= READ_LIMIT and offset + length <= self.size:
+            return self._data[offset : offset + length]
+        return super().read(offset, length)  # raises what is wrong
+
+    def _pread(self, offset: int, length: int) -> bytes:
+        return self._data[offset : offset + length]
+
+    def upto(self, offset: int, length: int) -> bytes:
+        if offset >= 0 and 0 <= length <= READ_LIMIT:
+            return self._data[offset : offset + length]
+        return super().upto(offset, length)
 
 
 class Cursor:

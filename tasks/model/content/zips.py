@@ -20,7 +20,7 @@ INFLATE_LIMIT = 64 * 1024 * 1024
 INFLATE_TOTAL = 256 * 1024 * 1024
 BOMB_RATIO = 500
 
-_END, _END64, _LOCATOR64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
+END, _END64, _LOCATOR64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _LOCAL = struct.Struct("<4s5H3I2H")
 
@@ -53,12 +53,12 @@ def has_end(window: Window) -> bool:
 def _find_end(window: Window) -> int:
     start = max(0, window.size - 65_557)
     tail = window.upto(start, 65_557)
-    at = tail.rfind(_END)
+    at = tail.rfind(END)
     while at >= 0:
         # A record whose comment would not end the file is a coincidence in other data, or a trick; the caller decides.
         if at + 22 <= len(tail) and start + at + 22 + int.from_bytes(tail[at + 20 : at + 22], "little") == window.size:
             return start + at
-        at = tail.rfind(_END, 0, at)
+        at = tail.rfind(END, 0, at)
     return -1
 
 

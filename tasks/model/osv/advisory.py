@@ -47,13 +47,14 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affected:
-    """One package that an advisory names. ``ecosystem`` is as written, with its suffix."""
+    """One package that an advisory names. ``ecosystem`` is as written, with its suffix. ``purl`` is empty if it gives none."""
 
     ecosystem: str
     name: str
     severity: CvssScore
     ranges: tuple[Range, ...]
     versions: tuple[str, ...]
+    purl: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +180,7 @@ def _affected(part: _Reader, severity: CvssScore) -> Affected | None:
         severity=worst_severity(own) if (own := _vectors(part)) else severity,
         ranges=tuple(_range(entry) for entry in part.objects("ranges")),
         versions=part.texts("versions"),
+        purl=purl if isinstance(purl := package.members.get("purl"), str) else "",
     )
 
 

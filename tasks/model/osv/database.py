@@ -20,7 +20,7 @@ from arcops.seen.vulnerabilities import Vulnerabilities
 from artifacts.private_folder import make_private
 
 NAME = "osv.sqlite"
-FORMAT = 2
+FORMAT = 3
 """Must be increased if the tables change, or what is done at import: names are folded, releases read, versions compared."""
 
 _TABLES = f"""
@@ -32,7 +32,7 @@ CREATE TABLE ecosystem (
 CREATE TABLE affected (
     ecosystem TEXT NOT NULL, package TEXT NOT NULL, advisory TEXT NOT NULL, entry INTEGER NOT NULL, release TEXT NOT NULL,
     aliases TEXT NOT NULL, vector TEXT NOT NULL, score INTEGER, ranges TEXT NOT NULL, versions TEXT NOT NULL,
-    enumerated INTEGER NOT NULL, PRIMARY KEY (ecosystem, package, advisory, entry)
+    enumerated INTEGER NOT NULL, module TEXT NOT NULL, PRIMARY KEY (ecosystem, package, advisory, entry)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE unreadable (
     ecosystem TEXT NOT NULL, package TEXT NOT NULL, member TEXT NOT NULL, reason TEXT NOT NULL,

@@ -16,8 +16,9 @@ from arcops.roots import ANYWHERE, Roots
 from tasks.model.osv.advisory import Advisory, Affected, Range, UnreadableAdvisory, read_advisory
 from tasks.model.osv.archive import LIMITS, ArchiveLimits, Export, open_export
 from tasks.model.osv.database import NAME, keep_others, replacing
-from tasks.model.osv.ecosystems import reached, split_ecosystem
-from tasks.model.osv.packages import fold
+from tasks.model.osv.ecosystems import KINDS, reached, split_ecosystem
+from tasks.model.osv.modules import NO_MODULE, module_of, split_name
+from tasks.model.osv.packages import fold, qualifiers_of
 from tasks.model.osv.ranges import beyond_ranges
 
 EVERY_PACKAGE = ""
@@ -124,20 +125,21 @@ def _keep(connection: sqlite3.Connection, advisory: Advisory, tally: _Tally, now
         (tally.withdrawn if gone else tally.advisories)[name] += 1
         tally.newest[name] = max(advisory.modified, tally.newest.get(name, advisory.modified))
     if not gone:
-        connection.executemany("INSERT INTO affected VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _rows(advisory))
+        connection.executemany("INSERT INTO affected VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _rows(advisory))
         connection.executemany(
             "INSERT OR IGNORE INTO release VALUES (?, ?)",
             (parts for entry in advisory.affected if (parts := split_ecosystem(entry.ecosystem))[1]),
         )
 
 
-def _rows(advisory: Advisory) -> Iterator[tuple[str, str, str, int, str, str, str, int | None, str, str, int]]:
+def _rows(advisory: Advisory) -> Iterator[tuple[str, str, str, int, str, str, str, int | None, str, str, int, str]]:
     aliases = _compact(list(advisory.aliases))
     for number, entry in enumerate(advisory.affected):
         ecosystem, release = split_ecosystem(entry.ecosystem)
+        name, module = _name_and_module(ecosystem, entry)
         yield (
             ecosystem,
-            fold(ecosystem, entry.name),
+            fold(ecosystem, name),
             advisory.id,
             number,
             release,
@@ -147,7 +149,17 @@ def _rows(advisory: Advisory) -> Iterator[tuple[str, str, str, int, str, str, st
             _compact([_plain(part) for part in entry.ranges]),
             _compact(list(_needed(ecosystem, entry))),
             int(bool(entry.versions)),
+            module,
         )
+
+
+def _name_and_module(ecosystem: str, entry: Affected) -> tuple[str, str]:
+    """The name of the package, and the module stream that it is of, if it is an rpm."""
+    if KINDS.get(ecosystem) != "rpm":
+        return entry.name, NO_MODULE
+    stream, name = split_name(entry.name)
+    bounds = [event.version for part in entry.ranges for event in part.events]
+    return name, stream or module_of(qualifiers_of(entry.purl), (*entry.versions, *bounds))
 
 
 def _needed(ecosystem: str, entry: Affected) -> tuple[str, ...]:
@@ -170,7 +182,7 @@ def _lose(connection: sqlite3.Connection, member: str, error: UnreadableAdvisory
         tally.unreadable[ecosystem] += 1
     connection.executemany(
         "INSERT OR REPLACE INTO unreadable VALUES (?, ?, ?, ?)",
-        ((ecosystem, fold(ecosystem, name), member, str(error)[:300]) for ecosystem, name in named),
+        ((ecosystem, fold(ecosystem, _bare(ecosystem, name)), member, str(error)[:300]) for ecosystem, name in named),
     )
 
 
@@ -211,3 +223,7 @@ def _settle(connection: sqlite3.Connection, tally: _Tally, chosen: str) -> int:
     )
     (packages,) = connection.execute("SELECT count(DISTINCT package) FROM affected").fetchone()
     return int(packages)
+
+
+def _bare(ecosystem: str, name: str) -> str:
+    return split_name(name)[1] if KINDS.get(ecosystem) == "rpm" else name

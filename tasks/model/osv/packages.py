@@ -8,6 +8,7 @@ was derived wrongly, and is not asked.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ from arcops.errors import Refused
 from arcops.late_pattern import late
 from arcops.seen.sboms import Component
 from tasks.model.osv.ecosystems import KINDS, REGISTRIES, also_asked, ecosystem_of, release_of
+from tasks.model.osv.modules import NO_MODULE, module_of
 from tasks.model.versions import Unparsable, scheme
 
 _SIMPLE = late(r"pkg:(cargo|gem|npm|pypi)/([a-z0-9][a-z0-9.-]*)@([A-Za-z0-9][A-Za-z0-9.-]*)")
@@ -34,6 +36,9 @@ _SPACES = {  # registries whose names have a namespace: whether it must be there
 _SEGMENT = late(r"[A-Za-z0-9_.~!*'()+-]+")
 """A name in any registry, or a part of one between slashes; npm's old names have the most characters."""
 
+_SCHEME = late(r"\A(?:[a-z+]+://)?(?:[^/@]*@)?(?:www\.)?")
+_MAJOR = late(r"(.+)/v(?:[2-9]|[1-9]\d+)")
+
 _JOINED = {"maven": ":", "vscode-extension": "."}
 _NAMES = {
     "apk": late(r"[A-Za-z0-9_.][A-Za-z0-9_.+:-]*"),
@@ -50,18 +55,22 @@ _UNRELEASED = frozenset({"(devel)", "devel", "unknown", "unspecified", "none", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One question for the database: a folded name in an ecosystem, at a version. An empty version is an unknown one."""
+    """One question for the database: a folded name in an ecosystem, at a version. An empty version is an unknown one.
+
+    A ``loose`` name is one that advisories use for this package, too, if they do not use its own.
+    """
 
     ecosystem: str
     key: str
     version: str
+    loose: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
     """The package that a component names, by each name that an advisory may use: ``asked`` is never empty, and the first is in
     ``ecosystem``. ``release`` is the distribution's, empty if it has none or it is unknown. ``doubt`` is a clause that says why
-    the advisories may use another name; empty if there is no doubt.
+    the advisories may use another name; empty if there is no doubt. ``module`` is the stream of an rpm's module (`modules`).
     """
 
     purl: str
@@ -69,6 +78,7 @@ class Package:
     asked: tuple[Asked, ...]
     release: str = ""
     doubt: str = ""
+    module: str = NO_MODULE
 
     @property
     def key(self) -> str:
@@ -81,8 +91,8 @@ def package_of(component: Component) -> Package:
     Raises `Refused`, with one clause without a subject, if no advisory can be looked up for it.
     """
     text, listed = component.purl, component.version
-    if simple := simple_package(text, listed):
-        return simple
+    if (key := simple_key(text, listed)) is not None:
+        return package_of_key(text, key)
     if not text:
         raise Refused("has no package URL")
     if len(text) > 2048:
@@ -119,7 +129,21 @@ def package_of(component: Component) -> Package:
         asked=_questions(ecosystem, sources, (name, version)),
         release=release_of(ecosystem, qualifiers.get("distro", "")),
         doubt=doubt,
+        module=module_of(qualifiers, (version, unquote(qualifiers.get("upstream", "")))) if url.type == "rpm" else NO_MODULE,
     )
+
+
+def qualifiers_of(text: str) -> dict[str, str]:
+    """The qualifiers of the package URL *text*; none if it is not one."""
+    if "?" not in text:
+        return {}
+    from packageurl import PackageURL
+
+    try:
+        found = PackageURL.from_string(text).qualifiers
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def simple_key(purl: str, listed: str) -> tuple[str, str] | None:
@@ -133,10 +157,8 @@ def simple_key(purl: str, listed: str) -> tuple[str, str] | None:
     return registry, fold(registry, simple[2])
 
 
-def simple_package(purl: str, listed: str) -> Package | None:
-    """The package of `simple_key`."""
-    if (key := simple_key(purl, listed)) is None:
-        return None
+def package_of_key(purl: str, key: tuple[str, str]) -> Package:
+    """The package of the package URL *purl*, for which `simple_key` gave *key*."""
     only = Asked(ecosystem=key[0], key=key[1], version=purl.rpartition("@")[2])
     return Package(purl=purl, ecosystem=key[0], asked=(only,))
 
@@ -165,8 +187,10 @@ def fold(ecosystem: str, name: str) -> str:
             return folded if plain else re.sub(r"[-_.]+", "-", folded)
         case "crates.io":
             return folded.replace("_", "-")
+        case "Hex":
+            return folded.removeprefix("hexpm/")  # the public repository, which most leave out
         case "SwiftURL":
-            return folded.removeprefix("https://").removesuffix(".git")
+            return _SCHEME.sub("", folded).removesuffix("/").removesuffix(".git")
         case _:
             return folded
 
@@ -234,12 +258,28 @@ def _full_name(kind: str, namespace: str, name: str) -> str:
 
 
 def _registry_questions(ecosystem: str, name: str, subpath: str, version: str) -> tuple[Asked, ...]:
-    # A Go module in a folder of a repository has the folder in its name, and some generators put that into the subpath.
-    names = [name, f"{name}/{subpath}"] if subpath and ecosystem == "Go" else [name]
+    if ecosystem == "Go" and name == "std":
+        name = "stdlib"  # Go's own name for its library, and the one of its advisories
+    # A Go module in a folder of a repository has the folder in its name, and some generators put that into the subpath. The
+    # same is so of an action in a folder.
+    names = [name, f"{name}/{subpath}"] if subpath and ecosystem in ("Go", "GitHub Actions") else [name]
     asked = [Asked(ecosystem=ecosystem, key=fold(ecosystem, one), version=version) for one in names]
+    if ecosystem == "Go":
+        loose = {other for one in names for other in _other_majors(one, version)}
+        asked += (Asked(ecosystem=ecosystem, key=fold(ecosystem, one), version=version, loose=True) for one in sorted(loose))
     if other := also_asked(ecosystem, name):
         asked.append(Asked(ecosystem=other, key=fold(other, name), version=version))
     return tuple(asked)
+
+
+def _other_majors(name: str, version: str) -> Iterator[str]:
+    """The names that advisories give the Go module *name* if they do not follow its major version (Go modules reference,
+    "Major version suffixes"): ``x`` for ``x/v2``, and ``x/v2`` for ``x`` at ``v2.0.0+incompatible``.
+    """
+    if found := _MAJOR.fullmatch(name):
+        yield found[1]
+    elif version.endswith("+incompatible"):
+        yield f"{name}/v{version.partition('.')[0]}"
 
 
 def _questions(ecosystem: str, sources: list[tuple[str, str]], binary: tuple[str, str]) -> tuple[Asked, ...]:

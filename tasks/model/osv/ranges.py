@@ -6,20 +6,32 @@ side, and no other part of the advisory says *yes*, the answer is *unknown*, nev
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from arcops.seen.vulnerabilities import Certainty
-from tasks.model.osv.advisory import Event, Range, RangeKind, Turn
+from tasks.model.osv.advisory import Range, RangeKind, Turn
 from tasks.model.versions import Scheme, Unparsable, scheme
 from tasks.model.versions.semver import SEMVER
 
 Key = Any  # the sort key of a scheme: opaque here, comparable with keys of the same scheme
+Event = tuple[str, str]
+"""What happens (one of OSV's ``introduced``, ``fixed``…), and at which version: plain text, as the database holds it."""
+
+_first, _turned = itemgetter(0), itemgetter(1, 0)
+_INTRODUCED, _FIXED, _LAST_AFFECTED, _LIMIT = (
+    turn.value for turn in (Turn.INTRODUCED, Turn.FIXED, Turn.LAST_AFFECTED, Turn.LIMIT)
+)
+_TURNS = frozenset({_INTRODUCED, _FIXED, _LAST_AFFECTED})
+_GIT = RangeKind.GIT.value
+_NONE: frozenset[str] = frozenset()
 
 _MOST_FIXES = 64
 """How many fixed versions are reported, the lowest first; an advisory can name a hundred thousand."""
@@ -42,43 +54,44 @@ def _key(order: Scheme, version: str) -> Key:
     return order.key(version)
 
 
-class Timeline:
-    """One range as steps: from which version on it holds. Made once, so that a question takes a search, not a walk.
+def _timeline(events: Iterable[Event], order: Scheme) -> tuple[_Steps, list[tuple[Key, str]]]:
+    """One range as steps, made once, so that a question takes a search, not a walk; and its fixed versions with their keys.
 
     Raises `Unparsable` if an event has a version that cannot be read.
     """
-
-    __slots__ = ("fixes", "steps")
-
-    def __init__(self, events: Iterable[Event], order: Scheme) -> None:
-        turns: list[tuple[Key, Turn]] = []
-        self.fixes: list[tuple[Key, str]] = []
-        opening = False
-        limits: list[Key] = []
-        endless = False
-        for event in events:
-            if event.turn is Turn.LIMIT and "*" in event.version:
+    turns: list[tuple[Key, str]] = []
+    fixes: list[tuple[Key, str]] = []
+    opening = False
+    limits: list[Key] = []
+    endless = False
+    for turn, version in events:
+        if turn == _INTRODUCED and version == "0":
+            opening = True
+        elif turn == _LIMIT:
+            if "*" in version:
                 endless = True
-            elif event.turn is Turn.LIMIT:
-                limits.append(_key(order, event.version))
-            elif event.turn is Turn.INTRODUCED and event.version == "0":
-                opening = True
             else:
-                key = _key(order, event.version)
-                turns.append((key, event.turn))
-                if event.turn is Turn.FIXED:
-                    self.fixes.append((key, event.version))
-        self.steps = _steps(turns, opening, None if endless or not limits else max(limits))
+                limits.append(_key(order, version))
+        elif turn in _TURNS:
+            key = _key(order, version)
+            turns.append((key, turn))
+            if turn == _FIXED:
+                fixes.append((key, version))
+        else:
+            raise ValueError(f"an event of a range is {turn!r}, which the schema does not know")
+    return _steps(turns, opening, None if endless or not limits else max(limits)), fixes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Steps:
     """The answer before the first of ``keys``, at each of them, and between each and the next. ``None`` is a contradiction."""
 
-    keys: list[Key]
-    before: bool | None
-    at: list[bool | None]
-    after: list[bool | None]
+    __slots__ = ("after", "at", "before", "keys")
+
+    def __init__(self, before: bool | None) -> None:
+        self.keys: list[Key] = []
+        self.before = before
+        self.at: list[bool | None] = []
+        self.after: list[bool | None] = []
 
     def of(self, key: Key) -> bool | None:
         place = bisect_right(self.keys, key) - 1
@@ -87,25 +100,31 @@ class _Steps:
         return self.at[place] if self.keys[place] == key else self.after[place]
 
 
-def _steps(turns: list[tuple[Key, Turn]], opening: bool, limit: Key | None) -> _Steps:
+def _steps(turns: list[tuple[Key, str]], opening: bool, limit: Key | None) -> _Steps:
     """OSV schema, "Evaluation": the last event at or below a version decides, and from *limit* on the range does not hold.
 
     The schema does not say if a fix or an introduction at the same version comes first. Both are tried; if they differ, `None`.
     """
-    turns.sort(key=lambda turn: turn[0])
-    found = _Steps(keys=[], before=opening, at=[], after=[])
+    if len(turns) > 1:
+        turns.sort(key=_first)
+    found = _Steps(opening)
     holds: bool | None = opening
-    for key, group in groupby(turns, key=lambda turn: turn[0]):
+    place, count = 0, len(turns)
+    while place < count:
+        key, turn = turns[place]
+        place += 1
         if limit is not None and not key < limit:
             break
-        here = {turn for _, turn in group}
-        if {Turn.INTRODUCED, Turn.FIXED} <= here:
-            at: bool | None = None
-        elif Turn.INTRODUCED in here or Turn.FIXED in here:
-            at = Turn.INTRODUCED in here
-        else:
-            at = holds
-        holds = False if Turn.LAST_AFFECTED in here else at
+        here = {turn}
+        while place < count and turns[place][0] == key:
+            here.add(turns[place][1])
+            place += 1
+        at = holds
+        if _INTRODUCED in here:
+            at = None if _FIXED in here else True
+        elif _FIXED in here:
+            at = False
+        holds = False if _LAST_AFFECTED in here else at
         found.keys.append(key)
         found.at.append(at)
         found.after.append(holds)
@@ -122,7 +141,7 @@ def _union(parts: list[_Steps]) -> _Steps:
         return parts[0]
     counts = Counter(part.before for part in parts)
     now = [part.before for part in parts]
-    found = _Steps(keys=[], before=_any(counts), at=[], after=[])
+    found = _Steps(_any(counts))
     marks = [(key, number, place) for number, part in enumerate(parts) for place, key in enumerate(part.keys)]
     marks.sort(key=lambda mark: mark[0])
     for key, group in groupby(marks, key=lambda mark: mark[0]):
@@ -145,6 +164,53 @@ def _any(counts: Counter[bool | None]) -> bool | None:
     return True if counts[True] else None if counts[None] else False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spans:
+    """The ranges of one advisory: by each order that they use, the steps and the fixed versions; why some cannot be used."""
+
+    orders: tuple[tuple[Scheme, _Steps], ...]
+    fixes: tuple[tuple[Scheme, list[tuple[Key, str]]], ...]
+    strange: tuple[str, ...]
+    commits: bool
+
+
+def _spans(ecosystem: str, ranges: Iterable[tuple[str, Iterable[Event]]]) -> _Spans:
+    own = scheme(ecosystem)
+    timelines: dict[Scheme, tuple[list[_Steps], dict[str, Key]]] = {}
+    strange: list[str] = []
+    commits = False
+    for kind, events in ranges:
+        if kind == _GIT:
+            commits = True
+            continue
+        order = own or SEMVER if RangeKind(kind) is RangeKind.SEMVER else own
+        if order is None:
+            strange.append(f"is from the ecosystem {ecosystem}, whose version order ArcOps does not know")
+            continue
+        made = timelines.get(order)
+        if made is None:
+            made = timelines[order] = ([], {})
+        try:
+            steps, fixes = _timeline(events, order)
+        except Unparsable as error:
+            strange.append(f"cannot be compared with a range that cannot be read ({error})")
+            continue
+        made[0].append(steps)
+        made[1].update((version, key) for key, version in fixes)
+    return _Spans(
+        orders=tuple([(order, _union(steps)) for order, (steps, _) in timelines.items() if steps]),
+        fixes=tuple([(order, sorted(map(_turned, fixes.items()), key=_first)) for order, (_, fixes) in timelines.items()]),
+        strange=tuple(strange),
+        commits=commits,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _stored_spans(ecosystem: str, text: str) -> _Spans:
+    """The ranges that the database holds as JSON *text*. Databases of one ecosystem copy each other, with the same ranges."""
+    return _spans(ecosystem, json.loads(text))
+
+
 class Coverage:
     """What one advisory says about one package, prepared for questions about many versions.
 
@@ -154,35 +220,28 @@ class Coverage:
     __slots__ = ("_fixes", "_keys", "_order", "_orders", "_strange", "_versions", "ecosystem")
 
     def __init__(self, *, ecosystem: str, ranges: Iterable[Range], versions: Iterable[str], enumerated: bool) -> None:
+        plain = ((one.kind.value, [(event.turn.value, event.version) for event in one.events]) for one in ranges)
+        self._take(ecosystem, _spans(ecosystem, plain), frozenset(versions), enumerated=enumerated)
+
+    @classmethod
+    def stored(cls, *, ecosystem: str, ranges: str, versions: str, enumerated: bool) -> Coverage:
+        """What the database's columns say, which are JSON: *ranges* as `stored_ranges` writes them, *versions* as a list."""
+        made = object.__new__(cls)
+        listed = _NONE if versions == "[]" else frozenset(json.loads(versions))
+        made._take(ecosystem, _stored_spans(ecosystem, ranges), listed, enumerated=enumerated)
+        return made
+
+    def _take(self, ecosystem: str, spans: _Spans, versions: frozenset[str], *, enumerated: bool) -> None:
         self.ecosystem = ecosystem
         self._order = scheme(ecosystem)
-        self._versions = frozenset(versions)
+        self._versions = versions
         self._keys: list[Key] | None = None
-        timelines: dict[str, tuple[Scheme, list[Timeline]]] = {}
-        self._strange: list[str] = []
-        commits = False
-        for entry in ranges:
-            if entry.kind is RangeKind.GIT:
-                commits = True
-                continue
-            order = self._order or SEMVER if entry.kind is RangeKind.SEMVER else self._order
-            if order is None:
-                self._strange.append(f"is from the ecosystem {ecosystem}, whose version order ArcOps does not know")
-                continue
-            try:
-                timelines.setdefault(order.name, (order, []))[1].append(Timeline(entry.events, order))
-            except Unparsable as error:
-                self._strange.append(f"cannot be compared with a range that cannot be read ({error})")
-        self._orders = [(order, _union([one.steps for one in made])) for order, made in timelines.values() if made]
-        self._fixes = [
-            (order, sorted({fix[1]: fix for one in made for fix in one.fixes}.values(), key=lambda fix: fix[0]))
-            for order, made in timelines.values()
-        ]
+        self._orders, self._fixes, self._strange = spans.orders, spans.fixes, spans.strange
         if not (enumerated or self._orders or self._strange):
-            self._strange.append(
+            self._strange = (
                 "cannot be compared: the advisory names only Git commits"
-                if commits
-                else "cannot be compared: the advisory names no versions"
+                if spans.commits
+                else "cannot be compared: the advisory names no versions",
             )
 
     def of(self, version: str) -> Covers:
@@ -190,7 +249,7 @@ class Coverage:
         if version in self._versions:
             return Covers(standing=Certainty.YES, reason="is listed as affected")
         public = self._public(version)
-        strange = list(self._strange)
+        strange = [*self._strange]
         for order, steps in self._orders:
             try:
                 covered = steps.of(_key(order, public))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from arcops.late_pattern import late
 from arcops.seen.sboms import Component, Dependency, SbomSeen
 from tasks.model.sboms._document import Document
-from tasks.model.sboms._fields import Table, digest, digests, few, moment, table, tables, text, texts, unique
+from tasks.model.sboms._fields import Table, digest, digests, few, moment, table, tables, text, texts, unique, word
 from tasks.model.sboms._generators import LOCK_FILE, Said, by_properties
 from tasks.model.sboms._path_property import PATH_PROPERTY
 from tasks.model.sboms._schema import JSON_VERSIONS, cyclonedx, violations
@@ -106,21 +106,22 @@ _NOTHING = Said()
 
 def _component(entry: Table, document: Document, namer: _Namer, refs: list[str]) -> Component:
     """*entry*; what it has no member for is not looked for, because there may be a hundred thousand of them."""
-    ref = text(entry, "bom-ref")
+    get = entry.get
+    ref, name, purl, kind = word(get("bom-ref")), word(get("name")), word(get("purl")), word(get("type"))
     if ref:
         refs.append(ref)
-    name, purl, kind = text(entry, "name"), text(entry, "purl"), text(entry, "type")
-    group = text(entry, "group") if "group" in entry else ""
+    group = word(get("group"))
     said = by_properties(entry, purl=purl, name=name) if "properties" in entry else _NOTHING
+    licenses = get("licenses")
     return Component(
         ref=ref or namer.ref(entry),
         name=f"{group}/{name}" if group and not _npm_scoped(name) else name,
         kind=LOCK_FILE if said.lock_file else kind,
-        version=text(entry, "version"),
+        version=word(get("version")),
         purl=purl,
         supplier=_supplier(entry),
-        licences=tuple([licence for choice in tables(entry, "licenses") if (licence := _licence(choice))])
-        if "licenses" in entry
+        licences=tuple([licence for choice in licenses if isinstance(choice, dict) and (licence := _licence(choice))])
+        if isinstance(licenses, list)
         else (),
         digests=digests(digest(text(found, "alg"), text(found, "content")) for found in tables(entry, "hashes"))
         if "hashes" in entry
@@ -143,12 +144,17 @@ def _npm_scoped(name: str) -> bool:
 
 def _supplier(entry: Table) -> str:
     """The supplier, else the manufacturer, else the publisher."""
-    return text(table(entry, "supplier"), "name") or text(table(entry, "manufacturer"), "name") or text(entry, "publisher")
+    for member in ("supplier", "manufacturer"):
+        if isinstance(found := entry.get(member), dict) and (name := word(found.get("name"))):
+            return name
+    return word(entry.get("publisher"))
 
 
 def _licence(choice: Table) -> str:
-    licence = table(choice, "license")
-    return text(choice, "expression") or text(licence, "id") or text(licence, "name")
+    if expression := word(choice.get("expression")):
+        return expression
+    licence = choice.get("license")
+    return word(licence.get("id")) or word(licence.get("name")) if isinstance(licence, dict) else ""
 
 
 def _path(entry: Table, document: Document, name: str) -> str:

@@ -28,6 +28,11 @@ def tables(value: object, key: str) -> Iterator[Table]:
             yield item
 
 
+def word(found: object) -> str:
+    """*found* without the space around it; empty if it is no string."""
+    return found.strip() if isinstance(found, str) else ""
+
+
 def text(value: object, key: str) -> str:
     found = value.get(key) if isinstance(value, dict) else None
     return found.strip() if isinstance(found, str) else ""
