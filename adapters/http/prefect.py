@@ -28,6 +28,7 @@ from arcops.tier import Tier
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from artifacts.writing import replace_whole
+from flows.prefect.at_once import AtOnce
 from flows.prefect.quiet import QUIET
 from foundation.egress import web
 from foundation.egress.permission import Purpose
@@ -88,8 +89,16 @@ def _kept_password(path: Path) -> str:
     return made
 
 
-def part(where: PrefectSite, environment: Mapping[str, str], *, worker: bool) -> DoorPart:
-    """The part of the front that shows Prefect, runs its server, creates our deployments there and works on them."""
+def at_once(where: PrefectSite) -> AtOnce:
+    """What begins runs at *where* without the worker: it hands them to the process that is warm."""
+    return AtOnce(pool=POOL, runs=where.home / RUNS, log=where.home / "runs.log")
+
+
+def part(where: PrefectSite, environment: Mapping[str, str], *, at_once: AtOnce | None) -> DoorPart:
+    """The part of the front that shows Prefect and runs its server.
+
+    With *at_once* it also creates our deployments there, and works on them: by that, and by a worker.
+    """
     server = Supervised(
         name="Prefect's server",
         command=_lasting("prefect", "server", "start", "--host", "127.0.0.1", "--port", str(where.port)),
@@ -101,7 +110,7 @@ def part(where: PrefectSite, environment: Mapping[str, str], *, worker: bool) ->
     running = [server.running()]
     probes = {"prefect": lambda: server.said}
     processes = [server]
-    if worker:
+    if at_once is not None:
         told = worker_environment(where, environment)
         warm = Supervised(
             name="Prefect's runs",
@@ -121,7 +130,7 @@ def part(where: PrefectSite, environment: Mapping[str, str], *, worker: bool) ->
         )
         for said in (PUT, RUNS):
             (where.home / said).unlink(missing_ok=True)
-        running += [warm.running(), at_work.running()]
+        running += [warm.running(), at_work.running(), at_once.running()]
         processes += [warm, at_work]
         probes["worker"] = lambda: at_work.said
         running.append(_ending_silent_runs())

@@ -186,7 +186,7 @@ class Tasks:
             from flows.prefect.deployed import start
 
             made.parameters = deployed.parameters(ask, at)
-            run = await start(deployed.name, made.parameters)
+            run = await start(deployed.name, made.parameters, at_once=self._place.at_once)
             made.id = run.id
             if account is not None:
                 account.elsewhere(run.id)
@@ -270,6 +270,8 @@ class Tasks:
             if not task.future.done():
                 return self._head(task, "working")
             return self._ended(task, task.future.exception() or task.future.result())
+        if self._place.at_once is not None and self._place.at_once.at_work(task.id):
+            return self._head(task, "working")
         from flows.prefect.deployed import look_up
 
         try:
