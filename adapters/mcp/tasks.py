@@ -65,6 +65,10 @@ class UpdateParams(TaskParams):
     input_responses: dict[str, Any] = Field(alias="inputResponses", default_factory=dict)
 
 
+_WAIT_SECONDS = 1.0
+"""So long an answer about a run that began at once waits for its end: a caller who sleeps between looks sees it late."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Task:
     """One task. ``future`` is its work if that is done here; if not, it is a run of Prefect, begun with ``parameters``."""
@@ -270,7 +274,7 @@ class Tasks:
             if not task.future.done():
                 return self._head(task, "working")
             return self._ended(task, task.future.exception() or task.future.result())
-        if self._place.at_once is not None and self._place.at_once.at_work(task.id):
+        if self._place.at_once is not None and not await self._place.at_once.over(task.id, seconds=_WAIT_SECONDS):
             return self._head(task, "working")
         from flows.prefect.deployed import look_up
 

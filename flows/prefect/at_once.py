@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # a server starts without Prefect, and imports it for the fir
 MOST = 8
 """So many runs at once; the worker gets more, which it begins with a wait between."""
 _HAND_SECONDS, _LOOK_SECONDS, _GRACE_SECONDS, _CLOSE_SECONDS = 10.0, 1.0, 30.0, 15.0
+_GLANCE_SECONDS = 0.02
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ _log = logging.getLogger(__name__)
 class _AtWork:
     """``told`` is when the run was told to end (monotonic seconds); 0 if it was not."""
 
+    id: UUID
     work: Handed
     folder: contextlib.ExitStack
     ended: threading.Event = field(default_factory=threading.Event)
@@ -58,7 +60,7 @@ class AtOnce:
     pool: str
     runs: Path
     log: Path
-    _at_work: dict[UUID, _AtWork] = field(default_factory=dict)
+    _at_work: dict[str, _AtWork] = field(default_factory=dict)
     _coming: int = 0
     _closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -102,7 +104,16 @@ class AtOnce:
     def at_work(self, run: str) -> bool:
         """Is *run* one that began here and has not ended? Prefect need not be asked then."""
         with self._lock:
-            return any(str(one) == run for one in self._at_work)
+            return run in self._at_work
+
+    async def over(self, run: str, *, seconds: float) -> bool:
+        """Wait for so long until *run* is no more at work here. Did it end, or was it never?"""
+        until = time.monotonic() + seconds
+        while self.at_work(run):
+            if time.monotonic() >= until:
+                return False
+            await asyncio.sleep(_GLANCE_SECONDS)
+        return True
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -130,7 +141,7 @@ class AtOnce:
                 kept.close()
                 return False
         with self._lock:
-            self._at_work[run.id] = _AtWork(work=work, folder=kept)
+            self._at_work[str(run.id)] = _AtWork(id=run.id, work=work, folder=kept)
             if self._watch is None:
                 self._watch = threading.Thread(target=self._until_all_ended, name="runs-at-once", daemon=True)
                 self._watch.start()
@@ -158,7 +169,7 @@ class AtOnce:
                     looked = time.monotonic()
                     self._look(client)
 
-    def _hear(self, client: SyncPrefectClient, run: UUID, one: _AtWork) -> None:
+    def _hear(self, client: SyncPrefectClient, run: str, one: _AtWork) -> None:
         """What the warm process says of *run*: how it ended. If it says nothing more, it died, and the run with it."""
         if not one.work.hear():
             return
@@ -172,7 +183,7 @@ class AtOnce:
             del self._at_work[run]
         one.ended.set()
 
-    def _account(self, client: SyncPrefectClient, run: UUID, one: _AtWork) -> None:
+    def _account(self, client: SyncPrefectClient, run: str, one: _AtWork) -> None:
         """Give *run* the end that it could not give itself."""
         from flows.prefect.api import Cancelled, Crashed, StateType
 
@@ -181,14 +192,14 @@ class AtOnce:
             return
         if code is None:
             time.sleep(_LOOK_SECONDS)  # the run was told to end as its parent ended; it may be sealing what it knows
-        state = client.read_flow_run(run).state
+        state = client.read_flow_run(one.id).state
         if state is not None and state.type in (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED):
             return
         if one.told and not self._closed:
-            client.set_flow_run_state(run, Cancelled(message="The run was cancelled."))
+            client.set_flow_run_state(one.id, Cancelled(message="The run was cancelled."))
         elif state is None or not state.is_final():
             how = "with the process that began it" if code is None else f"with status {code}"
-            client.set_flow_run_state(run, Crashed(message=f"The run's process ended {how}."))
+            client.set_flow_run_state(one.id, Crashed(message=f"The run's process ended {how}."))
 
     def _look(self, client: SyncPrefectClient) -> None:
         """Tell those to end that someone has cancelled in Prefect. A run that does not is killed after a time."""
@@ -198,7 +209,7 @@ class AtOnce:
             if one.told and not one.killed and time.monotonic() - one.told > _GRACE_SECONDS:
                 one.killed = True
                 one.work.tell(signal.SIGKILL)
-        open_ones = [run for run, one in at_work.items() if not one.told]
+        open_ones = [one.id for one in at_work.values() if not one.told]
         if not open_ones:
             return
         try:
@@ -207,8 +218,8 @@ class AtOnce:
             _log.warning("could not ask Prefect for cancelled runs: %s: %s", type(error).__name__, error)
             return
         for run in cancelled:
-            at_work[run].told = time.monotonic()
-            at_work[run].work.tell(signal.SIGTERM)
+            at_work[str(run)].told = time.monotonic()
+            at_work[str(run)].work.tell(signal.SIGTERM)
 
     def _close(self) -> None:
         with self._lock:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 TRACEPARENT = "arcops.traceparent"
 """The label on a run with the span that asked for it. It is not a parameter, so it changes nothing in the artifact."""
-_POLL_SECONDS, _GLANCE_SECONDS = 0.5, 0.05
+_POLL_SECONDS = 0.5
 _ACCOUNT_SECONDS = 90.0
 _ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 
@@ -100,9 +100,9 @@ async def follow(
     """
     asked, looks = False, 0
     while True:
-        while at_once is not None and at_once.at_work(run_id) and not (stop.is_set() and not asked):
-            progress(0, 0)
-            await asyncio.sleep(_GLANCE_SECONDS)
+        if at_once is not None:
+            while not await at_once.over(run_id, seconds=_POLL_SECONDS) and (asked or not stop.is_set()):
+                progress(0, 0)
         run = await look_up(run_id)
         looks += run.ended
         if run.ended and (run.artifact or looks * _POLL_SECONDS > _ACCOUNT_SECONDS):
