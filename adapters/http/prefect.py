@@ -87,14 +87,14 @@ def site(home: Path, port: int, url: str, environment: Mapping[str, str]) -> Pre
         raise Refused("PREFECT_SERVER_API_AUTH_STRING must have the form user:password")
     make_private(home)
     made = PrefectSite(home=home, port=port, url=url, password=given or _kept_password(home / "auth"))
-    replace_whole(home / AUTHORITIES, _nobody(), mode=0o600)
+    replace_whole(home / AUTHORITIES, _no_authority(), mode=0o600)
     return made
 
 
-def _nobody() -> bytes:
-    """A certificate whose private key nobody has, as PEM: OpenSSL takes no empty list of authorities."""
+def _no_authority() -> bytes:
+    """A certificate whose private key is forgotten, as PEM: OpenSSL takes no empty list of authorities."""
     key = Ed25519PrivateKey.generate()
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "no authority")])
     made = x509.CertificateBuilder(name, name, key.public_key(), serial_number=1, not_valid_before=_PAST, not_valid_after=_PAST)
     return made.sign(key, None).public_bytes(Encoding.PEM)
 
@@ -107,9 +107,9 @@ def _kept_password(path: Path) -> str:
     return made
 
 
-def at_once(where: PrefectSite) -> AtOnce:
-    """What begins runs at *where* without the worker: it hands them to the process that is warm."""
-    return AtOnce(pool=POOL, runs=where.home / RUNS, log=where.home / "runs.log")
+def at_once(of: PrefectSite) -> AtOnce:
+    """What begins runs of that site without its worker: it hands them to the process that is warm."""
+    return AtOnce(pool=POOL, runs=of.home / RUNS, log=of.home / "runs.log")
 
 
 def part(where: PrefectSite, environment: Mapping[str, str], *, at_once: AtOnce | None) -> DoorPart:

@@ -1,5 +1,5 @@
-"""A check through ``arcops server`` begins at once, without the worker, and loses nothing by that: whoever ends it, by whatever
-way, finds it ended and its artifact RED.
+"""A check through ``arcops server`` begins at once, without the worker, and loses nothing by that: if its run is killed or
+cancelled, its artifact is RED.
 """
 
 from __future__ import annotations
