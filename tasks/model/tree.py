@@ -29,7 +29,7 @@ from tasks.files.walk import FileIdentity, Walked, WalkedEntry, encodable, shown
 from tasks.model.content import READERS, describe
 from tasks.model.content.window import Window
 
-VERSION = "2"
+VERSION = "3"
 CHUNK = 1024 * 1024
 SMALL = 64 * 1024
 _AT_ONCE = SMALL - 1
