@@ -138,7 +138,7 @@ def _link(folder: int, name: str, path: str) -> LinkSeen:
     except OSError:
         return LinkSeen(path=path, target="", escapes=True)
     out = escapes(path, target)
-    # Where it leads outside is a path of this machine, and what is seen is signed and kept: its last name is enough to find it.
+    # A path outside is one of this machine, and what is seen is signed and kept: its last name is enough to find it.
     told = f"…/{target.rstrip('/').rpartition('/')[2]}" if out else target
     return LinkSeen(path=path, target=shown(told), escapes=out)
 
