@@ -1,7 +1,7 @@
 """The list of tools as the server answered it, kept for the next start: making it takes imports of seconds.
 
 It is a file in this user's cache, and counts only for the same code: the same interpreter, packages and source files, by their
-sizes and times. A file that others could have written counts as none. The server makes the list again at each start in any case,
+sizes and times. A file that others could have written does not count. At each start the server makes the list again,
 and replaces what was kept if it is another one.
 """
 
