@@ -210,8 +210,8 @@ def _by_prefect(one: Tool[A, B], deployed: Deployed[A, B], ask: A, at: Place) ->
     parameters, now = deployed.parameters(ask, at), at.now()
 
     async def run() -> Left:
-        begun = await start(deployed.name, parameters)
-        ended = await follow(begun.id, progress=at.progress, stop=at.stop)
+        begun = await start(deployed.name, parameters, at_once=at.at_once)
+        ended = await follow(begun.id, progress=at.progress, stop=at.stop, at_once=at.at_once)
         if not ended.artifact:
             raise Unavailable(
                 f"the run {begun.id} ended {ended.state} and left no artifact that could be read: {ended.message}"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # a door that only reads needs none of these
     from arcops.policy import Policy
     from arcops.roots import Roots
     from artifacts.private_key import Signer
+    from flows.prefect.at_once import AtOnce
 
 OUTSIDE_OUTPUT = "the path is outside the folder that this server writes to; ask its operator (ARCOPS_OUTPUT)"
 OUTSIDE_WORKER = "it is outside the folders that this worker serves; its operator sets them (ARCOPS_ROOTS)"
@@ -36,7 +37,8 @@ class Place:
     then written to ``settings.output``, or not at all. ``own`` is true on one's own command line: only there may an ask name
     what runs a program, choose which server is asked, or change what is trusted. ``worker`` is true in a run of Prefect, which
     another caller started. ``elsewhere`` is true if such a run will do the work, so nothing is read here.
-    ``say`` is called with sentences that the person there has to read before something happens.
+    ``say`` is called with sentences that the person there has to read before something happens. ``at_once`` begins runs of
+    Prefect without its worker, if this process may.
     """
 
     settings: Settings
@@ -50,6 +52,7 @@ class Place:
     worker: bool = False
     elsewhere: bool = False
     say: Callable[[str], None] = unheard
+    at_once: AtOnce | None = None
 
     @property
     def remote(self) -> bool:

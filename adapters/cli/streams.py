@@ -18,8 +18,9 @@ def stdio(key: str, tier: Tier | None, *, tools: Sequence[str] = (), allow: Sequ
     first = None
     if not tools and not allow and not sys.stdin.isatty():  # what is named is looked at first, because it may be refused
         from adapters.mcp.first_answer import FirstAnswer
+        from adapters.mcp.kept_list import KeptList
 
-        first = FirstAnswer()
+        first = FirstAnswer(KeptList(at.settings.cache))
         first.begin()
     from adapters.mcp.stdio import serve
 

@@ -14,10 +14,15 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from uuid import UUID
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from starlette.routing import BaseRoute, Mount
 
 from adapters.http.app import DoorPart
@@ -28,6 +33,7 @@ from arcops.tier import Tier
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from artifacts.writing import replace_whole
+from flows.prefect.at_once import AtOnce
 from flows.prefect.quiet import QUIET
 from foundation.egress import web
 from foundation.egress.permission import Purpose
@@ -38,6 +44,8 @@ PATH = "/prefect"
 POOL = "arcops"
 PUT = "deployments-are-put"
 """The file in Prefect's folder by which the worker says that deployments and automations are there."""
+AUTHORITIES = "authorities.pem"
+"""The file in Prefect's folder with the one authority that its clients here believe: none that exists."""
 RUNS = "runs.socket"
 """The socket in Prefect's folder at which runs are handed to a process that has imported what they need."""
 ENGINE = "prefect.engine"
@@ -46,6 +54,7 @@ _LOOK_SECONDS = 30.0
 _POLL_SECONDS = "0.5"
 _KEEP_SECONDS = 90 * 24 * 3600
 _MOST_SECRET = 4096
+_PAST = datetime(2000, 1, 1, tzinfo=UTC)
 _PURPOSE = Purpose(
     what="PREFECT_API_URL",
     form="use one like http://127.0.0.1:4200/api",
@@ -76,20 +85,38 @@ def site(home: Path, port: int, url: str, environment: Mapping[str, str]) -> Pre
     given = environment.get("PREFECT_SERVER_API_AUTH_STRING", "")
     if given and ":" not in given:
         raise Refused("PREFECT_SERVER_API_AUTH_STRING must have the form user:password")
-    return PrefectSite(home=home, port=port, url=url, password=given or _kept_password(home / "auth"))
+    make_private(home)
+    made = PrefectSite(home=home, port=port, url=url, password=given or _kept_password(home / "auth"))
+    replace_whole(home / AUTHORITIES, _no_authority(), mode=0o600)
+    return made
+
+
+def _no_authority() -> bytes:
+    """A certificate whose private key is forgotten, as PEM: OpenSSL takes no empty list of authorities."""
+    key = Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "no authority")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), serial_number=1, not_valid_before=_PAST, not_valid_after=_PAST)
+    return made.sign(key, None).public_bytes(Encoding.PEM)
 
 
 def _kept_password(path: Path) -> str:
     if path.exists():
         return read_file(path, _MOST_SECRET).decode().strip()
-    make_private(path.parent)
     made = f"arcops:{secrets.token_urlsafe(24)}"
     replace_whole(path, f"{made}\n".encode(), mode=0o600)
     return made
 
 
-def part(where: PrefectSite, environment: Mapping[str, str], *, worker: bool) -> DoorPart:
-    """The part of the front that shows Prefect, runs its server, creates our deployments there and works on them."""
+def at_once(of: PrefectSite) -> AtOnce:
+    """What begins runs of that site without its worker: it hands them to the process that is warm."""
+    return AtOnce(pool=POOL, runs=of.home / RUNS, log=of.home / "runs.log")
+
+
+def part(where: PrefectSite, environment: Mapping[str, str], *, at_once: AtOnce | None) -> DoorPart:
+    """The part of the front that shows Prefect and runs its server.
+
+    With *at_once* it also creates our deployments there, and works on them: by that, and by a worker.
+    """
     server = Supervised(
         name="Prefect's server",
         command=_lasting("prefect", "server", "start", "--host", "127.0.0.1", "--port", str(where.port)),
@@ -101,7 +128,7 @@ def part(where: PrefectSite, environment: Mapping[str, str], *, worker: bool) ->
     running = [server.running()]
     probes = {"prefect": lambda: server.said}
     processes = [server]
-    if worker:
+    if at_once is not None:
         told = worker_environment(where, environment)
         warm = Supervised(
             name="Prefect's runs",
@@ -121,7 +148,7 @@ def part(where: PrefectSite, environment: Mapping[str, str], *, worker: bool) ->
         )
         for said in (PUT, RUNS):
             (where.home / said).unlink(missing_ok=True)
-        running += [warm.running(), at_work.running()]
+        running += [warm.running(), at_work.running(), at_once.running()]
         processes += [warm, at_work]
         probes["worker"] = lambda: at_work.said
         running.append(_ending_silent_runs())
@@ -217,6 +244,10 @@ def client_environment(where: PrefectSite) -> dict[str, str]:
         "PREFECT_HOME": str(where.home),
         "PREFECT_API_URL": where.api,
         "PREFECT_API_AUTH_STRING": where.password,
+        # It is the same installation; each client would ask for it before it asks for anything.
+        "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
+        # Each client would read the authorities of the whole world, although this API is on this machine and has no TLS.
+        "PREFECT_API_SSL_CERT_FILE": str(where.home / AUTHORITIES),
     }
 
 

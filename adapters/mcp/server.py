@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.from_thread
@@ -27,9 +27,7 @@ from adapters.mcp import offering, prompts, resources
 from adapters.mcp.about import DESCRIPTION, INSTRUCTIONS, NAME, TITLE, version
 from adapters.mcp.answers import answered, as_text
 from adapters.mcp.errors import as_result
-from adapters.mcp.limited import advised
 from adapters.mcp.names import KIND, WHOLE
-from adapters.mcp.shared_tasks import SharedTasks
 from adapters.mcp.tasks import Tasks
 from arcops.errors import ArcOpsError, Refused, Stopped
 from artifacts.wire import from_json
@@ -40,6 +38,9 @@ from capabilities.watching import UNKNOWN, unbegun
 from capabilities.work import Work, told
 from foundation.messages import readable
 from foundation.telemetry.spans import REQUEST, span
+
+if TYPE_CHECKING:
+    from adapters.mcp.shared_tasks import SharedTasks
 
 Context = ServerRequestContext[Any, Any]
 Gate = Callable[[Context, Tool[Any, Any], Any], None]
@@ -101,7 +102,11 @@ def build(
             answer = await called(ctx, params, tool)
             if isinstance(answer, types.CallToolResult) and answer.is_error:
                 here.say(outcome=str((answer.meta or {}).get(KIND, "")))
-            return advised(ctx.request.scope, answer) if ctx.request is not None else answer
+            if ctx.request is None:
+                return answer
+            from adapters.mcp.limited import advised  # over HTTP it is imported; over standard streams it takes a second
+
+            return advised(ctx.request.scope, answer)
 
     async def called(ctx: Context, params: types.CallToolRequestParams, tool: Tool[Any, Any] | None) -> Any:
         if tool is None:

@@ -25,7 +25,7 @@ def serve(place: Place, *, allow: Sequence[str] = (), listed: Sequence[str] = ()
     """Serve until the client goes. Running work is then stopped, and seals what it has.
 
     *allow* names the scopes that are allowed besides looking and checking; *listed* the toolsets that `tools/list` shows.
-    *first* has answered ``initialize`` meanwhile.
+    *first* answers the first requests meanwhile.
     Raises `Refused` for a name that means nothing.
     """
     scopes = allowed(allow)
@@ -54,7 +54,7 @@ async def _serve(server: Server[Any], first: FirstAnswer | None) -> None:
 
 
 class _Dropping:
-    """The stream *write* without the answer that *first* has given."""
+    """The stream *write* without the answers that *first* has given."""
 
     def __init__(self, write: Any, first: FirstAnswer) -> None:
         self._write = write
@@ -62,7 +62,7 @@ class _Dropping:
 
     async def send(self, item: SessionMessage) -> None:
         message = item.message
-        if isinstance(message, types.JSONRPCResponse) and self._first.drops(message.id):
+        if isinstance(message, types.JSONRPCResponse) and self._first.drops(message.id, message.result):
             return
         await self._write.send(item)
 

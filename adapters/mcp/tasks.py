@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
 from mcp import MCPError
@@ -28,7 +28,6 @@ from adapters.http.accounts import Account
 from adapters.mcp.answers import answered
 from adapters.mcp.errors import as_failure, as_result
 from adapters.mcp.names import POLL_MS, PROGRESS, TASKS
-from adapters.mcp.shared_tasks import SharedTasks, far_state
 from arcops.errors import ArcOpsError, Broken, Refused, Stopped, Unavailable
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
@@ -38,8 +37,11 @@ from capabilities.contract import Left, Tool
 from capabilities.place import Place
 from capabilities.watching import ended_elsewhere
 from capabilities.work import Work, told
-from foundation.database.tasks import TaskRow
 from foundation.settings import Settings
+
+if TYPE_CHECKING:  # a database takes a second to import, and over standard streams it is not used
+    from adapters.mcp.shared_tasks import SharedTasks
+    from foundation.database.tasks import TaskRow
 
 KEPT_MS = 7 * 24 * 3600 * 1000
 HERE_MS = 3600 * 1000
@@ -63,6 +65,10 @@ class UpdateParams(TaskParams):
     """Answers to a task's questions; our tasks ask no questions."""
 
     input_responses: dict[str, Any] = Field(alias="inputResponses", default_factory=dict)
+
+
+_WAIT_SECONDS = 1.0
+"""So long an answer about a run that began at once waits for its end: a caller who sleeps between looks sees it late."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,6 +110,8 @@ def _far(row: TaskRow) -> dict[str, Any]:
         "ttlMs": HERE_MS,
         "pollIntervalMs": POLL_MS,
     }
+    from adapters.mcp.shared_tasks import far_state  # only a server that shares its tasks has such a row
+
     return far_state(row, head)
 
 
@@ -143,7 +151,7 @@ class Tasks:
         async def get(ctx: Context, params: TaskParams) -> dict[str, Any]:
             _admit(ctx, params)
             found = await self._anywhere(params.task_id, owner(ctx))
-            return _far(found) if isinstance(found, TaskRow) else await self._state(found)
+            return await self._state(found) if isinstance(found, _Task) else _far(found)
 
         async def update(ctx: Context, params: UpdateParams) -> dict[str, Any]:
             _admit(ctx, params)
@@ -153,10 +161,10 @@ class Tasks:
         async def cancel(ctx: Context, params: TaskParams) -> dict[str, Any]:
             _admit(ctx, params)
             found = await self._anywhere(params.task_id, owner(ctx))
-            if isinstance(found, TaskRow):
-                await asyncio.to_thread(self._known_to_all().stop, found.id)
-            else:
+            if isinstance(found, _Task):
                 await self._cancel(found)
+            else:
+                await asyncio.to_thread(self._known_to_all().stop, found.id)
             return {}
 
         server.extensions[TASKS] = {}
@@ -186,7 +194,7 @@ class Tasks:
             from flows.prefect.deployed import start
 
             made.parameters = deployed.parameters(ask, at)
-            run = await start(deployed.name, made.parameters)
+            run = await start(deployed.name, made.parameters, at_once=self._place.at_once)
             made.id = run.id
             if account is not None:
                 account.elsewhere(run.id)
@@ -270,6 +278,8 @@ class Tasks:
             if not task.future.done():
                 return self._head(task, "working")
             return self._ended(task, task.future.exception() or task.future.result())
+        if self._place.at_once is not None and not await self._place.at_once.over(task.id, seconds=_WAIT_SECONDS):
+            return self._head(task, "working")
         from flows.prefect.deployed import look_up
 
         try:

@@ -1,16 +1,18 @@
 """A request in a revision of the protocol that is not spoken here is answered with those that are.
 
 Specification: revision 2026-07-28, "Streamable HTTP", ``UnsupportedProtocolVersionError`` (-32022). The SDK looks at the
-message first, and so tells a client of a later revision only that members are missing.
+message first, and so tells a client of a later revision only that members are missing. A request that names its revision itself
+can be sent again in a revision that has such requests, and not in one that begins with ``initialize``.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
-from mcp_types import UNSUPPORTED_PROTOCOL_VERSION
+from mcp_types import PROTOCOL_VERSION_META_KEY, UNSUPPORTED_PROTOCOL_VERSION
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -33,20 +35,34 @@ class Versions:
             await self.app(scope, receive, send)
             return
         requested = ", ".join(dict.fromkeys(named))[:_MOST]
+        message = _read(await Request(scope, receive).body())  # the guard before has read it, and bounds its size
+        fit = MODERN_PROTOCOL_VERSIONS if _names_its_own(message) else SPOKEN
         error = {
             "code": UNSUPPORTED_PROTOCOL_VERSION,
             "message": f"Unsupported protocol version {requested!r}; this server speaks {', '.join(SPOKEN)}",
-            "data": {"supported": list(SPOKEN), "requested": requested},
+            "data": {"supported": list(fit), "requested": requested},
         }
-        asked = _id(await Request(scope, receive).body())  # the guard before has read it, and bounds its size
-        await JSONResponse({"jsonrpc": "2.0", "id": asked, "error": error}, status_code=400)(scope, receive, send)
+        answer = {"jsonrpc": "2.0", "id": _id(message), "error": error}
+        await JSONResponse(answer, status_code=400)(scope, receive, send)
 
 
-def _id(body: bytes) -> str | int | None:
-    """The id of the request in *body*, if there is one to answer to."""
+def _read(body: bytes) -> dict[str, Any]:
+    """The message in *body*; an empty one if it is not an object."""
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):
-        return None
-    found = message.get("id") if isinstance(message, dict) else None
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def _names_its_own(message: dict[str, Any]) -> bool:
+    """Is *message* a request of the revisions that have no handshake?"""
+    params = message.get("params")
+    meta = params.get("_meta") if isinstance(params, dict) else None
+    return isinstance(meta, dict) and PROTOCOL_VERSION_META_KEY in meta
+
+
+def _id(message: dict[str, Any]) -> str | int | None:
+    """The id of the request *message*, if there is one to answer to."""
+    found = message.get("id")
     return found if isinstance(found, str | int) and not isinstance(found, bool) else None

@@ -18,6 +18,7 @@ from artifacts.index import Choices, Filter, Index, Listed
 from artifacts.listed import Stands, SubjectIndexed
 from artifacts.searched import digest_part
 from artifacts.store import Store
+from capabilities.artifact.oddities import Oddities, oddities
 from capabilities.artifact.review import Reviewed, Reviewer
 from capabilities.artifact.standing import grounds
 from flows.place import Place
@@ -77,6 +78,7 @@ class SubjectsReviewed:
     ``counts`` are what the newest artifacts of all subjects say that the search finds, before other filters: no signature was
     checked to count them. ``found`` are artifacts, at most 20, if the search is the beginning of a digest; ``more`` is how many
     others there are. ``evidence`` is the digest that was searched for, if no artifact was found and it is kept as evidence.
+    ``odd`` is what is odd about the whole store.
     """
 
     subjects: tuple[SubjectReviewed, ...]
@@ -86,6 +88,7 @@ class SubjectsReviewed:
     found: tuple[Reviewed, ...] = ()
     more: int = 0
     evidence: str = ""
+    odd: Oddities = field(default_factory=Oddities)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +171,7 @@ def review_subjects(ask: AskSubjects, at: Place) -> SubjectsReviewed:
                 found=found,
                 more=more,
                 evidence="" if found else _evidence(store, ask.state.search),
+                odd=oddities(store, index),
             )
 
 

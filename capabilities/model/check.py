@@ -8,7 +8,6 @@ from arcops.result import Report
 from arcops.subjects.model import Model
 from capabilities.contract import Scope, tool
 from capabilities.judging import Judged, deployed, judged, judging_policy
-from flows.evaluate import look_only
 from flows.place import Place
 from flows.subjects.model import READINESS
 
@@ -54,6 +53,8 @@ def look_at_model(ask: Check, at: Place) -> Report:
 
     For a first look by a person who is there. It is no tool: what no one signed is no evidence, so no other door offers it.
     """
+    from flows.evaluate import look_only  # not for a check at another server
+
     return look_only(READINESS, ask, ask.policy, at)
 
 

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
@@ -21,7 +22,7 @@ from artifacts.writing import write_new
 from flows.policies.reading import MOST_BYTES, load_policy, own_name, parse_policy, read_policy, shipped_policies
 
 MOST_REGISTERED = 1000
-"""Policies in the folder. All of them are read each time a policy that does not ship is named."""
+"""Policies in the folder. All of them are read each time a policy that does not ship is named; known bytes are parsed once."""
 _DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
 _PLAIN = late(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}\Z")
 
@@ -41,7 +42,7 @@ def registered_policies(folder: Path) -> tuple[Registered, ...]:
     """
     found = {name: Registered(policy=load_policy(name)) for name in shipped_policies()}
     for path in _files(folder):
-        policy = _plainly_named(parse_policy(read_file(path, MOST_BYTES), where=f"policy {path}"), f"policy {path}")
+        policy = _plainly_named(_parsed(read_file(path, MOST_BYTES), f"policy {path}"), f"policy {path}")
         earlier = found.get(policy.name)
         if earlier is not None and earlier.path is not None:
             raise Refused(
@@ -109,6 +110,11 @@ def register(data: bytes, folder: Path) -> Registered:
     path = folder / f"{slug}-{policy.digest.removeprefix('sha256:')[:12]}.yaml"
     write_new(path, data, mode=0o600)
     return Registered(policy=policy, path=path)
+
+
+@lru_cache(maxsize=MOST_REGISTERED)
+def _parsed(data: bytes, where: str) -> Policy:
+    return parse_policy(data, where=where)
 
 
 def _plainly_named(policy: Policy, where: str) -> Policy:

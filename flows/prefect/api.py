@@ -16,7 +16,7 @@ for _name, _value in QUIET.items():
 
 from httpx import HTTPError
 from prefect import Flow, State, flow, get_client
-from prefect.client.orchestration import PrefectClient
+from prefect.client.orchestration import PrefectClient, SyncPrefectClient
 from prefect.client.schemas.actions import (
     ArtifactCreate,
     DeploymentScheduleCreate,
@@ -30,11 +30,15 @@ from prefect.client.schemas.filters import (
     ArtifactFilterType,
     FlowRunFilter,
     FlowRunFilterEndTime,
+    FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
     FlowRunFilterTags,
+    WorkQueueFilter,
+    WorkQueueFilterName,
 )
 from prefect.client.schemas.objects import ConcurrencyOptions, FlowRun, StateType
+from prefect.client.schemas.responses import DeploymentResponse, OrchestrationResult, SetStateStatus
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.context import FlowRunContext
 from prefect.deployments import arun_deployment
@@ -50,7 +54,7 @@ from prefect.events import (
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.logging.loggers import flow_run_logger
 from prefect.settings import get_current_settings
-from prefect.states import Cancelling, Completed, Crashed, Failed, Scheduled
+from prefect.states import Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Scheduled
 from prefect.utilities.callables import parameter_schema
 
 from foundation.telemetry.logs import take_over
@@ -63,6 +67,7 @@ __all__ = [
     "ArtifactFilterFlowRunId",
     "ArtifactFilterType",
     "AutomationCore",
+    "Cancelled",
     "Cancelling",
     "ChangeFlowRunState",
     "Completed",
@@ -70,6 +75,7 @@ __all__ = [
     "Crashed",
     "CronSchedule",
     "DeploymentEventTrigger",
+    "DeploymentResponse",
     "DeploymentScheduleCreate",
     "DeploymentUpdate",
     "EventTrigger",
@@ -79,20 +85,27 @@ __all__ = [
     "FlowRunContext",
     "FlowRunFilter",
     "FlowRunFilterEndTime",
+    "FlowRunFilterId",
     "FlowRunFilterState",
     "FlowRunFilterStateType",
     "FlowRunFilterTags",
     "HTTPError",
     "ObjectNotFound",
+    "OrchestrationResult",
+    "Pending",
     "Posture",
     "PrefectClient",
     "PrefectHTTPStatusError",
     "RunDeployment",
     "Scheduled",
+    "SetStateStatus",
     "State",
     "StateType",
+    "SyncPrefectClient",
     "WorkPoolCreate",
     "WorkPoolUpdate",
+    "WorkQueueFilter",
+    "WorkQueueFilterName",
     "arun_deployment",
     "emit_event",
     "flow",

@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from arcops.errors import Refused, Unavailable
@@ -26,6 +27,9 @@ from flows.prefect.api import (
 from flows.prefect.client import asked
 from flows.prefect.shown import REPORT, REPORT_TYPE, artifact_named
 from foundation.telemetry.spans import learned, traceparent
+
+if TYPE_CHECKING:
+    from flows.prefect.at_once import AtOnce
 
 TRACEPARENT = "arcops.traceparent"
 """The label on a run with the span that asked for it. It is not a parameter, so it changes nothing in the artifact."""
@@ -45,8 +49,9 @@ class Run:
     artifact: str = ""
 
 
-async def start(deployment: str, parameters: Mapping[str, object], *, key: str = "") -> Run:
-    """Begin a run of *deployment* (``flow/name``). A second start with the same *key* gives the first one's run.
+async def start(deployment: str, parameters: Mapping[str, object], *, key: str = "", at_once: AtOnce | None = None) -> Run:
+    """Begin a run of *deployment* (``flow/name``), *at_once* if that may be, or as soon as a worker finds it. A second start
+    with the same *key* gives the first one's run.
 
     Raises `Refused` if the parameters do not fit, `Unavailable` if there is no such deployment yet or Prefect's API is down.
     """
@@ -58,6 +63,7 @@ async def start(deployment: str, parameters: Mapping[str, object], *, key: str =
                 f"Prefect has no deployment {deployment!r} yet; wait until /readyz of the server says that it is ready, or"
                 " create it with 'prefect deploy --all'"
             ) from error
+        may = at_once is not None and not key and await at_once.takes(client, found)
         begun = await client.create_flow_run_from_deployment(
             found.id,
             parameters=dict(parameters),
@@ -66,6 +72,8 @@ async def start(deployment: str, parameters: Mapping[str, object], *, key: str =
             labels={TRACEPARENT: parent} if (parent := traceparent()) else None,
         )
         learned(run=str(begun.id))
+        if at_once is not None and may:
+            await at_once.begin(client, begun, found)
         return await _run(client, begun)
 
 
@@ -82,7 +90,9 @@ async def cancel(run_id: str) -> Run:
         return await _run(client, await client.read_flow_run(_uuid(run_id)))
 
 
-async def follow(run_id: str, *, progress: Callable[[int, int], None], stop: threading.Event) -> Run:
+async def follow(
+    run_id: str, *, progress: Callable[[int, int], None], stop: threading.Event, at_once: AtOnce | None = None
+) -> Run:
     """Wait until the run has ended and named its artifact. If *stop* is set, cancel the run and wait for it.
 
     *progress* is called with 0 of 0 meanwhile, because a run reports no bytes; it may raise to end the waiting. If the run
@@ -90,6 +100,9 @@ async def follow(run_id: str, *, progress: Callable[[int, int], None], stop: thr
     """
     asked, looks = False, 0
     while True:
+        if at_once is not None:
+            while not await at_once.over(run_id, seconds=_POLL_SECONDS) and (asked or not stop.is_set()):
+                progress(0, 0)
         run = await look_up(run_id)
         looks += run.ended
         if run.ended and (run.artifact or looks * _POLL_SECONDS > _ACCOUNT_SECONDS):

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Cause
@@ -27,7 +28,7 @@ from flows.evaluate import KeptReport, plan_for, request_for, seal_and_keep
 from flows.place import Place, bounded
 from flows.plan import Plan
 from flows.policies.unread import nothing_seen, plan_or_all
-from flows.prefect.api import FlowRunContext, State
+from flows.prefect.api import Cancelled, FlowRunContext, State, StateType, get_client
 from flows.prefect.deployed import TRACEPARENT
 from flows.prefect.shown import as_state, show
 from flows.runners.engine import collect
@@ -116,9 +117,20 @@ async def _evaluate(at: Place, what: Evaluation, parameters: Mapping[str, object
     if written is not None:
         path, within = written
         write_new(path, sealed.bundle, within=within)  # after the run's page names the artifact, which is kept in any case
+    if cancelled and await _asked_to_end(run):
+        return Cancelled(message=f"cancelled; artifact {sealed.digest}")
     if cancelled:
         raise asyncio.CancelledError  # the artifact is kept; Prefect may now end the run as it does
     return as_state(sealed)
+
+
+async def _asked_to_end(run: str) -> bool:
+    """Did someone cancel *run* in Prefect, or was only its process told to end?"""
+    if not run:
+        return False
+    async with get_client() as client:
+        state = (await client.read_flow_run(UUID(run))).state
+    return state is not None and state.type is StateType.CANCELLING
 
 
 def output(named: str, at: Place) -> tuple[Path, Roots]:

@@ -8,6 +8,7 @@ from importlib import import_module
 
 from arcops.errors import ArcOpsError
 from flows.plan import all_collectors, all_gates
+from flows.policies.reading import load_policy, shipped_policies
 from flows.prefect import made
 from flows.prefect.api import get_current_settings
 from flows.subjects.evaluation import all_evaluations
@@ -23,8 +24,9 @@ VARYING = frozenset(
 """What Prefect's worker tells one run and not another. None of them says which code runs."""
 
 _MODULES = (
-    "flows.prefect.account_for_run", "flows.prefect.recheck", "flows.runners.engine", "prefect.flow_engine",
-    "prefect.task_engine", "prefect._internal.metrics",
+    "anyio._backends._asyncio", "artifacts.kept_index", "artifacts.predicates.readiness_report", "flows.policies.registered",
+    "flows.prefect.account_for_run", "flows.prefect.recheck", "flows.runners.engine", "jsonschema_rs",
+    "prefect._internal.metrics", "prefect._internal.observers", "prefect.flow_engine", "prefect.task_engine",
 )  # fmt: skip
 
 
@@ -39,4 +41,7 @@ def prepare() -> None:
     for needed in (all_gates, all_collectors):
         with suppress(ArcOpsError, ImportError):
             needed()
+    for name in shipped_policies():
+        with suppress(ArcOpsError, ImportError):
+            load_policy(name)  # it is known then: a run looks through all of them for the one that it is told by digest
     os.environ.update(get_current_settings().to_environment_variables(exclude_unset=True))

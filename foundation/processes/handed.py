@@ -18,46 +18,96 @@ from collections.abc import Callable
 from contextlib import suppress
 
 SIZE = struct.Struct("!I")
-"""Before the environment: its bytes as JSON."""
+"""Before what the work is told: its bytes as JSON."""
 CODE = struct.Struct("!i")
 """The end of the work: its exit code, or the number of the signal that killed it, negative."""
 TAKEN = b"y"
+WHOLE, MORE = "environment", "more"
+"""What the work is told: its whole environment, or only what it has besides that of the process which takes it."""
 
 _PATIENCE_SECONDS = 60.0
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+class Handed:
+    """Work that another process took. ``code`` is how it ended, as `CODE` says it; ``None`` if that was not said (yet)."""
+
+    def __init__(self, asked: socket.socket) -> None:
+        self._asked = asked
+        self._heard = b""
+        self.code: int | None = None
+
+    def fileno(self) -> int:
+        """What to wait for: there is something to `hear`."""
+        return self._asked.fileno()
+
+    def tell(self, number: int) -> None:
+        """Send the work the signal *number*; nothing if it has ended."""
+        with suppress(OSError):
+            self._asked.sendall(bytes([number]))
+
+    def hear(self) -> bool:
+        """Wait for what is said next. Has the work ended?"""
+        try:
+            said = self._asked.recv(CODE.size - len(self._heard))
+        except OSError:
+            said = b""
+        self._heard += said
+        if len(self._heard) == CODE.size:
+            self.code = int(CODE.unpack(self._heard)[0])
+        return not said or self.code is not None
+
+    def close(self) -> None:
+        """The work ends with this, if it has not."""
+        self._asked.close()
+
+
 def main() -> None:
     path, module = sys.argv[1:3]
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # one that comes meanwhile is for the work
-    asked = handed(path)
-    if asked is not None:
+    work = handed(path)
+    if work is not None:
         for one in _PASSED_ON:
-            signal.signal(one, _passing_on(asked))
+            signal.signal(one, _passing_on(work))
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    if asked is not None:
-        _end_as(_outcome(asked))
+    if work is not None:
+        _end_as(_outcome(work))
     import runpy
 
     sys.argv[:] = [module]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
-def handed(path: str) -> socket.socket | None:
-    """The connection to the process that took this one's work at the socket *path*; ``None`` if none did."""
+def handed(path: str) -> Handed | None:
+    """This process's work, if a process took it at the socket *path*."""
+    try:
+        folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:  # it was removed meanwhile
+        return None
+    try:
+        return hand(path, (0, 1, 2, folder), {WHOLE: dict(os.environ)}, seconds=_PATIENCE_SECONDS)
+    finally:
+        os.close(folder)
+
+
+def hand(path: str, streams: tuple[int, int, int, int], told: dict[str, dict[str, str]], *, seconds: float) -> Handed | None:
+    """Hand over work: *streams* are its input, output, errors and working folder, *told* is `WHOLE` or `MORE`.
+
+    ``None``: no process took it within *seconds* for each step.
+    """
     folder, _, name = path.rpartition("/")
     opened: list[int] = []
     asked = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        opened += [os.open(folder, os.O_RDONLY | os.O_DIRECTORY), os.open(".", os.O_RDONLY | os.O_DIRECTORY)]
-        asked.settimeout(_PATIENCE_SECONDS)
+        opened.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
+        asked.settimeout(seconds)
         asked.connect(f"/proc/self/fd/{opened[0]}/{name}")  # the path itself may be longer than a socket's may be
-        streams = array.array("i", [0, 1, 2, opened[1]])
-        told = json.dumps(dict(os.environ)).encode()
-        asked.sendmsg([SIZE.pack(len(told))], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
-        asked.sendall(told)
+        said = json.dumps(told).encode()
+        asked.sendmsg([SIZE.pack(len(said))], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))])
+        asked.sendall(said)
         if asked.recv(1) == TAKEN:
-            return asked
+            asked.settimeout(None)
+            return Handed(asked)
     except OSError:
         pass  # it is not there, or it is too busy to begin anything
     finally:
@@ -67,24 +117,16 @@ def handed(path: str) -> socket.socket | None:
     return None
 
 
-def _passing_on(asked: socket.socket) -> Callable[[int, object], None]:
+def _passing_on(work: Handed) -> Callable[[int, object], None]:
     """What a signal does from now on: it reaches the work."""
-
-    def pass_on(number: int, frame: object) -> None:
-        with suppress(OSError):
-            asked.sendall(bytes([number]))
-
-    return pass_on
+    return lambda number, frame: work.tell(number)
 
 
-def _outcome(asked: socket.socket) -> int:
-    """Wait for the end of the work: as `CODE` says it; 1 if the process that took it ended before."""
-    asked.settimeout(None)
-    told = b""
-    with suppress(OSError):
-        while len(told) < CODE.size and (more := asked.recv(CODE.size - len(told))):
-            told += more
-    return int(CODE.unpack(told)[0]) if len(told) == CODE.size else 1
+def _outcome(work: Handed) -> int:
+    """Wait for the end of the work; 1 if the process that took it ended before."""
+    while not work.hear():
+        pass
+    return 1 if work.code is None else work.code
 
 
 def _end_as(code: int) -> None:

@@ -2,7 +2,8 @@
 
 ``warm.py SOCKET MODULE PREPARED`` imports the module PREPARED once; `foundation.processes.handed` hands it runs of MODULE. A
 run gets the streams, the working folder and the environment of the process that handed it over, and ends with that process. A
-run in another environment than this process has is not taken, because modules read theirs when they are imported.
+run in another environment than this process has is not taken, because modules read theirs when they are imported. A run that is
+not a process yet says only what it has besides this process's environment.
 
 Only this user can reach the socket file, and only to run MODULE: neither a program nor an argument can be asked for.
 """
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from foundation.processes.handed import CODE, SIZE, TAKEN
+from foundation.processes.handed import CODE, MORE, SIZE, TAKEN, WHOLE
 from foundation.processes.kernel import end_with
 
 _STREAMS = 4
@@ -38,10 +39,11 @@ _MOST_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """``streams`` are open here; ``environment`` is complete."""
+    """``streams`` are open here; ``environment`` is complete, or is what the run has besides that of the process here."""
 
     streams: tuple[int, ...]
     environment: dict[str, str]
+    whole: bool = True
 
     def begin(self) -> None:
         """Make this process, which was just forked, the one that the run expects."""
@@ -49,7 +51,8 @@ class Run:
             os.dup2(stream, number)
         os.fchdir(self.streams[3])
         self.close()
-        os.environ.clear()
+        if self.whole:
+            os.environ.clear()
         os.environ.update(self.environment)
         random.seed()
 
@@ -93,7 +96,7 @@ class Warm:
         except (OSError, ValueError):
             asking.close()
             return None
-        if self._fixed(run.environment) != self._environment:
+        if self._fixed(run.environment) != (self._environment if run.whole else {}):
             self._refuse(run, asking)
             return None
         parent = os.getpid()
@@ -112,7 +115,7 @@ class Warm:
 
     def _refuse(self, run: Run, asking: socket.socket) -> None:
         run.close()
-        there = self._fixed(run.environment)
+        there = self._fixed(run.environment if run.whole else {**os.environ, **run.environment})
         other = sorted(name for name in {*there, *self._environment} if there.get(name) != self._environment.get(name))
         print(f"arcops: a run starts by itself, because its environment is another one: {', '.join(other)}", flush=True)
         with suppress(OSError), asking:
@@ -172,9 +175,12 @@ def received(asking: socket.socket) -> Run:
             if not piece:
                 raise ValueError("not a whole run")
             told += piece
-        environment = json.loads(told)
-        return Run(streams=tuple(streams), environment={str(name): str(value) for name, value in environment.items()})
-    except (OSError, ValueError, AttributeError, struct.error) as error:
+        ((kind, environment),) = json.loads(told).items()
+        if kind not in (WHOLE, MORE):
+            raise ValueError("not a run")
+        said = {str(name): str(value) for name, value in environment.items()}
+        return Run(streams=tuple(streams), environment=said, whole=kind == WHOLE)
+    except (OSError, ValueError, TypeError, AttributeError, struct.error) as error:
         for stream in streams:
             os.close(stream)
         raise ValueError(str(error)) from error

@@ -146,7 +146,10 @@ def _link(folder: int, name: str, path: str) -> LinkSeen:
         target = os.readlink(name, dir_fd=folder)
     except OSError:
         return LinkSeen(path=path, target="", escapes=True)
-    return LinkSeen(path=path, target=shown(target), escapes=escapes(path, target))
+    out = escapes(path, target)
+    # A path outside is one of this machine, and what is seen is signed and kept: its last name is enough to find it.
+    told = f"…/{target.rstrip('/').rpartition('/')[2]}" if out else target
+    return LinkSeen(path=path, target=shown(told), escapes=out)
 
 
 def _special(mode: int) -> str:

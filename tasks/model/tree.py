@@ -31,7 +31,7 @@ from tasks.model.content import READERS, describe
 from tasks.model.content.window import Window
 from tasks.model.small_files import CHANGED, CHANGED_BEFORE, folder_of, read_small
 
-VERSION = "2"
+VERSION = "3"
 CHUNK = 1024 * 1024
 SMALL = 64 * 1024
 """Below this size in bytes, a file takes more time in Python than in SHA-256. One worker reads all of these, because two would

@@ -244,6 +244,16 @@ class TestBadInput:
         assert error["data"]["requested"] == named
         assert {"2025-11-25", "2026-07-28"} <= set(error["data"]["supported"])
 
+    def test_a_request_that_names_its_own_revision_is_told_those_that_it_can_be_sent_in(self, http: Served) -> None:
+        meta = {"io.modelcontextprotocol/protocolVersion": "2099-01-01", "io.modelcontextprotocol/clientCapabilities": {}}
+        body = {"jsonrpc": "2.0", "id": 7, "method": "server/discover", "params": {"_meta": meta}}
+        said = []
+        for version in ("2099-01-01", "2026-07-28"):
+            meta["io.modelcontextprotocol/protocolVersion"] = version
+            headers = {**self.HEADERS, "mcp-protocol-version": version, "mcp-method": "server/discover"}
+            said.append(http.post(json=body, headers=headers).json())
+        assert said[0]["error"]["data"]["supported"] == said[1]["result"]["supportedVersions"]
+
     @pytest.mark.parametrize("method", ["GET", "DELETE"])
     def test_whatever_the_method(self, http: Served, method: str) -> None:
         with http.stream(method, headers={**self.HEADERS, "mcp-protocol-version": "2099-01-01"}) as answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -69,6 +70,38 @@ def words(page: str) -> str:
 def rows(page: str) -> list[str]:
     """The rows of the page's table, each as its words."""
     return [words(f"<main{row}") for row in page.split("<tr")[2:]]
+
+
+class TestOddities:
+    """What `arcops store check` calls wrong about the whole store shows on the first page, in numbers."""
+
+    def test_a_sound_store_shows_no_notice(self, here: Bench, web: TestClient) -> None:
+        keep(here, report("mini", GOOD, at=CLOCK))
+        assert "store check" not in web.get("/").text
+
+    def test_backdated_entries_and_files_of_others_are_counted_each_time(self, here: Bench, web: TestClient) -> None:
+        keep(here, report("mini", GOOD, at=CLOCK + 3 * HOUR))
+        web.get("/")
+        keep(here, report("mini", GOOD, at=CLOCK))
+        said = words(web.get("/").text)
+        assert "In this store, 1 entry has a time that contradicts the log. arcops store check says which." in said
+        keep(here, report("mini", GOOD, at=CLOCK + HOUR))
+        (here.settings.store / "notes.txt").write_text("mine")
+        said = words(web.get("/").text)
+        assert "2 entries have times that contradict the log, and 1 file or folder does not belong to it." in said
+        assert web.get("/", headers=JSON).json()["odd"] == {"untimely": 2, "unexpected": 1}
+        (here.settings.store / "notes.txt").unlink()
+        assert "not belong" not in words(web.get("/").text)
+
+    def test_another_log_is_counted_by_itself(self, here: Bench, web: TestClient, tmp_path: Path) -> None:
+        for hour in (3, 0):
+            keep(here, report("mini", GOOD, at=CLOCK + hour * HOUR))
+        assert "1 entry has" in words(web.get("/").text)
+        for folder in (here.settings.store, here.settings.memory):
+            shutil.rmtree(folder, ignore_errors=True)
+        for hour in (0, 3):
+            keep(here, report("mini", GOOD, at=CLOCK + hour * HOUR))
+        assert "store check" not in web.get("/").text
 
 
 class TestSubjects:

@@ -136,7 +136,8 @@ def test_links_are_named_and_never_followed(model: Path, look: Look, path: str, 
     (model / path).symlink_to(target)
     body = look(model)
     assert body.files == before
-    assert [(link.path, link.target, link.escapes) for link in body.links] == [(path, target, escapes)]
+    told = f"…/{target.rpartition('/')[2]}" if escapes else target
+    assert [(link.path, link.target, link.escapes) for link in body.links] == [(path, told, escapes)]
 
 
 def test_special_files_are_trouble_and_do_not_hang(model: Path, look: Look) -> None:
