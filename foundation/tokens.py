@@ -88,6 +88,16 @@ class Tokens:
         self._key_set(fresh=False)
         return self._version
 
+    def fresh_version(self) -> bytes | None:
+        """The same without waiting for anyone; ``None`` if the keys have to be read again first, or are being read now."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            fresh = self._keys is not None and self._failed is None and 0 <= self.now() - self._read_at <= KEYS_FRESH_SECONDS
+            return self._version if fresh else None
+        finally:
+            self._lock.release()
+
     def claims(self, token: str) -> dict[str, Any]:
         """The claims of *token*, all checked. Raises as `caller`."""
         parts(token, self.issuer.type)  # before any key is read, so that text that is not a token costs nothing

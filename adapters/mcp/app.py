@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -152,9 +152,14 @@ class _Owned:
         caller: Caller | None = scope.get(CALLER)
         who: Identity | None = scope.get(IDENTITY)
         if caller is not None and caller.id and who is not None:
-            seen = AccessToken(token="", client_id=caller_name(who), scopes=sorted(caller.scopes))  # without the token itself
-            scope["user"] = AuthenticatedUser(seen)
+            scope["user"] = _user(who)
         await self.app(scope, receive, send)
+
+
+@lru_cache(maxsize=4096)
+def _user(who: Identity) -> AuthenticatedUser:
+    """*who* for the SDK, without the token itself."""
+    return AuthenticatedUser(AccessToken(token="", client_id=caller_name(who), scopes=sorted(who.scopes)))
 
 
 @asynccontextmanager

@@ -29,10 +29,10 @@ from adapters.mcp.answers import answered, as_text
 from adapters.mcp.errors import as_result
 from adapters.mcp.limited import advised
 from adapters.mcp.names import KIND, WHOLE
+from adapters.mcp.needs import understood
 from adapters.mcp.shared_tasks import SharedTasks
 from adapters.mcp.tasks import Tasks
 from arcops.errors import ArcOpsError, Refused, Stopped
-from artifacts.wire import from_json
 from capabilities.catalogue import all_tools
 from capabilities.contract import Tool
 from capabilities.place import Place
@@ -117,7 +117,7 @@ def build(
         try:
             kept = account(ctx, tool, params.arguments)
             readable(params.arguments)
-            ask = from_json(tool.ask, json.dumps(params.arguments or {}))
+            ask = understood(ctx, tool, params.arguments)
             if allow is not None:
                 allow(ctx, tool, ask)
             if tool.long and tasks.wanted(ctx):

@@ -44,6 +44,10 @@ class StoredRevocations:
         """Raise `Revoked` if *shown* was revoked, and `Unavailable` if that cannot be known now."""
         self._current().refuse(shown, digests)
 
+    def known(self) -> Withdrawn | None:
+        """What was revoked, if it need not be read again; it waits for no one."""
+        return self._within(FRESH_SECONDS)
+
     def _current(self) -> Withdrawn:
         """What is revoked, read again if it is not fresh. One thread reads; the others go on with what is young enough."""
         if (fresh := self._within(FRESH_SECONDS)) is not None:
