@@ -31,8 +31,8 @@ from adapters.http.accounts import Accounts
 from adapters.http.limiting import limits_of
 from adapters.http.quotas import Quotas, Shares
 from adapters.mcp.app import endpoint
-from adapters.mcp.events import EventSessions
 from adapters.mcp.server import build
+from adapters.mcp.sessions import EventSessions
 from adapters.mcp.versions import Versions
 from capabilities.access.known import authorization
 from capabilities.catalogue import offered

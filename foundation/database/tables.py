@@ -105,3 +105,18 @@ TASKS = Table(
 """Long calls. ``note`` is what was asked and ``said`` how it ended, both as JSON; ``stop`` is 1 if someone asked for that.
 Until ``alive`` the host counts as there, and until ``until`` the row is kept.
 """
+
+MCP_SESSIONS = Table(
+    "arcops_mcp_session",
+    METADATA,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("opening", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Index("arcops_mcp_session_until", "until"),
+)
+"""Sessions of MCP (2025-11-25 and before). ``hash`` is SHA-256 of the session's id, ``owner`` the caller who opened it, and
+``opening`` what the client said of itself then, as JSON: its revision, its name and what it can do. After ``until`` a row means
+nothing.
+"""
