@@ -24,6 +24,7 @@ from adapters.http.login_cookies import is_page, only_looks
 from adapters.http.login_pages import not_for
 from adapters.http.opening import UserOpening
 from adapters.http.quotas import RETRY_SECONDS, Quotas, Shares
+from adapters.http.reading import RecordedPages
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.identity import Identity
 from capabilities.contract import Scope as Permission
@@ -77,9 +78,10 @@ class Door:
     limits: Deciding | None = None
 
     def for_readers(self, app: ASGIApp, resource: str) -> Guard:
-        """*app* for callers who may read, also in a browser."""
+        """*app* for callers who may read, also in a browser; what they read is recorded."""
+        shown = RecordedPages(app=app, accounts=self.accounts) if self.accounts is not None else app
         return Guard(
-            app=app,
+            app=shown,
             door=self,
             resource=resource,
             asks=lambda _: reads(self.authorization),

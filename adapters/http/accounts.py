@@ -29,11 +29,13 @@ _TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 class Account:
     """One call that may be done, because there is a place for its record. It is told once: when the call ended.
 
-    ``known`` makes the record of what is known from the beginning and of how it ended.
+    ``known`` makes the record of what is known from the beginning and of how it ended. ``about`` is what it is done to, which
+    is a caller's text, and no name of ours, until it was done.
     """
 
     audit: Audit
     known: Callable[..., Record]
+    about: str = ""
     _began: float = field(default_factory=time.perf_counter)
     _told: bool = False
 
@@ -41,6 +43,11 @@ class Account:
         """The call was done, with this *answer*."""
         found = came_to(answer)
         self._tell(Outcome.DONE, verdict=found.get("verdict", ""), object=found.get("artifact", ""))
+
+    def ended(self, status: int) -> None:
+        """It was answered with this *status* of HTTP."""
+        outcome = Outcome.DONE if status < 400 else Outcome.REFUSED if status < 500 else Outcome.FAILED
+        self._tell(outcome, reason="" if status < 400 else f"status-{status}")
 
     def failed(self, error: BaseException) -> None:
         """The call was refused, or did not come to its end."""
@@ -67,7 +74,13 @@ class Account:
             return
         self._told = True
         took = round((time.perf_counter() - self._began) * 1e6)
-        record = self.known(outcome=outcome, verdict=verdict, reason=reason, object=object, latency_us=took)
+        record = self.known(
+            outcome=outcome,
+            verdict=verdict,
+            reason=reason,
+            object=object or (self.about if outcome is Outcome.DONE else ""),
+            latency_us=took,
+        )
         self.audit.tell(record, reserved=True)
 
 
@@ -91,6 +104,27 @@ class Accounts:
         )
         self.audit.reserve()  # last, because nothing gives the place back if making the record fails
         return Account(self.audit, record)
+
+    def reading(
+        self, scope: Mapping[str, Any], caller: Identity | None, *, action: str, door: str, object: str = "", tool: str = ""
+    ) -> Account:
+        """The account of *action* with *object*, or of a *tool* of this door alone. Raises as `begin`."""
+        known = partial(Record, **self._known(action, door, scope, caller), tool=tool)
+        self.audit.reserve()
+        return Account(self.audit, known, object)
+
+    @contextmanager
+    def doing(
+        self, scope: Mapping[str, Any], caller: Identity | None, *, action: str, door: str, object: str = "", tool: str = ""
+    ) -> Iterator[None]:
+        """Inside this, what `reading` begins is done; it is recorded as it ends."""
+        kept = self.reading(scope, caller, action=action, door=door, object=object, tool=tool)
+        try:
+            yield
+        except BaseException as error:
+            kept.failed(error)
+            raise
+        kept.ended(200)
 
     def denied(self, scope: Scope, caller: Identity | None, reason: str, *, tool: str = "", action: str = "access") -> None:
         """Record that a request was not let in. It is not done in any case, so it needs no place kept for it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
 from typing import Any
@@ -22,6 +22,7 @@ from adapters.mcp.allowing import allowed, lacking, offers, refuse_unallowed
 from adapters.mcp.kept_sessions import KeptSessions, kept_sessions
 from adapters.mcp.limited import Limited
 from adapters.mcp.needs import asked_by, identity, permit
+from adapters.mcp.resources import SCHEME
 from adapters.mcp.server import build
 from adapters.mcp.sessions import EventSessions
 from adapters.mcp.shared_tasks import SharedTasks
@@ -81,12 +82,20 @@ def endpoint(place: Place, *, resource: str, door: Door, listed: Sequence[str] =
         scope = ctx.request.scope if ctx.request is not None else {}
         return door.accounts.begin(scope, identity(ctx), tool=tool.name, arguments=arguments, known=known[tool.name])
 
+    def reading(ctx: ServerRequestContext[Any, Any], what: str) -> AbstractContextManager[None]:
+        if door.accounts is None:
+            return nullcontext()
+        scope = ctx.request.scope if ctx.request is not None else {}
+        named = {"tool": what} if ctx.method == "tools/call" else {"object": what.removeprefix(SCHEME)}
+        return door.accounts.doing(scope, identity(ctx), action=ctx.method, door="mcp", **named)
+
     server = build(
         tools,
         place,
         work,
         allow=may,
         account=account,
+        reading=reading,
         listed=listed,
         withheld=withheld,
         owner=owner,

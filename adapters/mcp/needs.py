@@ -13,6 +13,7 @@ from mcp.server.context import ServerRequestContext
 
 from adapters.http.access import IDENTITY, Asked, reads, why_not
 from adapters.http.calls import DECISION, Call, call_in
+from adapters.mcp.drafting import DRAFT
 from adapters.mcp.offering import FIND, USE, unwrapped
 from arcops.errors import ArcOpsError, Refused
 from arcops.identity import Identity
@@ -46,7 +47,7 @@ def asked_by(body: bytes, authorization: Authorization) -> Asked:
     if tool is not None:
         return _called(id_, tool, arguments, authorization)
     # It calls no tool of ours, and its answer says so.
-    return reads(authorization, Call(id=id_, name=FIND) if name == FIND else Call(id=id_))
+    return reads(authorization, Call(id=id_, name=str(name)) if name in (FIND, DRAFT) else Call(id=id_))
 
 
 def permit(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], ask: Any, authorization: Authorization) -> None:

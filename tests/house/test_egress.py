@@ -36,6 +36,7 @@ _ALLOWED = {
     "adapters/cli/serving.py": ({"socket"}, _LISTENS),
     "adapters/http/reloading.py": ({"socket"}, _LISTENS),
     "adapters/http/serve.py": ({"socket", "socket.socket"}, _LISTENS),
+    "adapters/mcp/sessions.py": ({"transport.connect"}, "two streams in memory, as the SDK calls them"),
     "artifacts/index_place.py": ({"sqlite3.connect"}, "a database in a file"),
     "tasks/model/osv/database.py": ({"sqlite3.connect"}, "a database in a file, or in memory"),
     "flows/prefect/api.py": ({"httpx", "httpx.HTTPError"}, "the type of an error that Prefect's own client raises"),
