@@ -113,7 +113,7 @@ class Tokens:
         """The claims of *token*, of which only the signature is checked. Raises as `caller`."""
         for fresh in (False, True):
             try:
-                return dict(jwt.decode(token, self._key_set(fresh=fresh), registry=_ANY_HEADER).claims)
+                return dict(jwt.decode(token, self._key_set(fresh=fresh), registry=ANY_HEADER).claims)
             except (InvalidKeyIdError, BadSignatureError) as error:
                 # The issuer may have new keys, also under an old name; ask for them again, but at most once in half a minute.
                 if fresh or 0 <= self.now() - self._read_at < _ASK_AGAIN_SECONDS:
@@ -208,5 +208,5 @@ class _Algorithms(JWSRegistry):
         return self.algorithms[name]
 
 
-_ANY_HEADER = _Algorithms(algorithms=ALGORITHMS, strict_check_header=False)
+ANY_HEADER = _Algorithms(algorithms=ALGORITHMS, strict_check_header=False)
 """Which header parameters a token may have is said in `foundation.claims`."""

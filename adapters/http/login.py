@@ -161,7 +161,7 @@ class People:
         started, parts = answer_to(started, said)
         provider = await self._provider()
         code = code_in(parts, provider, self.settings)
-        token = await exchange.id_token(code, started, provider, self.settings, self.environment)
+        token = await exchange.id_token(code, started, provider, self.settings, self.environment, now=self.now())
         who = await asyncio.to_thread(logged_in, self.tokens, token, started, self.settings)
         before = self._cookies.session(request.headers)
 

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import quote_plus
 
 from arcops.errors import ArcOpsError, Refused, Unavailable
@@ -19,6 +19,7 @@ from arcops.tier import Tier
 from foundation.claims import NotAccepted
 from foundation.identity.accepted import Accepted
 from foundation.identity.asking import PAUSE_SECONDS
+from foundation.identity.client_proof import METHOD, is_key, proof
 from foundation.identity.issuers import Introspected, Issuer
 from foundation.issuing import Answered, NoAnswer, discovery, endpoint_of, read_object
 from foundation.tokens import KEYS_FRESH_SECONDS, accepted, fits
@@ -53,7 +54,7 @@ class Introspection:
     now: Callable[[], float]
     fetch: Callable[[str, Tier], bytes]
     post: Post
-    _found: tuple[str, str] = ("", "")
+    _found: tuple[str, tuple[str, ...]] = ("", ())
     _found_at: float = 0.0
     _failed: tuple[float, str] = (0.0, "")
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -69,16 +70,21 @@ class Introspection:
 
     def _ask(self, token: str) -> bytes:
         settings = self._settings
-        url, method = self._endpoint()
-        try:
-            secret = self.secret()
-        except Refused as error:
-            raise Unavailable("the secret of ARCOPS_OIDC_INTROSPECTION_SECRET cannot be read; ask the operator") from error
+        url, listed = self._endpoint()
         form = {"token": token, "token_type_hint": "access_token"}
         headers = {}
+        try:
+            secret = self.secret()
+            method = _method(listed, by_key=is_key(secret))
+            if method == METHOD:
+                what = "secret of ARCOPS_OIDC_INTROSPECTION_SECRET"
+                form |= proof(settings.client, self.issuer.name, url, secret, self.now(), what)
+        except Refused as error:
+            _log.warning("an opaque token cannot be checked: %s", error)
+            raise Unavailable("the secret of ARCOPS_OIDC_INTROSPECTION_SECRET cannot be read; ask the operator") from error
         if method == _POST:
             form |= {"client_id": settings.client, "client_secret": secret}
-        else:  # RFC 6749, section 2.3.1: both are encoded first
+        elif method == _BASIC:  # RFC 6749, section 2.3.1: both are encoded first
             pair = f"{quote_plus(settings.client)}:{quote_plus(secret)}".encode()
             headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
         try:
@@ -97,16 +103,16 @@ class Introspection:
         assert found is not None, "an introspecting issuer"  # noqa: S101
         return found
 
-    def _endpoint(self) -> tuple[str, str]:
-        """The address to ask, and how ArcOps says there who it is."""
+    def _endpoint(self) -> tuple[str, tuple[str, ...]]:
+        """The address to ask, and how ArcOps may say there who it is; empty if that is not known."""
         if self._settings.endpoint:
-            return self._settings.endpoint, _BASIC
+            return self._settings.endpoint, ()
         with self._lock:
             now, (since, said) = self.now(), self._failed
             if said and 0 <= now - since < PAUSE_SECONDS:  # those who waited for the lock do not wait once more
                 raise NoAnswer(said)
             if not self._found[0] or not 0 <= now - self._found_at <= KEYS_FRESH_SECONDS:
-                self._found, self._failed = ("", ""), (0.0, "")
+                self._found, self._failed = ("", ()), (0.0, "")
                 try:
                     self._found, self._found_at = self._discovered(), now
                 except ArcOpsError as error:
@@ -114,11 +120,12 @@ class Introspection:
                     raise
             return self._found
 
-    def _discovered(self) -> tuple[str, str]:
+    def _discovered(self) -> tuple[str, tuple[str, ...]]:
         text = self.fetch(discovery(self.issuer.name), self.issuer.tier)
         instead = "if it is there, set ARCOPS_OIDC_INTROSPECTION to that URL"
         url = endpoint_of(self.issuer.name, text, self.issuer.tier, "introspection_endpoint", instead)
-        return url, _method(read_object(text))
+        listed = read_object(text).get(_METHODS, [_BASIC])  # without a word about it: RFC 8414, section 2
+        return url, tuple(one for one in listed if isinstance(one, str)) if isinstance(listed, list) else ("none",)
 
 
 def refuse_unlike(token: str) -> None:
@@ -156,10 +163,11 @@ def judged(answer: bytes, issuer: Issuer, now: float) -> Accepted:
     return replace(found, identity=identity, until=until)
 
 
-def _method(document: Mapping[str, Any]) -> str:
-    """How a client says who it is. Without a word about it, that is HTTP Basic (RFC 8414, section 2)."""
-    listed = document.get(_METHODS, [_BASIC])
-    for one in (_BASIC, _POST):
-        if isinstance(listed, list) and one in listed:
+def _method(listed: tuple[str, ...], *, by_key: bool) -> str:
+    """How a client says who it is, of what the issuer *listed*. A private key is never sent as if it were a word."""
+    known = (METHOD,) if by_key else (_BASIC, _POST)
+    for one in known:
+        if not listed or one in listed:
             return one
-    raise Unavailable(f"the issuer takes neither {_BASIC} nor {_POST} at its introspection_endpoint, so it cannot be asked")
+    takes = f"not {METHOD}" if by_key else f"neither {_BASIC} nor {_POST}"
+    raise Unavailable(f"the issuer takes {takes} at its introspection_endpoint, so it cannot be asked")
