@@ -102,7 +102,8 @@ def read_accepting(
 
         with suppress(Unavailable):
             secret()
-        ask = Introspection(issuer=asking, secret=secret, now=now, fetch=fetch, post=post)
+        by_keys = Tokens(issuer=asking, now=now, fetch=fetch).signed_claims
+        ask = Introspection(issuer=asking, secret=secret, now=now, fetch=fetch, post=post, checked=by_keys)
         opaque = Asked(issuer=asking, ask=ask, before=refuse_unlike, now=now)
     for one in issuers:
         if one.reviewed is not None and review is None:

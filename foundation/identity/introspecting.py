@@ -6,17 +6,18 @@ A token is shown to its own issuer only, over TLS, with the credentials that Arc
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote_plus
 
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.late_pattern import late
 from arcops.tier import Tier
-from foundation.claims import NotAccepted
+from foundation.claims import NotAccepted, header_of, media_type, number
 from foundation.identity.accepted import Accepted
 from foundation.identity.asking import PAUSE_SECONDS
 from foundation.identity.client_proof import METHOD, is_key, proof
@@ -34,6 +35,9 @@ _BASIC, _POST = "client_secret_basic", "client_secret_post"
 _KINDS = {"token_type": ("bearer", "access_token"), "token_use": ("access_token", "access")}
 """What an access token is called, if it is called anything: a refresh token is active, too. Some say it by token_use."""
 _DENIED = (400, 401, 403)
+SIGNED = "token-introspection+jwt"
+"""The type of an answer that the issuer has signed (RFC 9701, section 4)."""
+_SIGNED_SECONDS = 120.0
 
 
 class Post(Protocol):
@@ -46,7 +50,8 @@ class Post(Protocol):
 class Introspection:
     """Asks ``issuer``, which is an introspecting one, by ``post``. ``secret`` gives the client's secret, or raises `Refused`.
 
-    ``fetch`` gets a URL's bytes; ``now`` is in seconds since 1970.
+    ``fetch`` gets a URL's bytes; ``now`` is in seconds since 1970. ``checked`` gives the claims of what the issuer signed; it
+    is asked if only a signed answer counts.
     """
 
     issuer: Issuer
@@ -54,6 +59,7 @@ class Introspection:
     now: Callable[[], float]
     fetch: Callable[[str, Tier], bytes]
     post: Post
+    checked: Callable[[str], Mapping[str, Any]] | None = None
     _found: tuple[str, tuple[str, ...]] = ("", ())
     _found_at: float = 0.0
     _failed: tuple[float, str] = (0.0, "")
@@ -66,13 +72,24 @@ class Introspection:
         except ArcOpsError as error:
             _log.warning("an opaque token cannot be checked: %s", error)
             raise
+        if self._settings.signed:
+            answer = self._opened(answer)
         return judged(answer, self.issuer, self.now())
+
+    def _opened(self, answer: bytes) -> bytes:
+        """What the signed *answer* says of the token. Raises `Unavailable` if it is not signed as it has to be."""
+        assert self.checked is not None, "it checks what is signed"  # noqa: S101
+        try:
+            return opened(answer, self.issuer, self._settings.client, self.checked, self.now())
+        except Unavailable as error:
+            _log.warning("an opaque token cannot be checked: %s", error)
+            raise
 
     def _ask(self, token: str) -> bytes:
         settings = self._settings
         url, listed = self._endpoint()
         form = {"token": token, "token_type_hint": "access_token"}
-        headers = {}
+        headers = {"Accept": f"application/{SIGNED}"} if settings.signed else {}
         try:
             secret = self.secret()
             method = _method(listed, by_key=is_key(secret))
@@ -126,6 +143,34 @@ class Introspection:
         url = endpoint_of(self.issuer.name, text, self.issuer.tier, "introspection_endpoint", instead)
         listed = read_object(text).get(_METHODS, [_BASIC])  # without a word about it: RFC 8414, section 2
         return url, tuple(one for one in listed if isinstance(one, str)) if isinstance(listed, list) else ("none",)
+
+
+def opened(answer: bytes, issuer: Issuer, client: str, checked: Callable[[str], Mapping[str, Any]], now: float) -> bytes:
+    """The answer about a token inside the signed *answer* of *issuer* to *client* (RFC 9701, section 5), as JSON.
+
+    *checked* gives the claims of what the issuer has signed. Raises `Unavailable` for an answer that is not signed, is of
+    another kind, for another client, or old: one who can change it on the way would else say whose a token is.
+    """
+    try:
+        text = answer.decode("ascii").strip()
+        kind = header_of(text).get("typ")
+        if not isinstance(kind, str) or media_type(kind) != SIGNED:
+            raise NotAccepted(f"its typ is not {SIGNED}")
+        claims = checked(text)
+        audiences = claims.get("aud")
+        listed = audiences if isinstance(audiences, list) else [audiences]
+        made = number(claims.get("iat"))
+        if claims.get("iss") != issuer.name or not {client, issuer.audience} & {one for one in listed if isinstance(one, str)}:
+            raise NotAccepted("it is of another issuer, or for another client")
+        if made is None or abs(now - made) > _SIGNED_SECONDS:
+            raise NotAccepted("it was not made just now")
+        said = claims.get("token_introspection")
+        if not isinstance(said, dict):
+            raise NotAccepted("it says nothing of a token")
+    except (NotAccepted, UnicodeDecodeError) as error:
+        why = str(error) if isinstance(error, NotAccepted) else "it is not a signed one"
+        raise Unavailable(f"the issuer's answer about the token does not count ({why}), so it cannot be checked") from error
+    return json.dumps(said).encode()
 
 
 def refuse_unlike(token: str) -> None:

@@ -146,7 +146,7 @@ class TestDrafting:
         assert len(text) < 16 * 1024
 
     @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
-    def test_a_client_without_a_model_is_refused_aloud_and_is_not_shown_it(self, site: Site, mode: str) -> None:
+    def test_a_client_without_a_model_is_refused_and_is_not_shown_it(self, site: Site, mode: str) -> None:
         async def draft() -> Any:
             async with site.client(mode, None) as client:
                 listed = [one.name for one in (await client.list_tools()).tools]
