@@ -64,25 +64,12 @@ def strict_json(data: bytes, what: str, *, halves: bool = False) -> object:
     with *halves* the caller checks for them itself.
     """
 
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        members = dict(pairs)
-        if len(members) != len(pairs):
-            raise Refused(f"{what} has a duplicate key, so two programs could read different values")
-        return members
-
-    def constant(name: str) -> object:
-        raise Refused(f"{what} contains {name}, which JSON does not allow")
-
-    def finite(text: str) -> float:
-        number = float(text)
-        if math.isinf(number):
-            raise Refused(f"{what} contains the number {text[:40]}, which is too large for a 64-bit float")
-        return number
-
     if (line := deep_line(data)) is not None:
         raise Refused(f"{what} cannot be read: {TOO_DEEP} on line {line}")
     try:
-        value: object = json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=constant, parse_float=finite)
+        value: object = _DECODER.decode(data.decode("utf-8"))
+    except _NotStrict as error:
+        raise Refused(f"{what} {error}") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise Refused(f"{what} is not JSON in UTF-8: {error}") from error
     except ValueError as error:  # the only one left is Python's limit on the digits of a whole number
@@ -92,6 +79,31 @@ def strict_json(data: bytes, what: str, *, halves: bool = False) -> object:
     if not halves and halved(data, value):
         raise Refused(f"{what} has half of a surrogate pair, which is not a character, so it has no canonical form")
     return value
+
+
+class _NotStrict(Exception):
+    """JSON that Python reads, and that two programs could read differently; says what it has."""
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _NotStrict("has a duplicate key, so two programs could read different values")
+    return members
+
+
+def _constant(name: str) -> object:
+    raise _NotStrict(f"contains {name}, which JSON does not allow")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise _NotStrict(f"contains the number {text[:40]}, which is too large for a 64-bit float")
+    return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant, parse_float=_finite)
 
 
 def parse_envelope(data: bytes | dict[str, object]) -> Envelope:

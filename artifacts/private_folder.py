@@ -15,6 +15,8 @@ def make_private(folder: Path) -> None:
     `pathlib.Path.mkdir` with ``parents`` makes the parents with the umask's mode, and a user who can write there can put
     another folder in its place. Raises `OSError` as `mkdir` does.
     """
+    if folder.is_dir():  # mostly; one look is enough then
+        return
     for path in reversed([folder, *folder.parents]):
         if not path.is_dir():
             path.mkdir(mode=0o700, exist_ok=True)

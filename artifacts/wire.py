@@ -29,7 +29,7 @@ from artifacts.readers import reader
 from artifacts.straight import straight
 from artifacts.writers import writer
 
-__all__ = ["JSON", "canonical", "canonical_bytes", "digest", "from_json", "name_on_the_wire", "to_json"]
+__all__ = ["JSON", "canonical", "canonical_bytes", "digest", "from_json", "from_values", "name_on_the_wire", "to_json"]
 
 T = TypeVar("T")
 
@@ -65,10 +65,15 @@ def from_json(kind: type[T], text: bytes | str) -> T:
     """JSON *text* as a value of *kind*. Raises `Refused` naming the first place that does not fit."""
     with _no_collector() if len(text) > _LONG else nullcontext():
         value = parsed(text, _name(kind))
-        try:
-            return cast(T, reader(cast(Hashable, kind), False)(value))
-        except Misfit as misfit:
-            raise Refused(_said(kind, misfit)) from misfit
+        return from_values(kind, value)
+
+
+def from_values(kind: type[T], value: object) -> T:
+    """The JSON *value*, which a strict reader has read from text before, as a value of *kind*. Raises as `from_json`."""
+    try:
+        return cast(T, reader(cast(Hashable, kind), False)(value))
+    except Misfit as misfit:
+        raise Refused(_said(kind, misfit)) from misfit
 
 
 def canonical_bytes(value: object) -> bytes:

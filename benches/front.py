@@ -3,7 +3,8 @@
     python -m benches.front [--calls N] [--rounds N]
 
 Both applications are in this process and asked over ASGI by turns, without a socket, so the CPU is of the server's own work,
-the audit log's thread included. Printed are microseconds of CPU a call, medians of the rounds, and the ratio.
+the audit log's thread included. Printed are microseconds of CPU a call in the best round, which other programs on the machine
+disturb least, the ratio of these, and the median ratio of the two in one round.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from adapters.http.accounts import Accounts
 from adapters.http.limiting import limits_of
 from adapters.http.quotas import Quotas, Shares
 from adapters.mcp.app import endpoint
-from adapters.mcp.events import EventSessions
 from adapters.mcp.server import build
+from adapters.mcp.sessions import EventSessions
 from adapters.mcp.versions import Versions
 from capabilities.access.known import authorization
 from capabilities.catalogue import offered
@@ -138,8 +139,11 @@ async def call(app: ASGIApp, headers: list[tuple[bytes, bytes]], body: bytes) ->
     return bytes(found)
 
 
-async def measured(at: Place, door: Door, token: str, calls: int, rounds: int) -> tuple[float, float]:
-    """Seconds of CPU a call, without and with everything."""
+async def measured(at: Place, door: Door, token: str, calls: int, rounds: int) -> tuple[float, float, float]:
+    """Seconds of CPU a call in the best round, without and with everything, and the median ratio of the two in one round.
+
+    What waits in the audit log is written before a round ends, so that each pays for its own records.
+    """
     body = json.dumps(BODY).encode()
     plain = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
     shown = [*plain, (b"authorization", f"Bearer {token}".encode())]
@@ -151,16 +155,19 @@ async def measured(at: Place, door: Door, token: str, calls: int, rounds: int) -
                 began = time.process_time()
                 for _ in range(calls):
                     answer = await call(app, headers, body)
+                assert door.accounts is not None
+                await asyncio.to_thread(door.accounts.audit.flush)
                 spent.append((time.process_time() - began) / calls)
                 assert b'"result"' in answer, answer[:500]
                 assert b'"isError":true' not in answer, answer[:500]
-    return statistics.median(seen[0][1:]), statistics.median(seen[1][1:])
+    ratios = [later / former for former, later in zip(*seen, strict=True)][1:]
+    return min(seen[0][1:]), min(seen[1][1:]), statistics.median(ratios)
 
 
 def main() -> None:
     asked = argparse.ArgumentParser()
-    asked.add_argument("--calls", type=int, default=200)
-    asked.add_argument("--rounds", type=int, default=9)
+    asked.add_argument("--calls", type=int, default=150)
+    asked.add_argument("--rounds", type=int, default=21)
     given = asked.parse_args()
     with tempfile.TemporaryDirectory(prefix="arcops-bench-") as name, issuing() as issuer:
         here = bench(Path(name))
@@ -186,12 +193,12 @@ def main() -> None:
         )
         at = Place(settings=settings, now=lambda: datetime.now(UTC), signer=lambda: here.signer, secret=str, own=False)
         token = issuer.token(aud=AUDIENCE, sub="ada", exp=time.time() + 3600, scope="arcops:read")
-        without, with_all = asyncio.run(measured(replace(at, roots=()), door, token, given.calls, given.rounds))
+        without, with_all, ratio = asyncio.run(measured(replace(at, roots=()), door, token, given.calls, given.rounds))
         audit.close()
     print(
         f"a call of {TOOL}: {without * 1e6:.0f} µs of CPU without, {with_all * 1e6:.0f} µs with token, role, limits and audit"
     )
-    print(f"{with_all / without:.2f} times (allowed: {AIM})")
+    print(f"{with_all / without:.2f} times (allowed: {AIM}); {ratio:.2f} in the median round")
 
 
 if __name__ == "__main__":

@@ -88,6 +88,16 @@ class Tokens:
         self._key_set(fresh=False)
         return self._version
 
+    def fresh_version(self) -> bytes | None:
+        """The same without waiting for anyone; ``None`` if the keys have to be read again first, or are being read now."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            fresh = self._keys is not None and self._failed is None and 0 <= self.now() - self._read_at <= KEYS_FRESH_SECONDS
+            return self._version if fresh else None
+        finally:
+            self._lock.release()
+
     def claims(self, token: str) -> dict[str, Any]:
         """The claims of *token*, all checked. Raises as `caller`."""
         parts(token, self.issuer.type)  # before any key is read, so that text that is not a token costs nothing
@@ -103,7 +113,7 @@ class Tokens:
         """The claims of *token*, of which only the signature is checked. Raises as `caller`."""
         for fresh in (False, True):
             try:
-                return dict(jwt.decode(token, self._key_set(fresh=fresh), registry=_ANY_HEADER).claims)
+                return dict(jwt.decode(token, self._key_set(fresh=fresh), registry=ANY_HEADER).claims)
             except (InvalidKeyIdError, BadSignatureError) as error:
                 # The issuer may have new keys, also under an old name; ask for them again, but at most once in half a minute.
                 if fresh or 0 <= self.now() - self._read_at < _ASK_AGAIN_SECONDS:
@@ -198,5 +208,5 @@ class _Algorithms(JWSRegistry):
         return self.algorithms[name]
 
 
-_ANY_HEADER = _Algorithms(algorithms=ALGORITHMS, strict_check_header=False)
+ANY_HEADER = _Algorithms(algorithms=ALGORITHMS, strict_check_header=False)
 """Which header parameters a token may have is said in `foundation.claims`."""

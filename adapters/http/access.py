@@ -17,11 +17,14 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.http.accounts import Accounts
+from adapters.http.calls import CALL as CALLED
+from adapters.http.calls import DECISION, Call
 from adapters.http.login import People
 from adapters.http.login_cookies import is_page, only_looks
 from adapters.http.login_pages import not_for
 from adapters.http.opening import UserOpening
 from adapters.http.quotas import RETRY_SECONDS, Quotas, Shares
+from adapters.http.reading import RecordedPages
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.identity import Identity
 from capabilities.contract import Scope as Permission
@@ -50,11 +53,11 @@ _UNAUTHORIZED, _FORBIDDEN, _PARSE_ERROR = -32001, -32003, -32700
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a request asks: whether a caller ``may``, the scopes of a token that allow it, and the ``tool`` that it calls."""
+    """What a request asks: whether a caller ``may``, the scopes of a token that allow it, and the ``call`` of a tool in it."""
 
     scopes: tuple[Permission, ...]
     may: Callable[[Identity], Decision]
-    tool: str = ""
+    call: Call | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +78,10 @@ class Door:
     limits: Deciding | None = None
 
     def for_readers(self, app: ASGIApp, resource: str) -> Guard:
-        """*app* for callers who may read, also in a browser."""
+        """*app* for callers who may read, also in a browser; what they read is recorded."""
+        shown = RecordedPages(app=app, accounts=self.accounts) if self.accounts is not None else app
         return Guard(
-            app=app,
+            app=shown,
             door=self,
             resource=resource,
             asks=lambda _: reads(self.authorization),
@@ -144,15 +148,17 @@ class Guard:
         except Refused as error:
             await _answer(400, str(error), code=_PARSE_ERROR)(scope, again, send)
             return
-        decision = asked.may(scope[IDENTITY])
+        caller: Identity = scope[IDENTITY]
+        decision = asked.may(caller)
         if not decision.allowed:
-            self._account(scope, "policy", asked.tool)
+            self._account(scope, "policy", asked.call.tool_name if asked.call is not None else "")
             needed = " ".join(f"{PREFIX}{one.value}" for one in asked.scopes)
             challenge = f'Bearer error="insufficient_scope", scope="{needed}", resource_metadata="{self._metadata()}"'
-            why = why_not(decision, asked.scopes, scope[IDENTITY])
+            why = why_not(decision, asked.scopes, caller)
             person = scope.get(PERSON)
             await (not_for(person, why) if person is not None else _answer(403, why, challenge))(scope, again, send)
             return
+        scope[CALLED], scope[DECISION] = asked.call, decision
         await self.app(scope, again, send)
 
     async def _identify(self, scope: Scope) -> Response | None:
@@ -168,7 +174,8 @@ class Guard:
                 return await self._is_logged_in(self.door.people, scope, headers, metadata)
             return _answer(401, "a bearer token is needed", f"Bearer {metadata}".strip())
         try:
-            identity = await asyncio.to_thread(accepting.identity, secret)
+            known = accepting.at_hand(secret)
+            identity = known if known is not None else await asyncio.to_thread(accepting.identity, secret)
         except NotAccepted as error:
             self._account(scope, "token", who=error.caller)
             said = str(error).replace('"', "'").encode("ascii", "replace").decode()
@@ -237,9 +244,9 @@ def metadata(accepting: Accepting, resource: str) -> list[BaseRoute]:
     return [Route(where, answer, methods=["GET"]) for where in dict.fromkeys((METADATA, f"{METADATA}{path}"))]
 
 
-def reads(authorization: Authorization) -> Asked:
-    """What every request asks that only reads what is kept here, on a page or as a resource."""
-    return Asked(scopes=(Permission.READ,), may=lambda caller: decide(caller, CALL, TO_READ, None, authorization))
+def reads(authorization: Authorization, call: Call | None = None) -> Asked:
+    """What every request asks that only reads what is kept here, on a page or as a resource, or whose *call* does nothing."""
+    return Asked(scopes=(Permission.READ,), may=lambda caller: decide(caller, CALL, TO_READ, None, authorization), call=call)
 
 
 def why_not(decision: Decision, scopes: Iterable[Permission], caller: Identity) -> str:

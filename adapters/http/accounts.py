@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from starlette.types import Scope
@@ -26,10 +27,15 @@ _TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 @dataclass(slots=True)
 class Account:
-    """One call that may be done, because there is a place for its record. It is told once: when the call ended."""
+    """One call that may be done, because there is a place for its record. It is told once: when the call ended.
+
+    ``known`` makes the record of what is known from the beginning and of how it ended. ``about`` is what it is done to, which
+    is a caller's text, and no name of ours, until it was done.
+    """
 
     audit: Audit
-    record: Record
+    known: Callable[..., Record]
+    about: str = ""
     _began: float = field(default_factory=time.perf_counter)
     _told: bool = False
 
@@ -37,6 +43,11 @@ class Account:
         """The call was done, with this *answer*."""
         found = came_to(answer)
         self._tell(Outcome.DONE, verdict=found.get("verdict", ""), object=found.get("artifact", ""))
+
+    def ended(self, status: int) -> None:
+        """It was answered with this *status* of HTTP."""
+        outcome = Outcome.DONE if status < 400 else Outcome.REFUSED if status < 500 else Outcome.FAILED
+        self._tell(outcome, reason="" if status < 400 else f"status-{status}")
 
     def failed(self, error: BaseException) -> None:
         """The call was refused, or did not come to its end."""
@@ -63,10 +74,14 @@ class Account:
             return
         self._told = True
         took = round((time.perf_counter() - self._began) * 1e6)
-        self.audit.tell(
-            replace(self.record, outcome=outcome, verdict=verdict, reason=reason, object=object, latency_us=took),
-            reserved=True,
+        record = self.known(
+            outcome=outcome,
+            verdict=verdict,
+            reason=reason,
+            object=object or (self.about if outcome is Outcome.DONE else ""),
+            latency_us=took,
         )
+        self.audit.tell(record, reserved=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +99,32 @@ class Accounts:
         Raises `Unavailable` if it cannot be recorded: then it must not be done.
         """
         told = self.audit.masked(arguments if isinstance(arguments, Mapping) else None, known)
-        record = self._record("tools/call", "mcp", scope, caller)
+        record = partial(
+            Record, **self._known("tools/call", "mcp", scope, caller), tool=tool, arguments=told.names, digest=told.digest
+        )
         self.audit.reserve()  # last, because nothing gives the place back if making the record fails
-        return Account(self.audit, replace(record, tool=tool, arguments=told.names, digest=told.digest))
+        return Account(self.audit, record)
+
+    def reading(
+        self, scope: Mapping[str, Any], caller: Identity | None, *, action: str, door: str, object: str = "", tool: str = ""
+    ) -> Account:
+        """The account of *action* with *object*, or of a *tool* of this door alone. Raises as `begin`."""
+        known = partial(Record, **self._known(action, door, scope, caller), tool=tool)
+        self.audit.reserve()
+        return Account(self.audit, known, object)
+
+    @contextmanager
+    def doing(
+        self, scope: Mapping[str, Any], caller: Identity | None, *, action: str, door: str, object: str = "", tool: str = ""
+    ) -> Iterator[None]:
+        """Inside this, what `reading` begins is done; it is recorded as it ends."""
+        kept = self.reading(scope, caller, action=action, door=door, object=object, tool=tool)
+        try:
+            yield
+        except BaseException as error:
+            kept.failed(error)
+            raise
+        kept.ended(200)
 
     def denied(self, scope: Scope, caller: Identity | None, reason: str, *, tool: str = "", action: str = "access") -> None:
         """Record that a request was not let in. It is not done in any case, so it needs no place kept for it."""
@@ -114,16 +152,18 @@ class Accounts:
             self.audit.tell(replace(self._record("logout", "http", scope, who), outcome=Outcome.DONE, reason=reason))
 
     def _record(self, action: str, door: str, scope: Mapping[str, Any], caller: Identity | None) -> Record:
-        headers = dict(scope.get("headers") or ())
-        trace = headers.get(b"traceparent", b"").decode("latin-1")
-        return Record(
-            at=datetime.now(UTC),
-            action=action,
-            outcome=Outcome.ALLOWED,
-            actor=Actor.of(caller) if caller is not None else NO_ONE,
-            door=door,
-            tier=self.tier.value,
-            trace=trace if _TRACE.fullmatch(trace) else "",
-            request=str(scope.get(REQUEST, "")),
-            source=str((scope.get("client") or ("",))[0]),
-        )
+        return Record(**self._known(action, door, scope, caller), outcome=Outcome.ALLOWED)
+
+    def _known(self, action: str, door: str, scope: Mapping[str, Any], caller: Identity | None) -> dict[str, Any]:
+        """What a record says before it is known how it ended."""
+        trace = next((value for name, value in scope.get("headers") or () if name == b"traceparent"), b"").decode("latin-1")
+        return {
+            "at": datetime.now(UTC),
+            "action": action,
+            "actor": Actor.of(caller) if caller is not None else NO_ONE,
+            "door": door,
+            "tier": self.tier.value,
+            "trace": trace if _TRACE.fullmatch(trace) else "",
+            "request": str(scope.get(REQUEST, "")),
+            "source": str((scope.get("client") or ("",))[0]),
+        }

@@ -27,16 +27,17 @@ from arcops.errors import ArcOpsError
 from arcops.identity import Identity
 from arcops.tier import Tier
 from foundation.claims import NotAccepted
+from foundation.database.late import Late
 from foundation.identity.accepted import Accepted
 from foundation.identity.accepting import Revocations
 from foundation.login import exchange
 from foundation.login.id_token import SignedTokens, logged_in, logged_out
 from foundation.login.person import Person
 from foundation.login.provider import Discovery, Provider
-from foundation.login.sessions import Session, form_word
+from foundation.login.sessions import Session, Sessions, form_word
 from foundation.login.settings import DOCUMENT_PATH, LoginSettings, read_login
 from foundation.login.started import Failed, Started, answer_to, authorize_url, code_in, local_path, opened, sealed, with_query
-from foundation.login.stored import StoredSessions
+from foundation.login.stored import stored_sessions
 from foundation.settings import Settings
 from foundation.tokens import Issuer
 
@@ -59,7 +60,7 @@ class People:
     bound: Bound
     discovery: Discovery
     tokens: SignedTokens
-    stored: StoredSessions
+    stored: Late[Sessions]
     environment: Mapping[str, str]
     now: Callable[[], float]
     accounts: Accounts | None = None
@@ -160,7 +161,7 @@ class People:
         started, parts = answer_to(started, said)
         provider = await self._provider()
         code = code_in(parts, provider, self.settings)
-        token = await exchange.id_token(code, started, provider, self.settings, self.environment)
+        token = await exchange.id_token(code, started, provider, self.settings, self.environment, now=self.now())
         who = await asyncio.to_thread(logged_in, self.tokens, token, started, self.settings)
         before = self._cookies.session(request.headers)
 
@@ -290,7 +291,7 @@ def people(
         bound=bound,
         discovery=Discovery(settings=login, now=now, fetch=fetch),
         tokens=SignedTokens(issuer=login.issuer, now=now, fetch=fetch),
-        stored=StoredSessions(settings=settings, login=login),
+        stored=stored_sessions(settings, login),
         environment=environment,
         now=now,
         accounts=accounts,

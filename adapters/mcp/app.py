@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -19,10 +19,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.http.access import CALLER, IDENTITY, Door, Guard, metadata
 from adapters.http.accounts import Account
 from adapters.mcp.allowing import allowed, lacking, offers, refuse_unallowed
-from adapters.mcp.events import EventSessions
+from adapters.mcp.kept_sessions import KeptSessions, kept_sessions
 from adapters.mcp.limited import Limited
 from adapters.mcp.needs import asked_by, identity, permit
+from adapters.mcp.resources import SCHEME
 from adapters.mcp.server import build
+from adapters.mcp.sessions import EventSessions
 from adapters.mcp.shared_tasks import SharedTasks
 from adapters.mcp.versions import Versions
 from arcops.identity import Identity
@@ -80,12 +82,20 @@ def endpoint(place: Place, *, resource: str, door: Door, listed: Sequence[str] =
         scope = ctx.request.scope if ctx.request is not None else {}
         return door.accounts.begin(scope, identity(ctx), tool=tool.name, arguments=arguments, known=known[tool.name])
 
+    def reading(ctx: ServerRequestContext[Any, Any], what: str) -> AbstractContextManager[None]:
+        if door.accounts is None:
+            return nullcontext()
+        scope = ctx.request.scope if ctx.request is not None else {}
+        named = {"tool": what} if ctx.method == "tools/call" else {"object": what.removeprefix(SCHEME)}
+        return door.accounts.doing(scope, identity(ctx), action=ctx.method, door="mcp", **named)
+
     server = build(
         tools,
         place,
         work,
         allow=may,
         account=account,
+        reading=reading,
         listed=listed,
         withheld=withheld,
         owner=owner,
@@ -93,7 +103,8 @@ def endpoint(place: Place, *, resource: str, door: Door, listed: Sequence[str] =
         quotas=door.quotas,
         shared=shared,
     )
-    return over_http(server, work, resource=resource, door=door, shared=shared)
+    kept = kept_sessions(place.settings, door.quotas.sessions)
+    return over_http(server, work, resource=resource, door=door, shared=shared, kept=kept)
 
 
 def shared_tasks(settings: Settings) -> SharedTasks | None:
@@ -113,8 +124,9 @@ def over_http(
     door: Door,
     retry_ms: int | None = None,
     shared: SharedTasks | None = None,
+    kept: KeptSessions | None = None,
 ) -> McpEndpoint:
-    """The endpoint that serves *server*, whose tools run in *work*.
+    """The endpoint that serves *server*, whose tools run in *work*. With *kept*, its sessions count at every instance.
 
     A client of 2025-11-25 whose stream broke asks for what it missed, after ``retry_ms``. The front has checked Host and Origin
     before; the SDK's own check of them would need every name twice.
@@ -125,6 +137,7 @@ def over_http(
         max_request_body_size=MOST_BODY,
         max_sessions=MOST_SESSIONS,
         most_each=door.quotas.sessions,
+        kept=kept,
     )
     app: ASGIApp = Versions(app=_Owned(app=StreamableHTTPASGIApp(manager)))
     if door.limits is not None:
@@ -139,7 +152,7 @@ def over_http(
     routes: list[BaseRoute] = [Route(PATH, endpoint=guard, methods=["GET", "POST", "DELETE"])]
     if door.accepting.tokens:
         routes += metadata(door.accepting, resource)
-    return McpEndpoint(routes=routes, running=_running(manager, work, shared), work=work)
+    return McpEndpoint(routes=routes, running=_running(manager, work, (shared, kept)), work=work)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,13 +165,20 @@ class _Owned:
         caller: Caller | None = scope.get(CALLER)
         who: Identity | None = scope.get(IDENTITY)
         if caller is not None and caller.id and who is not None:
-            seen = AccessToken(token="", client_id=caller_name(who), scopes=sorted(caller.scopes))  # without the token itself
-            scope["user"] = AuthenticatedUser(seen)
+            scope["user"] = _user(who)
         await self.app(scope, receive, send)
 
 
+@lru_cache(maxsize=4096)
+def _user(who: Identity) -> AuthenticatedUser:
+    """*who* for the SDK, without the token itself."""
+    return AuthenticatedUser(AccessToken(token="", client_id=caller_name(who), scopes=sorted(who.scopes)))
+
+
 @asynccontextmanager
-async def _running(manager: EventSessions, work: Work, shared: SharedTasks | None) -> AsyncIterator[None]:
+async def _running(
+    manager: EventSessions, work: Work, shared: Sequence[SharedTasks | KeptSessions | None]
+) -> AsyncIterator[None]:
     import anyio
 
     async with manager.run():
@@ -168,8 +188,9 @@ async def _running(manager: EventSessions, work: Work, shared: SharedTasks | Non
             # Running work seals what it has; that takes a moment, and must not block the loop meanwhile.
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(work.close)
-                if shared is not None:
-                    await anyio.to_thread.run_sync(shared.close)
+                for one in shared:
+                    if one is not None:
+                        await anyio.to_thread.run_sync(one.close)
 
 
 def owner(ctx: ServerRequestContext[Any, Any]) -> str:

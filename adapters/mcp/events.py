@@ -2,32 +2,32 @@
 
 The SDK uses one store for all sessions and names streams by request ids, which every client counts from one. So each session
 gets its own store here; otherwise a guessed id would show another session's answers. They share one budget of memory.
+
+An event's id says at which instance it was kept, and of which stream it is. A client that comes back with an event that is not
+kept, or is kept elsewhere, is told so: its request gets an error, and its stream of notifications goes on from now.
 """
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
+from urllib.parse import quote, unquote
 
-from mcp.server.auth.middleware.bearer_auth import AuthorizationContext
-from mcp.server.streamable_http import (
-    EventCallback,
-    EventId,
-    EventMessage,
-    EventStore,
-    StreamableHTTPServerTransport,
-    StreamId,
-)
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from mcp_types import INTERNAL_ERROR, JSONRPCMessage
-from starlette.responses import JSONResponse
-from starlette.types import Receive, Scope, Send
+from mcp.server.streamable_http import GET_STREAM_KEY, EventCallback, EventId, EventMessage, EventStore, StreamId
+from mcp_types import INTERNAL_ERROR, ErrorData, JSONRPCError, JSONRPCMessage, JSONRPCResponse
 
-from adapters.http.quotas import RETRY_SECONDS
+from adapters.mcp.names import KIND
 
 MOST_BYTES = 64 * 1024 * 1024
 _LEAST_SIZE = 200
+_MOST_STREAM = 200
+_ID = re.compile(r"([0-9a-f]{16})-([1-9][0-9]{0,18})-([!-~]{0,200})")
+_LOST = (
+    "the answer to this request is not kept at this instance: another one had it, which may be gone, or it is too long ago; "
+    "send the request again"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,59 +68,58 @@ class _Session(EventStore):
         self._budget = budget
         self._number = number
         self._last = 0
+        self._here = secrets.token_hex(8)
+        self._open: set[StreamId] = set()
+        """Streams of requests that are not answered yet."""
 
     async def store_event(self, stream_id: StreamId, message: JSONRPCMessage | None) -> EventId:
         self._last += 1
         size = _LEAST_SIZE + (len(message.model_dump_json()) if message is not None else 0)
         self._budget.keep(self._number, self._last, _Event(stream=stream_id, message=message, size=size))
-        return str(self._last)
+        if _answers(message):
+            self._open.discard(stream_id)
+        elif stream_id != GET_STREAM_KEY:
+            self._open.add(stream_id)
+        return self._named(self._last, stream_id)
 
     async def replay_events_after(self, last_event_id: EventId, send_callback: EventCallback) -> StreamId | None:
-        if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 20):
+        found = _ID.fullmatch(last_event_id)
+        if found is None:
             return None
-        seen = self._budget.event(self._number, int(last_event_id))
-        if seen is None:
+        here, number, stream = found[1] == self._here, int(found[2]), unquote(found[3])
+        seen = self._event(number) if here else None
+        if here and (number > self._last or (seen is not None and self._named(number, seen.stream) != found[0])):
+            return None  # there was no such event
+        if seen is not None:
+            stream = seen.stream
+        answered = seen is not None and _answers(seen.message)
+        for later in range(number + 1, self._last + 1) if here else ():
+            event = self._event(later)
+            if event is not None and event.stream == stream and event.message is not None:
+                answered = answered or _answers(event.message)
+                await send_callback(EventMessage(event.message, self._named(later, stream)))
+        if answered or not stream:
             return None
-        for number in range(int(last_event_id) + 1, self._last + 1):
-            event = self._budget.event(self._number, number)
-            if event is not None and event.stream == seen.stream and event.message is not None:
-                await send_callback(EventMessage(event.message, str(number)))
-        return seen.stream
+        if stream == GET_STREAM_KEY or (here and stream in self._open):
+            return stream
+        error = ErrorData(code=INTERNAL_ERROR, message=_LOST, data={KIND: "unavailable"})
+        await send_callback(EventMessage(JSONRPCError(jsonrpc="2.0", id=_request(stream), error=error), None))
+        return None
+
+    def _event(self, number: int) -> _Event | None:
+        return self._budget.event(self._number, number)
+
+    def _named(self, number: int, stream: StreamId) -> EventId:
+        """A client writes its request's id, so it is quoted: it must not end a line of the event. A long one is left out."""
+        quoted = quote(stream, safe="")
+        return f"{self._here}-{number}-{quoted if len(quoted) <= _MOST_STREAM else ''}"
 
 
-class _TooMany(Exception):
-    """This caller has reached the limit of sessions."""
+def _answers(message: JSONRPCMessage | None) -> bool:
+    """Does *message* end the stream of a request?"""
+    return isinstance(message, JSONRPCResponse | JSONRPCError)
 
 
-class EventSessions(StreamableHTTPSessionManager):
-    """The SDK's manager of sessions, with separate events for each: it reads ``event_store`` once for each session it opens.
-
-    One caller has at most *most_each* sessions; the next is answered 429.
-    """
-
-    def __init__(self, *words: Any, most_each: int, **more: Any) -> None:
-        self._budget = Budget()
-        self._most_each = most_each
-        super().__init__(*words, **more)
-
-    def _admit_session(self, requestor: AuthorizationContext | None) -> StreamableHTTPServerTransport | None:
-        held = sum(1 for one in self._server_instances if self._session_owners.get(one) == requestor)
-        if held >= self._most_each:
-            raise _TooMany
-        return super()._admit_session(requestor)
-
-    async def _handle_stateful_request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super()._handle_stateful_request(scope, receive, send)
-        except _TooMany:  # raised before anything was answered
-            said = f"you have {self._most_each} sessions open, which is the limit; end one, or wait for half an hour"
-            error = {"jsonrpc": "2.0", "id": None, "error": {"code": INTERNAL_ERROR, "message": said}}
-            await JSONResponse(error, status_code=429, headers={"Retry-After": str(RETRY_SECONDS)})(scope, receive, send)
-
-    @property
-    def event_store(self) -> EventStore | None:
-        return self._budget.session()
-
-    @event_store.setter
-    def event_store(self, store: EventStore | None) -> None:
-        """Does nothing: the SDK sets the store that it was given, and it is given no store."""
+def _request(stream: StreamId) -> str | int:
+    """The id of the request that the SDK keeps a *stream* for, as text; nearly all clients count requests."""
+    return int(stream) if stream.isascii() and stream.isdigit() and len(stream) < 16 else stream

@@ -1,4 +1,4 @@
-"""What an MCP message asks, and whether a caller may: the front decides by the message, and the tool's ask is decided again.
+"""What an MCP message asks, read once, and whether a caller may: the tool does what the front understood and decided.
 
 A message that can be read in more than one way is refused.
 """
@@ -6,16 +6,19 @@ A message that can be read in more than one way is refused.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from mcp.server.context import ServerRequestContext
 
 from adapters.http.access import IDENTITY, Asked, reads, why_not
-from adapters.mcp.offering import USE, unwrapped
+from adapters.http.calls import DECISION, Call, call_in
+from adapters.mcp.drafting import DRAFT
+from adapters.mcp.offering import FIND, USE, unwrapped
 from arcops.errors import ArcOpsError, Refused
 from arcops.identity import Identity
-from artifacts.wire import from_json
-from capabilities.access.permitting import permitted
+from artifacts.wire import from_json, from_values
+from capabilities.access.permitting import connects, permitted
 from capabilities.catalogue import tool_named
 from capabilities.contract import Scope, Tool
 from foundation.authorization.authorizing import Authorization, decide
@@ -37,17 +40,14 @@ def asked_by(body: bytes, authorization: Authorization) -> Asked:
         return reads(authorization)
     if message.get("method") == "tasks/cancel":
         return Asked(scopes=(Scope.CHECK,), may=lambda caller: decide(caller, CALL, _TO_CANCEL, None, authorization))
-    params = message.get("params")
-    if message.get("method") != "tools/call" or not isinstance(params, dict):
+    if message.get("method") != "tools/call":
         return reads(authorization)
-    name, arguments = params.get("name"), params.get("arguments")
-    if name == USE and isinstance(arguments, dict | None):
-        try:
-            name, arguments = unwrapped(arguments)
-        except Refused:
-            return reads(authorization)  # it calls no tool, and its answer says so
+    id_, name, arguments = _id(message), *_named(message.get("params"))
     tool = tool_named(name) if isinstance(name, str) else None
-    return reads(authorization) if tool is None else _called(tool, arguments, authorization)
+    if tool is not None:
+        return _called(id_, tool, arguments, authorization)
+    # It calls no tool of ours, and its answer says so.
+    return reads(authorization, Call(id=id_, name=str(name)) if name in (FIND, DRAFT) else Call(id=id_))
 
 
 def permit(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], ask: Any, authorization: Authorization) -> None:
@@ -55,7 +55,7 @@ def permit(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], ask: Any, 
     caller = identity(ctx)
     if caller is None:
         return  # over standard streams, whose client is this user
-    decision = permitted(tool, ask, caller, authorization)
+    decision = _decided(ctx, ask) or permitted(tool, ask, caller, authorization)
     if not decision.allowed:
         raise Refused(why_not(decision, tool.scopes(ask), caller))
 
@@ -67,16 +67,54 @@ def identity(ctx: ServerRequestContext[Any, Any]) -> Identity | None:
     return found
 
 
-def _called(tool: Tool[Any, Any], arguments: object, authorization: Authorization) -> Asked:
+def understood(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], arguments: Mapping[str, object] | None) -> Any:
+    """What *arguments* for *tool* mean: as the front understood them, if it was them. Raises `Refused` if they mean nothing."""
+    call = call_in(ctx.request.scope) if ctx.request is not None and IDENTITY in ctx.request.scope else None
+    found = call.understood(tool, arguments) if call is not None else None
+    return found if found is not None else from_json(tool.ask, json.dumps(arguments or {}))
+
+
+def _decided(ctx: ServerRequestContext[Any, Any], ask: Any) -> Decision | None:
+    """What the guard decided about this very *ask*, if it did."""
+    assert ctx.request is not None, "it has a caller"  # noqa: S101
+    call = call_in(ctx.request.scope)
+    found: Decision | None = ctx.request.scope[DECISION] if call is not None and call.ask is ask else None
+    return found
+
+
+def _id(message: Mapping[str, Any]) -> str | int | None:
+    found = message.get("id")
+    return found if isinstance(found, str | int) and not isinstance(found, bool) else None
+
+
+def _named(params: object) -> tuple[object, object]:
+    """The tool that is called and its arguments, also if another tool is asked to call it; ``None`` if that says nothing."""
+    name, arguments = (params.get("name"), params.get("arguments")) if isinstance(params, dict) else (None, None)
+    if name == USE and isinstance(arguments, dict | None):
+        try:
+            return unwrapped(arguments)
+        except Refused:
+            return None, None
+    return name, arguments
+
+
+def _called(id_: str | int | None, tool: Tool[Any, Any], arguments: object, authorization: Authorization) -> Asked:
     try:
-        ask = from_json(tool.ask, json.dumps(arguments or {}))
+        ask = from_values(tool.ask, arguments or {})
         scopes = tool.scopes(ask)
     except (ArcOpsError, ValueError, RecursionError):  # it is not an ask of this tool, and the tool's call says so
         return Asked(
-            scopes=(tool.scope,), may=lambda caller: decide(caller, CALL, tool.name, None, authorization), tool=tool.name
+            scopes=(tool.scope,),
+            may=lambda caller: decide(caller, CALL, tool.name, None, authorization),
+            call=Call(id=id_, name=tool.name, tool=tool),
         )
 
     def may(caller: Identity) -> Decision:
         return permitted(tool, ask, caller, authorization)
 
-    return Asked(scopes=scopes, may=may, tool=tool.name)
+    given = arguments if isinstance(arguments, dict) else {}
+    return Asked(
+        scopes=scopes,
+        may=may,
+        call=Call(id=id_, name=tool.name, tool=tool, arguments=given, ask=ask, connects=connects(tool, ask)),
+    )

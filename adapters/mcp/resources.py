@@ -5,14 +5,16 @@ Everything under a digest never changes, so it may be cached for ever; lists may
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
 import mcp_types as types
 
 from adapters.mcp.brief import REPORTS
+from adapters.mcp.parts import MOST_PART, MOST_WHOLE, RANGE, TEMPLATE, read_part, refuse_long
 from adapters.mcp.schemas import schema
 from arcops.errors import Refused
 from artifacts.index import Filter
@@ -37,11 +39,24 @@ _JSON, _MARKDOWN, _YAML = "application/json", "text/markdown", "application/yaml
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """The content of a resource, and for how many milliseconds it stays the same."""
+    """The content of a resource, and for how many milliseconds it stays the same. A ``part`` of it is bytes of a whole, which
+    has ``size`` of them, from ``offset``.
+    """
 
     text: str
     type: str
     fresh_ms: int
+    part: bytes | None = None
+    offset: int = 0
+    size: int = 0
+
+    def contents(self, uri: str) -> types.TextResourceContents | types.BlobResourceContents:
+        """The same for MCP, as the content of *uri*."""
+        if self.part is None:
+            return types.TextResourceContents(uri=uri, mime_type=self.type, text=self.text)
+        told = {"offset": self.offset, "length": len(self.part), "size": self.size}
+        blob = base64.b64encode(self.part).decode()
+        return types.BlobResourceContents(uri=uri, mime_type=self.type, blob=blob, _meta={RANGE: told})
 
 
 def listed(at: Place) -> list[types.Resource]:
@@ -71,6 +86,17 @@ def listed(at: Place) -> list[types.Resource]:
 def templates() -> list[types.ResourceTemplate]:
     """The resources that are found by a name that the caller knows."""
     return [
+        *(
+            types.ResourceTemplate(
+                uri_template=f"{SCHEME}{kind}/{{digest}}{TEMPLATE}",
+                name=f"part of {what}",
+                description=(
+                    f"At most {MOST_PART} bytes from an offset. What has more than {MOST_WHOLE} bytes is read in parts alone."
+                ),
+                mime_type=_JSON,
+            )
+            for kind, what in _IN_PARTS.items()
+        ),
         types.ResourceTemplate(
             uri_template=f"{SCHEME}artifacts/{{digest}}",
             name="artifact",
@@ -106,7 +132,15 @@ def read(uri: str, at: Place) -> Read:
     reader = _READERS.get(kind) if uri.startswith(SCHEME) else None
     if reader is None or not name:
         raise Refused(f"there is no resource {uri[:200]!r}; 'resources/list' and 'resources/templates/list' list what there is")
-    return reader(name, at)
+    part = read_part(name) if kind in _IN_PARTS else None
+    if part is None:
+        found = reader(name, at)
+        if kind in _IN_PARTS:
+            refuse_long(uri, found.text)
+        return found
+    whole = reader(part.name, at)
+    data, size = part.of(whole.text)
+    return replace(whole, text="", part=data, offset=part.offset, size=size)
 
 
 def completions(kind: str, begun: str, at: Place) -> list[str]:
@@ -162,6 +196,8 @@ def _published() -> dict[str, str]:
     return {one.file.removesuffix(".json"): schema_text(one.uri) for one in all_predicates() if one.published}
 
 
+_IN_PARTS = {"artifacts": "an artifact", "evidence": "evidence", "reports": "a report"}
+"""What may be long."""
 _READERS: Mapping[str, Callable[[str, Place], Read]] = {
     "artifacts": _kept,
     "evidence": _kept,

@@ -9,7 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +23,14 @@ from mcp.server.lowlevel import Server
 
 from adapters.http.accounts import Account
 from adapters.http.quotas import Quotas, Shares
-from adapters.mcp import offering, prompts, resources
+from adapters.mcp import drafting, offering, prompts, resources
 from adapters.mcp.about import DESCRIPTION, INSTRUCTIONS, NAME, TITLE, version
 from adapters.mcp.answers import answered, as_text
 from adapters.mcp.errors import as_result
 from adapters.mcp.names import KIND, WHOLE
+from adapters.mcp.needs import understood
 from adapters.mcp.tasks import Tasks
 from arcops.errors import ArcOpsError, Refused, Stopped
-from artifacts.wire import from_json
 from capabilities.catalogue import all_tools
 from capabilities.contract import Tool
 from capabilities.place import Place
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 Context = ServerRequestContext[Any, Any]
 Gate = Callable[[Context, Tool[Any, Any], Any], None]
 Keeping = Callable[[Context, Tool[Any, Any], object], Account | None]
+Reading = Callable[[Context, str], AbstractContextManager[None]]
 
 _EVERY_SECONDS = 0.25
 
@@ -56,6 +57,7 @@ def build(
     *,
     allow: Gate | None = None,
     account: Keeping = lambda ctx, tool, arguments: None,
+    reading: Reading = lambda ctx, what: nullcontext(),
     listed: Sequence[str] = (),
     withheld: Callable[[Tool[Any, Any]], str] = lambda tool: "",
     owner: Callable[[Context], str] = lambda ctx: "",
@@ -66,7 +68,7 @@ def build(
     """The server of *tools* at *place*.
 
     ``allow`` raises `Refused` if the caller may not send a tool this ask; ``account`` begins the record of a call, or raises
-    `Unavailable` if it cannot be kept; ``listed`` are the toolsets and tools that
+    `Unavailable` if it cannot be kept; ``reading`` does so for what is only read; ``listed`` are the toolsets and tools that
     `tools/list` shows if the client names none; ``withheld`` says why a tool that exists is not offered here, or nothing.
     ``owner`` names the caller, and no other caller sees their tasks; ``hide`` keeps the server's folders out of error messages.
     ``quotas`` limit the calls and tasks of one caller; ``shared`` keeps the tasks of several instances.
@@ -84,7 +86,8 @@ def build(
             shown = offering.chosen(tools, _wanted(ctx) or listed, (*known, *tools))
         except Refused as error:
             raise MCPError(types.INVALID_PARAMS, str(error)) from error
-        return types.ListToolsResult(tools=[*map(offering.as_tool, shown), find, use])
+        also = [drafting.drafting()] if drafting.lends(ctx) else []
+        return types.ListToolsResult(tools=[*map(offering.as_tool, shown), find, use, *also])
 
     async def call_tool(ctx: Context, params: types.CallToolRequestParams) -> Any:
         if params.name == offering.FIND:
@@ -96,6 +99,12 @@ def build(
                 unbegun(UNKNOWN, error, work.tell)
                 return as_result(error, None)
             params = params.model_copy(update={"name": name, "arguments": arguments})
+        if params.name == drafting.DRAFT:
+            try:
+                with reading(ctx, drafting.DRAFT):
+                    return await drafting.drafted(ctx, params, place)
+            except (ArcOpsError, OSError) as error:
+                return as_result(error, place.settings if hide else None)
         tool = by_name.get(params.name)
         asked, request = _asked(ctx)
         with span("tools/call", parent=asked, served=True, tool=tool.name if tool else UNKNOWN, request=request) as here:
@@ -122,7 +131,7 @@ def build(
         try:
             kept = account(ctx, tool, params.arguments)
             readable(params.arguments)
-            ask = from_json(tool.ask, json.dumps(params.arguments or {}))
+            ask = understood(ctx, tool, params.arguments)
             if allow is not None:
                 allow(ctx, tool, ask)
             if tool.long and tasks.wanted(ctx):
@@ -162,13 +171,14 @@ def build(
 
     async def read_resource(ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         try:
-            found = await anyio.to_thread.run_sync(resources.read, str(params.uri), place)
+            with reading(ctx, str(params.uri)):
+                found = await anyio.to_thread.run_sync(resources.read, str(params.uri), place)
         except Refused as error:
             raise MCPError(types.INVALID_PARAMS, str(error), {"uri": str(params.uri)[:500]}) from error
         except ArcOpsError as error:
             raise MCPError(types.INTERNAL_ERROR, as_text(as_result(error, place.settings if hide else None))) from error
         return types.ReadResourceResult(
-            contents=[types.TextResourceContents(uri=params.uri, mime_type=found.type, text=found.text)],
+            contents=[found.contents(params.uri)],
             ttl_ms=found.fresh_ms,
             cache_scope="private",
         )

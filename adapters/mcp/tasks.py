@@ -7,11 +7,9 @@ id of the flow run, and the task survives this server: a note beside the cache s
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +25,10 @@ from pydantic import Field
 from adapters.http.accounts import Account
 from adapters.mcp.answers import answered
 from adapters.mcp.errors import as_failure, as_result
-from adapters.mcp.names import POLL_MS, PROGRESS, TASKS
-from arcops.errors import ArcOpsError, Broken, Refused, Stopped, Unavailable
-from artifacts.private_folder import make_private
-from artifacts.reading import read_file
-from artifacts.wire import from_json, to_json
-from artifacts.writing import replace_whole
+from adapters.mcp.names import TASKS
+from adapters.mcp.task import HERE_MS, Task, far, state_of
+from adapters.mcp.task_notes import TaskNotes
+from arcops.errors import ArcOpsError, Broken, Stopped, Unavailable
 from capabilities.contract import Left, Tool
 from capabilities.place import Place
 from capabilities.watching import ended_elsewhere
@@ -43,14 +39,10 @@ if TYPE_CHECKING:  # a database takes a second to import, and over standard stre
     from adapters.mcp.shared_tasks import SharedTasks
     from foundation.database.tasks import TaskRow
 
-KEPT_MS = 7 * 24 * 3600 * 1000
-HERE_MS = 3600 * 1000
-"""How long a task is known after its last change, both as a run of Prefect and as work of this process."""
-ACCOUNT_LOOKS = 180
-"""How often the artifact of an ended run is looked for before the run counts as having none."""
+_WAIT_SECONDS = 1.0
+"""So long an answer about a run that began at once waits for its end: a caller who sleeps between looks sees it late."""
 RETRY = "try again later"
 _MOST = 1000
-_MOST_NOTE = 256 * 1024
 
 Context = ServerRequestContext[Any, Any]
 
@@ -67,30 +59,6 @@ class UpdateParams(TaskParams):
     input_responses: dict[str, Any] = Field(alias="inputResponses", default_factory=dict)
 
 
-_WAIT_SECONDS = 1.0
-"""So long an answer about a run that began at once waits for its end: a caller who sleeps between looks sees it late."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Task:
-    """One task. ``future`` is its work if that is done here; if not, it is a run of Prefect, begun with ``parameters``."""
-
-    id: str
-    tool: Tool[Any, Any]
-    ask: Any
-    owner: str
-    created: datetime
-    updated: datetime
-    at: Place
-    future: Future[Any] | None = None
-    parameters: Mapping[str, object] = field(default_factory=dict)
-    message: str = "The work has begun."
-    progress: tuple[int, int] | None = None
-    patience: int = ACCOUNT_LOOKS
-    whole: bool = False
-    said: dict[str, Any] = field(default_factory=dict)
-
-
 def _admit(ctx: Context, params: TaskParams) -> None:
     """Raises if this request may not ask about tasks: it has another era, another name, or not the extension."""
     if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
@@ -99,20 +67,6 @@ def _admit(ctx: Context, params: TaskParams) -> None:
     if request is not None and decode_header_value(request.headers.get(MCP_NAME_HEADER)) != params.task_id:
         raise MCPError(types.HEADER_MISMATCH, f"the header {MCP_NAME_HEADER} does not name the task that the body names")
     require_client_extension(ctx, TASKS)
-
-
-def _far(row: TaskRow) -> dict[str, Any]:
-    created = datetime.fromisoformat(json.loads(row.note)["created"])
-    head = {
-        "taskId": row.id,
-        "createdAt": f"{created:%Y-%m-%dT%H:%M:%SZ}",
-        "lastUpdatedAt": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "ttlMs": HERE_MS,
-        "pollIntervalMs": POLL_MS,
-    }
-    from adapters.mcp.shared_tasks import far_state  # only a server that shares its tasks has such a row
-
-    return far_state(row, head)
 
 
 class Tasks:
@@ -130,11 +84,11 @@ class Tasks:
     ) -> None:
         self._most_each = most_each
         self._shared = shared
-        self._tools = tools
         self._place = place
         self._work = work
         self._hidden = hidden
-        self._known: dict[str, _Task] = {}
+        self._notes = TaskNotes(tools=tools, place=place)
+        self._known: dict[str, Task] = {}
 
     def wanted(self, ctx: Context) -> bool:
         """Does the client of this request take handles?"""
@@ -151,7 +105,7 @@ class Tasks:
         async def get(ctx: Context, params: TaskParams) -> dict[str, Any]:
             _admit(ctx, params)
             found = await self._anywhere(params.task_id, owner(ctx))
-            return await self._state(found) if isinstance(found, _Task) else _far(found)
+            return await self._state(found) if isinstance(found, Task) else far(found)
 
         async def update(ctx: Context, params: UpdateParams) -> dict[str, Any]:
             _admit(ctx, params)
@@ -161,7 +115,7 @@ class Tasks:
         async def cancel(ctx: Context, params: TaskParams) -> dict[str, Any]:
             _admit(ctx, params)
             found = await self._anywhere(params.task_id, owner(ctx))
-            if isinstance(found, _Task):
+            if isinstance(found, Task):
                 await self._cancel(found)
             else:
                 await asyncio.to_thread(self._known_to_all().stop, found.id)
@@ -182,14 +136,14 @@ class Tasks:
         now = datetime.now(UTC)
         self._make_room(now, owner)
         deployed = tool.deployed if self._place.settings.prefect_api else None
-        made: _Task | None = None
+        made: Task | None = None
 
         def progress(done: int, total: int) -> None:
             if made is not None and total:
                 made.progress, made.message, made.updated = (done, total), f"{done} of {total} bytes", datetime.now(UTC)
 
         at = told(self._place, progress)
-        made = _Task(id="", tool=tool, ask=ask, owner=owner, created=now, updated=now, at=at, whole=whole)
+        made = Task(id="", tool=tool, ask=ask, owner=owner, created=now, updated=now, at=at, whole=whole)
         if deployed is not None:
             from flows.prefect.deployed import start
 
@@ -198,7 +152,7 @@ class Tasks:
             made.id = run.id
             if account is not None:
                 account.elsewhere(run.id)
-            note = self._note(made)
+            note = self._notes.write(made)
             if self._shared is not None:
                 await asyncio.to_thread(self._shared.begin, made.id, owner, note, None)
         else:
@@ -207,9 +161,9 @@ class Tasks:
             if account is not None and made.future is not None:
                 account.follow(made.future)
         self._known[made.id] = made
-        return {"resultType": "task", **self._head(made, "working")}
+        return {"resultType": "task", **state_of(made, "working")}
 
-    async def _begin_here(self, made: _Task) -> None:
+    async def _begin_here(self, made: Task) -> None:
         """Begin the work, after the other instances can know of it."""
         shared = self._shared
         if shared is not None:
@@ -224,10 +178,10 @@ class Tasks:
         if shared is not None:
             await asyncio.to_thread(made.future.add_done_callback, lambda future: self._tell_all(made, future))
 
-    def _tell_all(self, task: _Task, future: Future[Any]) -> None:
+    def _tell_all(self, task: Task, future: Future[Any]) -> None:
         """Tell the other instances how *task*, which was worked on here, ended."""
         gone = future.cancelled()
-        said = self._head(task, "cancelled") if gone else self._ended(task, future.exception() or future.result())
+        said = state_of(task, "cancelled") if gone else self._ended(task, future.exception() or future.result())
         self._known_to_all().end(task.id, said)
 
     def _known_to_all(self) -> SharedTasks:
@@ -235,18 +189,22 @@ class Tasks:
             raise Broken("this server shares its tasks with no other")
         return self._shared
 
-    async def _anywhere(self, task_id: str, owner: str) -> _Task | TaskRow:
+    async def _anywhere(self, task_id: str, owner: str) -> Task | TaskRow:
         """The task of this server, or that of another instance. Raises as `_find`."""
-        task = self._known.get(task_id) or self._noted(task_id)
+        task = self._known.get(task_id) or self._remembered(self._notes.found(task_id))
         if task is None and self._shared is not None:
             try:
                 row = await asyncio.to_thread(self._shared.find, task_id)
             except ArcOpsError as error:
                 raise MCPError(types.INTERNAL_ERROR, f"the tasks of other instances are not known now; {RETRY}") from error
             if row is not None and row.owner == owner:
-                noted = self._read_note(task_id, row.note)
-                return noted if noted is not None else row
+                return self._remembered(self._notes.read(task_id, row.note)) or row
         return self._find(task_id, owner)
+
+    def _remembered(self, task: Task | None) -> Task | None:
+        if task is not None:
+            self._known[task.id] = task
+        return task
 
     def _make_room(self, now: datetime, owner: str) -> None:
         """Forget what may be forgotten: tasks that ended an hour ago; at a caller's limit, also the first that ended.
@@ -265,38 +223,38 @@ class Tasks:
         if len(self._known) >= _MOST:
             raise Unavailable(f"{_MOST} tasks are running or keep their results for an hour; try again later")
 
-    def _find(self, task_id: str, owner: str) -> _Task:
-        task = self._known.get(task_id) or self._noted(task_id)
+    def _find(self, task_id: str, owner: str) -> Task:
+        task = self._known.get(task_id) or self._remembered(self._notes.found(task_id))
         if task is None or task.owner != owner:  # nothing is said about another caller's task, not even that it exists
             raise MCPError(types.INVALID_PARAMS, f"there is no task {task_id[:100]!r}; it may have ended too long ago")
         return task
 
-    async def _state(self, task: _Task) -> dict[str, Any]:
+    async def _state(self, task: Task) -> dict[str, Any]:
         if task.said:
             return task.said
         if task.future is not None:
             if not task.future.done():
-                return self._head(task, "working")
+                return state_of(task, "working")
             return self._ended(task, task.future.exception() or task.future.result())
         if self._place.at_once is not None and not await self._place.at_once.over(task.id, seconds=_WAIT_SECONDS):
-            return self._head(task, "working")
+            return state_of(task, "working")
         from flows.prefect.deployed import look_up
 
         try:
             run = await look_up(task.id)
         except Unavailable as error:  # a run whose state cannot be read now may still be running
             task.message = str(error)
-            return self._head(task, "working")
+            return state_of(task, "working")
         except ArcOpsError as error:
             return self._ended(task, error)
         try:
             task.message = f"{run.state}: {run.message}" if run.message else run.state
             if not run.ended:
-                return self._head(task, "working")
+                return state_of(task, "working")
             if not run.artifact and task.patience > 0:
                 # The flow that accounts for a run without an artifact takes a moment; until then the result is not known.
                 task.patience -= 1
-                return self._head(task, "working")
+                return state_of(task, "working")
             deployed = task.tool.deployed
             if deployed is None or not run.artifact:
                 raise Unavailable(f"the run ended {run.state} and left no artifact")
@@ -306,15 +264,15 @@ class Tasks:
             return self._ended(task, error)
         return self._ended(task, answer)
 
-    def _ended(self, task: _Task, came: object) -> dict[str, Any]:
+    def _ended(self, task: Task, came: object) -> dict[str, Any]:
         task.updated = datetime.now(UTC)
         if task.future is None:
             ended_elsewhere(task.tool, came, task.updated - task.created, run=task.id, tell=self._work.tell)
         if isinstance(came, Stopped):
-            task.said = self._head(task, "cancelled")
+            task.said = state_of(task, "cancelled")
         elif isinstance(came, Exception) and (failure := as_failure(came, self._hidden)) is not None:
             task.message = "The server failed; there is no result."
-            task.said = {**self._head(task, "failed"), "error": failure}
+            task.said = {**state_of(task, "failed"), "error": failure}
         else:
             result = (
                 as_result(came, self._hidden)
@@ -323,76 +281,18 @@ class Tasks:
             )
             task.message = "The result is here."
             values = result.model_dump(mode="json", by_alias=True, exclude_none=True)
-            task.said = {**self._head(task, "completed"), "result": values}
+            task.said = {**state_of(task, "completed"), "result": values}
         return task.said
 
-    async def _cancel(self, task: _Task) -> None:
+    async def _cancel(self, task: Task) -> None:
         if task.said:
             return
         if task.future is not None:
             task.at.stop.set()
             if task.future.cancel():  # it still waited for its turn, and now never gets it
                 task.updated, task.message = datetime.now(UTC), "It was stopped before it began."
-                task.said = self._head(task, "cancelled")
+                task.said = state_of(task, "cancelled")
             return
         from flows.prefect.deployed import cancel
 
         await cancel(task.id)
-
-    def _head(self, task: _Task, status: str) -> dict[str, Any]:
-        return {
-            **({"_meta": {PROGRESS: list(task.progress)}} if task.progress else {}),
-            "taskId": task.id,
-            "status": status,
-            "statusMessage": task.message[:1000],
-            "createdAt": f"{task.created:%Y-%m-%dT%H:%M:%SZ}",
-            "lastUpdatedAt": f"{task.updated:%Y-%m-%dT%H:%M:%SZ}",
-            "ttlMs": KEPT_MS if task.future is None else HERE_MS,
-            "pollIntervalMs": POLL_MS,
-        }
-
-    def _note(self, task: _Task) -> Mapping[str, Any]:
-        folder = self._place.settings.cache / "tasks"
-        make_private(folder)
-        note = {
-            "tool": task.tool.name,
-            "ask": to_json(task.ask),
-            "owner": task.owner,
-            "created": task.created.isoformat(),
-            "parameters": dict(task.parameters),
-            "whole": task.whole,
-        }
-        text = json.dumps(note).encode()
-        if len(text) > _MOST_NOTE:
-            raise Refused(f"this ask has {len(text)} bytes, and a task takes at most {_MOST_NOTE}")
-        replace_whole(folder / f"{task.id}.json", text, mode=0o600)
-        for old in folder.glob("*.json"):
-            if task.created.timestamp() - old.stat().st_mtime > KEPT_MS / 1000:
-                old.unlink(missing_ok=True)
-        return note
-
-    def _noted(self, task_id: str) -> _Task | None:
-        """A run of Prefect that an earlier start of this server began."""
-        try:
-            name = f"{uuid.UUID(task_id)}.json"
-            text = read_file(self._place.settings.cache / "tasks" / name, _MOST_NOTE)
-        except (ValueError, OSError, Refused):
-            return None
-        return self._read_note(task_id, text)
-
-    def _read_note(self, task_id: str, text: str | bytes) -> _Task | None:
-        """The run of Prefect that a note is about; ``None`` if it is no such note."""
-        try:
-            note = json.loads(text)
-            tool = self._tools[note["tool"]]
-            created = datetime.fromisoformat(note["created"])
-            ask, parameters = from_json(tool.ask, json.dumps(note["ask"])), dict(note["parameters"])
-        except (ValueError, KeyError, TypeError, OSError, Refused):
-            return None
-        at = told(self._place, lambda done, total: None)
-        task = _Task(
-            id=task_id, tool=tool, ask=ask, owner=str(note["owner"]), created=created, updated=datetime.now(UTC), at=at,
-            parameters=parameters, whole=note.get("whole") is True,
-        )  # fmt: skip
-        self._known[task_id] = task
-        return task

@@ -134,7 +134,7 @@ class Permitting:
         self, scope: Scope, caller: Identity, server: str, tool: str, target: str
     ) -> tuple[tuple[bytes, bytes], ...]:
         limits = self.door.limits if self.door is not None else None
-        if limits is None or limits.nothing():
+        if limits is None:
             return ()
         try:
             if limits.waits():

@@ -25,6 +25,7 @@ from artifacts.typed import dump, load
 from artifacts.writing import replace_whole
 
 _MOST_BYTES = 64 * 1024
+_Seen = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,8 @@ class Memory:
         self.folder = folder
         names = dict.fromkeys((store.absolute(), store.resolve()))
         self.paths = tuple(folder / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.json" for name in names)
+        self._written: dict[Path, tuple[_Seen, Remembered]] = {}
+        """What this object wrote last, and how the file looked then: it need not be read again as long as it looks so."""
 
     def recall(self) -> tuple[Recalled, ...]:
         """What is remembered; empty if nothing is.
@@ -82,10 +85,19 @@ class Memory:
         refuse_if_open(self.folder, "the memory of a store")
         with self._locked():
             for path in self.paths:
-                earlier = _read(path)
-                kept = _grown(earlier.what, what) if earlier is not None else what
-                if earlier is None or kept != earlier.what:
+                earlier = self._earlier(path)
+                kept = _grown(earlier, what) if earlier is not None else what
+                if earlier is None or kept != earlier:
                     replace_whole(path, canonical(dump(kept)), mode=0o600)
+                    if (seen := _seen(path)) is not None:
+                        self._written[path] = (seen, kept)
+
+    def _earlier(self, path: Path) -> Remembered | None:
+        seen, written = _seen(path), self._written.get(path)
+        if written is not None and seen == written[0]:
+            return written[1]
+        found = _read(path)
+        return found.what if found is not None else None
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -98,6 +110,15 @@ class Memory:
             yield
         finally:
             os.close(descriptor)
+
+
+def _seen(path: Path) -> _Seen | None:
+    """How the file *path* looks; ``None`` if it cannot be looked at, so that it is read."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_mode
 
 
 def recalled_in(folder: Path) -> tuple[Recalled, ...]:

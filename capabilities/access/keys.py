@@ -12,7 +12,7 @@ from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
 from flows.place import Place
-from foundation.identity.stored import is_made
+from foundation.database.late import is_made
 
 if TYPE_CHECKING:
     from foundation.identity.api_keys import ApiKey, ApiKeys

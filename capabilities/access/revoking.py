@@ -15,7 +15,7 @@ from artifacts.misfit import Misfit
 from artifacts.moments import read_spelled_moment
 from capabilities.contract import Scope, tool
 from flows.place import Place
-from foundation.identity.stored import is_made
+from foundation.database.late import is_made
 
 if TYPE_CHECKING:
     from foundation.identity.revocations import Revocation, Revocations

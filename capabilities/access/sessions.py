@@ -13,7 +13,7 @@ from arcops.errors import Refused
 from arcops.identity import Identity
 from capabilities.contract import Scope, tool
 from flows.place import Place
-from foundation.identity.stored import is_made
+from foundation.database.late import is_made
 
 if TYPE_CHECKING:
     from foundation.database.engine import Database

@@ -38,8 +38,9 @@ class LogWriter:
         self._signer = signer
         self._lock = lock
         self._memory: Memory = log.memory
+        self._leaves = log.leaves
         self._size, self._tree, leaves = _checked(log, signer)
-        self._leaves_written = _renew(log.leaves, leaves)
+        self._leaves_written = _renew(self._leaves, leaves)
 
     @property
     def full(self) -> bool:
@@ -74,7 +75,7 @@ class LogWriter:
         try:
             if self._leaves_written:
                 self._leaves_written = False
-                _add(self.log.leaves, b"".join(leaves))
+                _add(self._leaves, b"".join(leaves))
                 self._leaves_written = True
             self._memory.remember(what)
             self.memory_problem = ""

@@ -162,3 +162,18 @@ HOSTED_STATES = Table(
     Column("until", BigInteger, nullable=False),
 )
 """What each host says of the servers that it runs. After ``until`` it counts as gone."""
+
+MCP_SESSIONS = Table(
+    "arcops_mcp_session",
+    METADATA,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("opening", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Index("arcops_mcp_session_until", "until"),
+)
+"""Sessions of MCP (2025-11-25 and before). ``hash`` is SHA-256 of the session's id, ``owner`` the caller who opened it, and
+``opening`` what the client said of itself then, as JSON: its revision, its name and what it can do. After ``until`` a row means
+nothing.
+"""

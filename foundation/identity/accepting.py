@@ -28,12 +28,14 @@ from foundation.identity.introspecting import CLIENTS, Introspection, Post, refu
 from foundation.identity.issuers import Issuer, introspecting
 from foundation.identity.reviewing import Post as ReviewPost
 from foundation.identity.reviewing import Review, poster, refuse_unready
+from foundation.identity.withdrawn import Withdrawn
 from foundation.issuing import posted
 from foundation.secrets import referred
 from foundation.tokens import Caller, Tokens, read_issuers
 
 KEY_PREFIX = "arcops_"
 MOST_REMEMBERED = 4096
+_NOTHING = Withdrawn()
 _MOST_SECRET = 16 * 1024
 
 
@@ -42,6 +44,9 @@ class Revocations(Protocol):
 
     def refuse(self, shown: Accepted, digests: Iterable[bytes]) -> None:
         """Raise `NotAccepted` if *shown* was revoked, whose text has one of *digests*; `Unavailable` if that is not known."""
+
+    def known(self) -> Withdrawn | None:
+        """What was revoked, if that is known without waiting for anyone."""
 
 
 class Keys(Protocol):
@@ -97,7 +102,8 @@ def read_accepting(
 
         with suppress(Unavailable):
             secret()
-        ask = Introspection(issuer=asking, secret=secret, now=now, fetch=fetch, post=post)
+        by_keys = Tokens(issuer=asking, now=now, fetch=fetch).signed_claims
+        ask = Introspection(issuer=asking, secret=secret, now=now, fetch=fetch, post=post, checked=by_keys)
         opaque = Asked(issuer=asking, ask=ask, before=refuse_unlike, now=now)
     for one in issuers:
         if one.reviewed is not None and review is None:
@@ -148,6 +154,32 @@ class Accepting:
         if len(secret) > _MOST_SECRET or not secret.isascii():
             raise NotAccepted("the token is too long, or is not plain text")
         return self._counts(*self._accepted(secret))
+
+    def at_hand(self, secret: str) -> Identity | None:
+        """As `identity`, from memory alone, so that it may be asked in an event loop; ``None`` if someone has to be asked.
+
+        Raises `NotAccepted` for what was revoked here, or what its issuer refused a moment ago.
+        """
+        if secret.startswith(KEY_PREFIX) or len(secret) > _MOST_SECRET or not secret.isascii():
+            return None
+        withdrawn = self.revoked.known() if self.revoked is not None else _NOTHING
+        if withdrawn is None:
+            return None
+        digest, now = hashlib.sha256(secret.encode()).digest(), self.now()
+        with self._lock:
+            known = self._remembered.get(digest)
+            if known is not None:
+                self._remembered.move_to_end(digest)
+        if known is not None:
+            fresh = known.at <= now < known.accepted.until and known.tokens.fresh_version() == known.version
+            found, digests = (known.accepted, known.digests) if fresh else (None, ())
+        else:
+            opaque = self.opaque if self.opaque is not None and not says_itself(secret) else None
+            found, digests = (opaque.said(digest) if opaque is not None else None), (digest,)
+        if found is None:
+            return None
+        withdrawn.refuse(found, digests)
+        return found.identity
 
     def caller(self, secret: str) -> Caller:
         """The same as the `Caller` that doors pass on."""

@@ -69,7 +69,7 @@ class Asked:
 
     def accepted(self, token: str, digest: bytes) -> Accepted:
         """Who shows *token*, whose SHA-256 is *digest*. Raises `NotAccepted`; `Unavailable` if that cannot be known now."""
-        if (known := self._said(digest)) is not None:
+        if (known := self.said(digest)) is not None:
             return known
         if self.before is not None:
             self.before(token)
@@ -106,12 +106,12 @@ class Asked:
                 del self._accepted[digest]
         return len(gone)
 
-    def _said(self, digest: bytes) -> Accepted | None:
+    def said(self, digest: bytes) -> Accepted | None:
+        """What was answered before and still counts; ``None`` if nothing was. Raises `NotAccepted` if that was a refusal."""
         with self._lock:
             return self._known(digest)
 
     def _known(self, digest: bytes) -> Accepted | None:
-        """What was answered before and still counts; ``None`` if nothing was. Raises `NotAccepted` if that was a refusal."""
         now = self.now()
         for answers in (self._accepted, self._refused):
             one = answers.get(digest)

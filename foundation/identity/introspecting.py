@@ -6,6 +6,7 @@ A token is shown to its own issuer only, over TLS, with the credentials that Arc
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -16,9 +17,10 @@ from urllib.parse import quote_plus
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.late_pattern import late
 from arcops.tier import Tier
-from foundation.claims import NotAccepted
+from foundation.claims import NotAccepted, header_of, media_type, number
 from foundation.identity.accepted import Accepted
 from foundation.identity.asking import PAUSE_SECONDS
+from foundation.identity.client_proof import METHOD, is_key, proof
 from foundation.identity.issuers import Introspected, Issuer
 from foundation.issuing import Answered, NoAnswer, discovery, endpoint_of, read_object
 from foundation.tokens import KEYS_FRESH_SECONDS, accepted, fits
@@ -33,6 +35,9 @@ _BASIC, _POST = "client_secret_basic", "client_secret_post"
 _KINDS = {"token_type": ("bearer", "access_token"), "token_use": ("access_token", "access")}
 """What an access token is called, if it is called anything: a refresh token is active, too. Some say it by token_use."""
 _DENIED = (400, 401, 403)
+SIGNED = "token-introspection+jwt"
+"""The type of an answer that the issuer has signed (RFC 9701, section 4)."""
+_SIGNED_SECONDS = 120.0
 
 
 class Post(Protocol):
@@ -45,7 +50,8 @@ class Post(Protocol):
 class Introspection:
     """Asks ``issuer``, which is an introspecting one, by ``post``. ``secret`` gives the client's secret, or raises `Refused`.
 
-    ``fetch`` gets a URL's bytes; ``now`` is in seconds since 1970.
+    ``fetch`` gets a URL's bytes; ``now`` is in seconds since 1970. ``checked`` gives the claims of what the issuer signed; it
+    is asked if only a signed answer counts.
     """
 
     issuer: Issuer
@@ -53,7 +59,8 @@ class Introspection:
     now: Callable[[], float]
     fetch: Callable[[str, Tier], bytes]
     post: Post
-    _found: tuple[str, str] = ("", "")
+    checked: Callable[[str], Mapping[str, Any]] | None = None
+    _found: tuple[str, tuple[str, ...]] = ("", ())
     _found_at: float = 0.0
     _failed: tuple[float, str] = (0.0, "")
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -65,20 +72,36 @@ class Introspection:
         except ArcOpsError as error:
             _log.warning("an opaque token cannot be checked: %s", error)
             raise
+        if self._settings.signed:
+            answer = self._opened(answer)
         return judged(answer, self.issuer, self.now())
+
+    def _opened(self, answer: bytes) -> bytes:
+        """What the signed *answer* says of the token. Raises `Unavailable` if it is not signed as it has to be."""
+        assert self.checked is not None, "it checks what is signed"  # noqa: S101
+        try:
+            return opened(answer, self.issuer, self._settings.client, self.checked, self.now())
+        except Unavailable as error:
+            _log.warning("an opaque token cannot be checked: %s", error)
+            raise
 
     def _ask(self, token: str) -> bytes:
         settings = self._settings
-        url, method = self._endpoint()
+        url, listed = self._endpoint()
+        form = {"token": token, "token_type_hint": "access_token"}
+        headers = {"Accept": f"application/{SIGNED}"} if settings.signed else {}
         try:
             secret = self.secret()
+            method = _method(listed, by_key=is_key(secret))
+            if method == METHOD:
+                what = "secret of ARCOPS_OIDC_INTROSPECTION_SECRET"
+                form |= proof(settings.client, self.issuer.name, url, secret, self.now(), what)
         except Refused as error:
+            _log.warning("an opaque token cannot be checked: %s", error)
             raise Unavailable("the secret of ARCOPS_OIDC_INTROSPECTION_SECRET cannot be read; ask the operator") from error
-        form = {"token": token, "token_type_hint": "access_token"}
-        headers = {}
         if method == _POST:
             form |= {"client_id": settings.client, "client_secret": secret}
-        else:  # RFC 6749, section 2.3.1: both are encoded first
+        elif method == _BASIC:  # RFC 6749, section 2.3.1: both are encoded first
             pair = f"{quote_plus(settings.client)}:{quote_plus(secret)}".encode()
             headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
         try:
@@ -97,16 +120,16 @@ class Introspection:
         assert found is not None, "an introspecting issuer"  # noqa: S101
         return found
 
-    def _endpoint(self) -> tuple[str, str]:
-        """The address to ask, and how ArcOps says there who it is."""
+    def _endpoint(self) -> tuple[str, tuple[str, ...]]:
+        """The address to ask, and how ArcOps may say there who it is; empty if that is not known."""
         if self._settings.endpoint:
-            return self._settings.endpoint, _BASIC
+            return self._settings.endpoint, ()
         with self._lock:
             now, (since, said) = self.now(), self._failed
             if said and 0 <= now - since < PAUSE_SECONDS:  # those who waited for the lock do not wait once more
                 raise NoAnswer(said)
             if not self._found[0] or not 0 <= now - self._found_at <= KEYS_FRESH_SECONDS:
-                self._found, self._failed = ("", ""), (0.0, "")
+                self._found, self._failed = ("", ()), (0.0, "")
                 try:
                     self._found, self._found_at = self._discovered(), now
                 except ArcOpsError as error:
@@ -114,11 +137,40 @@ class Introspection:
                     raise
             return self._found
 
-    def _discovered(self) -> tuple[str, str]:
+    def _discovered(self) -> tuple[str, tuple[str, ...]]:
         text = self.fetch(discovery(self.issuer.name), self.issuer.tier)
         instead = "if it is there, set ARCOPS_OIDC_INTROSPECTION to that URL"
         url = endpoint_of(self.issuer.name, text, self.issuer.tier, "introspection_endpoint", instead)
-        return url, _method(read_object(text))
+        listed = read_object(text).get(_METHODS, [_BASIC])  # without a word about it: RFC 8414, section 2
+        return url, tuple(one for one in listed if isinstance(one, str)) if isinstance(listed, list) else ("none",)
+
+
+def opened(answer: bytes, issuer: Issuer, client: str, checked: Callable[[str], Mapping[str, Any]], now: float) -> bytes:
+    """The answer about a token inside the signed *answer* of *issuer* to *client* (RFC 9701, section 5), as JSON.
+
+    *checked* gives the claims of what the issuer has signed. Raises `Unavailable` for an answer that is not signed, is of
+    another kind, for another client, or old: one who can change it on the way would else say whose a token is.
+    """
+    try:
+        text = answer.decode("ascii").strip()
+        kind = header_of(text).get("typ")
+        if not isinstance(kind, str) or media_type(kind) != SIGNED:
+            raise NotAccepted(f"its typ is not {SIGNED}")
+        claims = checked(text)
+        audiences = claims.get("aud")
+        listed = audiences if isinstance(audiences, list) else [audiences]
+        made = number(claims.get("iat"))
+        if claims.get("iss") != issuer.name or not {client, issuer.audience} & {one for one in listed if isinstance(one, str)}:
+            raise NotAccepted("it is of another issuer, or for another client")
+        if made is None or abs(now - made) > _SIGNED_SECONDS:
+            raise NotAccepted("it was not made just now")
+        said = claims.get("token_introspection")
+        if not isinstance(said, dict):
+            raise NotAccepted("it says nothing of a token")
+    except (NotAccepted, UnicodeDecodeError) as error:
+        why = str(error) if isinstance(error, NotAccepted) else "it is not a signed one"
+        raise Unavailable(f"the issuer's answer about the token does not count ({why}), so it cannot be checked") from error
+    return json.dumps(said).encode()
 
 
 def refuse_unlike(token: str) -> None:
@@ -156,10 +208,11 @@ def judged(answer: bytes, issuer: Issuer, now: float) -> Accepted:
     return replace(found, identity=identity, until=until)
 
 
-def _method(document: Mapping[str, Any]) -> str:
-    """How a client says who it is. Without a word about it, that is HTTP Basic (RFC 8414, section 2)."""
-    listed = document.get(_METHODS, [_BASIC])
-    for one in (_BASIC, _POST):
-        if isinstance(listed, list) and one in listed:
+def _method(listed: tuple[str, ...], *, by_key: bool) -> str:
+    """How a client says who it is, of what the issuer *listed*. A private key is never sent as if it were a word."""
+    known = (METHOD,) if by_key else (_BASIC, _POST)
+    for one in known:
+        if not listed or one in listed:
             return one
-    raise Unavailable(f"the issuer takes neither {_BASIC} nor {_POST} at its introspection_endpoint, so it cannot be asked")
+    takes = f"not {METHOD}" if by_key else f"neither {_BASIC} nor {_POST}"
+    raise Unavailable(f"the issuer takes {takes} at its introspection_endpoint, so it cannot be asked")

@@ -22,7 +22,7 @@ _MOST_INTROSPECTION_SECONDS = 600
 _MOST_ISSUERS = 20
 IN_CLUSTER = "in-cluster"
 _OF_ONE = ("ARCOPS_OIDC_JWKS", "ARCOPS_OIDC_INTROSPECTION", "ARCOPS_OIDC_REVIEW")
-_OF_INTROSPECTION = tuple(f"ARCOPS_OIDC_INTROSPECTION_{name}" for name in ("CLIENT", "SECRET", "SECONDS"))
+_OF_INTROSPECTION = tuple(f"ARCOPS_OIDC_INTROSPECTION_{name}" for name in ("CLIENT", "SECRET", "SECONDS", "SIGNED"))
 _OF_REVIEW = ("ARCOPS_OIDC_REVIEW_TOKEN", "ARCOPS_OIDC_REVIEW_AUTHORITY")
 _OF_EACH = (*_OF_ONE, *_OF_INTROSPECTION, *_OF_REVIEW, "ARCOPS_OIDC_AUDIENCE", "ARCOPS_OIDC_TYP", "ARCOPS_OIDC_HOURS")
 
@@ -32,13 +32,15 @@ class Introspected:
     """The issuer is asked about its opaque tokens (RFC 7662).
 
     ``endpoint`` is empty for that of the issuer's discovery document. ``client`` and the secret at the reference ``secret`` are
-    what ArcOps is known by there. ``seconds`` is how long an answer counts at most.
+    what ArcOps is known by there. ``seconds`` is how long an answer counts at most. ``signed`` says that only an answer counts
+    that the issuer has signed (RFC 9701).
     """
 
     endpoint: str
     client: str
     secret: str
     seconds: float = INTROSPECTION_SECONDS
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +204,11 @@ def _introspected(environment: Mapping[str, str], tier: Tier, name: str) -> Intr
     seconds = _whole(
         environment, "ARCOPS_OIDC_INTROSPECTION_SECONDS", "seconds", INTROSPECTION_SECONDS, _MOST_INTROSPECTION_SECONDS
     )
-    return Introspected(endpoint="" if said == "yes" else said, client=client, secret=secret, seconds=seconds)
+    signed = environment.get("ARCOPS_OIDC_INTROSPECTION_SIGNED", "") or "no"
+    if signed not in ("yes", "no"):
+        raise Refused(f"ARCOPS_OIDC_INTROSPECTION_SIGNED is {signed[:50]!r}; use yes, or no")
+    endpoint = "" if said == "yes" else said
+    return Introspected(endpoint=endpoint, client=client, secret=secret, seconds=seconds, signed=signed == "yes")
 
 
 def _whole(environment: Mapping[str, str], name: str, unit: str, default: int, most: int) -> int:

@@ -54,6 +54,11 @@ def identity_of(claims: Mapping[str, Any]) -> Identity:
     return Identity(issuer=issuer, tenant=tenant, id=id_, scopes=scopes, roles=roles)
 
 
+def entra(issuer: str) -> bool:
+    """Is *issuer* one of Microsoft Entra ID?"""
+    return _ENTRA_HOSTS.fullmatch(issuer) is not None
+
+
 def granted_scopes(claims: Mapping[str, Any]) -> frozenset[str]:
     """The scopes granted: ``scope`` (RFC 9068), ``scp`` (Entra) and ``roles`` (Entra, for applications), without `PREFIX`."""
     words = [word for name in ("scope", "scp", "roles") for word in _words(claims.get(name, ()))]

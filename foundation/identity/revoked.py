@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError, Unavailable
+from foundation.database.late import Late
 from foundation.identity.accepted import Accepted
-from foundation.identity.stored import is_made
 from foundation.identity.withdrawn import Withdrawn
 from foundation.settings import Settings
 
 if TYPE_CHECKING:
+    from foundation.database.engine import Database
     from foundation.identity.revocations import Revocations
 
 FRESH_SECONDS = 1.0
@@ -37,12 +38,19 @@ class StoredRevocations:
     clock: Callable[[], float] = time.monotonic
     _known: tuple[Withdrawn, float] | None = None
     _failed: tuple[float, bool] = (0.0, False)
-    _opened: Revocations | None = None
+    _kept: Late[Revocations] = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._kept = Late(settings=self.settings, made=_revocations)
 
     def refuse(self, shown: Accepted, digests: Iterable[bytes]) -> None:
         """Raise `Revoked` if *shown* was revoked, and `Unavailable` if that cannot be known now."""
         self._current().refuse(shown, digests)
+
+    def known(self) -> Withdrawn | None:
+        """What was revoked, if it need not be read again; it waits for no one."""
+        return self._within(FRESH_SECONDS)
 
     def _current(self) -> Withdrawn:
         """What is revoked, read again if it is not fresh. One thread reads; the others go on with what is young enough."""
@@ -82,12 +90,11 @@ class StoredRevocations:
         return young
 
     def _read(self, before: Withdrawn | None) -> Withdrawn:
-        if self._opened is None:
-            if not is_made(self.settings):
-                return Withdrawn()
-            from foundation.database.opening import opened
-            from foundation.identity.revocations import Revocations
+        kept, known = self._kept.there(), before or Withdrawn()
+        return known if kept is None else kept.withdrawn(known.state) or known
 
-            self._opened = Revocations(opened(self.settings))
-        before = before or Withdrawn()
-        return self._opened.withdrawn(before.state) or before
+
+def _revocations(database: Database) -> Revocations:
+    from foundation.identity.revocations import Revocations
+
+    return Revocations(database)

@@ -33,6 +33,8 @@ ADVISED_PERCENT = 80
 SHARED_SECONDS = 1.0
 """How long shared counts may take before they count as lost."""
 _MOST_ADVISED = 50_000
+_MOST_MADE = 10_000
+_Of = tuple[str, str, str, str, frozenset[str]]
 _THREADS = 8
 _TOLERANCE = Tolerance(failures=1, first=1.0, most=30.0, patience=10.0)
 
@@ -94,15 +96,9 @@ class Deciding:
     _counters: dict[Where, Counters] = field(default_factory=dict)
     _breaker: Breaker = field(default_factory=Breaker)
     _advised: OrderedDict[Key, int] = field(default_factory=OrderedDict)
+    _made: tuple[Limits | None, dict[_Of, tuple[Charge, ...]]] = field(default_factory=lambda: (None, {}))
     _pool: ThreadPoolExecutor | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def nothing(self) -> bool:
-        """Is nothing limited? Never, if the limits are not known."""
-        try:
-            return not self.file.limits().rules
-        except Unavailable:
-            return False
 
     def waits(self) -> bool:
         """Can a decision wait for another machine or a disk? Then it has to be made in a thread. Raises as `decide`."""
@@ -115,7 +111,7 @@ class Deciding:
         """
         try:
             limits = self.file.limits()
-            found = tuple(charges(limits, caller, tool, actions))
+            found = self._charged(limits, caller, tool, actions)
             if not found:
                 self.told.let += 1
                 return Turn(let=True)
@@ -142,6 +138,17 @@ class Deciding:
             one.close()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _charged(self, limits: Limits, caller: Identity, tool: str, actions: frozenset[str]) -> tuple[Charge, ...]:
+        """What a call adds to, made once for each caller and tool as long as the limits are the same."""
+        of, made = self._made
+        if of is not limits or len(made) >= _MOST_MADE:
+            of, made = self._made = limits, {}
+        key = (caller.issuer, caller.tenant, caller.id, tool, actions)
+        found = made.get(key)
+        if found is None:
+            found = made[key] = tuple(charges(of, caller, tool, actions))
+        return found
 
     def _take(self, limits: Limits, found: Sequence[Charge]) -> tuple[Standing, ...]:
         if limits.where is Where.MEMORY:

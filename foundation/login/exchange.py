@@ -8,9 +8,10 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote_plus, urlencode
 
-from arcops.errors import Unavailable
+from arcops.errors import Refused, Unavailable
 from foundation.egress import web
 from foundation.egress.permission import Purpose
+from foundation.identity.client_proof import METHOD, is_key, proof
 from foundation.issuing import read_object
 from foundation.login.provider import Provider
 from foundation.login.settings import LoginSettings
@@ -34,9 +35,11 @@ async def id_token(
     settings: LoginSettings,
     environment: Mapping[str, str],
     *,
+    now: float,
     seconds: float = SECONDS,
 ) -> str:
-    """The ID token for *code*, not checked yet. The secret is read each time, so that one that was replaced counts at once.
+    """The ID token for *code*, not checked yet. The secret is read each time, so that one that was replaced counts at once;
+    if it is a private key, it stays here and proves itself. *now* is in seconds since 1970.
 
     Raises `Failed` if the provider refuses the code, `Unavailable` if it does not answer, and `Refused`.
     """
@@ -48,7 +51,11 @@ async def id_token(
     }
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": "application/x-www-form-urlencoded"}
     secret = referred(environment, settings.secret, "secret of the login client") if settings.secret else ""
-    if secret and provider.basic:
+    if is_key(secret):
+        if not provider.by_key:
+            raise Refused(f"ARCOPS_LOGIN_SECRET is a private key, and the provider does not take {METHOD}; give it a secret")
+        asked |= proof(settings.client, settings.issuer.name, provider.token, secret, now, "secret of ARCOPS_LOGIN_SECRET")
+    elif secret and provider.basic:
         pair = f"{quote_plus(settings.client)}:{quote_plus(secret)}"  # encoded first: RFC 6749, section 2.3.1
         headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     else:

@@ -13,6 +13,7 @@ from typing import Any
 from arcops.errors import ArcOpsError, Refused, Unavailable, told_again
 from arcops.tier import Tier
 from foundation.egress.destination import Destination, NotPlain, read_destination
+from foundation.identity.client_proof import METHOD
 from foundation.issuing import read_object
 from foundation.login.settings import LoginSettings
 
@@ -26,7 +27,8 @@ _BASIC, _POST = "client_secret_basic", "client_secret_post"
 class Provider:
     """``authorize`` and ``leave`` are for browsers, ``token`` is asked by this server; ``leave`` is empty if there is no such.
 
-    ``names_itself`` says that each answer to a browser has ``iss``. ``basic`` says that the secret is sent as HTTP Basic.
+    ``names_itself`` says that each answer to a browser has ``iss``. ``basic`` says that the secret is sent as HTTP Basic, and
+    ``by_key`` that a client may prove itself by a private key.
     """
 
     authorize: str
@@ -34,6 +36,7 @@ class Provider:
     leave: str = ""
     names_itself: bool = False
     basic: bool = True
+    by_key: bool = True
 
 
 def read_provider(text: bytes, settings: LoginSettings) -> Provider:
@@ -58,6 +61,7 @@ def read_provider(text: bytes, settings: LoginSettings) -> Provider:
         leave=_for_browsers(found, "end_session_endpoint") if "end_session_endpoint" in found else "",
         names_itself=found.get("authorization_response_iss_parameter_supported") is True,
         basic=_basic(found),
+        by_key=_by_key(found),
     )
 
 
@@ -88,6 +92,11 @@ def _basic(found: Mapping[str, Any]) -> bool:
     """HTTP Basic is the default, and every provider has to take it (RFC 6749, section 2.3.1)."""
     methods = found.get("token_endpoint_auth_methods_supported")
     return not isinstance(methods, list) or _BASIC in methods or _POST not in methods
+
+
+def _by_key(found: Mapping[str, Any]) -> bool:
+    methods = found.get("token_endpoint_auth_methods_supported")
+    return not isinstance(methods, list) or METHOD in methods
 
 
 def _place(url: str, *, tls: bool = False) -> Destination | None:

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from foundation.database.late import Late
 from foundation.login.settings import LoginSettings
 from foundation.settings import Settings
 
 if TYPE_CHECKING:
+    from foundation.database.engine import Database
     from foundation.login.sessions import Sessions
 
 
-@dataclass(slots=True, kw_only=True)
-class StoredSessions:
-    """The sessions of the place with these ``settings``. Threads may share it."""
+def stored_sessions(settings: Settings, login: LoginSettings) -> Late[Sessions]:
+    """The sessions that count under *login* at the place with these *settings*."""
 
-    settings: Settings
-    login: LoginSettings
-    _sessions: Sessions | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def made(database: Database) -> Sessions:
+        from foundation.login.sessions import Sessions
 
-    def opened(self) -> Sessions:
-        """The sessions. Raises `Unavailable` or `Refused` if the database cannot be read."""
-        with self._lock:
-            if self._sessions is None:
-                from foundation.database.opening import opened
-                from foundation.login.sessions import Sessions
+        return Sessions(database, login)
 
-                self._sessions = Sessions(opened(self.settings), self.login)
-            return self._sessions
+    return Late(settings=settings, made=made)

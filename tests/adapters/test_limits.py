@@ -52,6 +52,9 @@ class Believing:
 
     tokens: tuple[Any, ...] = (SimpleNamespace(issuer=SimpleNamespace(name="https://i.example", reviewed=None)),)
 
+    def at_hand(self, token: str) -> Identity:
+        return self.identity(token)
+
     def identity(self, token: str) -> Identity:
         issuer, _, name = token.partition("/")
         return Identity(issuer=f"https://{issuer}.example", tenant="", id=name, scopes=frozenset(("read", "check", "connect")))

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from joserfc.jwk import ECKey
 
 from tests.adapters.logging_in import URL, Front, fronted, word_of
 from tests.models import Bench, bench
@@ -28,6 +29,14 @@ CLIENT = {
     "post_logout_redirect_uris": [f"{URL}/logout"],
     "backchannel_logout_uri": f"{URL}/login/backchannel",
     "backchannel_logout_session_required": True,
+}
+KEY = ECKey.generate_key("P-256")
+BY_KEY = {
+    **{name: value for name, value in CLIENT.items() if name != "client_secret"},
+    "client_id": "arcops-key",
+    "token_endpoint_auth_method": "private_key_jwt",
+    "token_endpoint_auth_signing_alg": "ES256",
+    "jwks": {"keys": [{**KEY.as_dict(private=False), "kid": KEY.thumbprint(), "use": "sig"}]},
 }
 PEOPLE = {"ada": {"name": "Ada Lovelace", "roles": ["arcops:read"]}, "eve": {"name": "Eve"}}
 
@@ -55,7 +64,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
     here = bench(folder)
     database = f"sqlite:///{folder / 'database' / 'a.sqlite'}"
     document = _document(here, database)
-    with real_provider([CLIENT], PEOPLE, document) as provider:
+    with real_provider([CLIENT, BY_KEY], PEOPLE, document) as provider:
         yield Real(here=here, provider=provider, database=database)
 
 
@@ -79,6 +88,17 @@ def test_a_person_logs_in_reads_and_logs_out_here_and_there(real: Real) -> None:
     assert real.provider.logged_out(leads, there).startswith(f"{URL}/logout")
     assert browser.get("/").status_code == 303
     assert browser.get("/logout").status_code == 200
+
+
+def test_this_server_proves_itself_by_a_private_key(real: Real) -> None:
+    """Mutation: the key of another client, or none, does the same."""
+    by_key = {"ARCOPS_LOGIN_SECRET": "env:OUR_KEY", "OUR_KEY": KEY.as_pem(private=True).decode()}
+    _, came, _ = real.logged_in(real.front("arcops-key", **by_key), "ada")
+    assert (came.status_code, came.headers["location"]) == (303, f"{URL}/"), came.text
+    other = {**by_key, "OUR_KEY": ECKey.generate_key("P-256").as_pem(private=True).decode()}
+    _, came, _ = real.logged_in(real.front("arcops-key", **other), "ada")
+    assert came.status_code == 403
+    assert "invalid_client" in came.text
 
 
 def test_a_person_without_a_role_reads_nothing(real: Real) -> None:

@@ -19,8 +19,8 @@ import httpx2
 import jsonschema_rs
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
-from mcp.server.streamable_http import EventMessage
-from mcp_types import UNSUPPORTED_PROTOCOL_VERSION, JSONRPCNotification
+from mcp.server.streamable_http import GET_STREAM_KEY, EventMessage
+from mcp_types import UNSUPPORTED_PROTOCOL_VERSION, JSONRPCNotification, JSONRPCResponse
 
 from adapters.mcp.client import call
 from adapters.mcp.events import Budget
@@ -348,21 +348,64 @@ def test_what_was_sent_is_kept_within_a_budget() -> None:
         budget = Budget(most=2000)
         ours, others = budget.session(), budget.session()
         message = JSONRPCNotification(jsonrpc="2.0", method="x", params={"said": "y" * 300})
+        answer = JSONRPCResponse(jsonrpc="2.0", id=1, result={})
         first = await ours.store_event("1", message)
-        assert await others.store_event("1", message) == first
-        sent: list[str | None] = []
+        sent: list[tuple[str | None, Any]] = []
 
         async def send(event: EventMessage) -> None:
-            sent.append(event.event_id)
+            sent.append((event.event_id, event.message))
 
         assert await ours.replay_events_after(first, send) == "1"
         assert sent == []
+        before, last = "", first
         for _ in range(10):
-            last = await ours.store_event("1", message)
-        assert await ours.replay_events_after(str(int(last) - 1), send) == "1"
-        assert sent == [last]
-        for wrong in (first, "0", "-1", "²", "x", "9" * 400, str(int(last) + 1)):
+            before, last = last, await ours.store_event("1", message)
+        assert await ours.replay_events_after(before, send) == "1"
+        assert [id_ for id_, _ in sent] == [last]
+        sent.clear()
+        assert await ours.replay_events_after(first, send) == "1", "its answer is still to come"
+        here = first.split("-")[0]
+        for wrong in ("0", "-1", "x", f"{here}-0-1", f"{here}-99-1", f"{here}-11-2", f"{here}-11", f"{here}-{'9' * 400}-1"):
             assert await ours.replay_events_after(wrong, send) is None
+        sent.clear()
+        ended = await ours.store_event("1", answer)
+        assert await ours.replay_events_after(last, send) is None, "there is nothing more to come"
+        assert sent == [(ended, answer)]
+        sent.clear()
+        assert await ours.replay_events_after(ended, send) is None
+        assert sent == []
+        for _ in range(10):
+            await others.store_event("2", message)
+        for one in (first, ended):  # what is not kept any more is said
+            assert await ours.replay_events_after(one, send) is None
+            ((_, said),) = sent
+            assert (said.id, "send the request again" in said.error.message) == (1, True)
+            sent.clear()
+
+    asyncio.run(ask())
+
+
+def test_a_client_that_comes_back_elsewhere_is_told_what_is_lost() -> None:
+    """Mutation: events of two instances are named alike, so one shows what the other had."""
+
+    async def ask() -> None:
+        ours, others = Budget().session(), Budget().session()
+        message = JSONRPCNotification(jsonrpc="2.0", method="x", params={})
+        sent: list[Any] = []
+
+        async def send(event: EventMessage) -> None:
+            sent.append(event.message)
+
+        for stream, id_ in (("7", 7), ("a word", "a word"), ("line\n\ndata: x", "line\n\ndata: x"), ("007", 7)):
+            event = await ours.store_event(stream, message)
+            await others.store_event(stream, message)
+            assert event.isprintable()
+            assert await others.replay_events_after(event, send) is None
+            assert [one.id for one in sent] == [id_]
+            sent.clear()
+        assert await others.replay_events_after(await ours.store_event(GET_STREAM_KEY, message), send) == GET_STREAM_KEY
+        assert await others.replay_events_after(await ours.store_event("x" * 500, message), send) is None
+        assert sent == []
 
     asyncio.run(ask())
 

@@ -15,10 +15,7 @@ BASE: tuple[Claim, ...] = (
         serves_both_protocol_versions="Tools, resources and prompts are served over HTTP and standard streams in both "
         "versions.",
         sessions_resume="A client that comes back gets what it missed, and no other client does.",
-        sampling_for_capabilities=(
-            "A capability of ArcOps uses sampling.",
-            deferred("gap", "The server supports sampling and the suite tests it, but no capability needs it."),
-        ),
+        sampling_for_capabilities="The client's own model drafts an explanation of a report, which is never evidence.",
     ),
     *of_row(
         "BASE-2",

@@ -306,6 +306,34 @@ class TestAtTheDoor:
         with pytest.raises(NotAccepted):
             door.identity(mine)
 
+    def test_what_is_at_hand_waits_for_no_one_and_passes_over_no_revocation(self, site: Any) -> None:
+        """Mutation: what is at hand does not look at what was revoked, or at how old that is."""
+        kept, seen, clock, _ = site
+        now = NOW
+        keys = tokens()
+        door = Accepting(tokens=[keys], now=lambda: now, revoked=seen)
+        mine = signed(HEADER, CLAIMS)
+        assert door.at_hand(mine) is None, "it was never shown"
+        ada = door.identity(mine)
+        assert door.at_hand(mine) == ada
+        for other in ("arcops_key", "x" * 20_000, "ü", "a.b.c"):
+            assert door.at_hand(other) is None
+        clock.at += FRESH_SECONDS
+        assert door.at_hand(mine) is None, "the revocations have to be read again"
+        assert door.identity(mine) == ada
+        with keys._lock:
+            assert door.at_hand(mine) is None, "someone reads the keys"
+        now = NOW + 10**6
+        assert door.at_hand(mine) is None, "it ended"
+        now = NOW
+        door.identity(mine)
+        kept.token(sha(mine), AT)
+        clock.at += FRESH_SECONDS
+        with pytest.raises(NotAccepted):
+            door.identity(mine)
+        with pytest.raises(NotAccepted, match="revoked here"):
+            door.at_hand(mine)
+
     def test_a_caller_comes_back_with_a_new_token(self, site: Any) -> None:
         kept, seen, clock, _ = site
         now = NOW
@@ -325,6 +353,7 @@ class TestAtTheDoor:
         door = opaque.door()
         door.revoked = seen
         door.identity("opaque")
+        assert door.at_hand("opaque") == door.identity("opaque")
         kept.token(sha("opaque"), AT)
         clock.at += FRESH_SECONDS
         for _ in range(3):
