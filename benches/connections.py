@@ -35,6 +35,7 @@ roles:
 callers:
 """
 _AT_ONCE = 100
+_KEEP_SECONDS = 30.0
 
 
 async def opened(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -85,11 +86,23 @@ async def active(call: bytes, host: str, port: int, every: float, ends: float, t
     writer.close()
 
 
+async def kept(idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]], host: str, port: int) -> None:
+    """One more request on each idle connection now and then: the server closes one that has made none for 75 seconds."""
+    while True:
+        await asyncio.sleep(_KEEP_SECONDS)
+        for reader, writer in list(idle):
+            if not reader.at_eof():
+                writer.write(f"GET /livez HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+                await answered(reader)
+
+
 async def measured(url: str, tokens: list[str], given: argparse.Namespace) -> tuple[list[float], list[str], float, int]:
     """Seconds of each call, what went wrong, how long the idle connections took to open, and how many are still open."""
     parts = urlsplit(url)
     host, port = str(parts.hostname), int(parts.port or 80)
-    began, idle = time.monotonic(), []
+    began = time.monotonic()
+    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    keeping = asyncio.create_task(kept(idle, host, port))
     for first in range(0, given.idle, _AT_ONCE):
         idle += await asyncio.gather(*(opened(host, port) for _ in range(min(_AT_ONCE, given.idle - first))))
     opening = time.monotonic() - began
@@ -103,6 +116,7 @@ async def measured(url: str, tokens: list[str], given: argparse.Namespace) -> tu
         )
     )
     left = sum(not reader.at_eof() for reader, _ in idle)
+    keeping.cancel()
     for _, writer in idle:
         writer.close()
     return sorted(took), wrong, opening, left

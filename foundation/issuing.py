@@ -6,6 +6,7 @@ No redirect is followed, nothing is decompressed, and all of it, including name 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import Key, KeySet
 
 from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.late_pattern import late
 from arcops.tier import Tier
 from artifacts.envelope import strict_json
 from foundation.egress import web
@@ -30,6 +32,13 @@ ASK_SECONDS = 5.0
 """How long the issuer may take for a question about one token, while its caller waits."""
 FORM = "application/x-www-form-urlencoded"
 _MOST_COUNT = 100
+_DIGITS = late(r"[0-9]{1,10}", re.ASCII)
+
+
+class Document(bytes):
+    """The bytes of a document, and for how many ``seconds`` its server says that they stay fresh; ``None`` if it does not."""
+
+    seconds: float | None = None
 
 
 class NoAnswer(Unavailable):
@@ -78,13 +87,29 @@ async def _fetched(
                 body += part
                 if len(body) > most:
                     raise Unavailable(f"the answer of {url[:200]} has more than {most} bytes, so no token can be checked")
-            return body
+            found = Document(body)
+            found.seconds = fresh_seconds(response.headers.get("cache-control", ""), response.headers.get("age", ""))
+            return found
     except NotAsked as error:
         raise NoAnswer(f"{error}; no token can be checked") from error
     except TimeoutError as error:
         raise NoAnswer(f"{url[:200]} does not answer within {seconds:g} seconds, so no token can be checked") from error
     except web.failures() as error:
         raise NoAnswer(f"{url[:200]} does not answer ({type(error).__name__}), so no token can be checked") from error
+
+
+def fresh_seconds(control: str, age: str = "") -> float | None:
+    """How long an answer with these fields ``Cache-Control`` and ``Age`` stays fresh, in seconds (RFC 9111, sections 4.2 and
+    5.2.2); ``None`` if they do not say, or say it in a way that could be read differently.
+    """
+    said = [one.strip().lower() for one in control.split(",")]
+    if "no-store" in said or "no-cache" in said:
+        return 0.0
+    found = [one.removeprefix("max-age=").strip('"') for one in said if one.startswith("max-age=")]
+    if len(found) != 1 or not _DIGITS.fullmatch(found[0]):
+        return None
+    spent = float(age) if _DIGITS.fullmatch(age.strip()) else 0.0
+    return max(0.0, float(found[0]) - spent)
 
 
 def keys_of(issuer: str, text: bytes, tier: Tier) -> str:

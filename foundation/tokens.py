@@ -35,7 +35,7 @@ from foundation.claims import NotAccepted, judge, number, parts
 from foundation.identity.accepted import Accepted
 from foundation.identity.issuers import Issuer, read_issuers
 from foundation.identity.reading import PREFIX, granted_scopes, identity_of
-from foundation.issuing import MOST_KEYS, discovery, fetched, is_url, key_set, keys_of
+from foundation.issuing import MOST_KEYS, Document, discovery, fetched, is_url, key_set, keys_of
 
 __all__ = ["ALGORITHMS", "PREFIX", "Caller", "Issuer", "NotAccepted", "Tokens", "fetched", "read_issuers"]
 
@@ -43,6 +43,7 @@ ALGORITHMS = ("ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS
 """What may sign a token (RFC 7518, section 3.1; RFC 8037, RFC 9864). Never ``none``, and never a shared secret."""
 LEEWAY_SECONDS = 30
 KEYS_FRESH_SECONDS = 600.0
+"""How long keys count after they were read, also if the issuer says that they stay fresh for longer: one may be withdrawn."""
 _ASK_AGAIN_SECONDS = 30.0
 _UNSIGNED = ("the token is not signed by a key of the issuer", "the token's signature is not by the issuer's key of this name")
 
@@ -71,6 +72,7 @@ class Tokens:
     _keys: KeySet | None = None
     _version: bytes = b""
     _read_at: float = 0.0
+    _fresh_for: float = KEYS_FRESH_SECONDS
     _failed: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -93,7 +95,7 @@ class Tokens:
         if not self._lock.acquire(blocking=False):
             return None
         try:
-            fresh = self._keys is not None and self._failed is None and 0 <= self.now() - self._read_at <= KEYS_FRESH_SECONDS
+            fresh = self._keys is not None and self._failed is None and 0 <= self.now() - self._read_at <= self._fresh_for
             return self._version if fresh else None
         finally:
             self._lock.release()
@@ -133,12 +135,13 @@ class Tokens:
         with self._lock:
             age = self.now() - self._read_at
             lately = 0 <= age < _ASK_AGAIN_SECONDS  # by another thread, too; a clock that was set back says nothing
-            stale = self._keys is None or fresh or not 0 <= age <= KEYS_FRESH_SECONDS
+            stale = self._keys is None or fresh or not 0 <= age <= self._fresh_for
             if stale and not (lately and (fresh or self._failed is not None)):
                 self._read_at, self._failed = self.now(), None
                 try:
                     data = self._bytes()
                     self._keys, self._version = key_set(data), hashlib.sha256(data).digest()
+                    self._fresh_for = _fresh_for(data)
                 except ArcOpsError as error:
                     self._failed = str(error)
             if self._keys is None or self._failed is not None:
@@ -154,6 +157,12 @@ class Tokens:
         if not keys:
             keys = keys_of(self.issuer.name, self.fetch(discovery(self.issuer.name), tier), tier)
         return self.fetch(keys, tier)
+
+
+def _fresh_for(data: bytes) -> float:
+    """How long these keys count: as long as their server says, but not so short that each token asks for them, nor too long."""
+    said = data.seconds if isinstance(data, Document) else None
+    return min(KEYS_FRESH_SECONDS, max(_ASK_AGAIN_SECONDS, said)) if said is not None else KEYS_FRESH_SECONDS
 
 
 def fits(claims: Mapping[str, Any], issuer: Issuer, now: float) -> None:

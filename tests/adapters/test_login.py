@@ -65,7 +65,12 @@ class Told:
             raise Unavailable("the audit log is full")
         yield self.records.append
 
-    def tell(self, record: Record) -> None:
+    def reserve(self) -> None:
+        """For pages, whose records are not about logins."""
+
+    def tell(self, record: Record, *, reserved: bool = False) -> None:
+        if reserved:
+            return
         if self.full:
             raise Unavailable("the audit log is full")
         self.records.append(record)
