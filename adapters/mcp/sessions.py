@@ -81,11 +81,13 @@ class EventSessions(StreamableHTTPSessionManager):
             return
         body = await Request(scope, receive).body()  # the guard before has read it, and bounds its size
 
+        given = False
+
         async def again() -> Message:
-            nonlocal body
-            if body:
-                given, body = body, b""
-                return {"type": "http.request", "body": given, "more_body": False}
+            nonlocal given
+            if not given:  # an empty body is given, too
+                given = True
+                return {"type": "http.request", "body": body, "more_body": False}
             return await receive()
 
         opening = _opening(body)

@@ -120,7 +120,10 @@ class TestWhatIsOffered:
                 (body,) = (await client.read_resource(f"arcops://evidence/{digest}")).contents
                 assert json.loads(body.text)
                 templates = (await client.list_resource_templates()).resource_templates
-                assert {one.name for one in templates} == {"artifact", "evidence", "gate", "policy", "report", "schema"}
+                assert {one.name for one in templates} == {
+                    *("artifact", "evidence", "gate", "policy", "report", "schema"),
+                    *("part of an artifact", "part of evidence", "part of a report"),
+                }
                 prompts = {one.name for one in (await client.list_prompts()).prompts}
                 assert prompts == {"is_this_model_ready", "explain_this_red", "draft_a_waiver"}
                 got = await client.get_prompt("is_this_model_ready", {"target": "/models/x"})
