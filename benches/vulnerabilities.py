@@ -35,7 +35,8 @@ COUNT, PEER_COUNT = 10_000, 200
 RUNS = 5
 PASSPHRASE = "only for this benchmark"  # noqa: S105  # of a key that the benchmark makes and deletes
 HERE = Path(__file__).resolve().parents[1]
-_COMMAND = "from adapters.cli.main import main; main()"
+_COMMAND = "import sys; sys.path.insert(0, sys.argv.pop(1)); from adapters.cli.main import main; main()"
+"""Its first argument is the checkout: a copied ``.venv`` may still name the one that it was made for."""
 _POLICY = "name: v\nvalidFor: P7D\ngates:\n  vulnerabilities: {minAdvisories: 0, maxDataAgeDays: 36500}\n"
 
 
@@ -106,7 +107,7 @@ def arcops(checkout: Path, folder: Path, home: str, *words: str) -> float:
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("ARCOPS_", "PYTHON"))}
     environment = {**clean, "ARCOPS_HOME": str(folder / home), "ARCOPS_PASSPHRASE": PASSPHRASE}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [str(checkout / ".venv" / "bin" / "python"), "-c", _COMMAND, *words]
+    command = [str(checkout / ".venv" / "bin" / "python"), "-c", _COMMAND, str(checkout), *words]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 3, 4):
         sys.exit(f"{checkout} failed: {done.stderr.strip() or done.stdout.strip()}")

@@ -15,6 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from arcops.evidence import Seen
 from arcops.request import Request
 from arcops.seen.attestations import AttestationSeen
 from arcops.seen.content import Content
@@ -24,6 +25,7 @@ from arcops.tier import Tier
 from artifacts.public_key import load_public_key
 from tasks.model.attestations import _attestations, _File
 from tasks.model.signature_file import read_signature
+from tasks.model.tree import look
 from tasks.signing.bundles import open_bundle
 from tasks.signing.candidate import Candidate
 from tasks.signing.trust import Trust, load_trust
@@ -151,6 +153,57 @@ def test_changed_provenance_of_sigstore_js_proves_nothing(part: str) -> None:
             entry["integratedTime"] = str(int(entry["integratedTime"]) + 3600)
     seen = _release(json.dumps(document).encode())
     assert "proves nothing" in seen.problem
+    assert not seen.signers
+
+
+# busybeaver/homelab-shared: a project signs the file of its public key by that key, with cosign.
+
+COSIGN_SHA256 = "c5905f796789e76f7a384f4acb67589d527e39e5e0566d6b7809cbcd4654e7e5"
+
+
+def _cosigned(tmp_path: Path, data: bytes, signature: bytes, key: bytes) -> SignatureSeen:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "cosign.pub").write_bytes(data)
+    (model / "cosign.pub.sig").write_bytes(signature)
+    trust = load_trust(trust_folder(tmp_path / "trust", files={"keys/homelab.pub": key}))
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    request = Request(
+        target=model, kind="model", tier=Tier.AIR_GAPPED, now=now, trust=tmp_path, data=tmp_path, cache=tmp_path / "cache"
+    )
+    tree = look.look(request, Seen({}, at=now, subject_name="model")).body
+    sha256 = hashlib.sha256(signature).hexdigest()
+    seen = read_signature(Candidate(path="cosign.pub.sig", data=signature, attached=False, sha256=sha256), request, tree, trust)
+    assert seen is not None
+    return seen
+
+
+@pytest.mark.requirement("ARC-A1/cosign-signatures-verify")
+def test_a_file_that_a_project_signed_by_cosign_verifies_by_its_own_key(tmp_path: Path) -> None:
+    key, signature = ((PUBLISHED / name).read_bytes() for name in ("homelab-cosign.pub", "homelab-cosign.pub.sig"))
+    assert hashlib.sha256(key).hexdigest() == COSIGN_SHA256
+    seen = _cosigned(tmp_path, key, signature, key)
+    assert seen.problem == ""
+    assert [signer.key for signer in seen.signers] == [load_public_key(key, where="it").id]
+    assert {covered.path: covered.sha256 for covered in seen.covers} == {"cosign.pub": COSIGN_SHA256}
+
+
+@pytest.mark.requirement("ARC-A1/cosign-signatures-verify")
+@pytest.mark.parametrize("part", ["file", "signature", "key"])
+def test_a_changed_file_that_a_project_signed_by_cosign_proves_nothing(tmp_path: Path, part: str) -> None:
+    key, signature = ((PUBLISHED / name).read_bytes() for name in ("homelab-cosign.pub", "homelab-cosign.pub.sig"))
+    data, trusted = key, key
+    match part:
+        case "file":
+            data = key + b"\n"
+        case "signature":
+            raw = bytearray(base64.b64decode(signature))
+            raw[-2] ^= 1
+            signature = base64.b64encode(raw)
+        case _:
+            trusted = NPM_KEY
+    seen = _cosigned(tmp_path, data, signature, trusted)
+    assert seen.problem
     assert not seen.signers
 
 

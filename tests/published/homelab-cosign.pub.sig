@@ -1,0 +1,1 @@
+MEUCIQDCf3hCQaUdOjrxms+XNIOwBlOWPsDKHQJszmpE6oxoqgIgbUgp+gEfIU2kZA9A64nyTAfTO0UrKd0nlfIYatPrVew=
