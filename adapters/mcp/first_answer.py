@@ -27,6 +27,8 @@ CAPABILITIES: dict[str, Any] = {
     "resources": {"listChanged": False, "subscribe": False},
     "tools": {"listChanged": False},
 }
+_CLIENT = {"name", "version", "title", "description", "websiteUrl"}
+"""What a client says of itself in texts. Its icons are left to the server."""
 _MOST_FIRST = 64 * 1024
 _PART = 64 * 1024
 
@@ -167,7 +169,7 @@ def _plain(params: object) -> bool:
         and isinstance(capabilities, dict)
         and all(_is_plain(name, one) for name, one in capabilities.items())
         and isinstance(client, dict)
-        and {"name", "version"} <= set(client) <= {"name", "version", "title"}
+        and {"name", "version"} <= set(client) <= _CLIENT
         and all(isinstance(one, str) for one in client.values())
     )
 

@@ -69,6 +69,19 @@ def test_the_revision_is_the_one_that_was_asked_for_if_it_is_spoken(asked: str, 
 
 
 @pytest.mark.parametrize(
+    "client",
+    [
+        CLIENT, {**CLIENT, "title": "T"},
+        {**CLIENT, "title": "Claude Code", "description": "An agent.", "websiteUrl": "https://agent.example"},
+    ],
+)  # fmt: skip
+def test_what_real_clients_say_of_themselves_is_plain(client: dict[str, str]) -> None:
+    assert answered(hello(clientInfo=client, capabilities={"roots": {}, "elicitation": {}})) is not None
+    assert answered(hello(clientInfo={**client, "icons": []})) is None
+    assert answered(hello(clientInfo={**client, "description": 1})) is None
+
+
+@pytest.mark.parametrize(
     "message",
     [
         [], 5, None, "initialize", {}, {**hello(), "id": None}, {**hello(), "id": True}, {**hello(), "id": 1.5},
