@@ -21,11 +21,12 @@ from arcops.errors import ArcOpsError
 from arcops.identity import Identity
 from foundation.audit.record import Outcome
 from services.host import envelope
+from services.host.calls import Ended
 from services.host.envelope import Malformed, Message
 from services.host.eras import Era
 from services.host.handshake import Opening
 from services.host.hosted import Hosted, Row
-from services.host.link import Ended, Link
+from services.host.link import Link
 
 HELD_SECONDS = 50.0
 """How long a caller is held while its server installs and starts."""
