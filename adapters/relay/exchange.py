@@ -12,6 +12,7 @@ from collections.abc import Callable
 from starlette.types import Receive, Send
 
 from adapters.relay.answers import Headers, answer, begin, pump
+from services.host.envelope import UNAVAILABLE, error, id_of
 from services.host.streams import Stream
 
 WATCH_SECONDS = 0.05
@@ -20,6 +21,8 @@ HOLD_SECONDS = 5.0
 """After this a stream begins, so that comments keep the connection."""
 RESUME_SECONDS = 5.0
 """How long a call goes on without its client, if that can resume its stream."""
+_KEPT = 1024 * 1024
+"""Bytes of an answer that is kept for a client that may come back."""
 _PRIMING = b"id: %b-0\nretry: 1000\ndata: \n\n"
 
 
@@ -79,6 +82,8 @@ class Exchange:
         """Answer with *body*, which is the last message of a stream that has begun."""
         self.stop()
         if self.stream is not None:
+            if self.left and not self.stream.attached and len(body) > _KEPT:
+                body = error(id_of(body), UNAVAILABLE, f"the answer of {len(body)} bytes is not kept for a client that left")
             self.stream.put(body, last=True)
             if self._pumping is not None:
                 await asyncio.wait((self._pumping,))

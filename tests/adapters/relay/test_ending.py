@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.adapters.relay.talking import ACCEPT, Client, ask, until
+from tests.adapters.relay.talking import ACCEPT, Client, ask, leave, until
 
 HERE = Path(__file__).parents[3]
 
@@ -53,6 +53,7 @@ async def _ended(port: int, process: subprocess.Popen[str]) -> list[int]:
     assert "event: endpoint" in [line async for line in legacy.lines()]
     assert "this host ends" in (await slow)["error"]["message"]
     await asyncio.to_thread(process.wait, 60)
+    leave()
     return pids
 
 
