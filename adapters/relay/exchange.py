@@ -34,7 +34,7 @@ class Exchange:
 
     __slots__ = (
         "_loop", "_make", "_primed", "_pumping", "_receive", "_send", "_streams", "_timer", "_watching",
-        "eager", "headers", "left", "stream", "task", "why",
+        "answering", "eager", "headers", "left", "stream", "task", "why",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +46,7 @@ class Exchange:
         self.stream: Stream | None = None
         self.why = ""
         """Why it was ended from outside, or nothing."""
+        self.answering = False
         self.left = False
         """The client is gone."""
         self.task = asyncio.current_task()
@@ -66,8 +67,8 @@ class Exchange:
             self._begun().put(message)
 
     def abort(self, why: str) -> None:
-        """End the call. Its task is cancelled, and finds *why*."""
-        if not self.why and self.task is not None and not self.task.done():
+        """End the call, if it is not being answered already. Its task is cancelled, and finds *why*."""
+        if not self.why and not self.answering and self.task is not None and not self.task.done():
             self.why = why
             self.task.cancel()
 
@@ -80,6 +81,7 @@ class Exchange:
 
     async def finish(self, status: int, body: bytes, headers: Headers = ()) -> None:
         """Answer with *body*, which is the last message of a stream that has begun."""
+        self.answering = True
         self.stop()
         if self.stream is not None:
             if self.left and not self.stream.attached and len(body) > _KEPT:

@@ -82,10 +82,16 @@ class Response:
 
 
 async def ask(
-    port: int, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"", raw: bytes = b""
+    port: int,
+    method: str,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    raw: bytes = b"",
+    limit: int = 1 << 26,
 ) -> Response:
     """One request on a connection of its own."""
-    reader = asyncio.StreamReader(limit=1 << 26)
+    reader = asyncio.StreamReader(limit=limit)
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_connection(lambda: asyncio.StreamReaderProtocol(reader), "127.0.0.1", port)
     _OPEN.append(transport)

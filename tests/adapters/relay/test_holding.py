@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
 from adapters.relay.holding import Holding
 from services.host.calls import TooMuch
-from tests.adapters.relay.talking import serving
+from tests.adapters.relay.talking import ACCEPT, ask, serving
 
 ADA, EVE = ("i", "t", "ada"), ("i", "t", "eve")
 
@@ -33,7 +34,14 @@ def test_a_client_that_takes_nothing_gets_no_second_large_answer() -> None:
         async with serving() as here:
             here.app.legacy.calling.holding.most_each = 40_000_000
             client = await here.opened()
-            slow = await client.begin("big", {"size": 32_000_000})  # its body is not read
+            call = {
+                "jsonrpc": "2.0",
+                "id": "slow",
+                "method": "tools/call",
+                "params": {"name": "big", "arguments": {"size": 32_000_000}},
+            }
+            own = {**ACCEPT, "mcp-session-id": client.session}
+            slow = await ask(here.port, "POST", "/t/mcp", own, json.dumps(call).encode(), limit=65536)  # and it is not read
             answer = await client.call("big", {"size": 32_000_000})
             assert "is not kept" in answer["error"]["message"]
             assert await client.text("big", {"size": 1_000}) == "x" * 1_000
