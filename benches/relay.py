@@ -29,6 +29,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adapters.http.serve import reserved_port
 from benches.relay_front import AUDIENCE
 from tests.models import bench
 from tests.simulators.hosting import trivial
@@ -182,12 +183,6 @@ def rss_of(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
-
-
 @contextmanager
 def started(
     name: str, command: Sequence[str], path: str, port: int, headers: bytes = b"", seconds: float = 60.0
@@ -244,12 +239,12 @@ def _ran(command: Sequence[str]) -> bool:
 
 def fronts(held: ExitStack, peers: dict[str, list[str]], token: bytes) -> list[Front]:
     """Every front, started. *token* is the header that the one with everything on needs."""
-    port = free_port()
+    port = held.enter_context(reserved_port())
     found = [held.enter_context(started("relay", _ours(port), "/t/mcp", port))]
-    port = free_port()
+    port = held.enter_context(reserved_port())
     found.append(held.enter_context(started("relay, all on", _ours(port, "--all-on"), "/t/mcp", port, token)))
     for name, begin in peers.items():
-        port = free_port()
+        port = held.enter_context(reserved_port())
         if name.startswith("mcp-proxy"):
             command = [*begin, "--host", "127.0.0.1", "--port", str(port), "--pass-environment", "--", *trivial()]
             path = "/mcp"

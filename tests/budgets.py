@@ -45,6 +45,7 @@ BUDGETS: dict[str, Budget] = {
     "house": Budget(tests=150, site=110),
     "reach": Budget(tests=34),
     "released": Budget(tests=8),
+    "services": Budget(tests=12),
     "tasks": Budget(tests=255),
 }
 

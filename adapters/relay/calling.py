@@ -9,23 +9,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec import Raw
 
 from adapters.relay.answers import Headers
 from adapters.relay.exchange import Exchange
 from adapters.relay.failing import Failed, failed, failure_of, not_in_time
+from adapters.relay.holding import FREE, Holding
 from adapters.relay.permitting import Permitting
 from arcops.errors import ArcOpsError
 from arcops.identity import Identity
 from foundation.audit.record import Outcome
 from services.host import envelope
+from services.host.calls import Ended, TooMuch
 from services.host.envelope import Malformed, Message
 from services.host.eras import Era
 from services.host.handshake import Opening
 from services.host.hosted import Hosted, Row
-from services.host.link import Ended, Link
+from services.host.link import Link
+from services.host.sessions import Owner
 
 HELD_SECONDS = 50.0
 """How long a caller is held while its server installs and starts."""
@@ -41,6 +44,7 @@ class Calling:
     hosted: Hosted
     permitting: Permitting
     held_seconds: float = HELD_SECONDS
+    holding: Holding = field(default_factory=Holding)
 
     async def reach(self, row: Row, caller: Identity, session: str, era: Era, opening: Opening | None = None) -> Link:
         """An open link. Raises `Refused`, `NotYet`, `Unavailable`."""
@@ -60,9 +64,14 @@ class Calling:
             raise not_in_time(row.name, state, reason, self.held_seconds) from None
 
     async def answered(
-        self, exchange: Exchange, id: bytes, work: Awaitable[bytes], status: Callable[[bytes], int] | None = None
+        self,
+        exchange: Exchange,
+        id: bytes,
+        owner: Owner,
+        work: Awaitable[bytes],
+        status: Callable[[bytes], int] | None = None,
     ) -> Outcome:
-        """Answer *exchange*, whose request has this *id*, with what *work* gives or with why it failed. How did it end?"""
+        """Answer *exchange*, the request *id* of *owner*, with what *work* gives or with why it failed. How did it end?"""
         outcome, at = Outcome.DONE, 200
         headers: Headers = ()
         try:
@@ -81,7 +90,15 @@ class Calling:
                 _log.exception("a request to a hosted server failed in this host")
             outcome, at = Outcome.FAILED, failure.status
             body, headers = failure.body(id), failure.headers
-        await exchange.finish(at, body, headers)
+        if len(body) <= FREE:
+            await exchange.finish(at, body, headers)
+            return outcome
+        try:
+            with self.holding.one(owner, len(body)):
+                await exchange.finish(at, body, headers)
+        except TooMuch as error:
+            outcome = Outcome.FAILED
+            await exchange.finish(200, failure_of(error).body(id))
         return outcome
 
 

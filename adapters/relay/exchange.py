@@ -12,6 +12,7 @@ from collections.abc import Callable
 from starlette.types import Receive, Send
 
 from adapters.relay.answers import Headers, answer, begin, pump
+from services.host.envelope import UNAVAILABLE, error, id_of
 from services.host.streams import Stream
 
 WATCH_SECONDS = 0.05
@@ -20,6 +21,8 @@ HOLD_SECONDS = 5.0
 """After this a stream begins, so that comments keep the connection."""
 RESUME_SECONDS = 5.0
 """How long a call goes on without its client, if that can resume its stream."""
+_KEPT = 1024 * 1024
+"""Bytes of an answer that is kept for a client that may come back."""
 _PRIMING = b"id: %b-0\nretry: 1000\ndata: \n\n"
 
 
@@ -31,7 +34,7 @@ class Exchange:
 
     __slots__ = (
         "_loop", "_make", "_primed", "_pumping", "_receive", "_send", "_streams", "_timer", "_watching",
-        "eager", "headers", "left", "stream", "task", "why",
+        "answering", "eager", "headers", "left", "stream", "task", "why",
     )  # fmt: skip
 
     def __init__(
@@ -43,6 +46,7 @@ class Exchange:
         self.stream: Stream | None = None
         self.why = ""
         """Why it was ended from outside, or nothing."""
+        self.answering = False
         self.left = False
         """The client is gone."""
         self.task = asyncio.current_task()
@@ -63,8 +67,8 @@ class Exchange:
             self._begun().put(message)
 
     def abort(self, why: str) -> None:
-        """End the call. Its task is cancelled, and finds *why*."""
-        if not self.why and self.task is not None and not self.task.done():
+        """End the call, if it is not being answered already. Its task is cancelled, and finds *why*."""
+        if not self.why and not self.answering and self.task is not None and not self.task.done():
             self.why = why
             self.task.cancel()
 
@@ -77,8 +81,11 @@ class Exchange:
 
     async def finish(self, status: int, body: bytes, headers: Headers = ()) -> None:
         """Answer with *body*, which is the last message of a stream that has begun."""
+        self.answering = True
         self.stop()
         if self.stream is not None:
+            if self.left and not self.stream.attached and len(body) > _KEPT:
+                body = error(id_of(body), UNAVAILABLE, f"the answer of {len(body)} bytes is not kept for a client that left")
             self.stream.put(body, last=True)
             if self._pumping is not None:
                 await asyncio.wait((self._pumping,))

@@ -130,7 +130,9 @@ class Legacy:
             return
         exchange = Exchange(send, receive, session.stream)
         exchange.headers = ((SESSION, session.id.encode()),)
-        outcome = await self.calling.answered(exchange, id, self.opened(row, caller, session, id))
+        session.requests[id] = exchange  # so it is not idle, however long its server takes to start
+        outcome = await self.calling.answered(exchange, id, session.owner, self.opened(row, caller, session, id))
+        session.requests.pop(id, None)
         if outcome is not Outcome.DONE or exchange.left:
             self.sessions.end(session)
 
@@ -177,7 +179,9 @@ class Legacy:
         exchange.eager = eager
         session.requests[id] = exchange
         try:
-            await self.calling.answered(exchange, id, self.asked(scope, row, caller, session, message, id, exchange))
+            await self.calling.answered(
+                exchange, id, session.owner, self.asked(scope, row, caller, session, message, id, exchange)
+            )
         finally:
             session.requests.pop(id, None)
 

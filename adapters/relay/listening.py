@@ -11,9 +11,10 @@ from msgspec import UNSET, Raw, UnsetType
 from adapters.relay.exchange import Exchange
 from arcops.errors import Unavailable
 from services.host import envelope
+from services.host.calls import Call
 from services.host.envelope import Message
 from services.host.eras import META, Era
-from services.host.link import Call, Link
+from services.host.link import Link
 
 _ENDLESS = 10 * 365 * 86400.0
 _KINDS = {

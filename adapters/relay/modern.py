@@ -25,6 +25,7 @@ from services.host.eras import META, MODERN_VERSION, Era
 from services.host.hosted import Row
 from services.host.link import Link
 from services.host.parameters import read_field
+from services.host.sessions import owner_of
 from services.host.streams import Stream
 
 VERSION, METHOD, NAME = b"mcp-protocol-version", b"mcp-method", b"mcp-name"
@@ -69,7 +70,9 @@ class Modern:
         id = envelope.encoded(message.id)
         numbers = count(1)
         exchange = Exchange(send, receive, lambda: Stream(str(next(numbers)), resumable=False))
-        await self.calling.answered(exchange, id, self._asked(scope, row, caller, fields, message, id, exchange), _status)
+        await self.calling.answered(
+            exchange, id, owner_of(caller), self._asked(scope, row, caller, fields, message, id, exchange), _status
+        )
 
     async def _asked(
         self, scope: Scope, row: Row, caller: Identity, fields: Fields, message: Message, id: bytes, exchange: Exchange

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,19 +47,29 @@ class OneHost:
 
 
 class _Server(RenewingServer):
-    def __init__(self, config: uvicorn.Config, relay: Relay) -> None:
+    def __init__(self, config: uvicorn.Config, relay: Relay, ended: Callable[[], Awaitable[None]] | None) -> None:
         super().__init__(config)
-        self._relay = relay
+        self._relay, self._ended = relay, ended
 
     async def shutdown(self, sockets: Any = None) -> None:
         self._relay.close()  # first, because it waits for what is open
         await super().shutdown(sockets)
+        if self._ended is not None:
+            await self._ended()
 
 
-def serve(relay: Relay, bound: Bound, listening: Any, *, app: ASGIApp | None = None) -> None:
+def serve(
+    relay: Relay,
+    bound: Bound,
+    listening: Any,
+    *,
+    app: ASGIApp | None = None,
+    ended: Callable[[], Awaitable[None]] | None = None,
+) -> None:
     """Serve *relay* at *bound*, on the socket *listening*, until a signal ends it.
 
-    *app* is what is served instead, if the relay is only a part of it.
+    *app* is what is served instead, if the relay is only a part of it. *ended* is called in the loop when nothing is served any
+    more: after it the signal ends this process, so that nothing here comes after `serve`.
     """
     per_address = None if is_loopback(bound.host) or bound.behind_proxy else MOST_PER_ADDRESS
     guarded = OneHost(
@@ -66,7 +77,7 @@ def serve(relay: Relay, bound: Bound, listening: Any, *, app: ASGIApp | None = N
         hosts=frozenset(one.encode() for one in bound.hosts),
         origins=frozenset(one.encode() for one in bound.origins),
     )
-    _Server(config(guarded, bound, per_address=per_address), relay).run(sockets=[listening])
+    _Server(config(guarded, bound, per_address=per_address), relay, ended).run(sockets=[listening])
 
 
 def config(app: ASGIApp, bound: Bound | None = None, *, per_address: int | None = None) -> uvicorn.Config:

@@ -170,6 +170,11 @@ def error(id: bytes, code: int, said: str, data: object = None) -> bytes:
     return b"".join((b'{"jsonrpc":"2.0","id":', id, b',"error":', encoded(inner), b"}"))
 
 
+def id_of(answer: bytes) -> bytes:
+    """The id of an answer that was made here, as JSON."""
+    return encoded(_message.decode(answer).id)
+
+
 def is_request(message: Message) -> bool:
     """Does it ask for an answer?"""
     return message.method is not UNSET and message.id is not UNSET

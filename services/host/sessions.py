@@ -14,10 +14,11 @@ from msgspec import Raw, UnsetType
 from arcops.errors import Unavailable
 from arcops.identity import Identity
 from services.host import envelope
+from services.host.calls import Call
 from services.host.envelope import Message
 from services.host.eras import LEGACY_VERSION
 from services.host.handshake import Opening
-from services.host.link import Call, Link
+from services.host.link import Link
 from services.host.streams import Stream
 
 MOST_SESSIONS = 10_000

@@ -13,6 +13,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anyio
 import uvicorn
@@ -37,7 +38,7 @@ _AT_ONCE = 8
 class _Within:
     """The `Pipe` of a server in this process."""
 
-    def __init__(self, server: Server) -> None:  # type: ignore[type-arg]  # whatever it keeps
+    def __init__(self, server: Server[Any]) -> None:
         self._server = server
 
     def hear(self, heard: Callable[[bytes], None], lost: Callable[[Lost], None], ended: Callable[[str], None]) -> None:
@@ -73,7 +74,7 @@ class _Within:
 
 
 class _Hosted:
-    def __init__(self, make: Callable[[], Server]) -> None:  # type: ignore[type-arg]  # whatever it keeps
+    def __init__(self, make: Callable[[], Server[Any]]) -> None:
         self._make = make
         self._links: dict[tuple[str, Era], tuple[Link, _Within]] = {}
 
@@ -96,7 +97,7 @@ class _Hosted:
             found[1].end("its session ended")
 
 
-async def _warm(server: Server) -> None:  # type: ignore[type-arg]  # whatever it keeps
+async def _warm(server: Server[Any]) -> None:
     """Make the schemas once, in one thread: with Python 3.11.7, two threads that call ``ast.parse`` at once fail."""
     pipe = _Within(server)
     link = Link(pipe, name="everything", private=True)

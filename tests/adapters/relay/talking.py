@@ -82,10 +82,16 @@ class Response:
 
 
 async def ask(
-    port: int, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"", raw: bytes = b""
+    port: int,
+    method: str,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    raw: bytes = b"",
+    limit: int = 1 << 26,
 ) -> Response:
     """One request on a connection of its own."""
-    reader = asyncio.StreamReader(limit=1 << 26)
+    reader = asyncio.StreamReader(limit=limit)
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_connection(lambda: asyncio.StreamReaderProtocol(reader), "127.0.0.1", port)
     _OPEN.append(transport)
@@ -208,8 +214,7 @@ async def serving(
     try:
         yield Here(port=port, app=app, hosting=hosting, server=server)
     finally:
-        while _OPEN:
-            _OPEN.pop().abort()
+        leave()
         app.close()
         server.should_exit = True
         with suppress(asyncio.CancelledError):
@@ -217,6 +222,13 @@ async def serving(
         hosting.close()
         for link, _ in list(hosting.links.values()):
             await until(lambda link=link: bool(link.ended))  # type: ignore[misc]  # bound now
+
+
+def leave() -> None:
+    """Abort every connection of this loop that a test left open."""
+    while _OPEN:
+        with suppress(RuntimeError):  # of another loop, which is closed
+            _OPEN.pop().abort()
 
 
 async def until(met: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
