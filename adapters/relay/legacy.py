@@ -191,7 +191,7 @@ class Legacy:
         """The answer to *message* as the client has to see it."""
         method = str(message.method)
         params: Mapping[str, Raw] | None = envelope.members(message.params)
-        permit = await self.calling.permitting.permit(scope, caller, row.name, method, params)
+        permit = await self.calling.permitting.permit(scope, caller, row, method, params)
         exchange.headers = (*exchange.headers, *permit.headers)
         exchange.allowed()
         outcome, reason = Outcome.FAILED, "Unavailable"

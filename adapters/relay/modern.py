@@ -82,7 +82,7 @@ class Modern:
         refuse_mismatch(fields, method, params)
         if method in _OLD:
             raise Failed(Failure(status=404, code=METHOD_NOT_FOUND, said=f"MCP {MODERN_VERSION} has no {method}"))
-        permit = await self.calling.permitting.permit(scope, caller, row.name, method, params)
+        permit = await self.calling.permitting.permit(scope, caller, row, method, params)
         exchange.headers = permit.headers
         outcome, reason = Outcome.FAILED, "Unavailable"
         session = without_session(caller)

@@ -21,7 +21,7 @@ from starlette.types import Scope
 
 from adapters.http.access import Door
 from adapters.relay.failing import FORBIDDEN, LIMITED, RETRY_SECONDS, Failed, Failure
-from arcops.errors import ArcOpsError
+from arcops.errors import ArcOpsError, Refused
 from arcops.identity import Identity
 from foundation.audit.audit import Audit
 from foundation.audit.record import NO_ONE, Actor, Outcome, Record
@@ -31,6 +31,9 @@ from foundation.authorization.role_policy import RESERVED
 from foundation.limits.fields import limit_field, policy_field
 from foundation.telemetry.spans import REQUEST
 from services.host import envelope
+from services.host.hosted import Row
+from services.host.scoping import refuse_crossing
+from services.host.spec import bound_for
 
 DOOR = "relay"
 _CALL = frozenset((CALL,))
@@ -102,11 +105,14 @@ class Permitting:
 
     door: Door | None
 
-    async def permit(
-        self, scope: Scope, caller: Identity, server: str, method: str, params: Mapping[str, Raw] | None
-    ) -> Permit:
-        """*caller* asks *server* for *method*. Raises `Failed`: not allowed, over a limit, or no place for its record."""
-        door = self.door
+    async def permit(self, scope: Scope, caller: Identity, row: Row, method: str, params: Mapping[str, Raw] | None) -> Permit:
+        """*caller* asks the server of *row* for *method*.
+
+        Raises `Failed`: not allowed, outside of what the row binds for this caller, over a limit, or no place for its record.
+        """
+        door, server = self.door, row.name
+        if row.bound:
+            self._within_scope(scope, caller, row, method, params)
         if door is None or (method != "tools/call" and method not in _GIVES):
             return NOTHING_KEPT
         tool = envelope.text((params or {}).get("name")) if method == "tools/call" else method
@@ -129,6 +135,14 @@ class Permitting:
                 audit=door.accounts.audit, record=partial(self._record, scope, caller, server, tool, datetime.now(UTC))
             )
         return Permit(account=account, headers=headers)
+
+    def _within_scope(self, scope: Scope, caller: Identity, row: Row, method: str, params: Mapping[str, Raw] | None) -> None:
+        given = (params or {}).get("arguments") or (params or {}).get("argument")
+        try:
+            refuse_crossing(bound_for(row.bound, caller.issuer, caller.tenant), bytes(given) if given is not None else b"{}")
+        except Refused as error:
+            self.told(scope, caller, Outcome.DENIED, "scope", row.name, envelope.text((params or {}).get("name")) or method)
+            raise Failed(Failure(status=403, code=FORBIDDEN, said=str(error), data={"kind": "refused"})) from error
 
     async def _within_limits(
         self, scope: Scope, caller: Identity, server: str, tool: str, target: str

@@ -41,13 +41,15 @@ class NotYet(Unavailable):
 class Row:
     """What a door must know of a hosted server. ``eras`` are those that it was seen to speak; empty if that is not known.
 
-    ``stateless``: sessions may share one child of it. A call that takes more than ``call_seconds`` is cancelled.
+    ``stateless``: sessions may share one child of it. A call that takes more than ``call_seconds`` is cancelled. ``bound`` are
+    its scope parameters, as `services.host.spec.bound_for` reads them.
     """
 
     name: str
     stateless: bool = False
     eras: frozenset[Era] = frozenset()
     call_seconds: float = 600.0
+    bound: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

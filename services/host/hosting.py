@@ -72,7 +72,7 @@ class Hosting:
         if found is None:
             return None
         spec = found.row.current.spec
-        return Row(name=name, stateless=spec.stateless, call_seconds=float(spec.call_seconds))
+        return Row(name=name, stateless=spec.stateless, call_seconds=float(spec.call_seconds), bound=spec.bound)
 
     def shown(self, name: str) -> Shown | None:
         """As `Hosted.shown`."""
@@ -172,7 +172,7 @@ class Hosting:
             await self._hold(name)
         installed = await self._provisioning.installed(name, lock, say=serving.say)
         serving.say(State.STARTING, f"starting {row.current.spec.package}")
-        launch = self._provisioning.launch(row, installed, key.tenant.rpartition("\n")[2], self._environment)
+        launch = self._provisioning.launch(row, installed, key.tenant, self._environment)
         home = self._home / name
         await asyncio.to_thread(partial(home.mkdir, mode=0o700, parents=True, exist_ok=True))
         kept = await self._keeping.begin(

@@ -37,6 +37,7 @@ class ProcessPipe:
         self._heard: Callable[[bytes], None] = _nothing
         self._lost: Callable[[Lost], None] = _nothing
         self._told: Callable[[str], None] = _nothing
+        self._waiting: list[bytes] = []
         self._turn = asyncio.Lock()
         self._room = asyncio.Event()
         self._room.set()
@@ -78,7 +79,15 @@ class ProcessPipe:
     def _put(self, message: bytes) -> None:
         if self.over or self._stdin is None or self._stdin.is_closing():
             raise Unavailable(self.over or self._why or "the server's process has ended")
-        self._stdin.write(message + b"\n")
+        self._waiting.append(message)
+        if len(self._waiting) == 1:
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Write the messages of one turn of the loop at once: a system call costs more than a small message."""
+        if self._stdin is not None and not self._stdin.is_closing():
+            self._stdin.write(b"\n".join((*self._waiting, b"")))
+        self._waiting.clear()
 
     def hear(self, heard: Callable[[bytes], None], lost: Callable[[Lost], None], ended: Callable[[str], None]) -> None:
         """As `Pipe.hear`."""
@@ -104,6 +113,7 @@ class ProcessPipe:
             return
         self._why = why
         self.resume()  # what it still writes must not hold it up
+        self._flush()
         if self._stdin is not None:
             self._stdin.close()
         self._loop.call_later(_EOF_SECONDS, self._keeping.end, self.kept)

@@ -97,11 +97,12 @@ class Provisioning:
             return await asyncio.to_thread(self._unchanged, lock, folder)
 
     def launch(self, row: HostedRow, at: Installed, tenant: str, environment: Mapping[str, str]) -> Launch:
-        """How *row* is started for *tenant*. A secret is looked up now. Raises `Refused`."""
+        """How *row* is started for *tenant*, issuer and tenant in two lines. Secrets are looked up now. Raises `Refused`."""
         spec = row.current.spec
         package = read_package(spec.package)
         found = installer(package.source).launch(package, at.folder / _TREE, spec.command)
-        bound = bound_for(spec, tenant)
+        issuer, _, name = tenant.partition("\n")
+        bound = bound_for(spec.bound, issuer, name)
         return Launch(
             command=(*found.command, *(filled(one, bound) for one in spec.arguments)),
             environment={**found.environment, **self._variables(spec, bound, environment)},

@@ -51,9 +51,9 @@ class Spec:
 
     ``package`` is as `read_package` reads it. ``command`` is the program of the package to run, if it has several (for a
     folder: a file in it), ``arguments`` are its arguments. ``environment`` and ``secrets`` have ``NAME=value`` and
-    ``NAME=reference``; the server gets these variables and no others of ours. ``bound`` has ``name=value`` or
-    ``tenant:name=value``: ``{name}`` in arguments and variables becomes that value, and a call whose argument *name* is another
-    value is refused.
+    ``NAME=reference``; the server gets these variables and no others of ours. ``bound`` has ``name=value``,
+    ``tenant:name=value`` or ``issuer,tenant:name=value``: ``{name}`` in arguments and variables becomes that value, and a call
+    whose argument *name* is another value is refused.
 
     ``stateless``: sessions share one process. ``dedicated``: a tenant has processes of its own. ``one_host``: one host at a
     time runs it. At most ``most`` processes run at once; one that no one used for ``idle_seconds`` ends, and a call that takes
@@ -121,17 +121,15 @@ def pairs(texts: Iterable[str], what: str) -> Iterator[tuple[str, str]]:
         yield name, value
 
 
-def bound_for(spec: Spec, tenant: str) -> Mapping[str, str]:
-    """The scope parameters of *tenant*: those bound for every tenant, and those bound for this one."""
-    found: dict[str, str] = {}
-    own: dict[str, str] = {}
-    for left, value in pairs(spec.bound, "--bind"):
-        whose, colon, name = left.rpartition(":")
-        if not colon:
-            found[name] = value
-        elif whose == tenant:
-            own[name] = value
-    return found | own
+def bound_for(bound: Iterable[str], issuer: str, tenant: str) -> Mapping[str, str]:
+    """The scope parameters of a *tenant* of an *issuer*: those in *bound* for everyone, for this tenant, and for exactly it."""
+    found: list[dict[str, str]] = [{}, {}, {}]
+    whose = {"": 0, tenant: 1, f"{issuer},{tenant}": 2}
+    for left, value in pairs(bound, "--bind"):
+        who, colon, name = left.rpartition(":")
+        if not colon or (who and who in whose):
+            found[whose[who] if colon else 0][name] = value
+    return found[0] | found[1] | found[2]
 
 
 def filled(text: str, bound: Mapping[str, str]) -> str:

@@ -134,6 +134,7 @@ class Hosting:
     seconds: float = 600.0
     write_seconds: float = WRITE_SECONDS
     eras: frozenset[Era] = frozenset()
+    bound: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=lambda: {"PATH": os.environ["PATH"]})
     links: dict[tuple[str, str, str, Era], tuple[Link, ChildPipe]] = field(default_factory=dict)
     started: int = 0
@@ -144,7 +145,8 @@ class Hosting:
     def row(self, name: str) -> Row | None:
         if name not in self.commands:
             return None
-        return Row(name=name, stateless=name in self.stateless, eras=self.eras, call_seconds=self.seconds)
+        stateless = name in self.stateless
+        return Row(name=name, stateless=stateless, eras=self.eras, call_seconds=self.seconds, bound=self.bound)
 
     async def link(self, name: str, caller: Identity, session: str, era: Era) -> Link:
         if self.refusing is not None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -215,5 +216,37 @@ def test_a_caller_has_so_many_sessions(place: tuple[Door, Issuer, Path]) -> None
             assert "result" in await eve.open()
             status = await ask(here.port, "GET", "/t/status", ACCEPT | eve.headers)
             assert json.loads(await status.body())["state"] == "Running"
+
+    asyncio.run(run())
+
+
+@pytest.mark.requirement("HOST-019/parameters-are-isolated")
+def test_a_call_outside_of_what_is_bound_for_its_caller_never_reaches_the_server(place: tuple[Door, Issuer, Path]) -> None:
+    door, issuer, _ = place
+    door = replace(door, limits=None)
+
+    async def run() -> None:
+        bound = (f"{issuer.url},:text=ours", "elsewhere:text=theirs")
+        async with serving(Hosting(commands={"t": trivial()}, bound=bound), door=door) as here:
+            ada = of(here, issuer, "ada")
+            await ada.open()
+            assert await ada.text("echo", {"text": "ours"}) == "ours"
+            for arguments in (
+                {"text": "theirs"},
+                {"text": ["ours", "theirs"]},
+                {"inside": {"text": "theirs"}, "text": "ours"},
+            ):
+                refused = await ada.begin("echo", arguments)
+                assert refused.status == 403
+                said = (await refused.last())["error"]
+                assert "is bound to another value" in said["message"]
+                assert "ours" not in said["message"]
+            twice = (
+                b'{"jsonrpc":"2.0","id":9,"method":"tools/call",'
+                b'"params":{"name":"echo","arguments":{"text":"theirs","text":"ours"}}}'
+            )
+            assert (await ada.send(twice)).status == 403
+            (link,) = (one for one, _ in here.hosting.links.values())
+            assert link.counts.calls == 2  # the handshake, and the call within its scope
 
     asyncio.run(run())

@@ -71,11 +71,13 @@ def test_a_row_that_cannot_be_is_refused(changed: Spec, said: str) -> None:
 
 
 def test_a_tenant_has_its_own_value_and_no_other_ones() -> None:
-    spec = replace(GOOD, bound=("region=eu", "acme:project=alpha", "other:project=beta", "acme:region=us"))
-    assert bound_for(spec, "acme") == {"region": "us", "project": "alpha"}
-    assert bound_for(spec, "other") == {"region": "eu", "project": "beta"}
-    assert bound_for(spec, "third") == {"region": "eu"}
-    assert filled("--project={project} {region} {unknown}", bound_for(spec, "acme")) == "--project=alpha us {unknown}"
+    bound = ("region=eu", "acme:project=alpha", "other:project=beta", "acme:region=us", "https://two,acme:project=gamma")
+    assert bound_for(bound, "https://one", "acme") == {"region": "us", "project": "alpha"}
+    assert bound_for(bound, "https://two", "acme") == {"region": "us", "project": "gamma"}
+    assert bound_for(bound, "https://one", "other") == {"region": "eu", "project": "beta"}
+    assert bound_for(bound, "https://one", "third") == {"region": "eu"}
+    assert bound_for((*bound, ":project=delta"), "", "") == {"region": "eu"}  # no one has no tenant's values
+    assert filled("--project={project} {region} {unknown}", bound_for(bound, "", "acme")) == "--project=alpha us {unknown}"
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.text("{abc}x", max_size=6)), st.text("{abc}x", max_size=12))
