@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from arcops.errors import Refused
-from foundation.limits.rules import DAY, MONTH, SECONDS, Limits, Numbers, Rule, Target, Triple, Where
+from foundation.limits.rules import DAY, MONTH, SECONDS, SERVERS, Limits, Numbers, Rule, Target, Triple, Where
 from foundation.strict_yaml import JSON, load_all
 
 MOST_RULES = 100
@@ -18,7 +18,13 @@ MOST_HOSTS = 1_000
 MOST_TARGETS = 200
 _MOST_WORD = 1_000
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
-_TARGET = re.compile(r"(?P<object>@?[a-z0-9_./-]{1,200}\*?|\*)(?::(?P<action>[a-z_]{1,40}))?", re.ASCII)
+_TARGET = re.compile(
+    r"(?P<object>servers/[a-z0-9-]{1,63}/[A-Za-z0-9_./-]{1,128}|@?[a-z0-9_./-]{1,200}\*?|\*)(?::(?P<action>[a-z_]{1,40}))?",
+    re.ASCII,
+)
+_SERVER = re.compile(r"servers/(\*|[a-z0-9-]{1,63}/(\*|[A-Za-z0-9_./-]{1,128}))", re.ASCII)
+"""Hosted servers come and go while this file stays, so a limit may name one that is not there."""
+_HOSTED_ACTIONS = frozenset(("call",))
 
 
 def parse_limits(
@@ -138,6 +144,10 @@ def _target(value: JSON, place: str, actions: Mapping[str, frozenset[str]], grou
         if name[1:] not in groups:
             raise Refused(f"{place} names the group {name!r}, which is not known{_near(name[1:], groups)}")
         means = groups[name[1:]]
+    elif name.startswith(SERVERS):
+        if not _SERVER.fullmatch(name):
+            raise Refused(f"{place} names {name!r}; write servers/NAME/TOOL, servers/NAME/* or servers/*")
+        means, actions = frozenset((name,)), {name: _HOSTED_ACTIONS}
     elif name.endswith("*"):
         means = frozenset(one for one in actions if one.startswith(name[:-1]))
         if not means:

@@ -27,6 +27,10 @@ class Where(Enum):
     REDIS = "redis"
 
 
+SERVERS = "servers/"
+"""The beginning of the names of hosted servers' tools: ``servers/NAME/TOOL``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """Tools by name, or by the beginning of their names and ``*``; or a ``@group``. With ``action``, only its calls count."""
@@ -42,6 +46,11 @@ class Target:
             return tool.startswith(self.object[:-1])
         return tool == self.object
 
+    def counts(self, tool: str) -> str:
+        """What is counted together with *tool*: the tool, or all tools of its hosted server unless one of them is meant."""
+        together = tool.startswith(SERVERS) and tool != self.object
+        return tool.rpartition("/")[0] if together else tool
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
@@ -53,7 +62,8 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One limit. Without ``targets`` it counts all tool calls of a caller together; with them, those of each tool by itself.
+    """One limit. Without ``targets`` it counts all tool calls of a caller together; with them, those of each tool (and of each
+    hosted server) by itself.
 
     ``per`` is the period: of `SECONDS` for a rate, ``day`` or ``month`` (UTC) for a quota. ``callers`` have other numbers.
     """
@@ -109,7 +119,7 @@ def charges(limits: Limits, caller: Identity, tool: str, actions: frozenset[str]
             yield Charge(key=key, rule=rule, numbers=numbers)
             continue
         found = {
-            f"{tool}:{one.action}" if one.action else tool
+            f"{one.counts(tool)}:{one.action}" if one.action else one.counts(tool)
             for one in rule.targets
             if (not one.action or one.action in actions) and one.matches(tool, limits.groups)
         }

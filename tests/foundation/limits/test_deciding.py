@@ -69,6 +69,21 @@ rates:
     assert let(at, BOB, "check_model", times=9) == 3
 
 
+def test_hosted_servers_share_nothing_and_their_tools_count_together_unless_one_is_named(site: Site) -> None:
+    at = site.deciding(
+        """
+rates:
+  - {name: hosted, tools: ["servers/*"], calls: 4, per: hour}
+  - {name: git, tools: ["servers/git/*"], calls: 3, per: hour}
+  - {name: push, tools: ["servers/git/Push"], calls: 1, per: hour}
+"""
+    )
+    assert let(at, ADA, "servers/git/Push", times=3) == 1
+    assert let(at, ADA, "servers/git/log", times=5) == 2, "with the call of the other tool, three of the server"
+    assert let(at, ADA, "servers/time/now", times=9) == 4, "one server does not starve another"
+    assert let(at, BOB, "servers/git/log", times=9) == 3
+
+
 def test_a_caller_may_have_other_numbers(site: Site) -> None:
     at = site.deciding(
         'rates: [{name: calls, calls: 5, per: minute, callers: [{issuer: "https://a.example", tenant: t, id: bob, calls: 9}]}]'
