@@ -100,6 +100,8 @@ class Hosting:
         key = self._key(row, caller, session, era)
         running = serving.running.get(key)
         if running is not None and not running.link.ended and not running.pipe.asked:
+            if running.pipe.spoke:
+                serving.served()
             return running.link
         if time.monotonic() < serving.again:
             raise NotYet(f"{name} could not be started: {serving.reason}", state=State.ERROR, retry=serving.retry)
@@ -181,10 +183,10 @@ class Hosting:
         pipe = ProcessPipe(kept, self._keeping, said=partial(self._heard, serving))
         await pipe.begin()
         link = Link(pipe, name=name, private=bool(key.session), seconds=float(row.current.spec.call_seconds))
-        running = Running(link=link, pipe=pipe)
-        serving.running[key] = running
-        kept.ended.add_done_callback(lambda _: asyncio.get_running_loop().call_soon(self._ended, serving, key, running))
-        serving.say(State.RUNNING, f"process {kept.pid} began after {time.monotonic() - begun:.1f} s")
+        running = serving.running[key] = Running(link=link, pipe=pipe)
+        pipe.when_over(partial(self._ended, serving, key, running))
+        if not pipe.over:
+            serving.say(State.RUNNING, f"process {kept.pid} began after {time.monotonic() - begun:.1f} s")
         self._event("mounted", name, f"pid {kept.pid}")
         return running
 
@@ -217,20 +219,20 @@ class Hosting:
         if serving.running.get(key) is running:
             del serving.running[key]
         serving.calls += running.link.counts.calls
-        why = running.pipe.over or running.link.ended or "the server's process ended"
-        asked = bool(running.pipe.asked)
-        code = running.pipe.kept.ended.result().code
-        _log.info("hosted server %s: process %s ended with %s: %s", serving.row.name, running.pipe.kept.pid, code, why)
-        if asked:
+        name, pipe = serving.row.name, running.pipe
+        code = pipe.kept.ended.result().code
+        _log.info("hosted server %s: process %s ended with %s: %s", name, pipe.kept.pid, code, pipe.over)
+        if pipe.asked:
             if not serving.running and serving.state is State.RUNNING:
-                serving.say(State.PENDING, f"no process runs: {why}")
+                serving.say(State.PENDING, f"no process runs: {pipe.over}")
             return
         serving.restarts += 1
-        if not running.pipe.spoke:
-            if not serving.failed(why):
-                _log.error("hosted server %s ends before it answers, again and again: %s", serving.row.name, why)
-        elif not serving.running:
-            serving.say(State.ERROR, why)
+        if pipe.spoke:
+            serving.served()
+            if not serving.running:
+                serving.say(State.ERROR, pipe.over)
+        elif not serving.failed(pipe.over):
+            _log.error("hosted server %s ends before it answers, again and again: %s", name, pipe.over)
 
     def _event(self, event: str, name: str, what: str) -> None:
         _log.info("hosted server %s: %s %s", name, event, what)

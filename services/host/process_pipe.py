@@ -44,7 +44,9 @@ class ProcessPipe:
         self._stdin: asyncio.WriteTransport | None = None
         self._stdout: asyncio.ReadTransport | None = None
         self._closed = asyncio.Event()
-        kept.ended.add_done_callback(lambda _: self._loop.create_task(self._ended()))
+        self._gone: Callable[[], object] = bool
+        self._ending: asyncio.Task[None] | None = None
+        kept.ended.add_done_callback(self._end_begins)
 
     @property
     def asked(self) -> str:
@@ -97,6 +99,12 @@ class ProcessPipe:
         elif self._stdout is not None:
             self._stdout.resume_reading()
 
+    def when_over(self, gone: Callable[[], None]) -> None:
+        """Call *gone* when nothing is left of the server and that was told."""
+        self._gone = gone
+        if self.over:
+            gone()
+
     def pause(self) -> None:
         """As `Pipe.pause`."""
         if self._stdout is not None and not self._stdout.is_closing() and self._stdout.is_reading():
@@ -130,6 +138,9 @@ class ProcessPipe:
         self.errors.append(line)
         self._said(line)
 
+    def _end_begins(self, _: asyncio.Future[Ended]) -> None:
+        self._ending = self._loop.create_task(self._ended())
+
     async def _ended(self) -> None:
         """All of it is gone: what it wrote before is read to its end, then that is told."""
         self.resume()
@@ -144,6 +155,7 @@ class ProcessPipe:
         self._room.set()
         self.over = self._why or _sentence(self.kept.ended.result(), self.errors)
         self._told(self.over)
+        self._gone()
 
 
 def _sentence(ended: Ended, errors: deque[str]) -> str:
