@@ -54,33 +54,34 @@ class Provisioning:
         """
         while row.current.lock is None:
             lease = await asyncio.to_thread(self._leases.take, f"hosted/resolve/{row.name}", _LOCK_SECONDS)
-            if lease is not None:
-                return await self._resolve(row, lease)
-            await asyncio.sleep(_WAIT_SECONDS)
-            found = await asyncio.to_thread(self._rows.one, row.name)
-            if found is None or found.current.number != row.current.number:
-                raise Unavailable(f"the row of {row.name} changed while its package was resolved; ask again")
-            row = found
+            if lease is None:
+                await asyncio.sleep(_WAIT_SECONDS)
+                row = await self._again(row)
+                continue
+            try:
+                row = await self._again(row)  # the host that held the lease may have resolved it
+                if row.current.lock is None:
+                    lease = await self._resolve(row, lease)
+                    row = await self._again(row)
+            finally:
+                await asyncio.to_thread(self._leases.give, lease)
         return row.current.lock
 
-    async def _resolve(self, row: HostedRow, lease: Lease) -> Lock:
-        package = read_package(row.current.spec.package)
-        renewing = asyncio.create_task(self._renewing(lease))
-        try:
-            lock = await asyncio.to_thread(installer(package.source).resolve, package, self._workshop)
-        finally:
-            renewing.cancel()
-        await asyncio.to_thread(self._rows.lock, row.name, row.current.number, lock)
-        await asyncio.to_thread(self._leases.give, lease)
+    async def _again(self, row: HostedRow) -> HostedRow:
+        """*row* as the database has it now. Raises `Unavailable` if it is another version."""
         found = await asyncio.to_thread(self._rows.one, row.name)
-        if found is None or found.current.lock is None:
+        if found is None or found.current.number != row.current.number:
             raise Unavailable(f"the row of {row.name} changed while its package was resolved; ask again")
-        return found.current.lock
+        return found
 
-    async def _renewing(self, lease: Lease) -> None:
-        while True:
-            await asyncio.sleep(_LOCK_SECONDS / 4)
+    async def _resolve(self, row: HostedRow, lease: Lease) -> Lease:
+        """Resolve the package of *row* and keep the lock; the lease as it was renewed last."""
+        package = read_package(row.current.spec.package)
+        work = asyncio.create_task(asyncio.to_thread(installer(package.source).resolve, package, self._workshop))
+        while not (await asyncio.wait((work,), timeout=_LOCK_SECONDS / 4))[0]:
             lease = await asyncio.to_thread(self._leases.renew, lease, _LOCK_SECONDS)
+        await asyncio.to_thread(self._rows.lock, row.name, row.current.number, await work)
+        return lease
 
     async def installed(self, name: str, lock: Lock, *, say: Callable[[State, str], None]) -> Installed:
         """The folder in which *lock* is installed, unchanged since; it is installed now if it is not there.

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,10 @@ from arcops.errors import Refused
 from services.host.eras import Era
 from services.host.hosted import NotYet, State
 from services.host.hosting import Hosting
+from services.host.installers import folder
+from services.host.installers.workshop import Workshop
+from services.host.lock import Lock
+from services.host.spec import Package
 from tests.foundation.test_keeping import lives
 from tests.services.host.hosts import ANN, EVE, Site, call, eventually, hosted, linked
 
@@ -343,26 +347,34 @@ def test_one_host_at_a_time_runs_what_is_for_one_host(site: Site) -> None:
 
 
 @pytest.mark.requirement("HOST-016/one-host-provisions")
-def test_two_hosts_resolve_a_package_once(site: Site) -> None:
+def test_hosts_resolve_a_package_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.rows.put("small", site.spec(), author="ann")
-    database = site.open()
+    times: list[object] = []
+    resolve = folder.resolve
+
+    def counted(package: Package, at: Workshop) -> Lock:
+        times.append(package)
+        return resolve(package, at)
+
+    monkeypatch.setattr(folder, "resolve", counted)
+    databases = [site.open() for _ in range(4)]
 
     async def work(host: Hosting) -> None:
-        other = site.host(database)
-        async with other.running():
-            found = await asyncio.gather(
-                *(one.link("small", ANN, "s", Era.LEGACY) for one in (host, other)), return_exceptions=True
-            )
+        async with AsyncExitStack() as stack:
+            hosts = [site.host(one) for one in databases]
+            for one in hosts:
+                await stack.enter_async_context(one.running())
+            asked = (one.link("small", ANN, "s", Era.LEGACY) for one in (host, *hosts))
+            found = await asyncio.gather(*asked, return_exceptions=True)
         assert all(isinstance(one, Refused | NotYet) for one in found)
 
     hosted(work, site.host())
     row = site.rows.one("small")
     assert row is not None
     assert row.current.lock is not None
-    with site.database.reading() as connection:
-        epochs = connection.execute(text("SELECT epoch FROM arcops_lease WHERE name = 'hosted/resolve/small'")).scalar_one()
-    assert epochs == 1
-    database.close()
+    assert len(times) == 1
+    for one in databases:
+        one.close()
 
 
 @pytest.mark.requirement("HOST-013/many-servers-under-one-endpoint")
