@@ -54,8 +54,9 @@ def mcp(given: Given[None, None, ServingTools]) -> None:
     own = given.own
     if own.http:
         from adapters.cli import serving
+        from adapters.cli.address import address
 
-        serving.mcp(serving.address(own), own.key, own.tier, tools=own.tools, allow=own.allow, reload=own.reload)
+        serving.mcp(address(own), own.key, own.tier, tools=own.tools, allow=own.allow, reload=own.reload)
     else:
         from adapters.cli import streams
 
@@ -66,14 +67,16 @@ def mcp(given: Given[None, None, ServingTools]) -> None:
 def web(given: Given[None, None, ServingPages]) -> None:
     """Serve the evidence pages: every artifact with its findings, evidence, signature and ledger proof."""
     from adapters.cli import serving
+    from adapters.cli.address import address
 
-    serving.web(serving.address(given.own), reload=given.own.reload)
+    serving.web(address(given.own), reload=given.own.reload)
 
 
 @command("server", own=ServingAll, example="--port 8420")
 def server(given: Given[None, None, ServingAll]) -> None:
     """Serve everything at one address: the evidence pages, MCP, and Prefect. Long checks then run in Prefect."""
     from adapters.cli import serving
+    from adapters.cli.address import address
 
     own = given.own
-    serving.server(serving.address(own), own.key, own.tier, worker=own.worker)
+    serving.server(address(own), own.key, own.tier, worker=own.worker)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.cli import surroundings
+from adapters.cli.address import address, bound_at
 from adapters.cli.entering import enter
 from adapters.cli.listening import Listening
-from adapters.cli.serving import address, bound_at
 from adapters.http.access import Door
 from adapters.http.app import DoorPart, front
 from adapters.http.bound import Bound

@@ -6,17 +6,17 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from socket import socket
 
 from adapters.cli import surroundings
+from adapters.cli.address import Address, bound_at
 from adapters.cli.entering import enter
-from adapters.cli.listening import Listening
 from adapters.http.access import Door
 from adapters.http.app import DoorPart, front
-from adapters.http.bound import Bound, bind
+from adapters.http.bound import Bound
 from adapters.http.metrics import Metrics
 from adapters.http.quotas import connections_per_address
 from adapters.http.serve import listen, reserved_port, serve
@@ -28,28 +28,6 @@ from foundation.only_one import only_one
 from foundation.settings import Settings
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """The options of the command line for the address."""
-
-    host: str
-    port: int
-    certificate: Path | None
-    key: Path | None
-    behind_proxy: bool
-
-
-def address(own: Listening) -> Address:
-    """The address from the options *own*."""
-    return Address(
-        host=own.host,
-        port=own.port,
-        certificate=own.certificate,
-        key=own.certificate_key,
-        behind_proxy=own.behind_proxy,
-    )
 
 
 def mcp(
@@ -128,18 +106,6 @@ def _serve_mcp(
 def _serve_web(address: Address, sockets: list[socket]) -> None:
     at = surroundings.place()
     _serve(at, bound_at(address, at, sockets[0]), sockets[0], "the evidence pages", [_pages])
-
-
-def bound_at(address: Address, at: Place, listening: socket) -> Bound:
-    """What is served at *listening*. Raises `Refused` as `bind` does."""
-    return bind(
-        address.host,
-        listening.getsockname()[1],
-        at.settings,
-        certificate=address.certificate,
-        key=address.key,
-        behind_proxy=address.behind_proxy,
-    )
 
 
 def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequence[Maker]) -> None:

@@ -169,7 +169,7 @@ def test_a_run_that_names_the_digest_of_somebody_else_s_run(here: Bench, monkeyp
     said = {RUN: keep(here, left_by_a_run(here, ask.target)), ANOTHER: keep(here, left_by_a_run(here, ask.target, run=ANOTHER))}
     named = RUN
 
-    async def start(name: str, parameters: dict[str, object], *, key: str = "") -> deployed.Run:
+    async def start(name: str, parameters: dict[str, object], *, key: str = "", **_: object) -> deployed.Run:
         begun.update(parameters)
         return deployed.Run(id=RUN, state="Pending", ended=False, message="")
 

@@ -45,7 +45,8 @@ def folders() -> set[str]:
     """Those of ``tests`` that a run of everything takes."""
     with (HOUSE / "pyproject.toml").open("rb") as file:
         left_out = tomllib.load(file)["tool"]["pytest"]["ini_options"]["norecursedirs"]
-    return {one.parent.name for one in (HOUSE / "tests").glob("*/test_*.py")} - set(left_out)
+    tests = HOUSE / "tests"
+    return {one.relative_to(tests).parts[0] for one in tests.glob("*/**/test_*.py")} - set(left_out)
 
 
 def test_every_folder_has_a_row_and_every_row_a_folder() -> None:

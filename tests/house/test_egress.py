@@ -33,6 +33,7 @@ _FETCHING = frozenset(("production", "staging"))
 """Of a class: sigstore's ways to a verifier or a signer that begins by fetching its trust root."""
 _LISTENS = "it listens, or names the type of what does"
 _ALLOWED = {
+    "adapters/cli/address.py": ({"socket"}, _LISTENS),
     "adapters/cli/serving.py": ({"socket"}, _LISTENS),
     "adapters/http/reloading.py": ({"socket"}, _LISTENS),
     "adapters/http/certificates.py": ({"socket", "socket.socket", "ssl", "ssl.SSLContext"}, _LISTENS),

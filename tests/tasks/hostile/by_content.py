@@ -8,6 +8,7 @@ import pickle
 import tarfile
 import zipfile
 import zlib
+from dataclasses import replace
 
 from tests.tasks.hostile.case import Case, against, converted, named
 
@@ -69,7 +70,10 @@ _READ = "weights/readable"
 CASES: tuple[Case, ...] = (
     _json("config.json", {"auto_map": {"AutoModel": "modeling.Model"}}),
     _json("a/tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["tok.Tok", None]}}),
-    _json("adapter/adapter_config.json", {"auto_mapping": {"base_model_class": "X", "parent_library": "evil"}}),
+    replace(
+        _json("adapter/adapter_config.json", {"auto_mapping": {"base_model_class": "X", "parent_library": "evil"}}),
+        twin=("adapter/notes.json", b"{}"),  # whatever a file of that name says, it is an adapter and needs a base
+    ),
     _json("adapter/config.json", {"trust_remote_code": True}, {"trust_remote_code": False}),
     _json("special_tokens_map.json", {"auto_map": {"x": "y.z"}}),
     _json("params.json", {"_target_": "os.system", "_args_": ["id"]}, rule="weights/imports"),
