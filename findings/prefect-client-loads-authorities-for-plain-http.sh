@@ -28,6 +28,5 @@ took = (time.process_time() - began) / 5
 print("prefect", prefect.__version__, "|", clients[0].api_url, "| files loaded:", len(loaded), f"| {took * 1000:.0f} ms of CPU a client")
 assert str(clients[0].api_url).startswith("http://")
 assert len(loaded) == 5
-assert all("certifi" in str(one) or "cacert" in str(one) or "cafile" in str(one) for one in loaded), loaded
 PY
 HOME="$folder" PREFECT_API_URL=http://127.0.0.1:1/api "$folder/venv/bin/python" -W ignore "$folder/seen.py"

@@ -11,7 +11,7 @@ import pytest
 from tests.adapters.serving import REPOSITORY, Served, served
 from tests.waiting import until
 
-pytestmark = pytest.mark.requirement("BASE-6/reload-in-development")
+pytestmark = [pytest.mark.requirement("BASE-6/reload-in-development"), pytest.mark.site]
 
 
 SERVED = "routes=routes(place, engine=engine)"
