@@ -127,7 +127,7 @@ class Relay:
             if method not in ("GET", "HEAD"):
                 await _not_allowed(send, "GET")
             else:
-                await shown(send, row, self.hosted.shown(row.name))
+                await shown(send, row, self.hosted.shown(row.name), caller)
         elif kind == "sse":
             if method != "GET":
                 await _not_allowed(send, "GET")

@@ -180,7 +180,7 @@ class Hosting:
         kept = await self._keeping.begin(
             launch.command, environment={**of_program(str(home)), **launch.environment}, folder=str(home)
         )
-        pipe = ProcessPipe(kept, self._keeping, said=partial(self._heard, serving))
+        pipe = ProcessPipe(kept, self._keeping, said=partial(self._heard, serving), secrets=launch.secrets)
         await pipe.begin()
         link = Link(pipe, name=name, private=bool(key.session), seconds=float(row.current.spec.call_seconds))
         running = serving.running[key] = Running(link=link, pipe=pipe)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from arcops.errors import Unavailable
 from foundation.processes.keeping import Ended, Keeping, Kept
 from services.host.framing import Lines
 from services.host.pipe import Lost
 
+MASKED = "(secret)"
 STALL_SECONDS = 30.0
 """How long a server may leave its input unread before a message to it fails."""
 _EOF_SECONDS = 2.0
@@ -20,9 +21,12 @@ _MOST_ERRORS, _MOST_LINE = 200, 2000
 
 
 class ProcessPipe:
-    """The two ends of *kept*, which *keeping* ends. *said* gets each line of its standard error."""
+    """The two ends of *kept*, which *keeping* ends. *said* gets each line of its standard error.
 
-    def __init__(self, kept: Kept, keeping: Keeping, *, said: Callable[[str], None]) -> None:
+    In these lines *secrets* are masked: a server that cannot use one likes to show it.
+    """
+
+    def __init__(self, kept: Kept, keeping: Keeping, *, said: Callable[[str], None], secrets: Iterable[str] = ()) -> None:
         self.kept = kept
         self.errors: deque[str] = deque(maxlen=_MOST_ERRORS)
         """The last lines of its standard error."""
@@ -31,6 +35,7 @@ class ProcessPipe:
         self.over = ""
         """Why it ended, or nothing while it runs."""
         self._keeping, self._said = keeping, said
+        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
         self._why = ""
         self._loop = asyncio.get_running_loop()
         self._lines = Lines()
@@ -135,6 +140,8 @@ class ProcessPipe:
                 self._heard(line)
 
     def _error(self, line: str) -> None:
+        for secret in self._secrets:
+            line = line.replace(secret, MASKED)
         self.errors.append(line)
         self._said(line)
 
@@ -153,19 +160,20 @@ class ProcessPipe:
             if one is not None:
                 one.close()
         self._room.set()
-        self.over = self._why or _sentence(self.kept.ended.result(), self.errors)
+        self.over = self._why or _sentence(self.kept.ended.result(), () if self.spoke else self.errors)
         self._told(self.over)
         self._gone()
 
 
-def _sentence(ended: Ended, errors: deque[str]) -> str:
+def _sentence(ended: Ended, errors: Iterable[str]) -> str:
+    """How it ended, with the last of *errors*. Callers are told it, so there are none of a server that others have called."""
     if ended.code is None:
         how = "the process that keeps the servers ended, and the server with it"
     elif ended.code < 0:
         how = f"the server's process was ended by signal {-ended.code}"
     else:
         how = f"the server's process ended with exit code {ended.code}"
-    last = next((one for one in reversed(errors) if one.strip()), "")
+    last = next((one for one in reversed(list(errors)) if one.strip()), "")
     return f"{how}; its last words: {last[:300]}" if last else how
 
 

@@ -18,7 +18,7 @@ from services.host.hosted import State
 from services.host.installers.workshop import Launch, Workshop, installer
 from services.host.lock import Lock
 from services.host.rows import HostedRow, Rows
-from services.host.spec import Spec, bound_for, filled, pairs, read_package
+from services.host.spec import bound_for, filled, pairs, read_package
 from services.host.tree import look, seen
 
 _SEAL = "sealed.json"
@@ -104,19 +104,16 @@ class Provisioning:
         found = installer(package.source).launch(package, at.folder / _TREE, spec.command)
         issuer, _, name = tenant.partition("\n")
         bound = bound_for(spec.bound, issuer, name)
+        plain = {one: filled(value, bound) for one, value in pairs(spec.environment, "--env")}
+        secrets = {
+            one: referred(environment, reference, f"secret {one}", tier=self._workshop.tier)
+            for one, reference in pairs(spec.secrets, "--secret")
+        }
         return Launch(
             command=(*found.command, *(filled(one, bound) for one in spec.arguments)),
-            environment={**found.environment, **self._variables(spec, bound, environment)},
+            environment={**found.environment, **plain, **secrets},
+            secrets=tuple(secrets.values()),
         )
-
-    def _variables(self, spec: Spec, bound: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
-        plain = {name: filled(value, bound) for name, value in pairs(spec.environment, "--env")}
-        tier = self._workshop.tier
-        secret = {
-            name: referred(environment, reference, f"secret {name}", tier=tier)
-            for name, reference in pairs(spec.secrets, "--secret")
-        }
-        return plain | secret
 
     def _install(self, lock: Lock, folder: Path) -> None:
         """Install beside, and put it into place whole: what a crash leaves is never taken for an installation."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
@@ -22,10 +22,14 @@ _LIMITS = Limits(seconds=300.0, size=16 * 1024 * 1024)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How an installed server is started: an absolute program with its arguments, and variables that it needs for that."""
+    """How an installed server is started: an absolute program with its arguments, and variables that it needs for that.
+
+    ``secrets`` are those of their values that no one may read anywhere.
+    """
 
     command: tuple[str, ...]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +41,7 @@ class Workshop:
 
     tier: Tier
     cache: Path
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     secrets: tuple[Path, ...]
     alive: Callable[[], object] = bool
 

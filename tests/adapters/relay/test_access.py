@@ -250,3 +250,18 @@ def test_a_call_outside_of_what_is_bound_for_its_caller_never_reaches_the_server
             assert link.counts.calls == 2  # the handshake, and the call within its scope
 
     asyncio.run(run())
+
+
+@pytest.mark.requirement("HOST-017/status-shows-the-state")
+def test_what_a_server_wrote_is_not_shown_to_callers(place: tuple[Door, Issuer, Path]) -> None:
+    door, issuer, _ = place
+
+    async def run() -> None:
+        async with serving(door=door) as here:
+            ada = of(here, issuer, "ada")
+            await ada.open()
+            found = json.loads(await (await ask(here.port, "GET", "/t/status", shown(issuer, "eve"))).body())
+            assert found["state"] == "Running"
+            assert not {"stderr", "pids"} & set(found)
+
+    asyncio.run(run())

@@ -23,6 +23,8 @@ def called(name: str, given: dict) -> object:  # type: ignore[type-arg]
 
 
 def main() -> None:
+    if "--tell" in sys.argv:
+        sys.exit(f"the token {os.environ['TOKEN']} is not accepted")
     if "--broken" in sys.argv:
         sys.exit("a dependency is missing")
     for line in sys.stdin:

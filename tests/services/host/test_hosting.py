@@ -188,8 +188,10 @@ def test_a_crash_ends_the_call_at_once_and_the_next_one_starts_it_again(site: Si
 
     async def work(host: Hosting) -> None:
         link = await linked(host)
-        with pytest.raises(Exception, match="ended with exit code 3"):
+        await call(link, "say", text="what a caller sent")
+        with pytest.raises(Exception, match="ended with exit code 3") as told:
             await call(link, "crash")
+        assert "what a caller sent" not in str(told.value)  # others may be told it
         await eventually(lambda: (host.shown("small") or fail()).state is State.ERROR, "the state is Error")
         again = await linked(host)
         assert again is not link
@@ -420,3 +422,23 @@ def test_what_no_one_uses_ends_and_comes_back_when_asked(site: Site, monkeypatch
         assert (await call(await linked(host), "place"))["pid"] != pid
 
     hosted(work, site.host())
+
+
+@pytest.mark.requirement("HOST-020/only-allowed-locks-start")
+def test_a_secret_that_a_server_shows_is_masked_everywhere(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    site.allowed(arguments=("--tell",), secrets=("TOKEN=env:SITE_TOKEN",))
+
+    async def work(host: Hosting) -> None:
+        for _ in range(2):
+            with suppress(Exception):
+                await linked(host)
+            await eventually(lambda: not (host.shown("small") or fail()).pids, "it ended")
+        with pytest.raises(NotYet, match=r"the token \(secret\) is not accepted"):
+            await host.link("small", ANN, "s", Era.LEGACY)
+        shown = host.shown("small") or fail()
+        assert shown.stderr[-1] == "the token (secret) is not accepted"
+        assert "canary" not in repr(shown)
+
+    hosted(work, site.host(environment={"SITE_TOKEN": "canary-4"}))
+    assert "canary" not in caplog.text + repr(site.lines)
+    assert b"canary" not in b"".join(one.read_bytes() for one in site.folder.rglob("*") if one.is_file())
