@@ -30,11 +30,11 @@ class Budget:
     site: float = 0.0
 
 
-BEGINNING = Budget(100, 60)
+BEGINNING = Budget(114, 60)
 """For importing and collecting everything, which each worker does for itself: of all workers together."""
 
 BUDGETS: dict[str, Budget] = {
-    "adapters": Budget(tests=642, site=570),
+    "adapters": Budget(tests=632, site=570),
     "arcops": Budget(tests=8),
     "artifacts": Budget(tests=72),
     "conformance": Budget(tests=14),
@@ -46,7 +46,7 @@ BUDGETS: dict[str, Budget] = {
     "reach": Budget(tests=33),
     "released": Budget(tests=5),
     "services": Budget(tests=28),
-    "tasks": Budget(tests=225),
+    "tasks": Budget(tests=221),
 }
 
 _WORK = 0.03
