@@ -146,6 +146,7 @@ def another() -> str:
     return ""
 
 
+@pytest.mark.site
 class TestTwoInterpreters:
     def test_every_gate_gives_the_same_bytes_in_other_surroundings(self, everything: tuple[Bench, dict[str, str]]) -> None:
         here, signed = everything

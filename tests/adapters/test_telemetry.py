@@ -570,6 +570,7 @@ class TestLog:
         assert done.returncode == 2
         assert "use json or text" in done.stderr
 
+    @pytest.mark.site
     def test_what_prefects_client_says_is_a_line_like_any_other(self) -> None:
         program = """
 import logging, os

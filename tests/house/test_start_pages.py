@@ -60,6 +60,7 @@ def as_shown(shown: list[str]) -> re.Pattern[str]:
     )
 
 
+@pytest.mark.site
 @pytest.mark.requirement("BASE-6/first-steps-work-as-written")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_newcomer_gets_what_the_page_shows(page: Path, tmp_path: Path) -> None:
