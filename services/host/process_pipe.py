@@ -166,7 +166,7 @@ class ProcessPipe:
 
 
 def _sentence(ended: Ended, errors: Iterable[str]) -> str:
-    """How it ended, with the last of *errors*. Callers are told it, so there are none of a server that others have called."""
+    """How it ended, with the last of *errors*. Callers are told it, so a server that others have called shows no line."""
     if ended.code is None:
         how = "the process that keeps the servers ended, and the server with it"
     elif ended.code < 0:
