@@ -66,7 +66,7 @@ def serve(app: ASGIApp, bound: Bound, listening: socket.socket, *, per_address: 
     vars(constants).update(SSL_HANDSHAKE_TIMEOUT=SILENT_SECONDS)  # uvicorn has no option for it
     config = uvicorn.Config(
         app,
-        http=protocol(most_per_address=per_address, most=min(MOST_CONNECTIONS, _files() - _OTHER_FILES)),
+        http=protocol(most_per_address=per_address, most=most_connections(_OTHER_FILES)),
         ws="websockets-sansio" if find_spec("websockets") else "none",  # only Prefect's pages use them
         lifespan="on",
         log_config=None,
@@ -82,12 +82,15 @@ def serve(app: ASGIApp, bound: Bound, listening: socket.socket, *, per_address: 
     RenewingServer(config).run(sockets=[listening])
 
 
-def _files() -> int:
-    """How many files this process may have open, after it asked for as many as it may ask for."""
+def most_connections(others: int) -> int:
+    """How many connections this process can have, after it asked for as many open files as it may have. *others* are left for
+    everything else.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + _OTHER_FILES
+    wanted = MOST_CONNECTIONS + others
     most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-        return most
-    return wanted if soft == resource.RLIM_INFINITY else soft
+    elif soft != resource.RLIM_INFINITY:
+        most = soft
+    return min(MOST_CONNECTIONS, most - others)

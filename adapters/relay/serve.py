@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.http.bound import Bound
 from adapters.http.certificates import RenewingServer
-from adapters.http.protocol import MOST_CONNECTIONS, MOST_PER_ADDRESS
+from adapters.http.protocol import MOST_PER_ADDRESS
+from adapters.http.serve import most_connections
 from adapters.relay.answers import refuse
 from adapters.relay.app import Relay
 from adapters.relay.protocol import protocol
@@ -84,7 +84,7 @@ def config(app: ASGIApp, bound: Bound | None = None, *, per_address: int | None 
     """How uvicorn serves *app*."""
     return uvicorn.Config(
         app,
-        http=protocol(most_per_address=per_address, most=min(MOST_CONNECTIONS, _files() - _OTHER_FILES)),
+        http=protocol(most_per_address=per_address, most=most_connections(_OTHER_FILES)),
         loop="uvloop",
         ws="none",
         lifespan="on",
@@ -98,14 +98,3 @@ def config(app: ASGIApp, bound: Bound | None = None, *, per_address: int | None 
         ssl_certfile=str(bound.certificate) if bound is not None and bound.certificate else None,
         ssl_keyfile=str(bound.key) if bound is not None and bound.key else None,
     )
-
-
-def _files() -> int:
-    """How many files this process may have open, after it asked for as many as it may ask for."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + _OTHER_FILES
-    most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-        return most
-    return wanted if soft == resource.RLIM_INFINITY else soft

@@ -65,10 +65,9 @@ def database(at: Place) -> Iterator[Database]:
 @contextmanager
 def kept_rows(at: Place) -> Iterator[Rows | None]:
     """The rows for one who only looks: a database that is not there is not made, and has no rows."""
-    from foundation.database.address import SqliteFile, read_address
+    from foundation.database.late import is_made
 
-    address = read_address(at.settings.database)
-    if isinstance(address, SqliteFile) and not address.path.exists():
+    if not is_made(at.settings):
         yield None
         return
     with rows(at) as there:
