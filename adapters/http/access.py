@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.http.accounts import Accounts
+from adapters.http.callers import NO_SECRET, NotIn, by_token, refused_here, shown
 from adapters.http.calls import CALL as CALLED
 from adapters.http.calls import DECISION, Call
 from adapters.http.login import People
@@ -34,8 +35,7 @@ from foundation.authorization.objects import CALL
 from foundation.identity.accepting import KEY_PREFIX, Accepting, caller_of
 from foundation.limits.deciding import Deciding
 from foundation.login.person import PERSON
-from foundation.settings import is_loopback
-from foundation.tokens import PREFIX, Caller, NotAccepted
+from foundation.tokens import PREFIX, Caller
 
 CALLER, IDENTITY = "arcops.caller", "arcops.identity"
 """The keys of the `Caller` and of the `Identity` in an ASGI scope."""
@@ -46,7 +46,6 @@ NEARBY = nearby(*sorted(ANONYMOUS.scopes))
 """The identity of `ANONYMOUS`."""
 TO_READ = "list_artifacts"
 """Who may call this tool may read what is kept here."""
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _BODY_SECONDS = 30.0
 _UNAUTHORIZED, _FORBIDDEN, _PARSE_ERROR = -32001, -32003, -32700
 
@@ -164,27 +163,19 @@ class Guard:
     async def _identify(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         accepting = self.door.accepting
-        kind, _, secret = headers.get("authorization", "").partition(" ")
-        secret = secret.strip() if kind.lower() == "bearer" else ""
+        secret = shown(headers.get("authorization", ""))
         if not accepting.tokens and not secret.startswith(KEY_PREFIX):
             return self._is_this_user(scope, headers)
         metadata = f'resource_metadata="{self._metadata()}"' if accepting.tokens else ""
-        if not secret:
-            if self.pages and self.door.people is not None and "authorization" not in headers:
-                return await self._is_logged_in(self.door.people, scope, headers, metadata)
-            return _answer(401, "a bearer token is needed", f"Bearer {metadata}".strip())
-        try:
-            known = accepting.at_hand(secret)
-            identity = known if known is not None else await asyncio.to_thread(accepting.identity, secret)
-        except NotAccepted as error:
-            self._account(scope, "token", who=error.caller)
-            said = str(error).replace('"', "'").encode("ascii", "replace").decode()
-            challenge = ", ".join(filter(None, ('Bearer error="invalid_token"', f'error_description="{said}"', metadata)))
-            return _answer(401, str(error), challenge)
-        except ArcOpsError as error:
-            return _answer(503, str(error))
-        scope[IDENTITY] = identity
-        scope[CALLER] = caller_of(identity)
+        if not secret and self.pages and self.door.people is not None and "authorization" not in headers:
+            return await self._is_logged_in(self.door.people, scope, headers, metadata)
+        found = await by_token(accepting, secret, metadata)
+        if isinstance(found, NotIn):
+            if found.token:
+                self._account(scope, "token", who=found.who)
+            return _answer(found.status, found.said, found.challenge)
+        scope[IDENTITY] = found
+        scope[CALLER] = caller_of(found)
         return None
 
     def _account(self, scope: Scope, reason: str, tool: str = "", who: Identity | None = None) -> None:
@@ -209,18 +200,17 @@ class Guard:
         return _answer(401, "a bearer token is needed, or a person who is logged in and looks at a page", f"Bearer {metadata}")
 
     def _is_this_user(self, scope: Scope, headers: Headers) -> Response | None:
-        client = scope.get("client")
-        direct = client and is_loopback(client[0]) and not any(name in headers for name in _FORWARDED)
-        if self.door.opening is None or not direct:
-            said = "no issuer of tokens is configured here, so only callers on this machine are served, and not through a proxy"
-            return _answer(403, said)
-        if self.door.opening.by_secret(headers) or (self.pages and self.door.opening.by_cookie(headers)):
+        opening = self.door.opening
+        refused = refused_here(opening, scope, headers)
+        if opening is None or refused is not None:
+            refused = refused or NO_SECRET
+            return _answer(refused.status, refused.said, refused.challenge)
+        if opening.by_secret(headers) or (self.pages and opening.by_cookie(headers)):
             scope[CALLER], scope[IDENTITY] = ANONYMOUS, NEARBY
             return None
         if self.pages and scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
-            return self.door.opening.page()
-        said = "the secret of this server is needed as a bearer token; its folder was printed when the server started"
-        return _answer(401, said, "Bearer")
+            return opening.page()
+        return _answer(NO_SECRET.status, NO_SECRET.said, NO_SECRET.challenge)
 
     def _metadata(self) -> str:
         origin, path = _split(self.resource)

@@ -5,39 +5,25 @@ What a caller shows ends here: no header of theirs goes to a server.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from starlette.datastructures import Headers as StarletteHeaders
+from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from adapters.http.access import METADATA, NEARBY, Door
-from arcops.errors import ArcOpsError
+from adapters.http.callers import NO_SECRET, NotIn, by_token, refused_here, shown
 from arcops.identity import Identity
 from foundation.identity.accepting import KEY_PREFIX
-from foundation.settings import is_loopback
-from foundation.tokens import NotAccepted
 
 FRESH_SECONDS = 0.5
 """So long a caller is known by what they showed before it is looked at again, because it may have ended or been revoked."""
 _MOST = 4096
-_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 
 Fields = Mapping[bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotIn:
-    """Who is not let in: the status, a sentence, the challenge for ``WWW-Authenticate``, and who it was, as far as is known."""
-
-    status: int
-    said: str
-    challenge: str = ""
-    who: Identity | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,44 +49,19 @@ class Entry:
         """Who asks for *server*."""
         if self.door is None:
             return NEARBY
-        accepting = self.door.accepting
-        shown = fields.get(b"authorization", b"")
-        kind, _, secret = shown.decode("latin-1").strip().partition(" ")
-        secret = secret.strip() if kind.lower() == "bearer" else ""
-        if not accepting.tokens and not secret.startswith(KEY_PREFIX):
-            found = self._is_this_user(scope, fields)
+        accepting, opening = self.door.accepting, self.door.opening
+        authorization = fields.get(b"authorization", b"")
+        secret = shown(authorization.decode("latin-1"))
+        if accepting.tokens or secret.startswith(KEY_PREFIX):
+            metadata = f'resource_metadata="{self.metadata(server)}"' if accepting.tokens else ""
+            found = await by_token(accepting, secret, metadata)
         else:
-            found = await self._by_token(secret, server)
-        if isinstance(found, Identity) and shown and accepting.tokens:
-            self._remember(shown, found)
+            headers = Headers(scope=scope)
+            refused = refused_here(opening, scope, headers)
+            found = refused or (NEARBY if opening is not None and opening.by_secret(headers) else NO_SECRET)
+        if isinstance(found, Identity) and authorization and accepting.tokens:
+            self._remember(authorization, found)
         return found
-
-    async def _by_token(self, secret: str, server: str) -> Identity | NotIn:
-        assert self.door is not None  # noqa: S101  # asked by `identify` alone
-        accepting = self.door.accepting
-        metadata = f'resource_metadata="{self.metadata(server)}"' if accepting.tokens else ""
-        if not secret:
-            return NotIn(status=401, said="a bearer token is needed", challenge=f"Bearer {metadata}".strip())
-        try:
-            return await asyncio.to_thread(accepting.identity, secret)
-        except NotAccepted as error:
-            said = str(error).replace('"', "'").encode("ascii", "replace").decode()
-            challenge = ", ".join(filter(None, ('Bearer error="invalid_token"', f'error_description="{said}"', metadata)))
-            return NotIn(status=401, said=str(error), challenge=challenge, who=error.caller)
-        except ArcOpsError as error:
-            return NotIn(status=503, said=str(error))
-
-    def _is_this_user(self, scope: Scope, fields: Fields) -> Identity | NotIn:
-        assert self.door is not None  # noqa: S101  # asked by `identify` alone
-        client = scope.get("client")
-        direct = client and is_loopback(client[0]) and not any(name in fields for name in _FORWARDED)
-        if self.door.opening is None or not direct:
-            said = "no issuer of tokens is configured here, so only callers on this machine are served, and not through a proxy"
-            return NotIn(status=403, said=said)
-        if self.door.opening.by_secret(StarletteHeaders(scope=scope)):
-            return NEARBY
-        said = "the secret of this server is needed as a bearer token; its folder was printed when the server started"
-        return NotIn(status=401, said=said, challenge="Bearer")
 
     def _remember(self, shown: bytes, found: Identity) -> None:
         self._known[hashlib.sha256(shown).digest()] = (found, self.clock() + FRESH_SECONDS)

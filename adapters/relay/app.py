@@ -11,9 +11,10 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from adapters.http.access import Door
+from adapters.http.callers import NotIn
 from adapters.relay import modern
 from adapters.relay.accepting import accepts, is_json
-from adapters.relay.access import Entry, NotIn
+from adapters.relay.access import Entry
 from adapters.relay.answers import answer, refuse
 from adapters.relay.calling import HELD_SECONDS, Calling, no_such
 from adapters.relay.failing import FORBIDDEN, UNAUTHORIZED, Failed, failed
