@@ -1,27 +1,31 @@
-"""``arcops server`` after a blow: a run whose worker and process were killed leaves a RED artifact, and a restart of the worker
-undoes nothing that an operator switched.
+"""``arcops server`` and the blows to its runs: a check begins at once, a run that is killed or cancelled leaves a RED artifact,
+and a restart of the worker undoes nothing that an operator switched.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from adapters.mcp.client import call
 from arcops.verdict import Verdict
 from artifacts.index import Filter
 from artifacts.objects import object_path
 from artifacts.store import Store
+from capabilities.model.check import Check, CheckedModel, check_model
 from tests.adapters.serving import Served, served
 from tests.migrated import migrated
-from tests.models import Bench, bench
+from tests.models import Bench, bench, good_model
 from tests.waiting import until
 
 pytestmark = [
@@ -67,6 +71,7 @@ def site(here: Bench) -> Iterator[Served]:
     migrated(here.home / "prefect")
     with served("server", env=here.environment) as server:
         until(lambda: ready(server), "everything is ready", log=(here.home / "prefect" / "server.log").read_text)
+        until((here.home / "prefect" / "runs.socket").exists, "a process is warm")
         yield server
 
 
@@ -80,6 +85,66 @@ def ready(server: Served) -> bool:
         return httpx2.get(f"{server.url}/readyz", timeout=600).status_code == 200
     except httpx2.HTTPError:
         return False
+
+
+@pytest.fixture(scope="module")
+def small(here: Bench) -> Path:
+    return good_model(here, signed=False)
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    """A model that takes longer to read than any test waits."""
+    model = tmp_path / "endless"
+    model.mkdir()
+    with (model / "model.safetensors").open("wb") as file:
+        file.truncate(1 << 42)
+    return model
+
+
+def check(site: Served, here: Bench, model: Path) -> CheckedModel:
+    return call(
+        site.url, check_model, Check(target=model, policy="bench"), settings=here.settings, environment={},
+        stop=threading.Event(), progress=lambda done, total: None,
+    )  # fmt: skip
+
+
+@contextmanager
+def checking(site: Served, here: Bench, model: Path) -> Iterator[Future[CheckedModel]]:
+    with ThreadPoolExecutor(1) as thread:
+        yield thread.submit(check, site, here, model)
+
+
+def at_work(prefect: Prefect) -> str:
+    """The id of the one run that is at work."""
+
+    def found() -> str:
+        runs = prefect.ask("/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}})
+        return runs[0]["id"] if runs else ""
+
+    run = until(found, "a run is at work")
+    assert run
+    return run
+
+
+def states(prefect: Prefect, run: str) -> list[str]:
+    said = prefect.ask(f"/flow_run_states/?flow_run_id={run}")
+    return [one["name"] for one in sorted(said, key=lambda one: str(one["timestamp"]))]
+
+
+def newest(prefect: Prefect) -> str:
+    ended = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED"]}}, "tags": {"all_": ["arcops"]}}}
+    return str(prefect.ask("/flow_runs/filter", {"sort": "END_TIME_DESC", "limit": 1, **ended})[0]["id"])
+
+
+def holding(log: str) -> list[int]:
+    """The processes whose standard output is the file *log*: the warm one first, and then its runs."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if str((entry / "fd" / "1").readlink()) == log:
+                found.append(int(entry.name))
+    return sorted(found)
 
 
 def worker_of(here: Bench, server: int) -> int:
@@ -160,3 +225,60 @@ def test_a_lost_worker_leaves_a_red_artifact_and_every_switch_as_it_was(
     assert (drift["parameters"], drift["global_concurrency_limit"]["limit"]) == (given, 1)
     assert prefect.deployment("gpu-benchmark")["paused"] is True
     assert {one["name"]: one["updated"] for one in prefect.ask("/automations/filter", {})} == automations
+
+
+class TestRunsThatBeginAtOnce:
+    """The server hands a check to the process that is warm; without the worker, and nothing is lost by that."""
+
+    def test_no_worker_is_waited_for(self, site: Served, here: Bench, prefect: Prefect, small: Path) -> None:
+        assert check(site, here, small).report.verdict is Verdict.RED
+        assert states(prefect, newest(prefect)) == ["Scheduled", "Pending", "Running", "RED"]
+
+    def test_what_the_operator_paused_is_the_workers(self, site: Served, here: Bench, prefect: Prefect, small: Path) -> None:
+        deployment = f"/deployments/{prefect.deployment('readiness')['id']}"
+        prefect.ask(f"{deployment}/pause_deployment", {})
+        try:
+            assert check(site, here, small).report.verdict is Verdict.RED
+        finally:
+            prefect.ask(f"{deployment}/resume_deployment", {})
+        assert "Submitting" in states(prefect, newest(prefect))
+
+    def test_a_run_that_was_killed_leaves_a_red_artifact(
+        self, site: Served, here: Bench, prefect: Prefect, endless: Path
+    ) -> None:
+        with checking(site, here, endless) as found:
+            run = at_work(prefect)
+            _, *runs = holding(str(here.home / "prefect" / "runs.log"))
+            for one in runs:
+                os.kill(one, signal.SIGKILL)
+            report = found.result().report
+        assert report.verdict is Verdict.RED
+        assert all(run in missing.reason for missing in report.missing)
+        assert states(prefect, run)[-1] == "Crashed"
+
+    def test_a_run_that_was_cancelled_in_prefect_ends_and_leaves_one_red_artifact(
+        self, site: Served, here: Bench, prefect: Prefect, endless: Path
+    ) -> None:
+        with checking(site, here, endless) as found:
+            run = at_work(prefect)
+            prefect.ask(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+            answer = found.result()
+        assert answer.report.verdict is Verdict.RED
+        assert states(prefect, run)[-2:] == ["Cancelling", "Cancelled"]
+        with Store(here.settings.store) as store:
+            assert answer.artifact in [one.artifact for one in store.list(Filter(subject="endless"))]
+
+    def test_without_the_warm_process_the_worker_runs_it(
+        self, site: Served, here: Bench, prefect: Prefect, small: Path
+    ) -> None:
+        socket = here.home / "prefect" / "runs.socket"
+        for one in holding(str(here.home / "prefect" / "runs.log")):
+            os.kill(one, signal.SIGKILL)
+        socket.unlink()
+        socket.mkdir()  # so no other one listens there meanwhile
+        try:
+            assert check(site, here, small).report.verdict is Verdict.RED
+        finally:
+            socket.rmdir()
+        assert "Submitting" in states(prefect, newest(prefect))
+        until(socket.exists, "a process is warm again")
