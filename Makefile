@@ -4,8 +4,11 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 
 # What is installed is what the lock says, file by file; no index has a say in it. `make lock` moves it (docs/dependencies.md).
-LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile
 HASHED = --require-hashes --only-binary :all: --requirement
+
+# pip compiles one file after another; this takes all cores. What does not compile is a template, and is compiled by no one.
+COMPILED = $(BIN)/python -m compileall -q -j 0 "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" >/dev/null || true
 
 # If the environment forbids compiled files, each worker and each process that the tests start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -107,10 +110,12 @@ $(VENV)/bin/python:
 $(VENV)/.installed: pyproject.toml requirements.lock | $(VENV)/bin/python
 	$(LOCKED) $(HASHED) requirements.lock
 	$(LOCKED) --no-build-isolation --editable .
+	$(COMPILED)
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	$(LOCKED) $(HASHED) requirements-dev.lock
+	$(COMPILED)
 	touch $@
 
 # The lock, written again from the newest versions that pyproject.toml's bounds allow. uv resolves for every platform at once.

@@ -21,19 +21,25 @@ def client(
     seconds: float,
     read_seconds: float | None = None,
     headers: Mapping[str, str] | None = None,
+    connections: int = 100,
 ) -> AsyncClient:
-    """A client to ask *url* with. The environment's proxy is used, but not for this machine. Raises `Refused`.
+    """A client to ask *url* with, over at most so many *connections*. Raises `Refused`.
+
+    The environment's proxy is used, but not for this machine.
 
     A GET is made once more if there was no connection. What the client raises if the remote is left alone is one of `failures`
     and a `NotAsked`.
     """
     to = permitted(tier, url, purpose)
-    from httpx2 import Timeout
+    from httpx2 import Limits, Timeout
 
     from foundation.egress.asking_web import client_of
 
     timeout = Timeout(seconds, read=seconds if read_seconds is None else read_seconds)
-    return client_of(to, seconds)(headers=dict(headers or {}), timeout=timeout, trust_env=not to.here, follow_redirects=False)
+    limits = Limits(max_connections=connections, max_keepalive_connections=min(20, connections))
+    return client_of(to, seconds)(
+        headers=dict(headers or {}), timeout=timeout, limits=limits, trust_env=not to.here, follow_redirects=False
+    )
 
 
 def failures() -> tuple[type[Exception], ...]:
@@ -41,6 +47,13 @@ def failures() -> tuple[type[Exception], ...]:
     from httpx2 import HTTPError
 
     return (HTTPError,)
+
+
+def no_connection() -> tuple[type[Exception], ...]:
+    """Those of `failures` that say that there was no connection, so nothing was sent."""
+    from httpx2 import ConnectError, ConnectTimeout
+
+    return (ConnectError, ConnectTimeout)
 
 
 def answers(tier: Tier, url: str, purpose: Purpose, *, seconds: float) -> bool:

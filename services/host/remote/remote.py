@@ -1,0 +1,195 @@
+"""What both transports to a server of another machine share: who hears it, when it is paused, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from arcops.errors import Unavailable
+from arcops.tier import Tier
+from foundation.egress import web
+from foundation.egress.permission import Purpose
+from foundation.egress.remotes import NotAsked
+from services.host.envelope import one_line
+from services.host.pipe import Lost
+from services.host.remote.events import Event, Events, TooLong
+
+if TYPE_CHECKING:
+    from foundation.egress.web import AsyncClient, Response
+
+CONNECT_SECONDS = 20.0
+MOST_CONNECTIONS = 1200
+"""To one remote server: each call that waits has its own, and each subscription."""
+_PURPOSE = Purpose(
+    what="the address of the remote server",
+    form="write https://HOST/PATH",
+    instead="set ARCOPS_TIER=restricted, so that a server of another machine may be asked",
+)
+_FAREWELL_SECONDS = 5.0
+JSON, STREAM = "application/json", "text/event-stream"
+
+
+class Unreachable(Unavailable):
+    """There is no connection to the server."""
+
+
+class Remote:
+    """A server at *url* as a `Pipe`. *headers* have what it asks of a client, a credential above all; no one is shown them.
+
+    A call of it may take *seconds*. Raises `Refused` if *tier* does not reach it.
+    """
+
+    def __init__(self, url: str, *, tier: Tier, headers: Mapping[str, str], seconds: float) -> None:
+        self.url = url
+        self.over = ""
+        """Why it ended, or nothing while it can be asked."""
+        self.asked = ""
+        """Why we ended it, or nothing."""
+        self.spoke = False
+        """Did it say a whole message? One that never did was not reached well."""
+        self.errors: deque[str] = deque(maxlen=1)
+        """A remote server has no standard error."""
+        self.pid: int | None = None
+        self.code: int | None = None
+        self.client: AsyncClient = web.client(
+            tier,
+            url,
+            _PURPOSE,
+            seconds=CONNECT_SECONDS,
+            read_seconds=seconds + CONNECT_SECONDS,
+            headers={"accept-encoding": "identity", "user-agent": "arcops", **headers},
+            connections=MOST_CONNECTIONS,
+        )
+        self._heard: Callable[[bytes], None] = _nothing
+        self._lost: Callable[[Lost], None] = _nothing
+        self._told: Callable[[str], None] = _nothing
+        self._gone: Callable[[], object] = bool
+        self._flow = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._farewell: asyncio.Task[None] | None = None
+
+    def hear(self, heard: Callable[[bytes], None], lost: Callable[[Lost], None], ended: Callable[[str], None]) -> None:
+        """As `Pipe.hear`."""
+        self._heard, self._lost, self._told = heard, lost, ended
+        if self.over:
+            ended(self.over)
+        else:
+            self._flow.set()
+
+    def when_over(self, gone: Callable[[], None]) -> None:
+        """Call *gone* when it ended and that was told."""
+        self._gone = gone
+        if self.over:
+            gone()
+
+    def pause(self) -> None:
+        """As `Pipe.pause`."""
+        self._flow.clear()
+
+    def resume(self) -> None:
+        """As `Pipe.resume`."""
+        self._flow.set()
+
+    def end(self, why: str) -> None:
+        """As `Pipe.end`; here it is because of us."""
+        if not (self.asked or self.over):
+            self.asked = why
+            self.fell(why)
+
+    def fell(self, why: str) -> None:
+        """It cannot be asked any more: tell that, once."""
+        if self.over:
+            return
+        self.over = why
+        self._flow.set()
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        self._farewell = asyncio.get_running_loop().create_task(self._left())
+        self._told(why)
+        self._gone()
+
+    async def farewell(self) -> None:
+        """Tell the server that we leave, if it must know."""
+
+    async def _left(self) -> None:
+        try:
+            async with asyncio.timeout(_FAREWELL_SECONDS), self.reached():
+                await self.farewell()
+        except (TimeoutError, Unavailable):
+            pass  # it is left either way
+        finally:
+            await self.client.aclose()
+
+    def begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Do *work* beside; it ends with the pipe."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def deliver(self, message: bytes) -> None:
+        """Say that the server said *message*, when it may be said."""
+        await self._flow.wait()
+        if not self.over:
+            self.spoke = True
+            self._heard(one_line(message))
+
+    def answer_lost(self, size: int, id: int | None) -> None:
+        """A message over the bound, which answers *id* if that is known."""
+        self._lost(Lost(size=size, id=id))
+
+    def said(self, message: bytes) -> None:
+        """Say *message*, which is ours."""
+        self._heard(message)
+
+    async def events(self, response: Response, seen: Events) -> AsyncIterator[Event]:
+        """The events of *response*, as they come. Raises `TooLong`."""
+        async for part in response.aiter_raw():
+            for event in seen.feed(part):
+                yield event
+            await self._flow.wait()
+
+    @asynccontextmanager
+    async def reached(self) -> AsyncIterator[None]:
+        """Raises `Unavailable` for everything that breaks a connection meanwhile, `Unreachable` if there was none."""
+        try:
+            yield
+        except NotAsked as error:
+            raise Unreachable(str(error)) from error
+        except web.no_connection() as error:
+            raise Unreachable(f"the remote server cannot be reached ({type(error).__name__})") from error
+        except web.failures() as error:
+            raise Unavailable(f"the remote server does not answer ({type(error).__name__})") from error
+
+
+def is_stream(response: Response) -> bool:
+    """Is the answer a stream of events?"""
+    return _media(response) == STREAM
+
+
+def is_json(response: Response) -> bool:
+    """Is the answer JSON?"""
+    return _media(response) == JSON
+
+
+def _media(response: Response) -> str:
+    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
+async def bounded(response: Response, most: int) -> bytes:
+    """The body of *response*. Raises `TooLong` if it has more than *most* bytes."""
+    parts, size = [], 0
+    async for part in response.aiter_raw():
+        size += len(part)
+        if size > most:
+            raise TooLong
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _nothing(_: object) -> None:
+    """No one hears yet."""
