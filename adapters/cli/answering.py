@@ -9,6 +9,7 @@ from typing import TypeVar
 from adapters.cli.commands import Given
 from adapters.cli.plain import print_json
 from adapters.cli.printing import Answering, TextOrJson
+from adapters.cli.recording import recorded
 from adapters.cli.server import server
 from arcops.tier import Tier
 from capabilities.contract import Tool
@@ -48,7 +49,10 @@ def answer(tool: Tool[A, B], ask: A, at: Place) -> B:
         traces.begin(os.environ, at.settings.tier)
     url = server()
     if not url:
-        return watched(tool, ask, at)
+        with recorded(tool, ask, at) as heard:
+            found = watched(tool, ask, at)
+            heard(found)
+        return found
     from adapters.mcp.client import call
 
     with span(f"call {tool.name}", tool=tool.name):

@@ -86,10 +86,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
-    """Keeps the record in ``audit``."""
+    """Keeps the record in ``audit``. ``door`` is how calls of tools come in."""
 
     audit: Audit
     tier: Tier
+    door: str = "mcp"
 
     def begin(
         self, scope: Mapping[str, Any], caller: Identity | None, *, tool: str, arguments: object, known: Collection[str]
@@ -100,7 +101,7 @@ class Accounts:
         """
         told = self.audit.masked(arguments if isinstance(arguments, Mapping) else None, known)
         record = partial(
-            Record, **self._known("tools/call", "mcp", scope, caller), tool=tool, arguments=told.names, digest=told.digest
+            Record, **self._known("tools/call", self.door, scope, caller), tool=tool, arguments=told.names, digest=told.digest
         )
         self.audit.reserve()  # last, because nothing gives the place back if making the record fails
         return Account(self.audit, record)

@@ -27,7 +27,7 @@ from foundation.audit.masking import Masking, Told
 from foundation.audit.place import AuditPlace, this_host
 from foundation.audit.record import Outcome, Record, fitted
 from foundation.audit.seals import MOST_BATCH
-from foundation.audit.writing import LogWriter, open_next
+from foundation.audit.writing import SOON_FULL, LogWriter, open_next
 from foundation.settings import Settings
 
 MOST_WAITING = 10_000
@@ -86,20 +86,25 @@ class Audit:
         atexit.register(self.close)
 
     @classmethod
-    def open(cls, settings: Settings, *, now: Callable[[], datetime] = _now) -> Audit:
+    def open(cls, settings: Settings, *, now: Callable[[], datetime] = _now, soon: str = "") -> Audit:
         """The audit log of this process at the folders of *settings*. Call it once, and `close` it at the end.
+
+        A process that ends soon names its kind in *soon*: such processes have shorter logs of their own, which open faster.
 
         Raises `Refused` if the log that would be continued was changed, or its key is gone; `Unavailable` if the log is
         required and cannot be written. By best effort it is tried again as long as the process lives.
         """
-        place, host = AuditPlace.at(settings.audit, settings.memory), this_host()
+        place, host = AuditPlace.at(settings.audit, settings.memory), f"{this_host()}-{soon}" if soon else this_host()
+        most = SOON_FULL if soon else 0
         try:
             masking = open_keys(place).masking
         except Unavailable:
             if settings.audit_required:
                 raise
             masking = Masking(key=os.urandom(32))  # for what waits until the folder can be written
-        return cls(lambda: open_next(place, host, open_keys(place).signer), masking, required=settings.audit_required, now=now)
+        return cls(
+            lambda: open_next(place, host, open_keys(place).signer, most), masking, required=settings.audit_required, now=now
+        )
 
     def masked(self, arguments: Mapping[str, object] | None, known: Collection[str]) -> Told:
         """What a record may say of *arguments*; *known* are the names that the tool declares (`Masking.told`)."""

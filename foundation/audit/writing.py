@@ -25,6 +25,8 @@ from foundation.audit.seals import MOST_BATCH, last_seal, opened, seal
 
 FULL = 64 * 1024 * 1024
 """A log of so many bytes gets no more batches; the process goes on in the next. Its size bounds what a start has to read."""
+SOON_FULL = 1024 * 1024
+"""The same for processes that write a few records and end: each of them reads what is there."""
 
 
 class LogWriter:
@@ -32,8 +34,9 @@ class LogWriter:
     remembered.
     """
 
-    def __init__(self, log: AuditLog, signer: Signer, lock: int) -> None:
+    def __init__(self, log: AuditLog, signer: Signer, lock: int, most: int = 0) -> None:
         self.log = log
+        self._most = most or FULL
         self.memory_problem = ""
         self._signer = signer
         self._lock = lock
@@ -45,7 +48,7 @@ class LogWriter:
     @property
     def full(self) -> bool:
         """Is it time for the next log?"""
-        return self._size >= FULL
+        return self._size >= self._most
 
     def append(self, lines: Sequence[bytes], *, newest: datetime) -> None:
         """Add *lines*, at most `MOST_BATCH`, the newest of the moment *newest*. All of them are on the disk after this.
@@ -87,8 +90,9 @@ class LogWriter:
         os.close(self._lock)
 
 
-def open_next(place: AuditPlace, host: str, signer: Signer) -> LogWriter:
-    """The writer of the first log of *host* that is neither full, nor written by another process, nor carried away.
+def open_next(place: AuditPlace, host: str, signer: Signer, most: int = 0) -> LogWriter:
+    """The writer of the first log of *host* that is neither full, nor written by another process, nor carried away. It is full
+    with *most* bytes, or with `FULL`.
 
     Raises `Refused` if that log was changed, and `Unavailable` if it cannot be written.
     """
@@ -105,8 +109,8 @@ def open_next(place: AuditPlace, host: str, signer: Signer) -> LogWriter:
         if lock is None:
             continue
         try:
-            if not _is_full(log.path):
-                return LogWriter(log, signer, lock)
+            if not _is_full(log.path, most or FULL):
+                return LogWriter(log, signer, lock, most)
         except BaseException:
             os.close(lock)
             raise
@@ -129,9 +133,9 @@ def _locked(folder: Path) -> int | None:
     return descriptor
 
 
-def _is_full(path: Path) -> bool:
+def _is_full(path: Path, most: int) -> bool:
     with suppress(FileNotFoundError):
-        return path.stat().st_size >= FULL
+        return path.stat().st_size >= most
     return False
 
 

@@ -107,9 +107,10 @@ def test_make_and_the_pipeline_install_from_the_lock_alone() -> None:
         found = re.search(rf"^\$\(VENV\)/{re.escape(stamp)}:([^\n]*)\n((?:\t[^\n]*\n)+)", rules, re.MULTILINE)
         assert found is not None
         assert lock in found[1]
-        installs = [line for line in found[2].splitlines() if "touch" not in line]
+        installs = [line for line in found[2].splitlines() if line not in ("\ttouch $@", "\t$(COMPILED)")]
         assert installs[0] == f"\t$(LOCKED) $(HASHED) {lock}"
         assert all("$(HASHED)" in line or line == "\t$(LOCKED) --no-build-isolation --editable ." for line in installs)
+    assert re.search(r"^COMPILED = \$\(BIN\)/python -m compileall ", rules, re.MULTILINE)
     assert "--no-deps" in re.search(r"^LOCKED = .*", rules, re.MULTILINE)[0]  # type: ignore[index]  # it stands there
     assert "--require-hashes" in re.search(r"^HASHED = .*", rules, re.MULTILINE)[0]  # type: ignore[index]  # as above
     assert "make test" in (HERE / ".ci" / "run").read_text().splitlines()

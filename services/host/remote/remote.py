@@ -155,7 +155,7 @@ class Remote:
 
     @asynccontextmanager
     async def reached(self) -> AsyncIterator[None]:
-        """Raises `Unavailable` for everything that breaks a connection meanwhile, `Unreachable` if there was none."""
+        """Raises `Unavailable` for everything that breaks a connection meanwhile, `Unreachable` if there is no connection."""
         try:
             yield
         except NotAsked as error:

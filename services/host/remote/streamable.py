@@ -1,7 +1,7 @@
 """A server of another machine over streamable HTTP (MCP 2025-11-25 and 2026-07-28, transports), as a `Pipe`.
 
 Each message is a POST; the answer is JSON or a stream of events. A server of 2025-11-25 may give us a session, and then has a
-stream of its own for what belongs to no call; a stream that breaks before its answer is taken up again where it broke.
+stream of its own for what belongs to no call; a stream that breaks before its answer is taken up again after the last event.
 """
 
 from __future__ import annotations

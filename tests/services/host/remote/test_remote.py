@@ -151,7 +151,7 @@ def test_many_calls_at_once_and_large_ones_are_whole() -> None:
     across(work)
 
 
-def test_a_server_that_died_there_ends_the_session_and_is_opened_anew() -> None:
+def test_a_server_that_died_there_ends_the_session_and_is_opened_again() -> None:
     async def work(here: Here, far: Far) -> None:
         client = await here.opened()
         assert "error" in await client.call("die")
@@ -161,7 +161,7 @@ def test_a_server_that_died_there_ends_the_session_and_is_opened_anew() -> None:
     across(work)
 
 
-def test_a_session_that_is_forgotten_there_is_opened_anew() -> None:
+def test_a_session_that_is_forgotten_there_is_opened_again() -> None:
     async def work(here: Here, far: Far) -> None:
         client = await here.opened("s")
         (pipe,) = far.pipes
