@@ -34,6 +34,11 @@ class Body:
         return ""
 
     @property
+    def holds_until(self) -> datetime | None:
+        """The moment after which what was seen is no answer any more; ``None`` if only the policy limits that."""
+        return None
+
+    @property
     def attached_read(self) -> frozenset[str]:
         """Lower-case hex SHA-256 of every file that this body was read from, if attached files may be among them.
 

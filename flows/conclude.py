@@ -46,7 +46,7 @@ def conclude(plan: Plan, collected: Mapping[str, Found], *, runner: str) -> Repo
         tier=plan.request.tier,
         runner=runner,
         judged_at=at,
-        valid_until=_valid_until(plan, results, at),
+        valid_until=_valid_until(plan, collected, results, at),
         site=plan.request.site,
     )
 
@@ -80,7 +80,10 @@ def _subject(plan: Plan, collected: Mapping[str, Found]) -> Subject:
     return Subject(name=request.name, kind=request.kind, digests=(named,))
 
 
-def _valid_until(plan: Plan, results: tuple[GateResult, ...], at: datetime) -> datetime:
-    """The policy's ``validFor``, or the first expiry among the waivers that the verdict needs: whichever comes first."""
+def _valid_until(plan: Plan, collected: Mapping[str, Found], results: tuple[GateResult, ...], at: datetime) -> datetime:
+    """The policy's ``validFor``, the first expiry among the waivers that the verdict needs, or the end of what was seen:
+    whichever comes first, and never before the judging.
+    """
     leaned_on = [finding.waiver.expires for result in results for finding in result.findings if finding.waiver is not None]
-    return min([at + plan.policy.valid_for, *leaned_on])
+    ends = [found.body.holds_until for found in collected.values() if isinstance(found, Evidence)]
+    return max(at, min([at + plan.policy.valid_for, *leaned_on, *(one for one in ends if one is not None)]))

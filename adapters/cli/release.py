@@ -1,0 +1,63 @@
+"""``arcops release``: one verdict for a model on a site."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from adapters.cli.answering import answer, shown
+from adapters.cli.commands import Given, command, group
+from adapters.cli.judging import begin, keep_and_tell
+from adapters.cli.options import Reaching
+from adapters.cli.printing import Answering
+from artifacts.projections.lines import printable
+
+if TYPE_CHECKING:
+    from capabilities.release.check import CheckedRelease, CheckRelease, PartShown, PreviewedRelease, PreviewRelease
+    from capabilities.release.describe import DescribeRelease, DescriptionMade
+
+RELEASE = group("release", "One verdict for a model on a site: its parts together.")
+
+
+@command(
+    "release new",
+    "capabilities.release.describe:describe_release",
+    own=Answering,
+    example="release.yaml --model ./model --site edge-07",
+)
+def new(given: Given[DescribeRelease, DescriptionMade, Answering]) -> None:
+    """Write the description of a release, with every choice filled in and said."""
+
+    def show(made: DescriptionMade) -> None:
+        print(f"wrote {made.path}: look at its parts, then 'arcops release check {made.path}'")
+
+    shown(given, show)
+
+
+@command("release check", "capabilities.release.check:check_release", own=Reaching, example="release.yaml")
+def check(given: Given[CheckRelease, CheckedRelease, Reaching]) -> int:
+    """Run the parts of a release that are missing or about to end, judge all of them, and keep the signed verdict."""
+    at = begin(given.own)
+    found = answer(given.tool, given.ask(), at)
+    for one in found.parts:
+        print(_line(one, ran=True), file=sys.stderr)
+    return keep_and_tell(found, given.own, at)
+
+
+@command("release preview", "capabilities.release.check:preview_release", own=Answering, example="release.yaml")
+def preview(given: Given[PreviewRelease, PreviewedRelease, Answering]) -> None:
+    """Say which parts of a release a check would run now, and which artifacts it would take again."""
+
+    def show(found: PreviewedRelease) -> None:
+        print(printable(f"{found.name} at {found.site}"))
+        for one in found.parts:
+            print(_line(one, ran=False))
+
+    shown(given, show)
+
+
+def _line(one: PartShown, *, ran: bool) -> str:
+    """One part in one line."""
+    doing = ("checked now" if ran else "would run") if one.runs else "taken again" if one.artifact else "cannot be checked"
+    verdict = f" {one.verdict}" if one.verdict else ""
+    return printable(f"  {one.part} ({one.flow}):{verdict} {doing}: {one.said}")

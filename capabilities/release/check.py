@@ -1,0 +1,162 @@
+"""Check a release: run the parts that are missing or about to end, then judge all of them together."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arcops.asks import shaped
+from arcops.errors import ArcOpsError, Refused
+from arcops.policy import Policy
+from arcops.result import Report
+from arcops.subjects.release import Release
+from capabilities.contract import Scope, tool
+from capabilities.judging import judged
+from flows.place import Place
+from flows.releases.describing import Described, read_description
+from flows.releases.planning import Step, plan_of, steps
+from flows.subjects.release import RELEASE
+from tasks.release.planned import PlannedPart, write_plan
+
+if TYPE_CHECKING:
+    from gates.release.release.gate import ReleasePolicy
+
+_TARGET = shaped(positional=True, title="FILE", least=1, most=4096)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRelease:
+    """Which release to check, and by which policy."""
+
+    description: Path = field(metadata=_TARGET)
+    """The file that describes the release."""
+    policy: str = "release"
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
+    again: bool = False
+    """Run every part, also those that are still valid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartShown:
+    """A part: its ``verdict`` (empty if nothing answers it), its ``artifact``, and if it ``runs`` or ran; ``said`` is why."""
+
+    part: str
+    flow: str
+    verdict: str
+    artifact: str
+    runs: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedRelease:
+    """What was found about a release, and the digest of the signed artifact that says so."""
+
+    report: Report
+    artifact: str
+    """The digest under which the store keeps the sealed report."""
+    parts: tuple[PartShown, ...] = ()
+    """Each part, in the order of the description."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewRelease:
+    """Which release to look at, and by which policy."""
+
+    description: Path = field(metadata=_TARGET)
+    """The file that describes the release."""
+    policy: str = "release"
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewedRelease:
+    """What a check would do."""
+
+    name: str
+    site: str
+    parts: tuple[PartShown, ...]
+
+
+@tool(title="Check a release", scope=Scope.CHECK, long=True)
+def check_release(ask: CheckRelease, at: Place) -> CheckedRelease:
+    """Judge whether a model is ready to ship on a site. Parts that are missing or about to end are checked first; then the
+    newest artifact of every part is judged: its signer, policy, site, subject, verdict and term. The verdict is kept like any
+    other.
+    """
+    policy = at.policy(ask.policy)
+    described = _described(ask.description, at)
+    found = steps(described, at, margin=_margin(policy))
+    parts, told = [], []
+    for number, step in enumerate(found):
+        at.progress(number, len(found))
+        part, shown = _done(step, described, ask.again, at)
+        parts.append(part)
+        told.append(shown)
+    with tempfile.TemporaryDirectory() as folder:
+        target = write_plan(plan_of(described, parts), Path(folder))
+        release = Release(target=target, name=described.head.name)
+        sealed = judged(RELEASE, release, policy, replace(at, roots=None))
+    return CheckedRelease(report=sealed.report, artifact=sealed.artifact, parts=tuple(told))
+
+
+@tool(title="Preview the check of a release", scope=Scope.READ, reads_only=True, long=True)
+def preview_release(ask: PreviewRelease, at: Place) -> PreviewedRelease:
+    """Say which parts of a release a check would run now, and which artifacts it would take again. Nothing is judged."""
+    described = _described(ask.description, at)
+    found = steps(described, at, margin=_margin(at.policy(ask.policy)))
+    return PreviewedRelease(name=described.head.name, site=described.head.site, parts=tuple(map(_shown, found)))
+
+
+def _described(path: Path, at: Place) -> Described:
+    """The description at *path*. Raises `Refused` if this is another site: its parts would not be of that one."""
+    described = read_description(path, at)
+    here = at.settings.site
+    if here != described.head.site:
+        raise Refused(
+            f"{path} describes a release for the site {described.head.site!r}, and this is {here or '(no name)'!r}; "
+            f"set ARCOPS_SITE={described.head.site} if it is that site"
+        )
+    return described
+
+
+def _margin(policy: Policy) -> timedelta:
+    """How long each part must stay valid."""
+    own: ReleasePolicy | None = policy.gates.get("release")  # type: ignore[assignment]  # the gate's own policy
+    if own is None:
+        raise Refused(f"policy {policy.name!r} does not judge releases: it has no gate 'release'")
+    return own.margin
+
+
+def _done(step: Step, described: Described, again: bool, at: Place) -> tuple[PlannedPart, PartShown]:
+    """*step* when it is done. A part that could not be checked is planned with the reason, so that the release says it."""
+    if step.planned.problem or not (step.runs or again):
+        return step.planned, _shown(step)
+    one = step.described
+    at.say(f"{one.part}: {step.why}; it is checked now ({one.what.flow}, policy {one.policy})")
+    try:
+        sealed = judged(one.what, one.subject, one.policy, replace(at, progress=lambda done, total: at.progress(0, 0)))
+    except (ArcOpsError, OSError) as error:
+        said = str(error)
+        return replace(step.planned, problem=said), replace(_shown(step), runs=True, said=said)
+    report = sealed.report
+    digest = step.planned.digest and str(report.subject.digests[0])
+    shown = PartShown(
+        part=one.part, flow=one.what.flow, verdict=report.verdict.value, artifact=sealed.artifact, runs=True, said=step.why
+    )
+    return replace(step.planned, digest=digest), shown
+
+
+def _shown(step: Step) -> PartShown:
+    answer = step.answer
+    return PartShown(
+        part=step.described.part,
+        flow=step.described.what.flow,
+        verdict=answer.verdict.value if answer is not None else "",
+        artifact=answer.artifact if answer is not None else "",
+        runs=step.runs,
+        said=step.why,
+    )

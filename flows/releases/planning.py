@@ -1,0 +1,116 @@
+"""The plan of a release: what each part is now, by which policy it must be judged, and whether the store answers it already."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from arcops.errors import ArcOpsError
+from arcops.evidence import Body, Evidence, Seen
+from arcops.seen.release import Answer, PartSeen
+from flows.evaluate import plan_for
+from flows.place import Place
+from flows.plan import AnyCollector, Plan
+from flows.releases.describing import Described, DescribedPart
+from flows.runners import direct
+from flows.subjects.meaning import ROOT, existing
+from tasks.release.planned import PlannedPart, PlannedRelease, write_plan
+from tasks.release.release_parts import release_parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A part, and what is to be done about it: it ``runs`` now, or its newest artifact is taken again; ``why`` says the
+    reason in one sentence. ``answer`` is that artifact, if there is one.
+    """
+
+    described: DescribedPart
+    planned: PlannedPart
+    runs: bool
+    why: str
+    answer: Answer | None = None
+
+
+def plan_of(described: Described, parts: Sequence[PlannedPart]) -> PlannedRelease:
+    """The plan of *described*, whose *parts* are as planned."""
+    head = described.head
+    return PlannedRelease(name=head.name, site=head.site, model=head.model, parts=tuple(parts))
+
+
+def steps(described: Described, at: Place, *, margin: timedelta) -> tuple[Step, ...]:
+    """What is to be done about each part, so that each stays valid for longer than *margin*. Nothing is judged here."""
+    planned = [_planned(one, at) for one in described.parts]
+    seen = _looked_up(plan_of(described, planned), at)
+    return tuple(
+        _step(one, part, found, described.head.site, at.now() + margin)
+        for one, part, found in zip(described.parts, planned, seen, strict=True)
+    )
+
+
+def _planned(one: DescribedPart, at: Place) -> PlannedPart:
+    """What *one* is now. What cannot be judged is planned with the reason."""
+    found = PlannedPart(part=one.part, flow=one.what.flow, kind=one.subject.kind, name=one.part, policy="")
+    try:
+        plan = plan_for(one.what, one.subject, one.policy, at, signed=False)
+        return replace(found, name=plan.request.name, policy=plan.policy.digest, digest=_content(plan, at))
+    except (ArcOpsError, OSError) as error:
+        return replace(found, problem=str(error))
+
+
+def _content(plan: Plan, at: Place) -> str:
+    """The digest of the subject's content as it is now; empty for what runs, and for what cannot be read now."""
+    if plan.request.target == ROOT:
+        return ""
+    naming = [one for one in plan.collectors if "names_subject" in vars(one.body)]
+    found = direct.collect(replace(plan, collectors=_with_needs(naming, plan.collectors)), stop=at.stop)
+    named = [one.body.names_subject for one in found.values() if isinstance(one, Evidence)]
+    digest = next(filter(None, named), "")
+    return f"sha256:{digest}" if digest else ""
+
+
+def _with_needs(wanted: Sequence[AnyCollector], among: Sequence[AnyCollector]) -> tuple[AnyCollector, ...]:
+    kinds: set[type[Body]] = set()
+    for one in reversed(among):  # each comes after those that it needs
+        if one in wanted or one.body in kinds:
+            kinds.update((one.body, *one.needs))
+    return tuple(one for one in among if one.body in kinds)
+
+
+def _looked_up(plan: PlannedRelease, at: Place) -> tuple[PartSeen, ...]:
+    """What the store says about each part. Without a store or a trusted key there is nothing to take again."""
+    from flows.evaluate import request_for
+    from flows.subjects.meaning import Meant
+
+    with tempfile.TemporaryDirectory() as folder:
+        local = replace(at, roots=None)
+        meaning = Meant(target=existing(write_plan(plan, Path(folder)), local), named=plan.name)
+        request = request_for("release", meaning, local, None)
+        try:
+            return release_parts.look(request, Seen({}, at=request.now, subject_name=plan.name)).body.parts
+        except ArcOpsError:
+            return tuple(
+                PartSeen(part=one.part, flow=one.flow, kind=one.kind, name=one.name, policy=one.policy, digest=one.digest)
+                for one in plan.parts
+            )
+
+
+def _step(one: DescribedPart, planned: PlannedPart, found: PartSeen, site: str, until: datetime) -> Step:
+    if planned.problem:
+        return Step(described=one, planned=planned, runs=False, why=planned.problem)
+    ours = [answer for answer in found.answers if answer.site == site]
+    last = max(ours, key=lambda answer: answer.position, default=None)
+    if last is None:
+        why = "no artifact of this site, this policy and a trusted signer is about it"
+        return Step(described=one, planned=planned, runs=True, why=why)
+    if last.valid_until < until:
+        why = f"its artifact is valid until {_moment(last.valid_until)}"
+        return Step(described=one, planned=planned, runs=True, why=why, answer=last)
+    why = f"{last.verdict.value}, judged {_moment(last.judged_at)}, valid until {_moment(last.valid_until)}"
+    return Step(described=one, planned=planned, runs=False, why=why, answer=last)
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,1 @@
+"""Judges of a release: a model on a site, with all that must be ready."""

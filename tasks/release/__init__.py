@@ -1,0 +1,1 @@
+"""Collectors of a release: what the log says about each of its parts."""

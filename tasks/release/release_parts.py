@@ -1,0 +1,226 @@
+"""The newest sealed artifact about each part of a release, as the log lists them: what may say RED is never left out."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from arcops.bodies import body_of
+from arcops.collector import collector
+from arcops.errors import ArcOpsError, Refused
+from arcops.evidence import Seen, Sighting
+from arcops.request import Request
+from arcops.result import Report
+from arcops.seen.release import Answer, Fact, PartSeen, ReleaseParts
+from arcops.signer import ProvenSigner
+from arcops.verdict import Verdict
+from artifacts.beneath import open_within
+from artifacts.entries import Entry
+from artifacts.statement import READINESS, from_statement
+from artifacts.store import Store
+from artifacts.vouch import Grounds, NotVouched, Standing, vouch
+from artifacts.wire import from_json
+from tasks.release.facts import facts_of
+from tasks.release.planned import PlannedPart, PlannedRelease, read_plan
+
+_MOST_PLAN = 16 * 1024 * 1024
+_MOST_DOUBTS = 20
+_ORDER = {Verdict.GREEN: 0, Verdict.AMBER: 1, Verdict.RED: 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """An artifact of the log: its ``report`` if it counts by its signature; else whether that is not known (``doubt``)."""
+
+    position: int
+    entry: Entry
+    report: Report | None = None
+    signers: tuple[str, ...] = ()
+    doubt: str = ""
+
+
+@dataclass(slots=True)
+class _Log:
+    """The artifacts of the log, each opened at most once."""
+
+    store: Store
+    ground: Grounds
+    seen: Seen
+    known: dict[int, _Known] = field(default_factory=dict)
+    by_kind: dict[str, list[tuple[int, Entry]]] = field(default_factory=lambda: defaultdict(list))
+    by_digest: dict[str, list[tuple[int, Entry]]] = field(default_factory=lambda: defaultdict(list))
+    unnamed: list[tuple[int, Entry]] = field(default_factory=list)
+
+    def read(self) -> None:
+        """Sort the log's entries by what they say that they are about. An artifact's first entry counts."""
+        had: set[str] = set()
+        for position, entry in enumerate(self.store.entries()):
+            if entry.artifact in had:
+                continue
+            had.add(entry.artifact)
+            for about in entry.subjects:
+                self.by_kind[about.kind].append((position, entry))
+                self.by_digest[about.digest].append((position, entry))
+            if not entry.subjects:
+                self.unnamed.append((position, entry))
+
+    def about(self, part: PlannedPart) -> Iterator[_Known]:
+        """What may be about *part*, the oldest first."""
+        named = self.by_digest[part.digest] if part.digest else self.by_kind[part.kind]
+        for position, entry in sorted([*named, *self.unnamed], key=lambda one: one[0]):
+            if position not in self.known:
+                self.known[position] = self._opened(position, entry)
+            yield self.known[position]
+
+    def _opened(self, position: int, entry: Entry) -> _Known:
+        try:
+            vouched = vouch(self.store.get(entry.artifact), self.ground, self.seen.at)
+            if vouched.predicate_type != READINESS:
+                return _Known(position=position, entry=entry)
+            report = from_statement(vouched.statement)
+        except NotVouched as error:
+            sure = error.state.standing in (Standing.UNTRUSTED, Standing.REVOKED)
+            return _Known(position=position, entry=entry, doubt="" if sure else str(error))
+        except ArcOpsError as error:
+            return _Known(position=position, entry=entry, doubt=f"the store does not hold it unchanged: {error}")
+        return _Known(position=position, entry=entry, report=report, signers=vouched.signers)
+
+
+@collector("release-parts", ReleaseParts, version="1")
+def release_parts(request: Request, seen: Seen) -> Sighting[ReleaseParts]:
+    """Look every part of the plan up. Raises `Refused` if there is no store or no trust to look in."""
+    from tasks.signing.grounds import grounds
+    from tasks.signing.trust import load_trust
+
+    plan = _plan(request)
+    if request.store is None or not request.store.is_dir():
+        raise Refused("no artifact store was found; check the parts first, or import a mirror")
+    ground = grounds(request.trust)
+    with Store(request.store, memory=request.memory) as store:
+        problems = store.sound(ground.keys, own=True)
+        log = _Log(store=store, ground=ground, seen=seen)
+        if not problems:
+            log.read()
+        parts = []
+        for number, part in enumerate(plan.parts):
+            request.progress(number, len(plan.parts))
+            parts.append(_looked_up(part, plan.site, log))
+    body = ReleaseParts(
+        plan=plan.digest,
+        name=plan.name,
+        site=plan.site,
+        model=plan.model or _model(parts),
+        parts=tuple(parts),
+        problems=problems,
+        own_key=request.own_key,
+    )
+    return Sighting(body=body, sources=(load_trust(request.trust).source(),))
+
+
+def _plan(request: Request) -> PlannedRelease:
+    with os.fdopen(open_within(request.target, os.O_RDONLY, request.within), "rb") as file:
+        data = file.read(_MOST_PLAN + 1)
+    if len(data) > _MOST_PLAN:
+        raise Refused(f"the plan has more than {_MOST_PLAN} bytes")
+    return read_plan(data)
+
+
+def _model(parts: list[PartSeen]) -> str:
+    """The digest of the model, if one part alone is a model."""
+    found = {one.digest for one in parts if one.kind == "model"}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _looked_up(part: PlannedPart, site: str, log: _Log) -> PartSeen:
+    others, doubts, answers = 0, [], []
+    for one in log.about(part):
+        if one.report is None:
+            if one.doubt:
+                doubts.append(f"{one.entry.artifact}: {one.doubt}")
+            else:
+                others += 1
+            continue
+        subject = one.report.subject
+        digests = tuple(str(digest) for digest in subject.digests)
+        if subject.kind != part.kind or (part.digest not in digests if part.digest else subject.name != part.name):
+            continue
+        if one.report.policy_digest != part.policy:
+            others += 1
+            continue
+        answers.append(one)
+    return PartSeen(
+        part=part.part,
+        flow=part.flow,
+        kind=part.kind,
+        name=part.name,
+        policy=part.policy,
+        digest=part.digest,
+        answers=tuple(_answer(one, log) for one in _newest(_of_site(answers, site), log.seen)),
+        others=others,
+        doubts=tuple(doubts[-_MOST_DOUBTS:]),
+        problem=part.problem,
+    )
+
+
+def _of_site(found: list[_Known], site: str) -> list[_Known]:
+    """Those of *site*; if there is none, all: the logs of two sites are not ordered against each other."""
+    return [one for one in found if one.report is not None and one.report.site == site] or found
+
+
+def _newest(found: list[_Known], seen: Seen) -> list[_Known]:
+    """The newest by the log, and one that was judged clearly later and says worse: an old answer may have been imported."""
+    counting = [(one, one.report) for one in found if one.report is not None]
+    if not counting:
+        return []
+    last, said = counting[-1]
+    later = [(one, report) for one, report in counting if report.judged_at - said.judged_at > seen.skew]
+    rival, worse = max(later, key=lambda pair: (pair[1].judged_at, pair[0].position), default=(last, said))
+    return [last, rival] if _ORDER[worse.verdict] > _ORDER[said.verdict] else [last]
+
+
+def _answer(one: _Known, log: _Log) -> Answer:
+    report = one.report
+    if report is None:
+        raise Refused("an artifact without a report is no answer")
+    facts, unread = _facts(report, log.store)
+    return Answer(
+        artifact=one.entry.artifact,
+        subject=tuple(str(digest) for digest in report.subject.digests),
+        verdict=report.verdict,
+        policy_name=report.policy_name,
+        policy_digest=report.policy_digest,
+        site=report.site,
+        judged_at=report.judged_at,
+        valid_until=report.valid_until,
+        signers=tuple(ProvenSigner(key=key) for key in one.signers),
+        position=one.position,
+        gates=tuple(result.gate for result in report.results),
+        facts=facts,
+        unread=unread,
+        worst=_worst(report),
+    )
+
+
+def _worst(report: Report) -> str:
+    findings = [finding for result in report.results for finding in result.findings]
+    bad = max(findings, key=lambda one: _ORDER[one.outcome.verdict], default=None)
+    return "" if bad is None or bad.outcome.verdict is Verdict.GREEN else f"{bad.rule}: {bad.text}"[:500]
+
+
+def _facts(report: Report, store: Store) -> tuple[tuple[Fact, ...], tuple[str, ...]]:
+    """What the evidence of *report* says that other parts must agree with; and the evidence that cannot be read."""
+    found: dict[Fact, None] = {}
+    unread = []
+    if report.subject.kind == "model":
+        found.update((Fact(key="model", value=str(digest)), None) for digest in report.subject.digests)
+    for record in report.evidence:
+        wanted, kind = facts_of(record.kind), body_of(record.kind)
+        if wanted is None or kind is None:
+            continue
+        try:
+            found.update((fact, None) for fact in wanted(from_json(kind, store.get(record.digest).decode())))
+        except (ArcOpsError, UnicodeDecodeError):
+            unread.append(record.kind)
+    return tuple(sorted(found, key=lambda one: (one.key, one.value))), tuple(sorted(unread))
