@@ -3,35 +3,53 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adapters.cli import surroundings
 from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command, group
 from adapters.cli.judging import begin, keep_and_tell
 from adapters.cli.options import Reaching
 from adapters.cli.printing import Answering
+from arcops.asks import shaped
+from arcops.errors import Refused
 from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
     from capabilities.release.check import CheckedRelease, CheckRelease, PartShown, PreviewedRelease, PreviewRelease
-    from capabilities.release.describe import DescribeRelease, DescriptionMade
+    from capabilities.release.describe import DescribeRelease, ReleaseDescribed
 
 RELEASE = group("release", "One verdict for a model on a site: its parts together.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """The file to write."""
+
+    file: Path = field(metadata=shaped(positional=True, title="FILE"))
+    """The file to write; it must not exist."""
 
 
 @command(
     "release new",
     "capabilities.release.describe:describe_release",
-    own=Answering,
+    own=Writing,
     example="release.yaml --model ./model --site edge-07",
 )
-def new(given: Given[DescribeRelease, DescriptionMade, Answering]) -> None:
-    """Write the description of a release, with every choice filled in and said."""
-
-    def show(made: DescriptionMade) -> None:
-        print(f"wrote {made.path}: look at its parts, then 'arcops release check {made.path}'")
-
-    shown(given, show)
+def new(given: Given[DescribeRelease, ReleaseDescribed, Writing]) -> None:
+    """Write the description of a release, with every choice filled in and said. Paths in it are relative to its folder."""
+    text = answer(given.tool, given.ask(), surroundings.place()).yaml
+    path = given.own.file
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Refused(f"{path} is there already; name another file, or remove it") from None
+    except OSError as error:
+        raise Refused(f"{path} cannot be written: {error.strerror}") from error
+    print(printable(f"wrote {path}: look at its parts, then 'arcops release check {path}'"))
 
 
 @command("release check", "capabilities.release.check:check_release", own=Reaching, example="release.yaml")

@@ -15,6 +15,6 @@ class Release(Judgeable):
     """A model on a site, with every part that must be ready. Its check runs the parts first, so it has its own capability."""
 
     target: Path = field(metadata=shaped(least=1, most=4096))
-    """The plan of the release, as `flows.releases` writes it."""
+    """The plan of the release, as its check writes it."""
     name: str = field(metadata=shaped(least=1, most=200))
     """Its name in the artifact."""

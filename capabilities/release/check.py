@@ -16,9 +16,9 @@ from arcops.subjects.release import Release
 from capabilities.contract import Scope, tool
 from capabilities.judging import judged
 from flows.place import Place
-from flows.releases.describing import Described, read_description
-from flows.releases.planning import Step, plan_of, steps
-from flows.subjects.release import RELEASE
+from flows.subjects.release.describing import Described, read_description
+from flows.subjects.release.evaluation import RELEASE
+from flows.subjects.release.planning import Step, plan_of, steps
 from tasks.release.planned import PlannedPart, write_plan
 
 if TYPE_CHECKING:

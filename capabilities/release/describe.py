@@ -1,80 +1,68 @@
-"""Write the description of a release to begin with, as strict YAML with comments."""
+"""The description of a release to begin with, as strict YAML with comments."""
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from arcops.asks import Use, shaped, used
-from arcops.errors import Refused
+from arcops.asks import shaped
 from capabilities.contract import Scope, tool
 from flows.place import Place
-from flows.releases.describing import Head, parse_description
+from flows.subjects.release.describing import parse_description
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescribeRelease:
-    """What the release is about."""
+    """What the release is about. Paths are as the description will have them: relative to its own folder, or absolute."""
 
-    output: Path = field(metadata=used(Use.WRITE) | shaped(positional=True, title="FILE", least=1, most=4096))
-    """The file to write."""
-    model: Path = field(metadata=shaped(least=1, most=4096))
+    model: str = field(metadata=shaped(least=1, most=4096))
     """The model's folder or file."""
     site: str = field(metadata=shaped(least=1, most=100))
     """The name of the site, as ARCOPS_SITE says it there."""
     name: str = field(default="", metadata=shaped(most=100))
     """The name of the release; by default the model's name and the site's."""
-    manifests: Path | None = None
+    manifests: str = field(default="", metadata=shaped(most=4096))
     """The folder of the manifests that would be applied."""
-    cluster: Path | None = None
-    """A saved cluster ('arcops cluster snapshot'); without it the current context is asked when the release is checked."""
+    cluster: str = field(default="", metadata=shaped(most=4096))
+    """The folder of a saved cluster, which 'arcops cluster snapshot' makes."""
     policy: str = "sovereign"
     """The policy that judges the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DescriptionMade:
-    """The file that was written."""
+class ReleaseDescribed:
+    """The description."""
 
-    path: Path
+    yaml: str
+    """Its text, to be saved as a file and edited."""
 
 
-@tool(title="Describe a release", scope=Scope.READ)
-def describe_release(ask: DescribeRelease, at: Place) -> DescriptionMade:
-    """Write the description of a release: site, model, and each part with the check that judges it. It replaces no file."""
-    path = at.put(ask.output)
-    name = ask.name or f"{ask.model.absolute().name}-at-{ask.site}"
+@tool(title="Describe a release", scope=Scope.READ, reads_only=True)
+def describe_release(ask: DescribeRelease, at: Place) -> ReleaseDescribed:
+    """Give the description of a release to begin with: site, model, and each part with the check that judges it."""
     text = _TEXT.format(
-        name=name,
-        site=ask.site,
+        name=_quoted(ask.name or f"{PurePath(ask.model).name or 'model'}-at-{ask.site}"),
+        site=_quoted(ask.site),
         model=_quoted(ask.model),
-        policy=ask.policy,
+        policy=_quoted(ask.policy),
         manifests=_part("network", "network-safety", "target", ask.manifests, "./manifests"),
         cluster=_part("cluster", "cluster-readiness", "saved", ask.cluster, "./cluster-snapshot"),
     )
-    parse_description(text.encode(), where=str(ask.output), folder=path.parent)
-    Head(name=name, site=ask.site)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise Refused(f"{path} is there already; name another file, or remove it") from None
-    except OSError as error:
-        raise Refused(f"{path} cannot be written: {error.strerror}") from error
-    return DescriptionMade(path=path)
+    parse_description(text.encode(), about="the description", folder=Path("/"))  # what it would be refused for is said now
+    return ReleaseDescribed(yaml=text)
 
 
-def _quoted(path: Path) -> str:
-    """*path* as YAML, whatever is in it."""
-    import json
-
-    return json.dumps(str(path.absolute()))
+def _quoted(text: str) -> str:
+    """*text* as YAML, whatever is in it: plain if it can be."""
+    return text if re.fullmatch(r"[A-Za-z./][A-Za-z0-9._/-]*", text) else json.dumps(text)
 
 
-def _part(part: str, flow: str, name: str, path: Path | None, instead: str) -> str:
+def _part(part: str, flow: str, name: str, path: str, instead: str) -> str:
     """A part of the description; if *path* is not known, as comments to fill in."""
-    lines = (f"  {part}:", f"    flow: {flow}", f"    {name}: {_quoted(path) if path is not None else instead}")
-    return "\n".join(lines if path is not None else (f"  # {line[2:]}" for line in lines))
+    lines = (f"  {part}:", f"    flow: {flow}", f"    {name}: {_quoted(path or instead)}")
+    return "\n".join(lines if path else (f"  # {line[2:]}" for line in lines))
 
 
 _TEXT = """\

@@ -165,7 +165,7 @@ def _looked_up(part: PlannedPart, site: str, log: _Log) -> PartSeen:
 
 
 def _of_site(found: list[_Known], site: str) -> list[_Known]:
-    """Those of *site*; if there is none, all: the logs of two sites are not ordered against each other."""
+    """Those of *site*; without any, all: the logs of two sites are not ordered against each other."""
     return [one for one in found if one.report is not None and one.report.site == site] or found
 
 

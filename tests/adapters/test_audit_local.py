@@ -52,7 +52,7 @@ def test_a_change_at_the_command_line_is_recorded_and_a_look_is_not(tmp_path: Pa
 
 def test_what_cannot_be_recorded_is_not_done(tmp_path: Path) -> None:
     audit = tmp_path / "elsewhere"
-    audit.write_text("a file, where the folder of the logs should be")
+    audit.write_text("a file in the place of the folder")
     refused = arcops(tmp_path, *ADD, ARCOPS_AUDIT_LOG=str(audit))
     assert refused.returncode != 0
     assert "audit" in refused.stderr

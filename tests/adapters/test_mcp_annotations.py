@@ -57,6 +57,8 @@ from capabilities.network.map import MapNetwork
 from capabilities.network.snapshot import SnapshotNetwork
 from capabilities.policy.explain import Explain, Explained
 from capabilities.policy.policy import CheckPolicy, DraftWaiver, ListPolicies, RegisterPolicy
+from capabilities.release.check import CheckRelease, PreviewRelease
+from capabilities.release.describe import DescribeRelease
 from capabilities.server.allowing import HostAllow, HostDeny, HostResolve
 from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
 from capabilities.server.looking import HostDiff, HostFind, HostHistory, HostLogs, HostStatus
@@ -108,6 +110,14 @@ def changed_model(at: Site) -> Path:
     return at.model
 
 
+def a_release(at: Site) -> Path:
+    """The description of a release of the model, and a policy for it."""
+    (at.here.settings.policies / "ours.yaml").write_text("name: ours\nvalidFor: P7D\ngates: {release: {}}\n")
+    file = at.folder / "release.yaml"
+    file.write_text("name: tiny\nsite: edge-07\nparts: {files: {flow: supply-chain, target: tiny, policy: bench}}\n")
+    return file
+
+
 def an_api_key(at: Site) -> str:
     """The id of a key that was made."""
     return str(named("new_api_key")(NewApiKey(name="mine", scopes=(Scope.READ,), days=1), at.here.place()).id)
@@ -156,8 +166,10 @@ ASKS: dict[str, Asking] = {
     "check_model": lambda at: Check(target=at.model, policy="bench"),
     "check_network": lambda at: CheckNetwork(target=at.shop),
     "check_policy": lambda at: CheckPolicy(policy="bench"),
+    "check_release": lambda at: CheckRelease(description=a_release(at), policy="ours"),
     "check_store": lambda at: CheckStore(),
     "compare_artifacts": lambda at: Compare(a=at.artifacts[0], b=at.artifacts[1]),
+    "describe_release": lambda at: DescribeRelease(model="./tiny", site="edge-07"),
     "diff_network": lambda at: DiffNetwork(declared=at.shop, live=at.shop),
     "draft_waiver": lambda at: DraftWaiver(
         policy="bench", rule="licence/allowed", any_content=True, owner="o", reason="r", expires=CLOCK.replace(month=12)
@@ -200,6 +212,7 @@ ASKS: dict[str, Asking] = {
     "move_database": lambda at: migrated(at) or MoveDatabase(to=f"sqlite:///{at.folder}/moved/arcops.sqlite"),
     "new_api_key": lambda at: NewApiKey(name="mine", scopes=(Scope.READ,), days=1),
     "new_key": lambda at: NewKey(path=at.folder / "keys" / "more.key", algorithm=Algorithm.ED25519),
+    "preview_release": lambda at: PreviewRelease(description=a_release(at), policy="ours"),
     "query_audit": lambda at: QueryAudit(),
     "reach_network": lambda at: ReachNetwork(target=at.shop, source="shop/web", to="db:5432"),
     "register_policy": lambda at: RegisterPolicy(text=POLICY.replace("name: bench", "name: another")),
@@ -303,7 +316,7 @@ def rows(path: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
 
 
 def place(site: Site, signing: Signing) -> Place:
-    settings = replace(site.here.settings, tier=Tier.RESTRICTED)
+    settings = replace(site.here.settings, tier=Tier.RESTRICTED, site="edge-07")
     return replace(site.here.place(now=CLOCK.replace(hour=15)), settings=settings, signer=signing)
 
 

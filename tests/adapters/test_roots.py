@@ -37,6 +37,7 @@ from capabilities.network.drift import DiffNetwork
 from capabilities.network.exposure import ExposeNetwork
 from capabilities.network.map import MapNetwork
 from capabilities.policy.policy import CheckPolicy, DraftWaiver
+from capabilities.release.check import CheckRelease, PreviewRelease
 from flows.place import Place, bounded
 from flows.runners import direct
 from tests.foundation.audit.home import written
@@ -90,6 +91,10 @@ def export(path: Path, word: str) -> None:
         archive.writestr(f"{word}.json", json.dumps({"id": word}))
 
 
+def description(path: Path, word: str) -> None:
+    path.write_text(f"name: {word}\nsite: {word}\nparts: {{one: {{flow: readiness, target: /}}}}\n")
+
+
 def anything(path: Path, word: str) -> None:
     path.write_text(word)
 
@@ -127,6 +132,8 @@ CASES: dict[tuple[str, str], tuple[Make, Callable[[Path, Bench], Any]]] = {
     ("expose_network", "target"): (manifests, lambda path, here: ExposeNetwork(target=path)),
     ("check_inference", "of"): (model, lambda path, here: CheckInference(url=URL, models=("a",), of=path)),
     ("bench_node", "baseline"): (attachment, lambda path, here: BenchNode(cpu=True, baseline=path)),
+    ("check_release", "description"): (description, lambda path, here: CheckRelease(description=path)),
+    ("preview_release", "description"): (description, lambda path, here: PreviewRelease(description=path)),
     ("import_advisories", "export"): (export, lambda path, here: ImportAdvisories(export=path)),
     ("import_store", "mirror"): (
         whole_mirror,

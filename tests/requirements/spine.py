@@ -112,11 +112,8 @@ SPINE: tuple[Claim, ...] = (
     ),
     *of_row(
         "ARC-R1",
-        one_signed_release_verdict=(
-            "One signed verdict for a model on a site is composed of the signed parts. A missing, expired, "
-            "revoked or foreign part is RED.",
-            deferred("not built", "The gates judge each part; a verdict over all parts does not exist yet."),
-        ),
+        one_signed_release_verdict="One signed verdict for a model on a site is composed of the signed parts. A missing, "
+        "expired, revoked or foreign part is RED.",
     ),
     *of_row(
         "ARC-R2",

@@ -12,7 +12,7 @@ from arcops.signer import ProvenSigner, SignerRule
 from arcops.verdict import Verdict
 from gates.release.release.gate import OWN, PartRule, ReleasePolicy
 
-_KEY, _STRANGER = f"sha256:{'5' * 64}", f"sha256:{'6' * 64}"
+_KEY, _UNKNOWN = f"sha256:{'5' * 64}", f"sha256:{'6' * 64}"
 _MODEL, _OTHER = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 _SOVEREIGN, _GPU, _BENCH = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}", f"sha256:{'c' * 64}"
 _DAY = datetime(2026, 11, 20, tzinfo=UTC)
@@ -112,7 +112,7 @@ def examples() -> Iterator[Example[ReleasePolicy]]:
     yield example("another site's part", Verdict.RED, _CHAIN, node(site="edge-08"))
     yield example("a part of no site", Verdict.RED, _CHAIN, node(site=""))
     yield example("the plan names no site", Verdict.RED, site="")
-    yield example("signed by a stranger", Verdict.RED, _CHAIN, node(signers=(ProvenSigner(key=_STRANGER),)))
+    yield example("signed by an unknown key", Verdict.RED, _CHAIN, node(signers=(ProvenSigner(key=_UNKNOWN),)))
     yield example("by a policy that does not count", Verdict.RED, policy=rule(1, policies=(_OTHER,)))
     yield example("the policy names no signer", Verdict.RED, policy=rule(1, signers=()))
     yield example("expired", Verdict.RED, _CHAIN, node(valid_until=_NOW))

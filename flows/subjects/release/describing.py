@@ -65,29 +65,29 @@ def read_description(path: Path, at: Place) -> Described:
         raise Refused(f"{path} does not exist; 'arcops release new {path}' writes one to begin with") from None
     if len(data) > _MOST_BYTES:
         raise Refused(f"{path} has more than {_MOST_BYTES} bytes, which no description of a release has")
-    return parse_description(data, where=str(path), folder=path.absolute().parent)
+    return parse_description(data, about=str(path), folder=path.absolute().parent)
 
 
-def parse_description(data: bytes, *, where: str, folder: Path) -> Described:
-    """The description in *data*. Raises `Refused`; its sentence begins with *where*."""
-    documents = load_all(data, what=where)
+def parse_description(data: bytes, *, about: str, folder: Path) -> Described:
+    """The description in *data*. Raises `Refused`; its sentence begins with *about*."""
+    documents = load_all(data, what=about)
     if len(documents) != 1 or not isinstance(documents[0], dict):
-        raise Refused(f"{where}: a description is one mapping with 'name', 'site' and 'parts'")
+        raise Refused(f"{about}: a description is one mapping with 'name', 'site' and 'parts'")
     document = dict(documents[0])
     parts = document.pop("parts", None)
     if not isinstance(parts, dict) or not parts:
-        raise Refused(f"{where}: 'parts:' must map the name of each part to its check")
+        raise Refused(f"{about}: 'parts:' must map the name of each part to its check")
     if len(parts) > MOST_PARTS:
-        raise Refused(f"{where}: {len(parts)} parts are more than the {MOST_PARTS} that a release may have")
+        raise Refused(f"{about}: {len(parts)} parts are more than the {MOST_PARTS} that a release may have")
     try:
         head = from_json(Head, json.dumps(document))
     except Refused as error:
-        raise Refused(f"{where}: {error}") from error
-    return Described(head=head, parts=tuple(_part(str(name), given, where, folder) for name, given in parts.items()))
+        raise Refused(f"{about}: {error}") from error
+    return Described(head=head, parts=tuple(_part(str(name), given, about, folder) for name, given in parts.items()))
 
 
-def _part(name: str, given: object, where: str, folder: Path) -> DescribedPart:
-    place = f"{where}: parts.{name[:100]}"
+def _part(name: str, given: object, about: str, folder: Path) -> DescribedPart:
+    place = f"{about}: parts.{name[:100]}"
     if not _NAME.fullmatch(name):
         raise Refused(f"{place} is not a plain name; use letters, digits, '.', '_' and '-'")
     if not isinstance(given, dict) or not isinstance(given.get("flow"), str):

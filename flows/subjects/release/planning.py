@@ -14,9 +14,9 @@ from arcops.seen.release import Answer, PartSeen
 from flows.evaluate import plan_for
 from flows.place import Place
 from flows.plan import AnyCollector, Plan
-from flows.releases.describing import Described, DescribedPart
 from flows.runners import direct
 from flows.subjects.meaning import ROOT, existing
+from flows.subjects.release.describing import Described, DescribedPart
 from tasks.release.planned import PlannedPart, PlannedRelease, write_plan
 from tasks.release.release_parts import release_parts
 
@@ -87,7 +87,8 @@ def _looked_up(plan: PlannedRelease, at: Place) -> tuple[PartSeen, ...]:
     with tempfile.TemporaryDirectory() as folder:
         local = replace(at, roots=None)
         meaning = Meant(target=existing(write_plan(plan, Path(folder)), local), named=plan.name)
-        request = request_for("release", meaning, local, None)
+        # What is only looked at is not remembered: the judging of the release holds the log against the memory.
+        request = replace(request_for("release", meaning, local, None), memory=None)
         try:
             return release_parts.look(request, Seen({}, at=request.now, subject_name=plan.name)).body.parts
         except ArcOpsError:

@@ -1,0 +1,1 @@
+"""A release: its evaluation, its description as a person writes it, and the plan of its parts."""
