@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=${ARCOPS_READY:-${XDG_DATA_HOME:-$HOME/.local/share}/arcops-ready}
 python=${ARCOPS_PYTHON:-python}
 : "${ARCOPS_HOME:=$work/home}"
-export ARCOPS_HOME ARCOPS_TIER=air-gapped
+export ARCOPS_HOME ARCOPS_TIER=air-gapped ARCOPS_SITE=${ARCOPS_SITE:-make-ready}
 arcops="$python -m adapters.cli"
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
@@ -78,6 +78,13 @@ PY
 code=0
 $arcops check "$work/flipped/model" --policy "$POLICY" || code=$?
 [ "$code" = 3 ] || { echo "the flipped copy ended with $code; expected RED (3)" >&2; exit 1; }
+
+say "7. One verdict for a release:  may this model ship on the site $ARCOPS_SITE?  arcops release check release.yaml"
+rm -f "$work/release.yaml"
+$arcops release new "$work/release.yaml" --model ./model --site "$ARCOPS_SITE" --policy "$POLICY"
+code=0
+$arcops release check "$work/release.yaml" --policy "$here/release-policy.yaml" || code=$?
+case $code in 0 | 4) ;; *) echo "the release ended with $code; expected GREEN (0) or AMBER (4)" >&2; exit 1 ;; esac
 
 say "Done. Your own model:"
 cat <<EOF

@@ -213,7 +213,7 @@ def _unanswered(part: PartSeen, policy: ReleasePolicy, body: ReleaseParts) -> st
 
 def _ready(part: PartSeen, answer: Answer, policy: ReleasePolicy, found: Evidence[ReleaseParts]) -> Finding:
     rule = policy.rule(part.flow)
-    why = f": {answer.worst}" if answer.worst else ""
+    why = f": {answer.worst.rstrip('.')}" if answer.worst else ""
     said = f"{part.part} is {answer.verdict.value} by {answer.policy_name}, judged {answer.judged_at:%Y-%m-%d %H:%M} UTC"
     if answer.verdict is Verdict.GREEN:
         return READY.passes(f"{said}.", found, about=part.part)
