@@ -143,7 +143,7 @@ def _done(step: Step, described: Described, again: bool, at: Place) -> tuple[Pla
         said = str(error)
         return replace(step.planned, problem=said), replace(_shown(step), runs=True, said=said)
     report = sealed.report
-    digest = step.planned.digest and str(report.subject.digests[0])
+    digest = "" if step.planned.live else str(report.subject.digests[0])
     shown = PartShown(
         part=one.part, flow=one.what.flow, verdict=report.verdict.value, artifact=sealed.artifact, runs=True, said=step.why
     )

@@ -15,7 +15,8 @@ FILE = "release.json"
 class PlannedPart:
     """As `arcops.seen.release.PartSeen`: what must have been judged, by which policy, and why it could not be, if so.
 
-    ``flow`` is the evaluation that judges it.
+    ``flow`` is the evaluation that judges it. ``live``: it runs (a cluster, a node, an endpoint), so its name and site say what
+    it is; anything else is what its ``digest`` says, and without one no artifact is about it.
     """
 
     part: str
@@ -23,6 +24,7 @@ class PlannedPart:
     kind: str
     name: str
     policy: str
+    live: bool = False
     digest: str = ""
     problem: str = ""
 

@@ -68,7 +68,7 @@ class _Log:
 
     def about(self, part: PlannedPart) -> Iterator[_Known]:
         """What may be about *part*, the oldest first."""
-        named = self.by_digest[part.digest] if part.digest else self.by_kind[part.kind]
+        named = self.by_kind[part.kind] if part.live else self.by_digest[part.digest] if part.digest else []
         for position, entry in sorted([*named, *self.unnamed], key=lambda one: one[0]):
             if position not in self.known:
                 self.known[position] = self._opened(position, entry)
@@ -144,7 +144,7 @@ def _looked_up(part: PlannedPart, site: str, log: _Log) -> PartSeen:
             continue
         subject = one.report.subject
         digests = tuple(str(digest) for digest in subject.digests)
-        if subject.kind != part.kind or (part.digest not in digests if part.digest else subject.name != part.name):
+        if subject.kind != part.kind or (subject.name != part.name if part.live else part.digest not in digests):
             continue
         if one.report.policy_digest != part.policy:
             others += 1

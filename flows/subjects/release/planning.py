@@ -55,15 +55,22 @@ def _planned(one: DescribedPart, at: Place) -> PlannedPart:
     found = PlannedPart(part=one.part, flow=one.what.flow, kind=one.subject.kind, name=one.part, policy="")
     try:
         plan = plan_for(one.what, one.subject, one.policy, at, signed=False)
-        return replace(found, name=plan.request.name, policy=plan.policy.digest, digest=_content(plan, at))
+        found = replace(found, name=plan.request.name, policy=plan.policy.digest, live=_is_live(plan))
+        digest = "" if found.live else _content(plan, at)
     except (ArcOpsError, OSError) as error:
         return replace(found, problem=str(error))
+    unread = "" if found.live or digest else "its content cannot be read as a whole, so no artifact can be about it"
+    return replace(found, digest=digest, problem=unread)
+
+
+def _is_live(plan: Plan) -> bool:
+    """Is it something that runs, and no files?"""
+    request = plan.request
+    return request.target == ROOT or any(one is not None for one in (request.cluster, request.endpoint, request.exercise))
 
 
 def _content(plan: Plan, at: Place) -> str:
-    """The digest of the subject's content as it is now; empty for what runs, and for what cannot be read now."""
-    if plan.request.target == ROOT:
-        return ""
+    """The digest of the subject's content as it is now; empty if it cannot be read now."""
     naming = [one for one in plan.collectors if "names_subject" in vars(one.body)]
     found = direct.collect(replace(plan, collectors=_with_needs(naming, plan.collectors)), stop=at.stop)
     named = [one.body.names_subject for one in found.values() if isinstance(one, Evidence)]

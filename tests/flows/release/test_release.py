@@ -20,6 +20,7 @@ from capabilities.keys.keys import RevokeKey, revoke_key
 from capabilities.release.check import CheckedRelease, CheckRelease, PreviewRelease, check_release, preview_release
 from capabilities.release.describe import DescribeRelease, describe_release
 from flows.place import Place
+from flows.subjects.release import planning
 from tests.models import CLOCK, Bench, bench, good_model
 
 pytestmark = pytest.mark.requirement("ARC-R1/one-signed-release-verdict")
@@ -159,6 +160,23 @@ def test_a_part_that_cannot_be_checked_is_never_left_out(world: World) -> None:
     assert ("release/answered", "other") in bad(found)
     said = next(one.said for one in found.parts if one.part == "other")
     assert "nowhere does not exist" in said
+
+
+def test_what_runs_is_found_again_by_its_name_and_site(world: World) -> None:
+    world.file.write_text(world.file.read_text() + "  node: {flow: gpu-validation}\n")
+    assert [one.runs for one in world.check().parts] == [True, True, True]
+    again = world.check(CLOCK + timedelta(hours=1))
+    assert [one.runs for one in again.parts] == [False, False, False]
+    assert ("release/planned", "node") in bad(again), "the policy says nothing about nodes"
+
+
+def test_what_cannot_be_read_is_not_answered_by_an_artifact_of_its_name(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mutation: content without a digest is looked up by its name, as what runs is."""
+    assert world.check().report.verdict is Verdict.GREEN
+    monkeypatch.setattr(planning, "_content", lambda plan, at: "")
+    found = world.check(CLOCK + timedelta(hours=1))
+    assert found.report.verdict is Verdict.RED
+    assert {part for rule, part in bad(found) if rule == "release/answered"} >= {"chain", "files"}
 
 
 def test_the_parts_that_exist_are_not_run_twice_after_a_crash(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
