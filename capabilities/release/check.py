@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
-from arcops.errors import ArcOpsError, Refused
-from arcops.policy import Policy
+from arcops.errors import ArcOpsError
 from arcops.result import Report
 from arcops.subjects.release import Release
 from capabilities.contract import Scope, tool
 from capabilities.judging import judged
 from flows.place import Place
-from flows.subjects.release.describing import Described, read_description
+from flows.subjects.release.describing import Described
 from flows.subjects.release.evaluation import RELEASE
-from flows.subjects.release.planning import Step, plan_of, steps
+from flows.subjects.release.planning import Step, described_here, margin_of, plan_of, steps
 from tasks.release.planned import PlannedPart, write_plan
-
-if TYPE_CHECKING:
-    from gates.release.release.gate import ReleasePolicy
 
 _TARGET = shaped(positional=True, title="FILE", least=1, most=4096)
 
@@ -88,8 +82,8 @@ def check_release(ask: CheckRelease, at: Place) -> CheckedRelease:
     other.
     """
     policy = at.policy(ask.policy)
-    described = _described(ask.description, at)
-    found = steps(described, at, margin=_margin(policy))
+    described = described_here(ask.description, at)
+    found = steps(described, at, margin=margin_of(policy))
     parts, told = [], []
     for number, step in enumerate(found):
         at.progress(number, len(found))
@@ -106,29 +100,9 @@ def check_release(ask: CheckRelease, at: Place) -> CheckedRelease:
 @tool(title="Preview the check of a release", scope=Scope.READ, reads_only=True, long=True)
 def preview_release(ask: PreviewRelease, at: Place) -> PreviewedRelease:
     """Say which parts of a release a check would run now, and which artifacts it would take again. Nothing is judged."""
-    described = _described(ask.description, at)
-    found = steps(described, at, margin=_margin(at.policy(ask.policy)))
+    described = described_here(ask.description, at)
+    found = steps(described, at, margin=margin_of(at.policy(ask.policy)))
     return PreviewedRelease(name=described.head.name, site=described.head.site, parts=tuple(map(_shown, found)))
-
-
-def _described(path: Path, at: Place) -> Described:
-    """The description at *path*. Raises `Refused` if this is another site: its parts would not be of that one."""
-    described = read_description(path, at)
-    here = at.settings.site
-    if here != described.head.site:
-        raise Refused(
-            f"{path} describes a release for the site {described.head.site!r}, and this is {here or '(no name)'!r}; "
-            f"set ARCOPS_SITE={described.head.site} if it is that site"
-        )
-    return described
-
-
-def _margin(policy: Policy) -> timedelta:
-    """How long each part must stay valid."""
-    own: ReleasePolicy | None = policy.gates.get("release")  # type: ignore[assignment]  # the gate's own policy
-    if own is None:
-        raise Refused(f"policy {policy.name!r} does not judge releases: it has no gate 'release'")
-    return own.margin
 
 
 def _done(step: Step, described: Described, again: bool, at: Place) -> tuple[PlannedPart, PartShown]:

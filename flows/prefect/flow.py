@@ -79,22 +79,25 @@ async def evaluate(what: Evaluation, parameters: Mapping[str, object]) -> State[
     """Run *what* with the *parameters* of its flow, keep the sealed artifact, and end in a state named by the verdict."""
     at = here()
     traces.begin(os.environ, at.settings.tier)
-    run, asked = _begun()
+    run, asked = begun()
     try:
         with span(f"flow {what.flow}", parent=asked, flow=what.flow, run=run):
-            return await _evaluate(at, what, parameters, run)
+            return await evaluated(at, what, parameters, run)
     finally:
         await asyncio.to_thread(traces.flush)
 
 
-def _begun() -> tuple[str, str]:
+def begun() -> tuple[str, str]:
     """The id of this run, and the traceparent of what asked for it; empty if there is no such value."""
     context = FlowRunContext.get()
     run = context.flow_run if context is not None else None
     return (str(run.id), str(run.labels.get(TRACEPARENT, ""))) if run is not None else ("", "")
 
 
-async def _evaluate(at: Place, what: Evaluation, parameters: Mapping[str, object], run: str) -> State[None]:
+async def evaluated(
+    at: Place, what: Evaluation, parameters: Mapping[str, object], run: str, refusal: Exception | None = None
+) -> State[None]:
+    """Run *what* at this place, as the run with this id. With *refusal* nothing is collected: the artifact says why."""
     remarks: list[str] = []
     with Store.at(at.settings) as store:
         store.refuse_clock(at.now())  # nothing could be kept, so find out before the work and not after it
@@ -103,6 +106,8 @@ async def _evaluate(at: Place, what: Evaluation, parameters: Mapping[str, object
     try:
         # First, so that a run that is refused writes its artifact there, too.
         written = output(str(parameters["output"]), at) if parameters.get("output") else None
+        if refusal is not None:
+            raise refusal
         plan = plan_for(what, bounded(what.read(parameters), at), policy, at, remark=remarks.append)
     except (ArcOpsError, OSError) as error:
         plan = plan_or_all(refused(what, parameters, at), policy, what.gates, at.policy)

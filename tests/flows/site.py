@@ -188,6 +188,7 @@ def site(folder: Path, database: str = "") -> Iterator[Site]:
             **os.environ, **here.environment, **QUICK, **QUIET, "OPENBLAS_NUM_THREADS": "1",
             "PREFECT_HOME": str(home), "PREFECT_API_URL": api, "PREFECT_SERVER_UI_ENABLED": "false",
             "PYTHONPATH": str(HOUSE), "ARCOPS_ROOTS": str(folder), "ARCOPS_PUBLIC_URL": "https://arcops.example",
+            "ARCOPS_SITE": "lab",
         }  # fmt: skip
         if database:
             environment["PREFECT_API_DATABASE_CONNECTION_URL"] = database

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -295,6 +296,33 @@ def test_what_expires_is_checked_again_once(here: Site, model: Path) -> None:
     ours = [one for one in here.kept("tiny") if one.policy == "short"]
     assert here.finish(here.begin("recheck-expiring/recheck-expiring", hours=2))[1] == "COMPLETED", here.log()
     until(lambda: len([one for one in here.kept("tiny") if one.policy == "short"]) > len(ours), "again", log=here.log)
+
+
+@ON_SQLITE
+@pytest.mark.requirement("ARC-R1/one-signed-release-verdict")
+def test_a_release_runs_its_parts_by_their_own_deployments_and_is_judged(here: Site, model: Path) -> None:
+    policies = here.bench.settings.policies
+    quick = "name: quick\nvalidFor: P1D\ngates: {integrity: {}}\n"
+    (policies / "quick.yaml").write_text(quick)
+    digest = f"sha256:{hashlib.sha256(quick.encode()).hexdigest()}"
+    flows = ("readiness", "supply-chain")
+    rules = ", ".join(f"{{flow: {flow}, policies: ['{digest}'], signers: [{{key: own}}]}}" for flow in flows)
+    (policies / "ours.yaml").write_text(f"name: ours\nvalidFor: P7D\ngates: {{release: {{parts: [{rules}]}}}}\n")
+    parts = "".join(f"  {flow}: {{flow: {flow}, target: {model}, policy: quick}}\n" for flow in flows)
+    described = here.folder / "release.yaml"
+    described.write_text(f"name: tiny-at-lab\nsite: lab\nparts:\n{parts}")
+    run = here.begin("release-readiness/release-readiness", description=str(described), policy="ours")
+    assert here.finish(run) == ("GREEN", "COMPLETED"), here.log()
+    (kept,) = here.kept("tiny-at-lab")
+    report = here.report(kept)
+    assert (report.subject.kind, report.site, report.verdict) == ("release", "lab", Verdict.GREEN)
+    assert run in report.runner
+    before = len(here.kept("tiny"))
+    described.write_text(described.read_text().replace("site: lab", "site: elsewhere"))
+    assert here.finish(here.begin("release-readiness/release-readiness", description=str(described), policy="ours"))[0] == "RED"
+    (refused,) = here.kept("release.yaml")
+    assert all("ARCOPS_SITE=elsewhere" in one.reason for one in here.report(refused).missing)
+    assert len(here.kept("tiny")) == before, "nothing ran for another site"
 
 
 def test_a_schedule_makes_runs(here: Site, model: Path) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from arcops.errors import ArcOpsError
+from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Body, Evidence, Seen
 from arcops.seen.release import Answer, PartSeen
 from flows.evaluate import plan_for
@@ -16,9 +17,13 @@ from flows.place import Place
 from flows.plan import AnyCollector, Plan
 from flows.runners import direct
 from flows.subjects.meaning import ROOT, existing
-from flows.subjects.release.describing import Described, DescribedPart
+from flows.subjects.release.describing import Described, DescribedPart, read_description
 from tasks.release.planned import PlannedPart, PlannedRelease, write_plan
 from tasks.release.release_parts import release_parts
+
+if TYPE_CHECKING:
+    from arcops.policy import Policy
+    from gates.release.release.gate import ReleasePolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,26 @@ class Step:
     runs: bool
     why: str
     answer: Answer | None = None
+
+
+def described_here(path: Path, at: Place) -> Described:
+    """The description at *path*. Raises `Refused` if this is another site: its parts would not be of that one."""
+    described = read_description(path, at)
+    here = at.settings.site
+    if here != described.head.site:
+        raise Refused(
+            f"{path} describes a release for the site {described.head.site!r}, and this is {here or '(no name)'!r}; "
+            f"set ARCOPS_SITE={described.head.site} if it is that site"
+        )
+    return described
+
+
+def margin_of(policy: Policy) -> timedelta:
+    """How long each part must stay valid."""
+    own: ReleasePolicy | None = policy.gates.get("release")  # type: ignore[assignment]  # the gate's own policy
+    if own is None:
+        raise Refused(f"policy {policy.name!r} does not judge releases: it has no gate 'release'")
+    return own.margin
 
 
 def plan_of(described: Described, parts: Sequence[PlannedPart]) -> PlannedRelease:

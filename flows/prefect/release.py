@@ -1,0 +1,84 @@
+"""The flow ``release-readiness``: the parts that are missing or about to end run as runs of their own deployments, side by side
+and each on its own pool; then all parts are judged together.
+
+If this run is lost, the runs of its parts go on, and the next one takes what they left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from arcops.errors import ArcOpsError
+from flows.place import Place
+from flows.prefect.api import State, arun_deployment, flow
+from flows.prefect.client import asked
+from flows.prefect.flow import begun, evaluated, here
+from flows.subjects.release.describing import Described
+from flows.subjects.release.evaluation import RELEASE
+from flows.subjects.release.planning import Step, described_here, margin_of, plan_of, steps
+from foundation.telemetry import traces
+from foundation.telemetry.spans import span
+from tasks.release.planned import PlannedPart, write_plan
+
+Description = Annotated[
+    str, Field(title="Description", description="The file that describes the release.", min_length=1, max_length=4096)
+]
+Policy = Annotated[
+    str, Field(title="Policy", description="A registered policy, or its digest (sha256:…).", min_length=1, max_length=200)
+]
+Minutes = Annotated[int, Field(title="Minutes", description="How long to wait for the parts that run.", ge=1, le=24 * 60)]
+
+
+@flow(name="release-readiness", persist_result=False, validate_parameters=True)
+async def release_readiness(description: Description, policy: Policy = "release", minutes: Minutes = 120) -> State[None]:
+    """Judge whether a model is ready to ship on a site; run what is missing first."""
+    at = here()
+    traces.begin(os.environ, at.settings.tier)
+    run, parent = begun()
+    named = {"name": Path(description[:200]).name or "release", "target": description, "policy": policy}
+    try:
+        with span("flow release-readiness", parent=parent, flow="release-readiness", run=run):
+            return await _judged(at, named, minutes, run)
+    finally:
+        await asyncio.to_thread(traces.flush)
+
+
+async def _judged(at: Place, named: dict[str, str], minutes: int, run: str) -> State[None]:
+    try:
+        described, found = await asyncio.to_thread(_planned, Path(named["target"]), named["policy"], at)
+    except (ArcOpsError, OSError) as error:
+        return await evaluated(at, RELEASE, named, run, refusal=error)
+    parts = await asyncio.gather(*(_done(one, at, minutes) for one in found))
+    with tempfile.TemporaryDirectory() as folder:
+        plan = write_plan(plan_of(described, parts), Path(folder))
+        judged = {"name": described.head.name, "target": str(plan), "policy": named["policy"]}
+        return await evaluated(replace(at, roots=None), RELEASE, judged, run)  # the plan is ours, and in no served folder
+
+
+def _planned(path: Path, policy: str, at: Place) -> tuple[Described, tuple[Step, ...]]:
+    described = described_here(at.reach(path), at)
+    return described, steps(described, at, margin=margin_of(at.policy(policy)))
+
+
+async def _done(step: Step, at: Place, minutes: int) -> PlannedPart:
+    """The part of *step*, after its run if it runs. What that run left is found by the collector, which trusts only the log."""
+    if not step.runs:
+        return step.planned
+    one = step.described
+    name = f"{one.what.flow}/{one.what.flow}"
+    try:
+        told = {**one.what.told(one.subject), "policy": step.planned.policy}
+        async with asked(f"the deployment {name}") as client:
+            left = await arun_deployment(name, client=client, parameters=told, timeout=minutes * 60, as_subflow=False)
+    except ArcOpsError as error:
+        return replace(step.planned, problem=str(error))
+    if left.state is None or not left.state.is_final():
+        return replace(step.planned, problem=f"its run {left.id} did not end within {minutes} minutes")
+    return step.planned
