@@ -3,26 +3,22 @@
 A subclass, because uvicorn takes one (``http=``) and has no other place that sees the bytes before h11 reads them.
 
 A *silent* connection has sent no whole request for some seconds, and is closed. An *idle* one, between requests or with an open
-answer, is kept. If there are too many of both, the one that has been silent or idle longest makes room for the next, so that no
-number of connections keeps another caller out.
+answer, is kept. If there are too many of both, one makes room (`adapters.http.connections`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from adapters.http.connections import MOST_CONNECTIONS, Connections
 from adapters.http.framing import Ambiguous, Framing
 
 SILENT_SECONDS = 10.0
 """How long a request's line and headers may take to arrive, and how long its body may pause."""
-MOST_PER_ADDRESS = 200
-"""Connections of one address, if addresses tell callers apart."""
-MOST_CONNECTIONS = 20_000
 
 
 def protocol(
@@ -31,9 +27,7 @@ def protocol(
     """The protocol for uvicorn. *most_per_address* is the most connections of one address (``None`` is no limit), *most* that
     of all addresses together.
     """
-    addresses: Counter[str] = Counter()
-    waiting: dict[Strict, None] = {}  # silent and idle connections; the one that has waited longest comes first
-    connected: set[Strict] = set()
+    all_of_them = Connections(most_each=most_per_address, most=most)
 
     class Strict(H11Protocol):
         def __init__(self, *words: Any, **more: Any) -> None:
@@ -41,20 +35,13 @@ def protocol(
             self.access_log = False  # uvicorn's lines hold queries; `Watched` writes our lines
             self._framing = Framing()
             self._hurry: asyncio.TimerHandle | None = None
-            self._address = ""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
             super().connection_made(transport)
-            self._address = self.client[0] if self.client else ""
-            addresses[self._address] += 1
-            connected.add(self)
-            if most_per_address is not None and addresses[self._address] > most_per_address:
+            if all_of_them.comes(self, self.client[0] if self.client else ""):
+                self._in_time()
+            else:
                 transport.abort()
-                return
-            if len(connected) > most and waiting:
-                next(iter(waiting))._make_room()
-            waiting[self] = None
-            self._in_time()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._gone()
@@ -66,13 +53,7 @@ def protocol(
 
         def _gone(self) -> None:
             self._forget_hurry()
-            waiting.pop(self, None)
-            if self not in connected:
-                return
-            connected.discard(self)
-            addresses[self._address] -= 1
-            if addresses[self._address] <= 0:
-                del addresses[self._address]
+            all_of_them.gone(self)
 
         def data_received(self, data: bytes) -> None:
             whole = self._framing.ended
@@ -89,13 +70,13 @@ def protocol(
             elif self._hurry is None:
                 self._in_time()
             if self._framing.ended > whole:
-                waiting.pop(self, None)
+                all_of_them.works(self)
             super().data_received(data)
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
-            if self in connected and self.cycle.response_complete and not self.transport.is_closing():
-                waiting[self] = None
+            if self.cycle.response_complete and not self.transport.is_closing():
+                all_of_them.waits(self)
 
         def _in_time(self) -> None:
             self._hurry = self.loop.call_later(silent_seconds, self._too_slow)
@@ -110,8 +91,7 @@ def protocol(
             if not self.transport.is_closing():
                 self.transport.close()
 
-        def _make_room(self) -> None:
-            waiting.pop(self, None)
+        def make_room(self) -> None:
             self.transport.abort()
 
         def _refuse(self, why: str) -> None:

@@ -15,8 +15,9 @@ from starlette.types import ASGIApp
 
 from adapters.http.bound import Bound
 from adapters.http.certificates import RenewingServer
+from adapters.http.connections import MOST_CONNECTIONS, MOST_PER_ADDRESS
 from adapters.http.framing import MOST_HEAD
-from adapters.http.protocol import MOST_CONNECTIONS, MOST_PER_ADDRESS, SILENT_SECONDS, protocol
+from adapters.http.protocol import SILENT_SECONDS, protocol
 from arcops.errors import Unavailable
 from foundation.settings import is_loopback
 

@@ -8,15 +8,15 @@ the most connections of all and of one address, and the size of a head.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from typing import Any
 from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from adapters.http.connections import MOST_CONNECTIONS, Connections
 from adapters.http.framing import MOST_FIELDS, MOST_HEAD
-from adapters.http.protocol import MOST_CONNECTIONS, SILENT_SECONDS
+from adapters.http.protocol import SILENT_SECONDS
 from adapters.relay.cycle import Cycle
 
 
@@ -26,15 +26,12 @@ def protocol(
     """The protocol for uvicorn. *most_per_address* is the most connections of one address (``None`` is no limit), *most* that
     of all addresses together; one that is silent or idle makes room.
     """
-    addresses: Counter[str] = Counter()
-    waiting: dict[Quick, None] = {}  # silent and idle connections; the one that has waited longest comes first
-    connected: set[Quick] = set()
+    all_of_them = Connections(most_each=most_per_address, most=most)
 
     class Quick(HttpToolsProtocol):
         def __init__(self, *words: Any, **more: Any) -> None:
             super().__init__(*words, **more)
             self.access_log = False
-            self._address = ""
             self._hurry: asyncio.TimerHandle | None = None
             self._until = 0.0
             self._head = 0
@@ -42,24 +39,13 @@ def protocol(
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
             super().connection_made(transport)
-            self._address = self.client[0] if self.client else ""
-            addresses[self._address] += 1
-            connected.add(self)
-            if most_per_address is not None and addresses[self._address] > most_per_address:
+            if all_of_them.comes(self, self.client[0] if self.client else ""):
+                self._in_time()
+            else:
                 transport.abort()
-                return
-            if len(connected) > most and waiting:
-                next(iter(waiting))._make_room()
-            waiting[self] = None
-            self._in_time()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            waiting.pop(self, None)
-            if self in connected:
-                connected.discard(self)
-                addresses[self._address] -= 1
-                if addresses[self._address] <= 0:
-                    del addresses[self._address]
+            all_of_them.gone(self)
             if self._hurry is not None:
                 self._hurry.cancel()
                 self._hurry = None
@@ -84,7 +70,7 @@ def protocol(
                 return
             self._in_a_request = True
             self._head = 0
-            waiting.pop(self, None)
+            all_of_them.works(self)
             self._begin()
 
         def _begin(self) -> None:
@@ -132,8 +118,8 @@ def protocol(
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
-            if self in connected and not self.transport.is_closing() and not self.pipeline:
-                waiting[self] = None
+            if not self.transport.is_closing() and not self.pipeline:
+                all_of_them.waits(self)
 
         def _should_upgrade(self) -> bool:
             return False
@@ -154,8 +140,7 @@ def protocol(
             else:
                 self.transport.close()
 
-        def _make_room(self) -> None:
-            waiting.pop(self, None)
+        def make_room(self) -> None:
             self.transport.abort()
 
         def _refuse(self, why: str) -> None:

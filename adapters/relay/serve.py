@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.http.bound import Bound
 from adapters.http.certificates import RenewingServer
-from adapters.http.protocol import MOST_PER_ADDRESS
+from adapters.http.connections import MOST_PER_ADDRESS
 from adapters.http.serve import most_connections
 from adapters.relay.answers import refuse
 from adapters.relay.app import Relay
