@@ -87,4 +87,5 @@ def hosted(at: Place, bound: Bound, door: Door) -> Hosted:
             app.close()
             made.close()
 
-    return Hosted(relay=app, part=DoorPart(routes=(), running=running(), probes={"hosting": made.healthy}))
+    part = DoorPart(routes=(), running=running(), probes={"hosting": made.healthy}, hosted=made.hosting.all_shown)
+    return Hosted(relay=app, part=part)

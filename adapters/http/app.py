@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from adapters.http.metrics import Metrics
 from adapters.http.supervised import Supervised
 from adapters.http.watched import Watched
 from capabilities.work import Work
+from services.host.hosted import Shown
 
 MOST_THREADS = 128
 """For what waits for an issuer, a provider or a database: more than may wait for any one of them, so that the others go on.
@@ -30,7 +31,8 @@ Python's own number is some threads for each core."""
 class DoorPart:
     """What one door adds: its routes, what must run meanwhile, and what it needs.
 
-    ``work`` runs its tools, ``processes`` are its processes; both are measured.
+    ``work`` runs its tools, ``processes`` are its processes, and ``hosted`` tells by name how the MCP servers are that it
+    hosts; all are measured.
     """
 
     routes: Sequence[BaseRoute]
@@ -39,6 +41,7 @@ class DoorPart:
     notes: dict[str, Probe] = field(default_factory=dict)
     work: Work | None = None
     processes: Sequence[Supervised] = ()
+    hosted: Callable[[], Mapping[str, Shown]] = dict
 
 
 def front(parts: Sequence[DoorPart], bound: Bound, metrics: Metrics | None = None) -> ASGIApp:
@@ -51,7 +54,7 @@ def front(parts: Sequence[DoorPart], bound: Bound, metrics: Metrics | None = Non
     if metrics is not None:
         routes = [*metrics.routes(health), *routes]
         for part in parts:
-            metrics.measure(part.work, part.processes)
+            metrics.measure(part.work, part.processes, part.hosted)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -31,6 +31,7 @@ from flows.policies.reading import shipped_policies
 from foundation.egress.breaker import Phase
 from foundation.egress.remotes import HERE, Remotes
 from foundation.limits.deciding import Told
+from services.host.hosted import Shown, State
 
 OTHER = "other"
 _MOST_POLICIES = 50
@@ -71,8 +72,12 @@ class Metrics:
         """What the front needs and no part of it reports."""
         return {"store": self._store.said}
 
-    def measure(self, work: Work | None, processes: Sequence[Supervised]) -> None:
-        """Also report the *work* and the *processes*."""
+    def measure(
+        self, work: Work | None, processes: Sequence[Supervised], hosted: Callable[[], Mapping[str, Shown]] = dict
+    ) -> None:
+        """Also report the *work*, the *processes*, and the servers that are *hosted*."""
+        if hosted is not dict:
+            self._now.hosted.append(hosted)
         if work is not None:
             work.tell = self.called
             self._now.works.append(work)
@@ -143,12 +148,28 @@ def _remotes(remotes: Remotes) -> Iterator[Metric]:
     yield CounterMetricFamily("arcops_remotes_opened", "How often a circuit breaker was opened.", remotes.opened)
 
 
+def _hosted(servers: Mapping[str, Shown]) -> Iterator[Metric]:
+    """Hosted servers, by the names that their operator gave them."""
+    states = GaugeMetricFamily("arcops_hosted_state", "Is the hosted server in this state?", labels=("server", "state"))
+    processes = GaugeMetricFamily("arcops_hosted_processes", "Its processes on this host.", labels=("server",))
+    calls = CounterMetricFamily("arcops_hosted_calls", "Requests that were sent to it.", labels=("server",))
+    restarts = CounterMetricFamily("arcops_hosted_restarts", "How often it ended by itself.", labels=("server",))
+    for name, shown in sorted(servers.items()):
+        for state in State:
+            states.add_metric((name, state.value), float(shown.state is state))
+        processes.add_metric((name,), len(shown.pids))
+        calls.add_metric((name,), shown.calls)
+        restarts.add_metric((name,), shown.restarts)
+    yield from (states, processes, calls, restarts)
+
+
 @dataclass(slots=True, eq=False)
 class _Now(Collector):
     """The values at the time of the request."""
 
     works: list[Work] = field(default_factory=list)
     processes: list[Supervised] = field(default_factory=list)
+    hosted: list[Callable[[], Mapping[str, Shown]]] = field(default_factory=list)
     ready: Mapping[str, str] = field(default_factory=dict)
     looked: StoreLook = field(default_factory=StoreLook)
     policies: dict[str, str] = field(default_factory=dict)
@@ -168,6 +189,8 @@ class _Now(Collector):
         for one in self.processes:
             restarts.add_metric((one.name,), one.restarts)
         yield restarts
+        for servers in self.hosted:
+            yield from _hosted(servers())
         yield from _remotes(HERE)
         if self.limits is not None:
             yield from _limits(self.limits)

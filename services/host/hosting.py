@@ -79,6 +79,10 @@ class Hosting:
         found = self._servers.get(name)
         return found.shown() if found is not None else None
 
+    def all_shown(self) -> dict[str, Shown]:
+        """As `shown`, of every server by its name."""
+        return {name: one.shown() for name, one in self._servers.items()}
+
     def names(self) -> tuple[str, ...]:
         """Every server, in order."""
         return tuple(sorted(self._servers))

@@ -1,8 +1,9 @@
-"""What the operator sees of limits and of remotes: in readiness, and in the metrics."""
+"""What the operator sees of limits, of remotes and of hosted servers: in readiness, and in the metrics."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import httpx2
 import pytest
@@ -10,9 +11,10 @@ from prometheus_client.core import Metric
 from starlette.applications import Starlette
 
 from adapters.http.health import Health
-from adapters.http.metrics import _limits, _remotes
+from adapters.http.metrics import _hosted, _limits, _remotes
 from foundation.egress.remotes import Remotes, Tolerance
 from foundation.limits.deciding import Told
+from services.host.hosted import Shown, State
 
 pytestmark = pytest.mark.requirement("HOST-025/rate-limits", "BASE-9/remotes-that-do-not-answer-are-left-alone")
 
@@ -69,4 +71,20 @@ def test_remotes_are_counted_by_phase_and_never_named() -> None:
         "arcops_remotes[open]": 1,
         "arcops_remotes[half-open]": 0,
         "arcops_remotes_opened_total": 1,
+    }
+
+
+def test_hosted_servers_are_counted_by_their_names_and_states() -> None:
+    at = datetime(2026, 11, 29, tzinfo=UTC)
+    servers = {
+        "time": Shown(state=State.RUNNING, reason="", since=at, pids=(7, 8), calls=5, restarts=1),
+        "git": Shown(state=State.ERROR, reason="a secret reason", since=at),
+    }
+    found = {name: value for name, value in values(list(_hosted(servers))).items() if value}
+    assert found == {
+        "arcops_hosted_state[git][Error]": 1,
+        "arcops_hosted_state[time][Running]": 1,
+        "arcops_hosted_processes[time]": 2,
+        "arcops_hosted_calls_total[time]": 5,
+        "arcops_hosted_restarts_total[time]": 1,
     }

@@ -57,12 +57,14 @@ def every() -> list[str]:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """The name of each metric of a front that runs, with the names of its labels."""
+    """The name of each metric of a front and of a host that run, with the names of its labels."""
     here = bench(tmp_path_factory.mktemp("observed"))
     here.check(good_model(here))
     with served("mcp", "--http", env=here.environment) as server:
         httpx2.get(f"{server.url}/livez")
         text = server.get("/metrics").text
+    with served("host", "serve", env=here.environment) as server:
+        text += server.get("/metrics").text
     found: dict[str, set[str]] = {name: set() for name in re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE)}
     for name, labels in re.findall(r"^([a-z_]+)(?:\{(.*)\})? ", text, re.MULTILINE):
         found.setdefault(name, set()).update(re.findall(r'(\w+)="', labels))
