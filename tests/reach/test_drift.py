@@ -82,6 +82,7 @@ def test_what_was_opened_is_named_with_its_ports(tmp_path: Path) -> None:
     assert {(one.way, one.source, one.target, one.ports) for one in found.reach} == {
         (Way.GAINED, "0.0.0.0-255.255.255.255", "StatefulSet shop/db", "all ports"),
         (Way.GAINED, "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "StatefulSet shop/db", "all ports"),
+        (Way.GAINED, "a new pod in a new namespace", "StatefulSet shop/db", "all ports"),
     }, "pods of the shop may still go nowhere else"
     assert found.verdict(certain=True) is Verdict.RED
 
@@ -119,6 +120,6 @@ def test_one_pod_of_a_workload_that_may_more_is_drift_of_the_workload(tmp_path: 
     marked = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: db-0, namespace: shop, labels: {{app: web}}, {owner}}}\n"
     found = compare(*networks_of(tmp_path, POLICIES, marked + "spec: {containers: []}\n"))
     assert [(one.way, one.source, one.target, one.ports) for one in found.reach] == [
-        (Way.GAINED, "StatefulSet shop/db", "StatefulSet shop/db", "TCP 5432")
+        (Way.GAINED, "StatefulSet shop/db (app=web)", "StatefulSet shop/db (app=db)", "TCP 5432")
     ]
     assert not found.objects
