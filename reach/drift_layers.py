@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from arcops.finding import Location
-from arcops.seen.mesh import AuthorizationSeen, MeshAction, MeshRule, PeerAuthenticationSeen, SidecarSeen
+from arcops.seen.mesh import AuthorizationSeen, MeshAction, MeshRule, MeshSeen, PeerAuthenticationSeen, SidecarSeen
 from arcops.seen.network import Label, Network, PodSet
 from reach.attachment import Attachment, attachments
 from reach.changes import Change, Way, words_of
@@ -31,12 +31,20 @@ _NEW = "arcops-new-namespace"
 def layer_changes(declared: Network, live: Network) -> Iterator[Change]:
     """What only one of the two opens above the policies."""
     both = (declared, live)
+    if any(network.mesh != MeshSeen() or meshed(network) for network in both):
+        yield from _mesh_changes(both)
+    was, now = (frozenset((*_gateways(one), *_led(one))) for one in both)
+    for way, only in ((Way.GAINED, now - was), (Way.LOST, was - now)):
+        yield from (Change(way=way, source=one[0], target=one[1], ports=one[2]) for one in sorted(only))
+
+
+def _mesh_changes(both: tuple[Network, Network]) -> Iterator[Change]:
     denying, made = _denying(both), tuple(_next_pods(both))
     sides = [_Mesh(network, denying, made) for network in both]
     for way, mine, other in ((Way.GAINED, sides[1], sides[0]), (Way.LOST, sides[0], sides[1])):
         shown: set[tuple[str, Fact]] = set()
         for kind, facts in sorted(mine.facts.items(), key=lambda one: (one[0].stranger, one[0].owner, sorted(one[0].labels))):
-            behind = [other.facts[one] for one in like(kind, other.kinds)]
+            behind = [other.facts[one] for one in like(kind, other.by_owner.get(kind.owner, ()))]
             for fact in sorted(facts) if behind else ():
                 # An existing pod of the namespace says the same as one that could be created there.
                 if all(_has(one, fact) for one in behind) or (kind.stranger and (kind.space, fact[2]) in shown):
@@ -44,9 +52,6 @@ def layer_changes(declared: Network, live: Network) -> Iterator[Change]:
                 shown.add((kind.space, fact[2]))
                 source, target, ports = (part.replace("{}", kind.owner) for part in fact[2])
                 yield Change(way=way, source=source, target=target, ports=ports)
-    was, now = (frozenset((*_gateways(one), *_led(one))) for one in both)
-    for way, only in ((Way.GAINED, now - was), (Way.LOST, was - now)):
-        yield from (Change(way=way, source=one[0], target=one[1], ports=one[2]) for one in sorted(only))
 
 
 def _has(facts: frozenset[_Opens], fact: _Opens) -> bool:
@@ -89,7 +94,9 @@ class _Mesh:
             facts = set(self._of(pods))
             found[kind] = found[kind] | facts if kind in found else facts
         self.facts = {kind: frozenset(one) for kind, one in found.items()}
-        self.kinds = tuple(found)
+        self.by_owner: dict[str, list[Kind]] = {}
+        for one in found:
+            self.by_owner.setdefault(one.owner, []).append(one)
 
     def _of(self, pods: PodSet) -> Iterator[_Opens]:
         ambient = self._inside.get(id(pods))

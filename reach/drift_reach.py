@@ -19,6 +19,8 @@ Wider = dict[str, tuple[str, ...]]
 
 
 def reach_changes(declared: Network, live: Network) -> Iterator[Change]:
+    if _inputs(declared) == _inputs(live):
+        return  # equal questions have equal answers
     made = _strangers(declared, live)
     both = (with_strangers(declared, made), with_strangers(live, made))
     cuts = [piece for one in both for piece in Terrain(one).ports.pieces]
@@ -97,6 +99,16 @@ def _strangers(declared: Network, live: Network) -> Strangers:
         if anywhere or not one.namespace or one.namespace in spaces
     }
     return strangers((declared, live), tuple(policies.values()), spaces - {""})
+
+
+def _inputs(network: Network) -> tuple[object, ...]:
+    """All that the engine computes reach from, without order and place."""
+    pods = [
+        (title, one.namespace, one.labels, one.ports, one.host_network)
+        for title, one in zip(roots(network), network.pods, strict=True)
+    ]
+    spaces = [(one.name, one.labels) for one in network.namespaces]
+    return frozenset(pods), frozenset(spaces), sorted(repr(words_of(one)) for one in network.policies)
 
 
 def _labels(pods: PodSet) -> frozenset[Label]:

@@ -79,8 +79,9 @@ def strangers(networks: tuple[Network, Network], policies: Collection[PolicySeen
     for name in sorted(spaces):
         _add(made, name, {}, subject=False)
     barred = _barred(policies)
+    pods = _by_namespace(networks)
     for policy in policies:
-        if not any(_picks(network, policy) for network in networks):
+        if not _picks(pods, policy):
             for space in _spaces(made, policy.namespaces if not policy.namespace else None, policy.namespace, known, changed):
                 for given in _models(policy.pods, barred):
                     _add(made, space, given, subject=True)
@@ -149,13 +150,21 @@ def _existing(network: Network) -> set[tuple[str, Labels]]:
     }
 
 
-def _picks(network: Network, policy: PolicySeen) -> bool:
-    """Does *network* have a pod that *policy* selects, by its labels and its namespace's name?"""
-    return any(
-        (not policy.namespace or pods.namespace == policy.namespace)
-        and holds(policy.pods, {label.key: label.value for label in pods.labels})
-        for pods in network.pods
-    )
+def _by_namespace(networks: tuple[Network, Network]) -> dict[str, dict[frozenset[tuple[str, str]], dict[str, str]]]:
+    """By namespace, the sets of labels that pods there have; by the empty name, those of all namespaces."""
+    found: dict[str, dict[frozenset[tuple[str, str]], dict[str, str]]] = {}
+    for network in networks:
+        for pods in network.pods:
+            given = {label.key: label.value for label in pods.labels}
+            words = frozenset(given.items())
+            found.setdefault(pods.namespace, {})[words] = given
+            found.setdefault("", {})[words] = given
+    return found
+
+
+def _picks(pods: Mapping[str, Mapping[frozenset[tuple[str, str]], dict[str, str]]], policy: PolicySeen) -> bool:
+    """Is there a pod that *policy* selects, by its labels and its namespace's name?"""
+    return any(holds(policy.pods, given) for given in pods.get(policy.namespace, {}).values())
 
 
 def _relabelled(networks: tuple[Network, Network]) -> dict[str, tuple[dict[str, str], ...]]:

@@ -108,7 +108,7 @@ def drift(seen: Seen, policy: DriftPolicy) -> Iterator[Finding]:
     )
     yield from listed(
         (_layer(one, both) for one in found.layers),
-        LAYERS.passes("The effect of all differences in the mesh and at gateways was computed.", *both),
+        LAYERS.passes("The effect of all differences above the policies is known.", *both),
     )
     yield from _notes(found, both)
 
