@@ -99,6 +99,16 @@ def strangers(networks: tuple[Network, Network], policies: Collection[PolicySeen
     return made
 
 
+def witness(made: Strangers, space: str, spaces: Selector, pods: Selector) -> tuple[str, Labels] | None:
+    """A pod that *pods* selects, in the namespace *space* or else in a new one that *spaces* selects, as a key of ``found``."""
+    given = next(_models(pods, ()), None)
+    where = space or next(_spaces(made, spaces, "", (), {}), None)
+    if given is None or where is None:
+        return None
+    _add(made, where, given, subject=False)
+    return where, tuple(sorted(given.items()))
+
+
 def with_strangers(network: Network, made: Strangers) -> Network:
     """*network* with a pod for each of the strangers, and with their namespaces."""
     known = {one.name for one in network.namespaces}
