@@ -35,7 +35,10 @@ FRONT = """---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: front, namespace: shop}
-spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress], ingress: [{from: [{namespaceSelector: {}}], ports: [{port: 8080}]}]}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Ingress]
+  ingress: [{from: [{namespaceSelector: {}}], ports: [{port: 8080}]}]
 """
 PROXY = "{pods: {namespaceSelector: {matchLabels: {team: x}}, podSelector: {matchLabels: {app: proxy}}}}"
 

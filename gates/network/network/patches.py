@@ -30,7 +30,8 @@ from gates.network.network.entered import BACKENDS
 from gates.network.network.isolated import ISOLATED
 from gates.network.network.reached import API_SERVER, METADATA
 from gates.network.network.used import USED, contains, selects_all_of
-from gates.network.network.written import DNS, EFFECTIVE, EGRESS, INGRESS, all_of_system, in_force, wide_places
+from gates.network.network.width import wide_places
+from gates.network.network.written import DNS, EFFECTIVE, EGRESS, INGRESS, all_of_system, in_force
 from gates.network.patching import Maker, Words, free
 from reach.addresses import span
 from reach.entries import Services
