@@ -138,7 +138,9 @@ class _Openings:
                     title = f"{one.gateway.title} {listener.name}" if one.gateway is not None else listener.name
                     listeners.append(Listener(title=title, at=listener.at, protocol=listener.protocol, port=listener.port))
                     hosts += names
-        lets_in = bool(self._row(pods, way.protocol, port).any())
+        # What serves it may be a pod of an ambient mesh, whose packets come by the tunnel.
+        on = {port, self._world.wire_port(pods, pods, way.protocol, port)}
+        lets_in = any(self._row(pods, way.protocol, one).any() for one in on)
         rules = tuple(self._rules(pods, way.protocol, port, lets_in=lets_in))
         if not attached:
             rules = tuple(_unattached(way.route.title, one) for one in self._attached.get(id(way.route), ()))
