@@ -218,12 +218,14 @@ def _said(rule: MeshRule) -> str:
 def _gateways(network: Network) -> Iterator[Fact]:
     """What Gateways, routes and Ingresses open."""
     services = Services(network)
-    by_tls = {(one.namespace, one.service) for one in network.backend_tls}
+    by_tls = {(one.namespace, one.service, one.section) for one in network.backend_tls}
     for gateway in network.gateways:
         for listener in gateway.listeners:
             title = f"listener {listener.name} of {gateway.title}"
             host = "any host" if listener.hostname in ("", "*") else listener.hostname
             yield f"clients of {host}", title, f"{listener.protocol} {listener.port}"
+            for held in listener.certificates:
+                yield f"the certificate {held.kind} {held.namespace}/{held.name}", title, "for its clients"
             which = f" {words_of(listener.namespaces)}" if listener.routes_from == "Selector" else ""
             kinds = f" ({', '.join(sorted(listener.kinds))})" if listener.kinds else ""
             yield f"routes from {listener.routes_from}{which}{kinds}", title, "may attach"
@@ -247,7 +249,10 @@ def _gateways(network: Network) -> Iterator[Fact]:
             if one.unknown
             for host in route.hosts
         ]
-        openings += list(route.hosts) if route.kind == "Ingress" else []
+        openings += [
+            host if set(route.tls) & {host, "*", f"*.{host.partition('.')[2]}"} else f"{host} in plain text"
+            for host in (route.hosts if route.kind == "Ingress" else ())
+        ]
         for backend in route.backends:
             service = services.find(backend)
             target = f"{backend.kind} {backend.namespace}/{backend.name}"
@@ -257,7 +262,9 @@ def _gateways(network: Network) -> Iterator[Fact]:
                     target,
                     f"port {backend.port or backend.port_name or 'of its own'}",
                 )
-            if service is not None and (service.namespace, service.name) not in by_tls:
+            port = services.port(service, backend) if service is not None else None
+            name = port.name if port is not None else ""
+            if service is not None and not by_tls & {(service.namespace, service.name, section) for section in ("", name)}:
                 yield f"{route.title}, in plain text,", target, f"port {backend.port or backend.port_name or 'of its own'}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from arcops.seen.network import Label, Network, PodSet
+from arcops.seen.network import Direction, Label, Network, PodSet
 from reach.arrays import np
 from reach.changes import Change, Way, words_of
 from reach.clauses import Terrain
@@ -36,6 +36,7 @@ def reach_changes(declared: Network, live: Network) -> Iterator[Change]:
         way: _asked(mine[way], len(side.kinds), subjects, silent[way]) for way, side in ((Way.GAINED, now), (Way.LOST, was))
     }
     found: dict[tuple[Way, int, int], Flags] = {}
+    ruled = _ruled(was, mine[Way.LOST])
     for one, other in np.unique(classes, axis=1).T.tolist():
         pieces = (classes[0] == one) & (classes[1] == other)
         before, after = was.table(one), now.table(other)
@@ -43,7 +44,7 @@ def reach_changes(declared: Network, live: Network) -> Iterator[Change]:
             chosen = mine[way]
             positions = [row.own for row in chosen]
             changed = own[np.ix_(positions, positions)] & ~all_of(behind, [row.others for row in chosen])
-            changed &= asked[way]
+            changed &= asked[way] if way is Way.GAINED else asked[way] & ruled
             count = int(np.count_nonzero(changed))
             effort.spend(count * len(pieces), steps=20 * count)
             effort.hold(count * (len(pieces) + 300))
@@ -137,6 +138,22 @@ def _asked(chosen: list[Row], kinds: int, subjects: set[str], silent: frozenset[
     barred |= barred.T
     asked: Flags = ~(barred | muted[:, None] | muted[None, :])
     return asked
+
+
+def _ruled(side: Side, chosen: list[Row]) -> Flags:
+    """The pairs that a policy of *side* decides. If none does, what a pod that could be created may do was not declared, so it
+    cannot be lost.
+    """
+    closed = {way: _closed(side, chosen, way) for way in Direction}
+    strange = np.array([row.stranger for row in chosen], dtype=np.bool_)
+    ruled: Flags = closed[Direction.EGRESS][:, None] | closed[Direction.INGRESS][None, :]
+    return ruled | ~(strange[:, None] | strange[None, :])
+
+
+def _closed(side: Side, chosen: list[Row], way: Direction) -> Flags:
+    isolated = side.world.terrain.isolated[way][side.world.first_of_class]
+    kinds = [all(isolated[one] for one in found) for found in side.classes]
+    return np.array([row.own < len(kinds) and kinds[row.own] for row in chosen], dtype=np.bool_)
 
 
 def _shown_by_others(

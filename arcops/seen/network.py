@@ -280,7 +280,9 @@ class ParentRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSeen:
-    """An Ingress, or a route of the Gateway API."""
+    """An Ingress, or a route of the Gateway API. ``tls`` are the host names for which an Ingress has a certificate; ``*`` is
+    any.
+    """
 
     kind: str
     namespace: str
@@ -289,10 +291,21 @@ class RouteSeen:
     hosts: tuple[str, ...] = ()
     parents: tuple[ParentRef, ...] = ()
     backends: tuple[Backend, ...] = ()
+    tls: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRef:
+    """An object that holds the certificate of a listener: a Secret, mostly."""
+
+    at: Location
+    kind: str
+    namespace: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +320,7 @@ class ListenerSeen:
     routes_from: str
     namespaces: Selector | None = None
     kinds: tuple[str, ...] = ()
+    certificates: tuple[CertificateRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,12 +355,15 @@ class GrantSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendTlsSeen:
-    """One target of a BackendTLSPolicy: TLS is used to the Service ``service`` of its namespace."""
+    """One target of a BackendTLSPolicy: TLS is used to the Service ``service`` of its namespace, or only to its port of the
+    name ``section``.
+    """
 
     namespace: str
     name: str
     at: Location
     service: str
+    section: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -254,7 +254,21 @@ def _service_entry(found: Field, namespace: str, name: str) -> ServiceEntrySeen:
         addresses=addresses,
         exported=exported,
         ports=tuple(whole_at(one.get("number")) for one in spec.items("ports")) if spec is not None else (),
+        protocols=tuple(dict.fromkeys(_protocols(spec))) if spec is not None else (),
+        resolution=_resolution(spec) if spec is not None else "",
     )
+
+
+def _resolution(spec: Field) -> str:
+    """How addresses are found; if it is not said, callers choose them (``NONE``) on each port that there is."""
+    return text_at(spec.get("resolution")) or ("NONE" if spec.get("ports") is not None else "")
+
+
+def _protocols(spec: Field) -> Iterator[str]:
+    """The protocols of the ports; without one, Istio takes it from the beginning of the port's name, else TCP."""
+    for item in spec.items("ports"):
+        said = text_at(item.get("protocol")) or text_at(item.get("name")).partition("-")[0]
+        yield said.upper() or "TCP"
 
 
 def _destination_rule(found: Field, namespace: str, name: str) -> DestinationRuleSeen:
@@ -264,16 +278,30 @@ def _destination_rule(found: Field, namespace: str, name: str) -> DestinationRul
         name=name,
         at=found.at,
         host=text_at(spec.get("host")) if spec is not None else "",
-        modes=tuple(_tls(spec)) if spec is not None else (),
+        modes=tuple(text_at(one.get("mode")) for one in _tls(spec)) if spec is not None else (),
+        unverified=tuple(dict.fromkeys(_unverified(spec))) if spec is not None else (),
     )
 
 
-def _tls(spec: Field) -> Iterator[str]:
+def _unverified(spec: Field) -> Iterator[str]:
+    """The modes that start TLS of their own and check no authority: without ``caCertificates`` a sidecar accepts every
+    certificate (Istio, ClientTLSSettings). A Secret of the name ``credentialName`` brings its authority with it.
+    """
+    for one in _tls(spec):
+        mode = text_at(one.get("mode"))
+        skips = one.get("insecureSkipVerify")
+        named = text_at(one.get("caCertificates")) or text_at(one.get("credentialName"))
+        if mode in ("SIMPLE", "MUTUAL") and (not named or (skips is not None and skips.true())):
+            yield mode
+
+
+def _tls(spec: Field) -> Iterator[Field]:
+    """The TLS settings that name a mode."""
     policies = [spec.get("trafficPolicy"), *(subset.get("trafficPolicy") for subset in spec.items("subsets"))]
     for policy in policies:
         if policy is None:
             continue
         for one in (policy, *policy.items("portLevelSettings")):
-            mode = one.within("tls", "mode")
-            if mode is not None:
-                yield mode.text()
+            tls = one.get("tls")
+            if tls is not None and tls.get("mode") is not None:
+                yield tls

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from arcops.seen.network import Backend, BackendTlsSeen, GatewaySeen, GrantSeen, ListenerSeen, ParentRef, RouteSeen
+from arcops.seen.network import (
+    Backend,
+    BackendTlsSeen,
+    CertificateRef,
+    GatewaySeen,
+    GrantSeen,
+    ListenerSeen,
+    ParentRef,
+    RouteSeen,
+)
 from tasks.kubernetes.manifests.fields import Field, text_at, whole_at
 from tasks.kubernetes.manifests.names import selector
 
@@ -30,7 +39,15 @@ def ingress(found: Field, namespace: str, name: str) -> RouteSeen:
         at=found.at,
         hosts=tuple(dict.fromkeys(hosts)) or ("*",),
         backends=tuple(backends),
+        tls=tuple(dict.fromkeys(_ingress_tls(spec))) if spec is not None else (),
     )
+
+
+def _ingress_tls(spec: Field) -> Iterator[str]:
+    """The host names with a certificate; an entry without hosts is for every host of the controller's own certificate."""
+    for item in spec.items("tls"):
+        hosts = [one.text() for one in item.items("hosts")]
+        yield from hosts or ["*"]
 
 
 def _ingress_backend(found: Field | None, namespace: str) -> Iterator[Backend]:
@@ -116,11 +133,12 @@ def _backend(item: Field, namespace: str) -> Backend:
 def gateway(found: Field, namespace: str, name: str) -> GatewaySeen:
     """The Gateway at *found*."""
     spec = found.get("spec")
-    listeners = tuple(_listener(item) for item in spec.items("listeners")) if spec else ()
+    listeners = tuple(_listener(item, namespace) for item in spec.items("listeners")) if spec else ()
     return GatewaySeen(namespace=namespace, name=name, at=found.at, listeners=listeners)
 
 
-def _listener(item: Field) -> ListenerSeen:
+def _listener(item: Field, namespace: str) -> ListenerSeen:
+    tls = item.get("tls")
     allowed = item.get("allowedRoutes")
     from_at = allowed.within("namespaces", "from") if allowed else None
     return ListenerSeen(
@@ -132,6 +150,16 @@ def _listener(item: Field) -> ListenerSeen:
         routes_from=text_at(from_at, "Same"),
         namespaces=selector(allowed.within("namespaces", "selector")) if allowed else None,
         kinds=tuple(text_at(kind.get("kind")) for kind in allowed.items("kinds")) if allowed else (),
+        certificates=tuple(_certificate(one, namespace) for one in tls.items("certificateRefs")) if tls else (),
+    )
+
+
+def _certificate(item: Field, namespace: str) -> CertificateRef:
+    return CertificateRef(
+        at=item.at,
+        kind=text_at(item.get("kind"), "Secret"),
+        namespace=text_at(item.get("namespace"), namespace),
+        name=text_at(item.get("name")),
     )
 
 
@@ -140,7 +168,13 @@ def backend_tls(found: Field, namespace: str, name: str) -> Iterator[BackendTlsS
     spec = found.get("spec")
     for item in spec.items("targetRefs") if spec is not None else ():
         if text_at(item.get("kind")) == "Service":
-            yield BackendTlsSeen(namespace=namespace, name=name, at=item.at, service=text_at(item.get("name")))
+            yield BackendTlsSeen(
+                namespace=namespace,
+                name=name,
+                at=item.at,
+                service=text_at(item.get("name")),
+                section=text_at(item.get("sectionName")),
+            )
 
 
 def grants(found: Field, namespace: str, name: str) -> Iterator[GrantSeen]:
