@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from decimal import Decimal
 
 from arcops.seen.cluster import (
     AccountSeen,
@@ -22,7 +23,9 @@ from arcops.seen.cluster import (
     PodSeen,
     QuotaLine,
     StorageClassSeen,
+    Taint,
     WebhookSeen,
+    quantity,
 )
 from tasks.cluster.snapshot import METRICS, NODE_LEASES
 from tasks.kubernetes.manifests.fields import Field, text_at, true_at, whole_at
@@ -101,6 +104,12 @@ def _node(one: Field) -> Iterator[Item]:
         mig_strategy=_label(one, "nvidia.com/mig.strategy"),
         mig_state=_label(one, "nvidia.com/mig.config.state"),
         gpu_product=_label(one, "nvidia.com/gpu.product"),
+        capacity=_amounts(one.within("status", "capacity")),
+        taints=tuple(
+            Taint(key=text_at(found.get("key")), value=text_at(found.get("value")), effect=text_at(found.get("effect")))
+            for found in _items(one, "spec", "taints")
+        ),
+        os=text_at(one.within("status", "nodeInfo", "osImage")),
     )
 
 
@@ -125,7 +134,37 @@ def _pod(one: Field) -> Iterator[Item]:
         name=_name(one),
         images=tuple(dict.fromkeys(images)),
         waiting=tuple(sorted(set(filter(None, waiting)))),
+        node=text_at(one.within("spec", "nodeName")),
+        asks=tuple(_taken(one)),
     )
+
+
+def _taken(one: Field) -> Iterator[Amount]:
+    """The extended resources that a pod takes: of its containers and sidecars together, or of one init container if that is
+    more (kubernetes.io, "Init containers", resource sharing).
+    """
+    running: dict[str, Decimal] = {}
+    starting: dict[str, Decimal] = {}
+    for name in ("containers", "initContainers"):
+        for found in _items(one, "spec", name):
+            stays = name == "containers" or text_at(found.get("restartPolicy")) == "Always"
+            asked = {**_asked(found, "limits"), **_asked(found, "requests")}
+            for resource, amount in asked.items():
+                if stays:
+                    running[resource] = running.get(resource, Decimal(0)) + amount
+                else:
+                    starting[resource] = max(starting.get(resource, Decimal(0)), amount)
+    for resource in sorted({*running, *starting}):
+        most = max(running.get(resource, Decimal(0)), starting.get(resource, Decimal(0)))
+        yield Amount(resource=resource, quantity=f"{most.normalize():f}")
+
+
+def _asked(found: Field, name: str) -> dict[str, Decimal]:
+    return {
+        one.resource: quantity(one.quantity) or Decimal(0)
+        for one in _amounts(found.within("resources", name))
+        if "/" in one.resource
+    }
 
 
 def _deployment(one: Field) -> Iterator[Item]:

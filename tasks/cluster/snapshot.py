@@ -68,15 +68,23 @@ _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _KEPT: dict[str, tuple[str, ...]] = {
     "Node": (
         "spec.unschedulable",
+        *(f"spec.taints[].{name}" for name in ("key", "value", "effect")),
         "status.conditions[].type",
         "status.conditions[].status",
         "status.allocatable",
+        "status.capacity",
+        "status.nodeInfo.osImage",
         "status.nodeInfo.kernelVersion",
         "status.nodeInfo.kubeletVersion",
     ),
     "Lease": ("spec.holderIdentity", "spec.renewTime", "spec.leaseDurationSeconds"),
     "Pod": (
-        *(f"spec.{name}[].image" for name in ("containers", "initContainers")),
+        "spec.nodeName",
+        *(
+            f"spec.{name}[].{part}"
+            for name in ("containers", "initContainers")
+            for part in ("image", "restartPolicy", "resources.requests", "resources.limits")
+        ),
         *(f"status.{name}[].state.waiting.reason" for name in ("containerStatuses", "initContainerStatuses")),
     ),
     "Deployment": ("spec.replicas", "status.availableReplicas", "status.observedGeneration"),
