@@ -22,7 +22,6 @@ from arcops.tier import Tier
 from artifacts.reading import read_at, read_open
 from tasks.files.reading import opened
 from tasks.files.walk import walk
-from tasks.kubernetes.listing import open_to, snapshot
 from tasks.kubernetes.manifests.nodes import idle
 from tasks.kubernetes.manifests.objects import Objects
 from tasks.network.index import INDEX, SnapshotIndex, read_index
@@ -55,6 +54,8 @@ def network(request: Request, seen: Seen) -> Sighting[Network]:
 
 def read_cluster(cluster: LiveCluster, tier: Tier, *, tick: Callable[[], None] = idle) -> Network:
     """The network that *cluster* holds now; what it does not allow to list is in it as unread."""
+    from tasks.kubernetes.listing import open_to, snapshot  # a client of Kubernetes, which files do not need
+
     client = open_to(cluster, tier, tick=tick)
     try:
         files = [(one.name, one.text.encode()) for one in snapshot(client, tick)]
