@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from arcops.finding import Location
 from arcops.seen.network import (
@@ -32,6 +33,7 @@ from reach.ports import Ports
 MOST_BLOCKS = 8
 """So many blocks of the widest size that is accepted are as good as any address, wherever they lie."""
 
+_span = lru_cache(maxsize=10_000)(span)
 Held = tuple[PolicySeen, PolicyRule]
 Spans = list[tuple[int, int]]
 
@@ -75,11 +77,10 @@ def _worded(selector: Selector) -> str:
 
 
 def _wide_block(block: Block, widest: Mapping[int, int]) -> bool:
-    try:
-        network = ipaddress.ip_network(block.cidr)
-    except ValueError:
-        return False
-    return network.prefixlen < widest[network.version]
+    found = _span(block.cidr)
+    return found is not None and found.last - found.first + 1 > 1 << (
+        (32 if found.version == 4 else 128) - widest[found.version]
+    )
 
 
 def wide_together(
@@ -88,7 +89,10 @@ def wide_together(
     """Rules whose blocks are narrow one by one, and together are not: for the same pods, on the same port."""
     terrain = Terrain(body)
     told: set[tuple[str, str]] = set()
+    sizes: dict[int, dict[int, int]] = {}
     for held in _held(body, terrain, direction):
+        if not _many(held, sizes, widest):
+            continue
         for alike in _by_port(terrain, held):
             terrain.effort.spend(0, steps=sum(len(rule.peers) + 1 for _, rule in alike))
             for version in (4, 6):
@@ -102,6 +106,20 @@ def wide_together(
                     more = f" together with {others} other policy(ies)" if others else ""
                     verb = "lets in" if direction is Direction.INGRESS else "lets pods reach"
                     yield policy, rule, at, f"{verb}{more} {text}, block by block"
+
+
+def _many(held: tuple[Held, ...], sizes: dict[int, dict[int, int]], widest: Mapping[int, int]) -> bool:
+    """Could *held* be too much together: more than one block of the widest size? *sizes* keeps what each rule holds."""
+    totals = {4: 0, 6: 0}
+    for one in held:
+        known = sizes.get(id(one[1]))
+        if known is None:
+            known = sizes[id(one[1])] = {
+                version: sum(last - first + 1 for first, last in _spans([one], version, widest)) for version in (4, 6)
+            }
+        for version, size in known.items():
+            totals[version] += size
+    return totals[4] > 1 << (32 - widest[4]) or totals[6] > 1 << (128 - widest[6])
 
 
 def _held(body: Network, terrain: Terrain, direction: Direction) -> Iterator[tuple[Held, ...]]:
@@ -120,37 +138,41 @@ def _held(body: Network, terrain: Terrain, direction: Direction) -> Iterator[tup
                 subjects += [subject] * len(held)
     if rules:
         terrain.effort.hold(len(rules) * len(body.pods))
-        for column in np.unique(np.array(subjects), axis=1).T:
-            found = tuple(rules[one] for one in np.flatnonzero(column).tolist())
+        # Eight rules in a byte, so that pods under the same rules are found by their bytes.
+        columns = np.ascontiguousarray(np.packbits(np.array(subjects), axis=0).T)
+        for one in {column.tobytes(): column for column in columns}.values():
+            found = tuple(rules[number] for number in np.flatnonzero(np.unpackbits(one, count=len(rules))).tolist())
             if found:
                 yield found
 
 
 def _by_port(terrain: Terrain, held: tuple[Held, ...]) -> Iterator[tuple[Held, ...]]:
-    """Those of *held* that count on the same ports; a port by name is one of its own."""
+    """Those of *held* that count on the same ports; each port by name is one of its own."""
     space = terrain.ports
+    names = sorted({port.name for _, rule in held for port in rule.ports if port.name})
     flags = []
     for _, rule in held:
         row = np.zeros(len(space.pieces), dtype=np.bool_)
         for port in rule.ports:
             for protocol in [port.protocol] if port.protocol else Protocol:
-                row |= space.within(Ports(protocol=protocol, first=port.first, last=port.last))
+                if not port.name:
+                    row |= space.within(Ports(protocol=protocol, first=port.first, last=port.last))
         if not rule.ports:
             row[:] = True
-        flags.append(row)
-    seen = set()
-    for column in np.unique(np.array(flags), axis=1).T:
-        key = tuple(np.flatnonzero(column).tolist())
-        if key and key not in seen:
-            seen.add(key)
-            yield tuple(held[one] for one in key)
+        named = {port.name for port in rule.ports}
+        flags.append(np.append(row, [not rule.ports or one in named for one in names]).astype(np.bool_))
+    columns = np.ascontiguousarray(np.array(flags).T)
+    for one in {column.tobytes(): column for column in columns}.values():
+        found = tuple(held[number] for number in np.flatnonzero(one).tolist())
+        if found:
+            yield found
 
 
 def _spans(held: Iterable[Held], version: int, widest: Mapping[int, int]) -> Iterator[tuple[int, int]]:
     """The addresses of the blocks that are not too wide by themselves, without what they except."""
     for _, rule in held:
         for peer in rule.peers:
-            found = span(peer.block.cidr) if peer.block is not None and not _wide_block(peer.block, widest) else None
+            found = _span(peer.block.cidr) if peer.block is not None and not _wide_block(peer.block, widest) else None
             if found is None or peer.block is None or found.version != version:
                 continue
             first = found.first
