@@ -124,6 +124,8 @@ def _may_be_addressed(world: World, source: End, door: NamedPort) -> Iterator[st
     for direction, subject in ((Direction.EGRESS, source), (Direction.INGRESS, target)):
         mine = world.position(subject)
         for clause in (clause for _, clauses in world.about(mine) for clause in clauses):
+            if clause.rule.action is not Action.ALLOW:
+                continue  # a rule that denies cannot open it
             if clause.direction is direction and clause.subject[mine] and clause.ports[piece]:
                 for peer in clause.rule.peers:
                     if peer.block is not None and peer.block.cidr:

@@ -174,6 +174,19 @@ def test_a_namespace_without_a_default_is_open(tmp_path: Path) -> None:
     assert {"network/metadata", "network/api-server"} <= set(bad(result)), "an open pod reaches both"
 
 
+def test_what_follows_from_one_cause_is_one_line(tmp_path: Path) -> None:
+    made = "apiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: other}\nspec: {containers: []}\n"
+    result = judge(shop(tmp_path / "shop", *(made % f"p{number}" for number in range(5))))
+    for rule in ("network/metadata", "network/api-server"):
+        (found,) = of(result, rule)
+        assert (found.outcome, found.about) == (FAIL, "Namespace other egress")
+        assert "Pod other/p0 and 4 more workload(s)" in found.text
+    unknown = of(
+        judge(shop(tmp_path / "unknown", made % "p", made % "q"), NetworkSafetyPolicy(enforcer="calico")), "network/api-server"
+    )
+    assert [(one.outcome, one.about) for one in unknown] == [(UNKNOWN, "Namespace other egress")]
+
+
 def test_the_next_pod_counts_too(tmp_path: Path) -> None:
     for_web = changed(
         POLICIES, "{}\n  policyTypes: [Ingress, Egress]", "{matchLabels: {app: web}}\n  policyTypes: [Ingress, Egress]"
