@@ -251,7 +251,7 @@ def _gateways(network: Network) -> Iterator[Fact]:
         ]
         openings += [
             host if set(route.tls) & {host, "*", f"*.{host.partition('.')[2]}"} else f"{host} in plain text"
-            for host in (route.hosts if route.kind == "Ingress" else ())
+            for host in (route.hosts if route.alone else ())
         ]
         for backend in route.backends:
             service = services.find(backend)
@@ -264,7 +264,11 @@ def _gateways(network: Network) -> Iterator[Fact]:
                 )
             port = services.port(service, backend) if service is not None else None
             name = port.name if port is not None else ""
-            if service is not None and not by_tls & {(service.namespace, service.name, section) for section in ("", name)}:
+            if (
+                service is not None
+                and not route.encrypts
+                and not by_tls & {(service.namespace, service.name, section) for section in ("", name)}
+            ):
                 yield f"{route.title}, in plain text,", target, f"port {backend.port or backend.port_name or 'of its own'}"
 
 

@@ -53,6 +53,9 @@ class Services:
     @staticmethod
     def port(service: ServiceSeen, backend: Backend) -> ServicePort | None:
         """The port of *service* that *backend* names."""
+        if backend.target or (backend.first and not (backend.port or backend.port_name)):
+            ports = (one for one in service.ports if not backend.target or backend.target in (one.target, one.port))
+            return next(ports, None)
         for one in service.ports:
             if one.port == backend.port if backend.port else one.name == backend.port_name:
                 return one

@@ -128,7 +128,7 @@ class _Openings:
     def _routed(self, way: WayIn, pods: PodSet, port: int) -> Opening:
         assert way.route is not None  # noqa: S101  # the caller has just looked
         hosts, listeners, doubts = list(way.route.hosts), list[Listener](), list[str]()
-        attached = way.route.kind == "Ingress"
+        attached = way.route.alone
         if not attached:
             hosts = []
             for one in self._attached.get(id(way.route), ()):

@@ -255,7 +255,9 @@ class ServiceSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """The target of an Ingress or a route: a port of a Service, by number or name."""
+    """The target of an Ingress or a route: a port of a Service, by number or name, or by the number ``target`` that it has at
+    the pods. ``first``: without any of these, it is the first port of the Service.
+    """
 
     at: Location
     field: str
@@ -264,6 +266,8 @@ class Backend:
     port: int = 0
     port_name: str = ""
     kind: str = "Service"
+    target: int = 0
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,8 +284,8 @@ class ParentRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSeen:
-    """An Ingress, or a route of the Gateway API. ``tls`` are the host names for which an Ingress has a certificate; ``*`` is
-    any.
+    """An Ingress, a Route of OpenShift, a route of the Gateway API, or a VirtualService of a gateway. ``tls`` are the host
+    names for which an Ingress or a Route has a certificate; ``*`` is any. ``encrypts``: it uses TLS to its backends by itself.
     """
 
     kind: str
@@ -292,6 +296,12 @@ class RouteSeen:
     parents: tuple[ParentRef, ...] = ()
     backends: tuple[Backend, ...] = ()
     tls: tuple[str, ...] = ()
+    encrypts: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Does it let clients in by itself, without a Gateway that it attaches to?"""
+        return self.kind in ("Ingress", "Route")
 
     @property
     def title(self) -> str:
@@ -325,16 +335,24 @@ class ListenerSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySeen:
-    """A Gateway of the Gateway API."""
+    """A Gateway of the Gateway API, one of Istio's own, or a ListenerSet, which adds listeners to the Gateway ``parent``.
+
+    ``sets_from`` says from which namespaces a Gateway takes ListenerSets: ``None``, ``Same``, ``All``, or ``Selector`` (by
+    ``sets``).
+    """
 
     namespace: str
     name: str
     at: Location
     listeners: tuple[ListenerSeen, ...] = ()
+    kind: str = "Gateway"
+    parent: ParentRef | None = None
+    sets_from: str = "None"
+    sets: Selector | None = None
 
     @property
     def title(self) -> str:
-        return f"Gateway {self.namespace}/{self.name}"
+        return f"{self.kind} {self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

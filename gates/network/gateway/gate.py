@@ -105,7 +105,7 @@ def _attached(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> 
             text = f"{place(one.parent.at)}: {one.route.title} does not attach: {one.refusal}."
             yield say(shown(text), evidence, about=one.route.title, location=one.parent.at)
     for route in evidence.body.routes:
-        if route.kind != "Ingress" and not route.parents:
+        if not route.alone and not route.parents:
             text = f"{place(route.at)}: {route.title} names no Gateway, so no traffic comes in through it."
             yield ATTACHED.warns(shown(text), evidence, about=route.title, location=route.at)
 
@@ -149,7 +149,7 @@ def _certificates(evidence: Evidence[Network], gateway: GatewaySeen, listener: L
 def _ingresses(evidence: Evidence[Network]) -> Iterator[Finding]:
     """Host names that an Ingress serves in plain text."""
     for route in evidence.body.routes:
-        if route.kind != "Ingress":
+        if not route.alone:
             continue
         for host in route.hosts:
             if not any(one in ("*", host) or (one.startswith("*.") and host.partition(".")[2] == one[2:]) for one in route.tls):
@@ -164,7 +164,7 @@ def _hosts(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> Ite
     by_gateway = {id(one.route): [host for _, hosts in one.listeners for host in hosts] for one in attached if one.listeners}
     claimed: dict[str, RouteSeen] = {}
     for route in evidence.body.routes:
-        hosts = by_gateway.get(id(route), list(route.hosts)) if route.kind != "Ingress" else list(route.hosts)
+        hosts = by_gateway.get(id(route), list(route.hosts)) if not route.alone else list(route.hosts)
         for host in dict.fromkeys(hosts):
             if "*" in host:
                 text = f"{place(route.at)}: {route.title} accepts requests for {'any host' if host == '*' else host}."
@@ -185,7 +185,7 @@ def _backends(evidence: Evidence[Network]) -> Iterator[Finding]:
     for route in body.routes:
         for backend in route.backends:
             service = services.find(backend)
-            if service is None:
+            if service is None or route.encrypts:
                 continue
             port = services.port(service, backend)
             if by_tls & {(service.namespace, service.name, name) for name in ("", port.name if port is not None else "")}:

@@ -238,7 +238,7 @@ class _Patches:
                 services = Services(self._body)
                 service = services.find(backend)
                 ready = service is not None and services.port(service, backend) is not None
-                if not ready or backend.namespace == route.namespace or route.kind == "Ingress":
+                if not ready or backend.namespace == route.namespace or route.alone:
                     return ""
                 names = {one.name for one in self._body.grants if one.namespace == backend.namespace}
                 giver: dict[str, str] = {"group": "gateway.networking.k8s.io", "kind": route.kind, "namespace": route.namespace}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from arcops.seen.labels import Selector
 from arcops.seen.mesh import (
@@ -21,7 +21,9 @@ from arcops.seen.mesh import (
     SidecarSeen,
     VirtualServiceSeen,
 )
+from arcops.seen.network import GatewaySeen, RouteSeen
 from tasks.kubernetes.manifests.fields import Field, text_at, whole_at
+from tasks.kubernetes.manifests.istio_entries import entry_gateway, entry_route, takes_the_mesh
 from tasks.kubernetes.manifests.istio_routes import mesh_gateway, virtual_service
 from tasks.kubernetes.manifests.names import labels
 from tasks.kubernetes.manifests.nodes import Unreadable, documents
@@ -52,6 +54,18 @@ class MeshSettings:
     configs: list[MeshConfigSeen] = field(default_factory=list)
     gateways: list[MeshGatewaySeen] = field(default_factory=list)
     virtual_services: list[VirtualServiceSeen] = field(default_factory=list)
+    entries: list[GatewaySeen] = field(default_factory=list)
+    entry_routes: list[RouteSeen] = field(default_factory=list)
+
+    def ways_in(self) -> tuple[list[GatewaySeen], list[RouteSeen]]:
+        """Gateways that take clients without a certificate of the mesh, and the VirtualServices that lead from them."""
+        out = {(one.namespace, one.name) for one in self.gateways}
+        routes = []
+        for one in self.entry_routes:
+            parents = tuple(parent for parent in one.parents if (parent.namespace, parent.name) not in out)
+            if parents:
+                routes.append(replace(one, parents=parents))
+        return self.entries, routes
 
     def seen(self) -> MeshSeen:
         return MeshSeen(
@@ -80,11 +94,16 @@ class MeshSettings:
                 self.destination_rules.append(_destination_rule(found, namespace, name))
             case ("networking.istio.io", "VirtualService"):
                 self.virtual_services.append(virtual_service(found, namespace, name))
+                route = entry_route(found, namespace, name)
+                self.entry_routes.extend([route] if route is not None else [])
             case ("networking.istio.io", "Gateway"):
                 made = mesh_gateway(found, namespace, name)
-                if made is None:
-                    return False  # it may allow any client, and ArcOps cannot tell which
-                self.gateways.append(made)
+                if made is not None:
+                    self.gateways.append(made)
+                elif takes_the_mesh(found):
+                    return False  # a way out of the mesh that may allow more than exact hosts
+                else:
+                    self.entries.append(entry_gateway(found, namespace, name))
             case ("install.istio.io", "IstioOperator"):
                 config = found.within("spec", "meshConfig")
                 if config is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from arcops.finding import Location
 from arcops.seen.network import (
@@ -58,6 +58,7 @@ class Objects:
     passages: Passages = field(default_factory=Passages)
     _known: dict[tuple[str, str, str, str], Location] = field(default_factory=dict)
     _read: list[Read | None] = field(default_factory=list)
+    _of_templates: list[tuple[OtherObject, tuple[str, str]]] = field(default_factory=list)
 
     def read(self, path: str, data: bytes, tick: Callable[[], None] = idle) -> None:
         """Take every object in *data*, the content of the file *path*. *tick* is called often and may raise."""
@@ -100,6 +101,13 @@ class Objects:
         self.custom.complete(tick)
         self.refused.extend(self.custom.refused)
         self.unread.extend(self.custom.unread)
+        gateways, led = self.mesh.ways_in()
+        self.gateways += gateways
+        self.routes += led
+        templates = {(one.namespace, one.name) for one in self.pods if one.kind == "SandboxTemplate"}
+        for other, template in self._of_templates:
+            # Its pods are those of the template; if no manifest has that, they may be anything.
+            self.others.append(replace(other, harmless=template in templates))
         used: list[PodSet | ServiceSeen | RouteSeen | GatewaySeen | PolicySeen] = []
         used += [*self.pods, *self.services, *self.routes, *self.gateways, *(one for one in self.policies if one.namespace)]
         for one in used:
@@ -218,11 +226,22 @@ class Objects:
                 self.routes.append(routes.route(found, kind, namespace, name))
             case ("gateway.networking.k8s.io", _, "Gateway"):
                 self.gateways.append(routes.gateway(found, namespace, name))
+            case ("gateway.networking.k8s.io", _, "ListenerSet") | ("gateway.networking.x-k8s.io", _, "XListenerSet"):
+                self.gateways.append(routes.listener_set(found, namespace, name))
+            case ("route.openshift.io", "v1", "Route"):
+                self.routes.append(routes.openshift_route(found, namespace, name))
             case ("gateway.networking.k8s.io", _, "BackendTLSPolicy"):
                 self.backend_tls.extend(routes.backend_tls(found, namespace, name))
             case ("gateway.networking.k8s.io", _, "ReferenceGrant"):
                 self.grants.extend(routes.grants(found, namespace, name))
-            case (_, "v1", _) if (group, kind) in workloads.TEMPLATES:
+            case ("extensions.agents.x-k8s.io", _, "SandboxClaim" | "SandboxWarmPool"):
+                template = text_at(found.within("spec", "sandboxTemplateRef", "name"))
+                other = OtherObject(group=group, kind=kind, namespace=namespace, name=name, at=found.at, harmless=False)
+                self._of_templates.append((other, (namespace, template)))
+            case (_, "v1", _) | (("agents.x-k8s.io" | "extensions.agents.x-k8s.io"), _, _) if (
+                group,
+                kind,
+            ) in workloads.TEMPLATES:
                 made = workloads.pod_set(found, group, kind, namespace, name)
                 if made is not None:
                     self.pods.append(made)

@@ -96,7 +96,7 @@ def route(found: Field, kind: str, namespace: str, name: str) -> RouteSeen:
 def _parent(item: Field, namespace: str) -> ParentRef:
     return ParentRef(
         at=item.at,
-        kind=text_at(item.get("kind"), "Gateway"),
+        kind=text_at(item.get("kind"), "Gateway").removeprefix("X"),
         namespace=text_at(item.get("namespace"), namespace),
         name=text_at(item.get("name")),
         section=text_at(item.get("sectionName")),
@@ -134,7 +134,67 @@ def gateway(found: Field, namespace: str, name: str) -> GatewaySeen:
     """The Gateway at *found*."""
     spec = found.get("spec")
     listeners = tuple(_listener(item, namespace) for item in spec.items("listeners")) if spec else ()
-    return GatewaySeen(namespace=namespace, name=name, at=found.at, listeners=listeners)
+    sets = spec.within("allowedListeners", "namespaces") if spec else None
+    return GatewaySeen(
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        listeners=listeners,
+        sets_from=text_at(sets.get("from"), "None") if sets else "None",
+        sets=selector(sets.get("selector")) if sets else None,
+    )
+
+
+def listener_set(found: Field, namespace: str, name: str) -> GatewaySeen:
+    """The ListenerSet at *found*, with the Gateway to which it adds its listeners."""
+    spec = found.get("spec")
+    parent = spec.get("parentRef") if spec else None
+    return GatewaySeen(
+        kind="ListenerSet",
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        listeners=tuple(_listener(item, namespace) for item in spec.items("listeners")) if spec else (),
+        parent=_parent(parent or found, namespace),
+    )
+
+
+def openshift_route(found: Field, namespace: str, name: str) -> RouteSeen:
+    """OpenShift's Route (``route.openshift.io/v1``) at *found*. The router makes a host name if it has none."""
+    spec = found.get("spec")
+    if spec is None:
+        return RouteSeen(kind="Route", namespace=namespace, name=name, at=found.at)
+    host = text_at(spec.get("host")) or f"{name}-{namespace}"
+    if text_at(spec.get("wildcardPolicy")) == "Subdomain":
+        host = f"*.{host.partition('.')[2]}"
+    tls = spec.get("tls")
+    ends = text_at(tls.get("termination")) if tls else ""
+    plain = not ends or (tls is not None and text_at(tls.get("insecureEdgeTerminationPolicy")) == "Allow")
+    port = spec.within("port", "targetPort")
+    asked = port.whole_or_text() if port is not None else ""
+    targets = [one for one in (spec.get("to"), *spec.items("alternateBackends")) if one is not None]
+    return RouteSeen(
+        kind="Route",
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        hosts=(host,),
+        backends=tuple(
+            Backend(
+                at=one.at,
+                field=one.path,
+                namespace=namespace,
+                name=text_at(one.get("name")),
+                kind=text_at(one.get("kind"), "Service"),
+                port_name=asked if isinstance(asked, str) else "",
+                target=asked if isinstance(asked, int) else 0,
+                first=True,
+            )
+            for one in targets
+        ),
+        tls=() if plain else (host,),
+        encrypts=ends in ("reencrypt", "passthrough"),
+    )
 
 
 def _listener(item: Field, namespace: str) -> ListenerSeen:
