@@ -1,6 +1,6 @@
 """What differs above the policies, in the mesh and at gateways. Each side is a set of facts that open something.
 
-A rule that denies, or that asks for a certificate, is a fact where it is absent: without it, more is open. So the comparison
+A rule that denies, or that asks for a certificate, is a fact if it is absent: without it, more is open. So the comparison
 needs no order and no search, and a changed object that opens and closes nothing changes no fact.
 """
 
@@ -15,10 +15,10 @@ from reach.attachment import Attachment, attachments
 from reach.changes import Change, Way, words_of
 from reach.drift_rows import Kind, kind_of, kinds_of, like
 from reach.entries import Services
+from reach.future import KIND
 from reach.mesh_layer import ROOT
 from reach.mesh_parts import selects
 from reach.meshed import meshed
-from reach.strangers import KIND
 
 Fact = tuple[str, str, str]
 """Source, target and ports, in words."""
@@ -43,11 +43,11 @@ def _mesh_changes(both: tuple[Network, Network]) -> Iterator[Change]:
     sides = [_Mesh(network, denying, made) for network in both]
     for way, mine, other in ((Way.GAINED, sides[1], sides[0]), (Way.LOST, sides[0], sides[1])):
         shown: set[tuple[str, Fact]] = set()
-        for kind, facts in sorted(mine.facts.items(), key=lambda one: (one[0].stranger, one[0].owner, sorted(one[0].labels))):
+        for kind, facts in sorted(mine.facts.items(), key=lambda one: (one[0].future, one[0].owner, sorted(one[0].labels))):
             behind = [other.facts[one] for one in like(kind, other.by_owner.get(kind.owner, ()))]
             for fact in sorted(facts) if behind else ():
                 # An existing pod of the namespace says the same as one that could be created there.
-                if all(_has(one, fact) for one in behind) or (kind.stranger and (kind.space, fact[2]) in shown):
+                if all(_has(one, fact) for one in behind) or (kind.future and (kind.space, fact[2]) in shown):
                     continue
                 shown.add((kind.space, fact[2]))
                 source, target, ports = (part.replace("{}", kind.owner) for part in fact[2])

@@ -11,9 +11,9 @@ from reach.changes import Change, Way, words_of
 from reach.clauses import Terrain
 from reach.doubts import LATER_LABELS
 from reach.drift_rows import Row, Side, all_of, rows
+from reach.future import FIRST_UNKNOWN, FuturePods, future_pods, with_future_pods
 from reach.roots import roots
 from reach.selectors import Flags
-from reach.strangers import FIRST_UNKNOWN, Strangers, strangers, with_strangers
 
 Wider = dict[str, tuple[str, ...]]
 
@@ -21,14 +21,14 @@ Wider = dict[str, tuple[str, ...]]
 def reach_changes(declared: Network, live: Network) -> Iterator[Change]:
     if _inputs(declared) == _inputs(live):
         return  # equal questions have equal answers
-    made = _strangers(declared, live)
-    both = (with_strangers(declared, made), with_strangers(live, made))
+    made = _future_pods(declared, live)
+    both = (with_future_pods(declared, made), with_future_pods(live, made))
     cuts = [piece for one in both for piece in Terrain(one).ports.pieces]
     points = sorted({*_addresses(declared), *_addresses(live)})
     was, now = (Side(one, points, cuts) for one in both)
     space, effort = was.world.terrain.ports, was.world.effort
     classes = np.array([was.world.port_class_of, now.world.port_class_of])
-    # Strangers that are subjects of policies are compared with all others, strangers with one another are not.
+    # Future pods that are subjects of policies are compared with all others, future pods with one another are not.
     subjects = {one.title for one in made.found.values() if one.subject}
     mine = {Way.GAINED: rows(now, was), Way.LOST: rows(was, now)}
     silent = _only_there(declared, live, made)
@@ -56,7 +56,7 @@ def reach_changes(declared: Network, live: Network) -> Iterator[Change]:
         words = way, mine[way][source].title, mine[way][target].title
         titled[words] = titled[words] | ports if words in titled else ports
     told: dict[tuple[Way, str, str, bool], list[Flags]] = {}
-    spaces = {row.title: row.space for way in Way for row in mine[way] if not row.stranger and row.space}
+    spaces = {row.title: row.space for way in Way for row in mine[way] if not row.future and row.space}
     for (way, caller, called), ports in titled.items():
         for end, peer, out in ((caller, called, True), (called, caller, False)):
             if end in spaces:
@@ -73,7 +73,7 @@ def reach_changes(declared: Network, live: Network) -> Iterator[Change]:
             )
 
 
-def _strangers(declared: Network, live: Network) -> Strangers:
+def _future_pods(declared: Network, live: Network) -> FuturePods:
     """The pods that could be created and that the two may treat differently; none if nothing that could matter differs."""
     words = [{one.title: (one, words_of(one)) for one in network.policies} for network in (declared, live)]
     changed = [
@@ -90,7 +90,7 @@ def _strangers(declared: Network, live: Network) -> Strangers:
     ]
     spaces |= {pods.namespace for mine, theirs in (kinds, kinds[::-1]) for key, pods in mine.items() if key not in theirs}
     if not spaces:
-        return Strangers()
+        return FuturePods()
     relabelled = any(labels[0].get(name) != labels[1].get(name) for name in {*labels[0], *labels[1]})
     anywhere = relabelled or any(not one.namespace for one in changed)
     policies = {
@@ -99,7 +99,7 @@ def _strangers(declared: Network, live: Network) -> Strangers:
         for one in network.policies
         if anywhere or not one.namespace or one.namespace in spaces
     }
-    return strangers((declared, live), tuple(policies.values()), spaces - {""})
+    return future_pods((declared, live), tuple(policies.values()), spaces - {""})
 
 
 def _inputs(network: Network) -> tuple[object, ...]:
@@ -116,18 +116,18 @@ def _labels(pods: PodSet) -> frozenset[Label]:
     return frozenset(one for one in pods.labels if one.key not in LATER_LABELS)
 
 
-def _only_there(declared: Network, live: Network, made: Strangers) -> dict[Way, frozenset[str]]:
-    """The strangers in namespaces that only one side has, for which what the other side lacks means nothing."""
+def _only_there(declared: Network, live: Network, made: FuturePods) -> dict[Way, frozenset[str]]:
+    """The future pods in namespaces that only one side has, for which what the other side lacks means nothing."""
     names = [{one.name for one in network.namespaces} for network in (declared, live)]
     lacking = {Way.GAINED: names[0] - names[1], Way.LOST: names[1] - names[0]}
     return {way: frozenset(one.title for one in made.found.values() if one.space in found) for way, found in lacking.items()}
 
 
 def _asked(chosen: list[Row], kinds: int, subjects: set[str], silent: frozenset[str]) -> Flags:
-    """The pairs of rows that are compared. Strangers that are subjects of policies are compared with all others, strangers
+    """The pairs of rows that are compared. Future pods that are subjects of policies are compared with all others, future pods
     with one another are not. Addresses are asked about the pods that policies select, and about the next pod of a namespace.
     """
-    strange = np.array([row.stranger and row.title not in subjects for row in chosen], dtype=np.bool_)
+    strange = np.array([row.future and row.title not in subjects for row in chosen], dtype=np.bool_)
     labelled = np.array([row.labelled for row in chosen], dtype=np.bool_)
     outside = np.array([row.own >= kinds for row in chosen], dtype=np.bool_)
     unknown = outside & np.array([not row.others for row in chosen], dtype=np.bool_)
@@ -145,7 +145,7 @@ def _ruled(side: Side, chosen: list[Row]) -> Flags:
     cannot be lost.
     """
     closed = {way: _closed(side, chosen, way) for way in Direction}
-    strange = np.array([row.stranger for row in chosen], dtype=np.bool_)
+    strange = np.array([row.future for row in chosen], dtype=np.bool_)
     ruled: Flags = closed[Direction.EGRESS][:, None] | closed[Direction.INGRESS][None, :]
     return ruled | ~(strange[:, None] | strange[None, :])
 
@@ -159,7 +159,7 @@ def _closed(side: Side, chosen: list[Row], way: Direction) -> Flags:
 def _shown_by_others(
     words: tuple[Way, str, str], ports: Flags, told: dict[tuple[Way, str, str, bool], list[Flags]], spaces_of: dict[str, str]
 ) -> bool:
-    """Does an existing pod in the namespace of a stranger show the same change?"""
+    """Does an existing pod in the namespace of a future pod show the same change?"""
     way, source, target = words
     for mine, other, out in ((source, target, True), (target, source, False)):
         space = spaces_of.get(mine)
@@ -169,7 +169,7 @@ def _shown_by_others(
 
 
 def _implied(words: tuple[Way, str, str], ports: Flags, titled: dict[tuple[Way, str, str], Flags], wider: Wider) -> bool:
-    """Does a wider stranger (a new pod of the namespace without labels, or of a new namespace) gain or lose the same?"""
+    """Does a wider future pod (a new pod of the namespace without labels, or of a new namespace) gain or lose the same?"""
     way, source, target = words
     for title, of_source in [(one, True) for one in wider.get(source, ())] + [(one, False) for one in wider.get(target, ())]:
         found = titled.get((way, title, target) if of_source else (way, source, title))
@@ -178,7 +178,7 @@ def _implied(words: tuple[Way, str, str], ports: Flags, titled: dict[tuple[Way, 
     return False
 
 
-def _ports(said: str, made: Strangers) -> str:
+def _ports(said: str, made: FuturePods) -> str:
     """*said*, with the names of ports for which no pod has a number."""
     for port in made.ports:
         if port.number >= FIRST_UNKNOWN:

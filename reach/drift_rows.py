@@ -13,10 +13,10 @@ from arcops.seen.network import Network, PodSet
 from reach.addresses import AddressSpan, Domain
 from reach.arrays import np
 from reach.doubts import LATER_LABELS
+from reach.future import KIND
 from reach.ports import Ports
 from reach.roots import roots
 from reach.selectors import Flags
-from reach.strangers import KIND
 from reach.world import World
 
 _STAYING = frozenset(
@@ -31,12 +31,12 @@ Words = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """Pods of one owner with the same *labels*. ``stranger``: no pod of the network, but one that could be created."""
+    """Pods of one owner with the same *labels*. ``future``: no pod of the network, but one that could be created."""
 
     owner: str
     space: str
     labels: Words
-    stranger: bool
+    future: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Row:
     own: int
     others: tuple[int, ...]
     space: str = ""
-    stranger: bool = False
+    future: bool = False
     labelled: bool = False
 
 
@@ -134,7 +134,7 @@ def rows(side: Side, other: Side) -> list[Row]:
                 own=numbers[0],
                 others=other.like(first),
                 space=first.space,
-                stranger=first.stranger,
+                future=first.future,
                 labelled=bool(first.labels),
             )
         )
@@ -160,8 +160,8 @@ def all_of(table: Flags, chosen: list[tuple[int, ...]]) -> Flags:
 def kind_of(title: str, pods: PodSet) -> Kind:
     """The kind of *pods*, whose owner has this title."""
     words = frozenset((one.key, one.value) for one in pods.labels if one.key not in _CHANCE)
-    stranger = pods.kind == KIND
-    return Kind(owner=pods.name if stranger else title, space=pods.namespace, labels=words, stranger=stranger)
+    future = pods.kind == KIND
+    return Kind(owner=pods.name if future else title, space=pods.namespace, labels=words, future=future)
 
 
 def _said(words: Words) -> str:

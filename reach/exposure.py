@@ -26,9 +26,9 @@ from arcops.seen.network import (
 from reach.addresses import AddressSpan, Domain
 from reach.arrays import np
 from reach.clauses import Terrain
+from reach.future import FuturePods, with_future_pods, witness
 from reach.ports import Ports
 from reach.selectors import Flags
-from reach.strangers import Strangers, with_strangers, witness
 from reach.world import World
 
 
@@ -184,9 +184,9 @@ def _computed(network: Network) -> Iterator[Exposure]:
                 if peer.block is None and not peer.domain and peer.nodes is None:
                     who = _unlisted_pods(policy.namespace, peer)
                     whos.setdefault(_canonical(who), who)
-    made = Strangers()
+    made = FuturePods()
     found = [(who, witness(made, who.namespace, who.namespaces, who.pods)) for who in whos.values()]
-    world = World(with_strangers(network, made))
+    world = World(with_future_pods(network, made))
     place = {key: number for number, key in enumerate(made.found, start=len(network.pods))}
     asked = [(who, place[key]) for who, key in found if key is not None]
     tables = {

@@ -16,10 +16,10 @@ from reach.arrays import np
 from reach.attachment import Attachment, attachments
 from reach.decision import Layer, Reason
 from reach.entries import WayIn, entries
+from reach.future import future_pods, with_future_pods
 from reach.mesh_layer import MeshLayer
 from reach.ports import Ports
 from reach.selectors import Flags
-from reach.strangers import strangers, with_strangers
 from reach.world import World
 
 ANY = "any address"
@@ -85,8 +85,8 @@ def _on_node(how: str, at: Location, pods: PodSet, protocol: Protocol, port: int
 class _Openings:
     def __init__(self, network: Network, cuts: Iterable[Ports]) -> None:
         # Callers behind an Ingress or a route are pods that may be in no manifest, so those that rules name are asked about.
-        made = strangers((network, network), network.policies, {one.name for one in network.namespaces})
-        self._world, self._mesh = World(with_strangers(network, made), cuts=cuts), MeshLayer(network)
+        made = future_pods((network, network), network.policies, {one.name for one in network.namespaces})
+        self._world, self._mesh = World(with_future_pods(network, made), cuts=cuts), MeshLayer(network)
         self._attached: dict[int, list[Attachment]] = {}
         for one in attachments(network):
             self._attached.setdefault(id(one.route), []).append(one)

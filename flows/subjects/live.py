@@ -11,7 +11,7 @@ from arcops.extras import refuse_without
 from arcops.request import LiveCluster
 from flows.place import Place
 
-# What Kubernetes needs is imported where a cluster is looked at: most checks read files, and it is a third of their start.
+# What Kubernetes needs is imported when a cluster is looked at: most checks read files, and it is a third of their start.
 
 
 class _Asked(Protocol):

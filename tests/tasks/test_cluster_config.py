@@ -314,7 +314,7 @@ class TestOnesOwn:
 
 
 class TestInAPod:
-    """A kubelet's service account is used on one's own command line, and only where there is no kubeconfig."""
+    """A kubelet's service account is used on one's own command line, and only if there is no kubeconfig."""
 
     @pytest.fixture
     def mounted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

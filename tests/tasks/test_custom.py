@@ -186,7 +186,7 @@ def test_definitions_that_are_known_give_the_same_answers() -> None:
     assert [one.at.path for one in moved.others] == ["other/place.yaml", "again.yaml"]
 
 
-def test_a_changed_definition_is_read_anew() -> None:
+def test_a_changed_definition_is_read_again() -> None:
     both(("crd.yaml", DEFINITION), ("route.yaml", ROUTE))
     changed = DEFINITION.replace("h.endsWith('.example')", "h.endsWith('.other')")
     assert changed != DEFINITION

@@ -28,15 +28,15 @@ from reach.doubts import LATER_LABELS
 _ANY = "arcops-any"
 """A value that no rule is expected to name: it stands for every value that none names."""
 _NOWHERE = "arcops-new-namespace"
-KIND = "Stranger"
-"""The kind of the pods that stand for strangers; no object of Kubernetes has it."""
+KIND = "FuturePod"
+"""The kind of the pods that stand for future pods; no object of Kubernetes has it."""
 _AT = Location(path="")
 
 Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stranger:
+class FuturePod:
     """A pod that could be created in the namespace *space* with these *labels*.
 
     ``subject``: a policy selects such pods and no others, so it is asked about like an existing pod. ``title`` is for people.
@@ -49,10 +49,10 @@ class Stranger:
 
 
 @dataclass(slots=True)
-class Strangers:
+class FuturePods:
     """Those to ask both networks about, and the namespaces that only they live in, with labels."""
 
-    found: dict[tuple[str, Labels], Stranger] = field(default_factory=dict)
+    found: dict[tuple[str, Labels], FuturePod] = field(default_factory=dict)
     spaces: dict[str, Labels] = field(default_factory=dict)
     ports: tuple[ContainerPort, ...] = ()
 
@@ -70,9 +70,9 @@ class Strangers:
         }
 
 
-def strangers(networks: tuple[Network, Network], policies: Collection[PolicySeen], spaces: Collection[str]) -> Strangers:
+def future_pods(networks: tuple[Network, Network], policies: Collection[PolicySeen], spaces: Collection[str]) -> FuturePods:
     """Witnesses for *policies* of both *networks*, and the next pod of each of *spaces* and of a new namespace."""
-    made = Strangers()
+    made = FuturePods()
     known = {one.name for network in networks for one in network.namespaces}
     changed = _relabelled(networks)
     _add(made, "", {}, subject=False)
@@ -99,7 +99,7 @@ def strangers(networks: tuple[Network, Network], policies: Collection[PolicySeen
     return made
 
 
-def witness(made: Strangers, space: str, spaces: Selector, pods: Selector) -> tuple[str, Labels] | None:
+def witness(made: FuturePods, space: str, spaces: Selector, pods: Selector) -> tuple[str, Labels] | None:
     """A pod that *pods* selects, in the namespace *space* or else in a new one that *spaces* selects, as a key of ``found``."""
     given = next(_models(pods, ()), None)
     where = space or next(_spaces(made, spaces, "", (), {}), None)
@@ -109,8 +109,8 @@ def witness(made: Strangers, space: str, spaces: Selector, pods: Selector) -> tu
     return where, tuple(sorted(given.items()))
 
 
-def with_strangers(network: Network, made: Strangers) -> Network:
-    """*network* with a pod for each of the strangers, and with their namespaces."""
+def with_future_pods(network: Network, made: FuturePods) -> Network:
+    """*network* with a pod for each of the future pods, and with their namespaces."""
     known = {one.name for one in network.namespaces}
     more = [
         NamespaceSeen(name=name, labels=tuple(Label(key=key, value=value) for key, value in given), declared=False, at=_AT)
@@ -191,7 +191,7 @@ def _relabelled(networks: tuple[Network, Network]) -> dict[str, tuple[dict[str, 
 
 
 def _spaces(
-    made: Strangers,
+    made: FuturePods,
     selector: Selector | None,
     own: str,
     known: Collection[str],
@@ -255,14 +255,14 @@ def _barred(policies: Iterable[PolicySeen]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _add(made: Strangers, space: str, given: Mapping[str, str], *, subject: bool) -> None:
+def _add(made: FuturePods, space: str, given: Mapping[str, str], *, subject: bool) -> None:
     name = space or _NOWHERE
     if not space:
         made.spaces.setdefault(name, ((NAMESPACE_NAME, name),))
     key = name, tuple(sorted(given.items()))
     earlier = made.found.get(key)
     if earlier is None or (subject and not earlier.subject):
-        made.found[key] = Stranger(space=name, labels=key[1], subject=subject, title=_title(name, given))
+        made.found[key] = FuturePod(space=name, labels=key[1], subject=subject, title=_title(name, given))
 
 
 def _title(space: str, given: Mapping[str, str]) -> str:
