@@ -96,7 +96,9 @@ def main() -> int:
     each = cost(OBJECTS, forget=False) / OBJECTS
     size = len(definitions()) / 1024
     print(f"{KINDS} definitions, {size:,.0f} KiB; {OBJECTS} objects, each read with all of them (CPU)")
-    print(f"each: {each * 1000:.1f} ms; with the definitions read again: {again * 1000:.1f} ms; {again / each:.1f} times as fast")
+    print(
+        f"each: {each * 1000:.1f} ms; with the definitions read again: {again * 1000:.1f} ms; {again / each:.1f} times as fast"
+    )
     return 0 if again / each >= AIM else 1
 
 
