@@ -115,6 +115,33 @@ class PodSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A device that a driver of Dynamic Resource Allocation offers: its names for the pool and the device."""
+
+    driver: str
+    pool: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceSlice:
+    """A ResourceSlice: devices of ``node`` (empty: of several nodes). Only the slices of a pool's newest generation count."""
+
+    node: str
+    generation: int
+    devices: tuple[Device, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceClaim:
+    """A ResourceClaim, and the devices that it was given."""
+
+    namespace: str
+    name: str
+    devices: tuple[Device, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterWorkload:
     """A Deployment or DaemonSet: how many pods it should have, and how many are available. ``stale``: its controller has not
     yet seen the newest version, so the numbers are about an older one.
@@ -267,6 +294,8 @@ class Cluster(Body):
     mirrored: tuple[str, ...] = ()
     """The registries, or parts of them, for which the cluster is configured to pull from a mirror."""
     deprecated: tuple[DeprecatedApi, ...] = ()
+    slices: tuple[DeviceSlice, ...] = ()
+    claims: tuple[DeviceClaim, ...] = ()
 
     @property
     def names_subject(self) -> str:

@@ -14,6 +14,9 @@ from arcops.seen.cluster import (
     Condition,
     CsiDriverSeen,
     DeprecatedApi,
+    Device,
+    DeviceClaim,
+    DeviceSlice,
     Endpoints,
     GatewayClassSeen,
     Lease,
@@ -36,6 +39,8 @@ Item = (
     | Capacity
     | CsiDriverSeen
     | DeprecatedApi
+    | DeviceClaim
+    | DeviceSlice
     | Endpoints
     | GatewayClassSeen
     | Lease
@@ -290,6 +295,34 @@ def _deprecated(one: Field) -> Iterator[Item]:
     )
 
 
+def _slice(one: Field) -> Iterator[Item]:
+    driver, pool = text_at(one.within("spec", "driver")), text_at(one.within("spec", "pool", "name"))
+    yield DeviceSlice(
+        node=text_at(one.within("spec", "nodeName")),
+        generation=whole_at(one.within("spec", "pool", "generation")),
+        devices=tuple(
+            Device(driver=driver, pool=pool, name=text_at(found.get("name"))) for found in _items(one, "spec", "devices")
+        ),
+    )
+
+
+def _claim(one: Field) -> Iterator[Item]:
+    # Access for administrators takes no device away from others.
+    results = [
+        found
+        for found in _items(one, "status", "allocation", "devices", "results")
+        if found.get("adminAccess") is None or not true_at(found.get("adminAccess"))
+    ]
+    yield DeviceClaim(
+        namespace=_namespace(one),
+        name=_name(one),
+        devices=tuple(
+            Device(driver=text_at(found.get("driver")), pool=text_at(found.get("pool")), name=text_at(found.get("device")))
+            for found in results
+        ),
+    )
+
+
 READERS: dict[str, tuple[str, Callable[[Field], Iterator[Item]]]] = {
     "namespaces": ("namespaces", _named),
     "nodes": ("nodes", _node),
@@ -309,6 +342,8 @@ READERS: dict[str, tuple[str, Callable[[Field], Iterator[Item]]]] = {
     "resourcequotas": ("quotas", _quota),
     "limitranges": ("limits", _limits),
     "serviceaccounts": ("accounts", _account),
+    "resourceslices.resource.k8s.io": ("slices", _slice),
+    "resourceclaims.resource.k8s.io": ("claims", _claim),
     "imagedigestmirrorsets.config.openshift.io": ("mirrored", _mirrored),
     "imagetagmirrorsets.config.openshift.io": ("mirrored", _mirrored),
     METRICS: ("deprecated", _deprecated),

@@ -9,11 +9,25 @@ from datetime import timedelta
 import pytest
 
 from arcops.finding import Outcome
-from arcops.seen.cluster import Amount, Cluster, ClusterWorkload, Condition, Endpoints, NodeSeen, PodSeen, Taint
+from arcops.seen.cluster import (
+    Amount,
+    Cluster,
+    ClusterWorkload,
+    Condition,
+    Device,
+    DeviceClaim,
+    DeviceSlice,
+    Endpoints,
+    NodeSeen,
+    PodSeen,
+    Taint,
+    Unlisted,
+)
 from arcops.verdict import Verdict
 from gates.cluster.cluster.examples import SITE as EXAMPLE
 from gates.cluster.cluster.examples import ready_cluster
 from gates.cluster.cluster.gate import ClusterPolicy, cluster
+from gates.cluster.cluster.gpus import WantedMig
 from tests.evidence import judged
 
 pytestmark = pytest.mark.requirement("ARC-C4/each-fault-of-a-cluster-is-found")
@@ -185,3 +199,50 @@ def test_the_dns_of_distributions_is_known(service: str) -> None:
     assert judge(serving(2)) == {}
     assert judge(serving(0)) == {"dns": {Outcome.FAIL}}
     assert judge(serving(2), replace(SITE, dns="kube-system/kube-dns")) == {"dns": {Outcome.FAIL}}
+
+
+def by_claims(*taken: str, generation: int = 2, stale: int = 0, plugin: bool = False) -> Cluster:
+    """Two nodes with two GPUs each, which only a driver of Dynamic Resource Allocation offers."""
+    good = each(lambda node: replace(node, allocatable=()))
+    slices = tuple(
+        DeviceSlice(
+            node=node,
+            generation=old or generation,
+            devices=tuple(
+                Device(driver="gpu.nvidia.com", pool=node, name=f"gpu-{number}") for number in range(8 if old else 2)
+            ),
+        )
+        for node in ("edge-1", "edge-2")
+        for old in {0, stale}
+    )
+    held = tuple(Device(driver="gpu.nvidia.com", pool=one.partition("/")[0], name=one.partition("/")[2]) for one in taken)
+    workloads = tuple(one for one in good.workloads if plugin or one.name != PLUGIN)
+    claims = (DeviceClaim(namespace="other", name="c", devices=held),)
+    return replace(good, slices=slices, claims=claims, workloads=workloads)
+
+
+DRA = replace(SITE, gpus=4, mig=WantedMig.ANY, asks=(Amount(resource="cpu", quantity="4"),))
+
+
+def test_gpus_by_dynamic_resource_allocation_alone() -> None:
+    assert judge(by_claims(), DRA) == {}
+    assert judge(by_claims(), replace(DRA, gpus=5)) == {"gpus": {Outcome.FAIL}}
+    assert judge(by_claims("edge-1/gpu-0"), DRA) == {"gpus": {Outcome.FAIL}}
+    assert judge(by_claims("edge-1/gpu-0", "edge-1/gpu-0", "gone/gpu-0"), replace(DRA, gpus=3)) == {}
+    assert judge(by_claims(stale=1), replace(DRA, gpus=5)) == {"gpus": {Outcome.FAIL}}, "an older generation does not count"
+    assert judge(by_claims(), replace(DRA, device_driver="gpu.other")) == {
+        "gpus": {Outcome.FAIL},
+        "device-plugin": {Outcome.FAIL},
+    }
+
+
+def test_a_node_that_takes_no_pods_offers_no_devices() -> None:
+    body = by_claims()
+    off = replace(body, nodes=(replace(body.nodes[0], schedulable=False), body.nodes[1]))
+    assert judge(off, replace(DRA, gpus=3))["gpus"] == {Outcome.FAIL}
+
+
+@pytest.mark.parametrize("title", ["resourceslices.resource.k8s.io", "resourceclaims.resource.k8s.io"])
+def test_devices_that_could_not_be_listed_are_unknown(title: str) -> None:
+    body = replace(by_claims(), unlisted=(Unlisted(what=title, why="403"),))
+    assert judge(body, DRA)["gpus"] == {Outcome.UNKNOWN}

@@ -37,12 +37,13 @@ class ClusterPolicy:
     """What the workload needs from a cluster; empty, zero or ``none`` requires nothing.
 
     ``most_age`` is how old the snapshot may be. ``nodes`` and ``gpus`` are minimum numbers, ``gpu_resource`` is the resource
-    that pods ask for, and ``device_plugin`` is part of its DaemonSet's name. ``most_skew`` is how far a node's clock may be
-    off. ``free_storage`` is the size of one volume in ``storage_class``, or in the default class. ``dns`` is the DNS Service as
-    ``namespace/name``; empty: that of Kubernetes, OpenShift or RKE2. ``tolerates`` are the taints that the workload tolerates,
-    by key or as ``key=value``. ``cert_manager`` is the namespace of cert-manager. ``asks`` is what one pod of the workload asks
-    for in ``namespace``, as its request and its limit. ``registries`` are those of the site. ``webhooks_by_url`` are
-    configurations that are known to answer at a URL.
+    that pods ask for, and ``device_plugin`` is part of its DaemonSet's name; if no node offers that resource, the devices of
+    ``device_driver`` (Dynamic Resource Allocation) count. ``most_skew`` is how far a node's clock may be off.
+    ``free_storage`` is the size of one volume in ``storage_class``, or in the default class. ``dns`` is the DNS Service as
+    ``namespace/name``; empty: that of Kubernetes, OpenShift or RKE2. ``tolerates`` are the taints that the workload
+    tolerates, by key or as ``key=value``. ``cert_manager`` is the namespace of cert-manager. ``asks`` is what one pod of the
+    workload asks for in ``namespace``, as its request and its limit. ``registries`` are those of the site.
+    ``webhooks_by_url`` are configurations that are known to answer at a URL.
 
     Raises `Refused` if an amount or a version is not valid.
     """
@@ -55,6 +56,7 @@ class ClusterPolicy:
     gpus: int = 1
     gpu_resource: str = "nvidia.com/gpu"
     device_plugin: str = "nvidia-device-plugin"
+    device_driver: str = "gpu.nvidia.com"
     mig: WantedMig = WantedMig.ANY
     runtime_class: str = ""
     storage_class: str = ""
@@ -133,9 +135,14 @@ def cluster(seen: Seen, policy: ClusterPolicy) -> Iterator[Finding]:
     yield from nodes.clocks(found, policy.most_skew)
     one_pod = next((quantity(one.quantity) for one in policy.asks if one.resource == policy.gpu_resource), None)
     yield from gpus.allocatable(
-        found, policy.gpu_resource, policy.gpus, one_pod=one_pod or Decimal(0), tolerated=policy.tolerates
+        found,
+        policy.gpu_resource,
+        policy.gpus,
+        driver=policy.device_driver,
+        one_pod=one_pod or Decimal(0),
+        tolerated=policy.tolerates,
     )
-    yield from gpus.plugin(found, policy.device_plugin, policy.gpus > 0)
+    yield from gpus.plugin(found, policy.device_plugin, policy.gpus > 0, policy.device_driver)
     yield from gpus.mig(found, policy.mig, policy.gpu_resource)
     yield from gpus.runtime(found, policy.runtime_class)
     yield from services.storage_class(found, policy.storage_class)

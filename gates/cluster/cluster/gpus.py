@@ -8,8 +8,9 @@ from enum import Enum
 
 from arcops.finding import Finding, Rule
 from arcops.seen.cluster import Amount, NodeSeen, quantity
+from gates.cluster.cluster import devices
 from gates.cluster.cluster.nodes import barring, status
-from gates.cluster.cluster.words import DAEMON_SETS, OPERATORS, RUNTIMES, Seen, answer, unseen
+from gates.cluster.cluster.words import DAEMON_SETS, DEVICE_CLAIMS, DEVICE_SLICES, OPERATORS, RUNTIMES, Seen, answer, unseen
 from gates.words import shown
 
 _CUT_UNLIKE = "-MIG-INVALID"
@@ -33,10 +34,19 @@ GPUS = Rule(
 
 
 def allocatable(
-    seen: Seen, resource: str, least: int, *, one_pod: Decimal = Decimal(0), tolerated: tuple[str, ...] = ()
+    seen: Seen,
+    resource: str,
+    least: int,
+    *,
+    driver: str = "",
+    one_pod: Decimal = Decimal(0),
+    tolerated: tuple[str, ...] = (),
 ) -> Iterator[Finding]:
-    """How much of *resource* pods can still be given, by nodes that are ready and take pods; *one_pod* must fit on one node."""
-    lacking = unseen(GPUS, seen, "nodes", "pods")
+    """How much of *resource* pods can still be given, by nodes that are ready and take pods; *one_pod* must fit on one node.
+
+    If no node offers any of it, the devices of *driver* (Dynamic Resource Allocation) are counted instead.
+    """
+    lacking = unseen(GPUS, seen, "nodes", "pods", DEVICE_SLICES, DEVICE_CLAIMS)
     if not least:
         yield GPUS.passes("The policy requires no GPU.", seen)
         return
@@ -46,6 +56,10 @@ def allocatable(
     found = [finding for node in seen.body.nodes for finding in _odd(seen, node, resource)]
     taken = _taken(seen, resource)
     offered = {node.name: _amount(node.allocatable, resource) or Decimal(0) for node in seen.body.nodes}
+    given = devices.offered(seen.body, driver) if not any(offered.values()) else {}
+    if given:
+        resource, taken = f"devices of {driver}", devices.taken(seen.body, given)
+        offered = {node.name: Decimal(sum(one == node.name for one in given.values())) for node in seen.body.nodes}
     usable = [node for node in seen.body.nodes if node.schedulable and status(node, "Ready") == "True"]
     barred = {node.name: barring(node, tolerated) for node in usable if offered[node.name]}
     free = {
@@ -114,12 +128,12 @@ DEVICE_PLUGIN = Rule(
 )
 
 
-def plugin(seen: Seen, name: str, required: bool) -> Iterator[Finding]:
+def plugin(seen: Seen, name: str, required: bool, driver: str) -> Iterator[Finding]:
     """DaemonSets whose name holds *name*, and every ClusterPolicy of the GPU operator."""
     if not required:
         yield DEVICE_PLUGIN.passes("The policy requires no GPU.", seen)
         return
-    lacking = unseen(DEVICE_PLUGIN, seen, DAEMON_SETS, OPERATORS)
+    lacking = unseen(DEVICE_PLUGIN, seen, DAEMON_SETS, OPERATORS, DEVICE_SLICES)
     if lacking:
         yield from lacking
         return
@@ -141,6 +155,9 @@ def plugin(seen: Seen, name: str, required: bool) -> Iterator[Finding]:
                 f"The GPU operator reports ClusterPolicy {operator.name} as {operator.state or 'without a state'!r}, not ready."
             )
             found.append(DEVICE_PLUGIN.fails(shown(text), seen, about=operator.name))
+    if not plugins and not found and devices.offered(seen.body, driver):
+        yield DEVICE_PLUGIN.passes(shown(f"The driver {driver} offers GPUs by Dynamic Resource Allocation."), seen)
+        return
     if not plugins and not _on_hosts(seen):
         found.append(DEVICE_PLUGIN.fails(shown(f"There is no DaemonSet with {name!r} in its name."), seen))
     yield from answer(DEVICE_PLUGIN, seen, found, "The device plugin runs on all of its nodes.")
