@@ -12,6 +12,8 @@ from arcops.errors import Refused
 
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?\Z")
 _HOST = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)+\Z")
+_ADDRESS = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\Z")
+"""What a resolver reads as an IPv4 address: the last part is a number (WHATWG URL, "ends in a number")."""
 _LABEL = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?)\Z")
 
 
@@ -78,6 +80,8 @@ class Host:
         exact = self.name.removeprefix("*.") if self.wildcard else self.name
         if self.wildcard and exact == self.name:
             raise Refused(f"{self.name!r} is not a wildcard; write it as '*.example.com', or remove 'wildcard'")
+        if _ADDRESS.match(exact):
+            raise Refused(f"{self.name!r} is an address and not a host name; give it under 'addresses', as {self.name}/32")
         if not _HOST.match(exact) or len(exact) > 253:
             more = "; for every host of a domain, add 'wildcard: true'" if self.name.startswith("*.") else ""
             raise Refused(f"{self.name!r} is not an exact host name{more}")
@@ -222,6 +226,8 @@ class Description:
         _named(self.name, "a name")
         _named(self.namespace, "a namespace")
         _labelled(self.labels)
+        for host in self.hosts:
+            self._is_outside(host.name)
         if self.hosts:
             self._hosts_can_be_held()
         if self.entry is not None and not self.site.gateway_class:
@@ -232,6 +238,18 @@ class Description:
                 raise Refused(
                     f"in a mesh callers are identified by service account; give the 'serviceAccount' of the one in {lacking[0]}"
                 )
+
+    def _is_outside(self, name: str) -> None:
+        """Raises `Refused` for a name that means a Service of the cluster, such as that of the API server."""
+        exact = name.removeprefix("*.").rstrip(".")
+        inside = exact.removesuffix(f".{self.site.cluster_domain}")
+        if inside in ("kubernetes", "kubernetes.default", "kubernetes.default.svc"):
+            raise Refused(
+                f"{name!r} is the API server of the cluster, which these manifests close; remove it from 'hosts', and let only "
+                "pods that need the API server reach it, by a policy of their own"
+            )
+        if inside != exact or exact.endswith(".svc") or exact == self.site.cluster_domain or exact == "svc":
+            raise Refused(f"{name!r} is a Service of the cluster; give its pods under 'calls', by namespace and labels")
 
     def _hosts_can_be_held(self) -> None:
         site, names = self.site, ", ".join(host.name for host in self.hosts[:5])

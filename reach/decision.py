@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from arcops.finding import Location
@@ -44,13 +44,16 @@ class Decision:
 
 def decide(world: World, source: End, target: End, protocol: Protocol, port: int) -> Decision:
     """May *source* open a connection to *port* of *target*? Ends are pods of the world's network, addresses
-    outside, or host names that its rules name.
+    outside, or host names that its rules name. Between pods of an ambient mesh, policies see the port of its tunnel.
     """
     reasons: list[Reason] = []
+    seen = world.wire_port(source, target, protocol, port)
     if isinstance(source, PodSet):
-        reasons += _side(world, Direction.EGRESS, source, target, protocol, port)
+        reasons += _side(world, Direction.EGRESS, source, target, protocol, seen)
     if isinstance(target, PodSet):
-        reasons += _side(world, Direction.INGRESS, target, source, protocol, port)
+        reasons += _side(world, Direction.INGRESS, target, source, protocol, seen)
+    if seen != port:
+        reasons = [replace(one, text=f"{one.text} (as TCP {seen}, the tunnel of the ambient mesh)") for one in reasons]
     sides = {direction: [one for one in reasons if one.direction is direction] for direction in Direction}
     return Decision(allowed=all(found[0].allows for found in sides.values() if found), reasons=tuple(reasons))
 

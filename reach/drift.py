@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, fields, is_dataclass, replace
-from enum import Enum
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 from arcops.finding import Location
+from arcops.seen.mesh import MeshSeen, VirtualServiceSeen
 from arcops.seen.network import BackendTlsSeen, GrantSeen, Network
 from arcops.verdict import Verdict
-from reach.addresses import AddressSpan, Domain
-from reach.arrays import np
+from reach.changes import Change, Way, words_of
+from reach.drift_layers import layer_changes
+from reach.drift_reach import reach_changes
 from reach.entries import entries
 from reach.meshed import meshed
-from reach.ports import Ports
 from reach.roots import roots
-from reach.selectors import Flags
-from reach.world import World
+
+__all__ = ["Change", "Difference", "Drift", "Way", "compare", "declared_namespaces", "layers", "taken_as_found"]
 
 Said = dict[str, tuple[Location, object]]
 """By the title of an object: its place, and its content."""
-
-
-class Way(Enum):
-    """What the cluster allows but was not declared, and what was declared but the cluster does not allow."""
-
-    GAINED = "gained"
-    LOST = "lost"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A connection that only one of the two allows. Ends are workloads, ranges of addresses outside, host names, or ways in."""
-
-    way: Way
-    source: str
-    target: str
-    ports: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +37,8 @@ class Difference:
 class Drift:
     """``objects`` differ in content, not only in place or order; ``reach`` are the connections that this changes.
 
-    ``layers`` are differences above the policies, in the mesh or at gateways; their effect is not computed here.
+    ``layers`` are differences above the policies, in the mesh or at gateways, whose effect is not computed; that of the others
+    is among ``reach``.
     ``as_found`` are namespaces of the cluster that were taken as they are.
     """
 
@@ -78,11 +63,13 @@ def compare(declared: Network, live: Network, as_found: Collection[str] = ()) ->
     """
     found = frozenset(taken_as_found(declared, live, as_found))
     whole = _with_found(declared, live, found)
-    changes = [*_reach(whole, live), *_ways(whole, live)]
+    changes = [*reach_changes(whole, live), *_ways(whole, live), *layer_changes(whole, live)]
+    above = tuple(_objects(layers(whole), layers(live)))
+    unclear = _unclear(whole) | _unclear(live)
     return Drift(
-        objects=tuple(_objects(_texts(whole), _texts(live))),
+        objects=(*_objects(_texts(whole), _texts(live)), *(one for one in above if one.title not in unclear)),
         reach=tuple(sorted(changes, key=lambda one: one.way.value)),
-        layers=tuple(_objects(layers(whole, frozenset()), layers(live, found))),
+        layers=tuple(one for one in above if one.title in unclear),
         as_found=tuple(sorted(found)),
     )
 
@@ -104,38 +91,34 @@ def _with_found(declared: Network, live: Network, found: frozenset[str]) -> Netw
     """*declared*, and what *live* has in the namespaces *found*."""
     if not found:
         return declared
-    return replace(
-        declared,
-        namespaces=(*declared.namespaces, *(one for one in live.namespaces if one.name in found)),
-        pods=(*declared.pods, *(one for one in live.pods if one.namespace in found)),
-        policies=(*declared.policies, *(one for one in live.policies if one.namespace in found)),
-        services=(*declared.services, *(one for one in live.services if one.namespace in found)),
-        routes=(*declared.routes, *(one for one in live.routes if one.namespace in found)),
-    )
+    parts: dict[str, Any] = {
+        name: (*getattr(declared, name), *(one for one in getattr(live, name) if _namespace(one) in found))
+        for name in ("pods", "policies", "services", *(one.name for one in fields(Network) if one.name not in _COMPUTED))
+    }
+    mesh: dict[str, Any] = {
+        part.name: (
+            *getattr(declared.mesh, part.name),
+            *(one for one in getattr(live.mesh, part.name) if _namespace(one) in found),
+        )
+        for part in fields(MeshSeen)
+    }
+    namespaces = (*declared.namespaces, *(one for one in live.namespaces if one.name in found))
+    return replace(declared, namespaces=namespaces, mesh=MeshSeen(**mesh), **parts)
+
+
+def _unclear(network: Network) -> set[str]:
+    """The objects above the policies whose effect is not computed."""
+    return {_title(one) for one in _above(network) if isinstance(one, VirtualServiceSeen) and one.unclear}
 
 
 def _texts(network: Network) -> Said:
     """The content of the objects that the engine reads, and the names of workloads; their pods' content shows in the reach."""
-    found: Said = {one.title: (one.at, _words(one)) for one in network.policies}
-    found |= {one.title: (one.at, _words(one)) for one in network.services}
-    found |= {f"Namespace {one.name}": (one.at, _words(one.labels)) for one in network.namespaces if one.declared}
+    found: Said = {one.title: (one.at, words_of(one)) for one in network.policies}
+    found |= {one.title: (one.at, words_of(one)) for one in network.services}
+    found |= {f"Namespace {one.name}": (one.at, words_of(one.labels)) for one in network.namespaces if one.declared}
     for pods, title in zip(network.pods, roots(network), strict=True):
         found.setdefault(title, (pods.at, ""))
     return found
-
-
-def _words(value: object) -> object:
-    """*value* without its place and its order, because the order of labels, peers, ports and rules has no meaning."""
-    if isinstance(value, tuple):
-        return tuple(sorted((_words(one) for one in value), key=repr))
-    if is_dataclass(value) and not isinstance(value, type):
-        said = [(one.name, _words(getattr(value, one.name))) for one in fields(value) if one.name not in _PLACES]
-        return (type(value).__name__, *said)
-    return value
-
-
-_PLACES = ("at", "field", "declared", "node_port")
-"""Fields about the place or the form and not the content, and fields that the API server sets by itself."""
 
 
 _ENDS, _ABOUT = ("namespaces", "pods", "policies", "services"), ("root", "files", "unread", "refused", "unchecked", "passages")
@@ -143,15 +126,14 @@ _COMPUTED = frozenset((*_ENDS, *_ABOUT, "others", "mesh"))
 """Fields of a network that are compared by their effect, or that are not objects. All others are a layer above."""
 
 
-def layers(network: Network, apart: frozenset[str]) -> Said:
-    """The settings of the mesh and the gateways in all namespaces except those *apart*, and the pods in the mesh."""
+def layers(network: Network) -> Said:
+    """The settings of the mesh and the gateways, and the pods in the mesh."""
     parts: dict[str, list[tuple[Location, object]]] = {}
     for one in _above(network):
-        if _namespace(one) not in apart:
-            parts.setdefault(_title(one), []).append((getattr(one, "at"), _words(one)))  # noqa: B009  # each has its place
+        parts.setdefault(_title(one), []).append((getattr(one, "at"), words_of(one)))  # noqa: B009  # each has its place
     inside = {id(one.pods): one.ambient for one in meshed(network)}
     for pods, title in zip(network.pods, roots(network), strict=True):
-        if id(pods) in inside and pods.namespace not in apart:
+        if id(pods) in inside:
             parts.setdefault(f"The place in the mesh of {title}", [(pods.at, inside[id(pods)])])
     return {title: (said[0][0], tuple(sorted((one for _, one in said), key=repr))) for title, said in parts.items()}
 
@@ -204,70 +186,3 @@ def _ways_of(network: Network) -> set[tuple[str, str, str]]:
         for pods in entry.pods
     }
     return found | {(title[id(one)], "the network of its node", "all ports") for one in network.pods if one.host_network}
-
-
-def _reach(declared: Network, live: Network) -> Iterator[Change]:
-    cuts = [*World(declared).terrain.ports.pieces, *World(live).terrain.ports.pieces]
-    points = sorted({*_addresses(declared), *_addresses(live)})
-    sides = [_Side(one, points, cuts) for one in (declared, live)]
-    ends = sorted({*sides[0].ends, *sides[1].ends}, key=lambda one: (isinstance(one, AddressSpan | Domain), str(one)))
-    declared_side, live_side = sides
-    space = declared_side.world.terrain.ports
-    both = np.array([declared_side.world.port_class_of, live_side.world.port_class_of])
-    found: dict[tuple[Way, int, int], Flags] = {}
-    said: dict[bytes, str] = {}
-    for one, other in np.unique(both, axis=1).T.tolist():
-        pieces = (both[0] == one) & (both[1] == other)
-        was, now = declared_side.table(ends, one), live_side.table(ends, other)
-        space_needed = int(np.count_nonzero(was != now))
-        declared_side.world.effort.spend(space_needed * len(pieces), steps=20 * space_needed)
-        declared_side.world.effort.hold(space_needed * (len(pieces) + 300))
-        for way, changed in ((Way.GAINED, now & ~was), (Way.LOST, was & ~now)):
-            for source, target in np.argwhere(changed).tolist():
-                known = found.setdefault((way, source, target), np.zeros_like(pieces))
-                known |= pieces
-    for (way, source, target), ports in sorted(found.items(), key=lambda item: (item[0][0].value, *item[0][1:])):
-        words = ports.tobytes()
-        if words not in said:
-            said[words] = space.said(ports)
-        yield Change(way=way, source=str(ends[source]), target=str(ends[target]), ports=said[words])
-
-
-def _addresses(network: Network) -> Iterator[str]:
-    for policy in network.policies:
-        for rule in (*policy.ingress, *policy.egress):
-            for peer in rule.peers:
-                if peer.block is not None:
-                    yield from filter(None, (peer.block.cidr, *peer.block.excepts))
-
-
-class _Side:
-    """One network, with its pods grouped by workload."""
-
-    def __init__(self, network: Network, points: Iterable[str], cuts: Iterable[Ports]) -> None:
-        self.world = World(network, points, cuts)
-        self.ends: dict[str | AddressSpan | Domain, list[int]] = {}
-        alike: dict[str, set[int]] = {}
-        for title, pod_class in zip(roots(network), self.world.class_of.tolist(), strict=True):
-            alike.setdefault(title, set()).add(pod_class)
-        self.ends.update((title, sorted(found)) for title, found in alike.items())
-        classes = len(self.world.first_of_class)
-        for number, span in enumerate(self.world.terrain.outside.ends):
-            self.ends[span] = [classes + number]
-
-    def table(self, ends: list[str | AddressSpan | Domain], port_class: int) -> Flags:
-        """May an end of *ends* (row) reach another (column)? For a workload, any of its pods."""
-        known = [(row, self.ends[end]) for row, end in enumerate(ends) if end in self.ends]
-        rows = np.array([row for row, _ in known], dtype=np.intp)
-        members = np.array([one for _, found in known for one in found], dtype=np.intp)
-        starts = np.cumsum([0, *(len(found) for _, found in known)])[:-1]
-        size = len(members) * self.world.ends + len(members) * len(known) + len(ends) ** 2
-        self.world.effort.hold(size)
-        self.world.effort.release(size)
-        reached: Flags = np.zeros((len(ends), len(ends)), dtype=np.bool_)
-        if len(members) == len(known):  # the pods of each workload are all alike, as they mostly are: nothing to group
-            reached[np.ix_(rows, rows)] = self.world.pairs(port_class)[np.ix_(members, members)]
-        elif known:
-            sources = np.logical_or.reduceat(self.world.pairs(port_class)[members], starts, axis=0)
-            reached[np.ix_(rows, rows)] = np.logical_or.reduceat(sources[:, members], starts, axis=1)
-        return reached

@@ -14,7 +14,7 @@ from reach.selectors import Labelled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WayIn:
     """One way in: by a route to a service's port, by the service itself (``route`` is `None`), or by a port of the node
-    (``service`` is `None`, too). ``how`` says it in words.
+    (``service`` is `None`, too). ``how`` says it in words. ``lost`` says why it is not known where it leads; empty if it is.
     """
 
     how: str
@@ -25,6 +25,7 @@ class WayIn:
     port_name: str = ""
     service: ServiceSeen | None = None
     route: RouteSeen | None = None
+    lost: str = ""
 
     def port_of(self, pods: PodSet) -> int:
         """The port of *pods* that this way leads to; 0 if they have no port of its name."""
@@ -52,6 +53,9 @@ class Services:
     @staticmethod
     def port(service: ServiceSeen, backend: Backend) -> ServicePort | None:
         """The port of *service* that *backend* names."""
+        if backend.target or (backend.first and not (backend.port or backend.port_name)):
+            ports = (one for one in service.ports if not backend.target or backend.target in (one.target, one.port))
+            return next(ports, None)
         for one in service.ports:
             if one.port == backend.port if backend.port else one.name == backend.port_name:
                 return one
@@ -103,6 +107,7 @@ def _by_route(route: RouteSeen, services: Services) -> Iterator[WayIn]:
         service = services.find(backend)
         port = services.port(service, backend) if service is not None else None
         if service is None or port is None:
+            yield _lost(route, backend, service)
             continue
         yield WayIn(
             how=f"{route.title} to {service.title} port {port.port}",
@@ -114,6 +119,22 @@ def _by_route(route: RouteSeen, services: Services) -> Iterator[WayIn]:
             service=service,
             route=route,
         )
+
+
+def _lost(route: RouteSeen, backend: Backend, service: ServiceSeen | None) -> WayIn:
+    """A way whose target no manifest shows. Controllers differ in what they do with it, so it counts as a way in."""
+    port = backend.port or backend.port_name
+    target = f"{backend.kind} {backend.namespace}/{backend.name}"
+    if service is not None:
+        lost = f"{target} has no port {port or '(none is named)'}, so the controller decides where requests go"
+    elif backend.kind == "Service":
+        lost = f"{target} is not among these manifests"
+    else:
+        lost = f"it is not known what {target} leads to"
+    how = f"{route.title} to {target}{f' port {port}' if port else ''}"
+    return WayIn(
+        how=how, at=backend.at, protocol=Protocol.TCP, pods=(), port=backend.port, route=route, service=service, lost=lost
+    )
 
 
 def _by_node(pod: PodSet, port: ContainerPort) -> WayIn:

@@ -1,7 +1,8 @@
 """Callers of pods beyond those in the manifests: pods that may be created later, and addresses outside.
 
-This is read from the rules of NetworkPolicies: a rule for pods that do not exist yet allows anyone who creates such a pod.
-Cluster-wide policies may narrow or widen this, and rules that deny may narrow it; neither is taken into account.
+This is read from the rules of NetworkPolicies: a rule for pods that do not exist yet allows anyone who creates such a pod. If
+other policies decide, too (those for the whole cluster, and rules that deny), the engine is asked about one such pod for each
+kind of pods that any rule names.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from arcops.seen.network import (
 from reach.addresses import AddressSpan, Domain
 from reach.arrays import np
 from reach.clauses import Terrain
+from reach.future import FuturePods, with_future_pods, witness
 from reach.ports import Ports
 from reach.selectors import Flags
+from reach.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,9 @@ class _Open:
 
 def exposures(network: Network) -> Iterator[Exposure]:
     """Every exposure of every pod, in the order of the manifests."""
+    if any(not one.plain for one in network.policies):
+        yield from _computed(network)
+        return
     terrain = Terrain(network)
     about = [(policy, terrain.subject(policy)) for policy in terrain.policies if policy.tier is PolicyTier.NAMESPACE]
     for position, pods in enumerate(network.pods):
@@ -165,10 +171,50 @@ class _Exposed:
         )
 
     def _known(self, who: UnlistedPods) -> bool:
-        """Does a pod of the manifests have exactly the labels of *who*, in the one namespace that it names?"""
-        if not who.namespace or who.pods.everything or who.pods.expressions:
-            return False
-        return bool(self._terrain.choose(who.namespace, None, who.pods).any())
+        return _known_in(self._terrain, who, len(self._terrain.pods))
+
+
+def _computed(network: Network) -> Iterator[Exposure]:
+    """Every exposure, from all policies together, for each kind of pods that a rule names, and for pods that none names."""
+    everybody = UnlistedPods(namespace="", namespaces=Selector(), pods=Selector())
+    whos: dict[UnlistedPods, UnlistedPods] = {everybody: everybody}
+    for policy in network.policies:
+        for rule in (*policy.ingress, *policy.egress):
+            for peer in rule.peers:
+                if peer.block is None and not peer.domain and peer.nodes is None:
+                    who = _unlisted_pods(policy.namespace, peer)
+                    whos.setdefault(_canonical(who), who)
+    made = FuturePods()
+    found = [(who, witness(made, who.namespace, who.namespaces, who.pods)) for who in whos.values()]
+    world = World(with_future_pods(network, made))
+    place = {key: number for number, key in enumerate(made.found, start=len(network.pods))}
+    asked = [(who, place[key]) for who, key in found if key is not None]
+    tables = {
+        way: [np.unpackbits(world.may(way, one), axis=1, count=world.ends).view(np.bool_) for one in world.port_classes]
+        for way in Direction
+    }
+    first, outside = len(world.first_of_class), world.terrain.outside.ends
+    wanted = [int(world.class_of[number]) for _, number in asked] + [first + number for number in range(len(outside))]
+    ends = [*(who for who, _ in asked), *outside]
+    for position, pods in enumerate(network.pods):
+        mine = int(world.class_of[position])
+        world.effort.spend(2 * len(wanted) * len(world.port_class_of), steps=4 * len(world.port_classes) + len(wanted))
+        for way in Direction:
+            opened = np.array([table[mine][wanted] for table in tables[way]], dtype=np.bool_)[world.port_class_of].T
+            by_all = opened[0] if asked else np.zeros(opened.shape[1], dtype=np.bool_)
+            for number in [*range(len(asked), len(ends)), *range(len(asked))]:
+                end, ports = ends[number], opened[number]
+                if not ports.any() or (0 < number < len(asked) and not (ports & ~by_all).any()):
+                    continue
+                known = isinstance(end, UnlistedPods) and _known_in(world.terrain, end, len(network.pods))
+                yield Exposure(pods=pods, direction=way, who=end, ports=world.terrain.ports.said(ports), known=known)
+
+
+def _known_in(terrain: Terrain, who: UnlistedPods, count: int) -> bool:
+    """Does one of the first *count* pods have exactly the labels of *who*, in the one namespace that it names?"""
+    if not who.namespace or who.pods.everything or who.pods.expressions:
+        return False
+    return bool(terrain.choose(who.namespace, None, who.pods)[:count].any())
 
 
 def _unlisted_pods(namespace: str, peer: Peer) -> UnlistedPods:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from arcops.seen.mesh import ServiceEntrySeen, SidecarSeen
+from arcops.seen.mesh import OPAQUE, ServiceEntrySeen, SidecarSeen
 from arcops.seen.network import ServiceSeen
 from reach.addresses import span
 from reach.sure import Sure
@@ -57,6 +57,8 @@ def registered(entries: Iterable[ServiceEntrySeen], sidecar: SidecarSeen | None,
         ]
         if inside:
             return Sure.YES
+        if not blocks and one.any_address and one.resolution == "NONE" and (set(one.protocols) & OPAQUE or not one.protocols):
+            return Sure.YES  # the sidecar passes on what comes to this port, to whatever address
         if not blocks:
             found = Sure.PERHAPS  # it registers a host by its name
     return found

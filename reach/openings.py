@@ -16,8 +16,10 @@ from reach.arrays import np
 from reach.attachment import Attachment, attachments
 from reach.decision import Layer, Reason
 from reach.entries import WayIn, entries
+from reach.future import future_pods, with_future_pods
 from reach.mesh_layer import MeshLayer
 from reach.ports import Ports
+from reach.selectors import Flags
 from reach.world import World
 
 ANY = "any address"
@@ -66,7 +68,7 @@ def openings(network: Network) -> Iterator[Opening]:
         for pods in way.pods:
             yield found.of(way, pods)
         if not way.pods:
-            doubt = f"{_place(way.at)}: {way.how} leads to pods that are not among these manifests"
+            doubt = f"{_place(way.at)}: {way.lost or f'{way.how} leads to pods that are not among these manifests'}"
             yield Opening(how=way.how, at=way.at, pods="", protocol=way.protocol, port=way.port, open=True, doubts=(doubt,))
     for pods in network.pods:
         if pods.host_network:
@@ -82,11 +84,13 @@ def _on_node(how: str, at: Location, pods: PodSet, protocol: Protocol, port: int
 
 class _Openings:
     def __init__(self, network: Network, cuts: Iterable[Ports]) -> None:
-        self._world, self._mesh = World(network, cuts=cuts), MeshLayer(network)
+        # Callers behind an Ingress or a route are pods that may be in no manifest, so those that rules name are asked about.
+        made = future_pods((network, network), network.policies, {one.name for one in network.namespaces})
+        self._world, self._mesh = World(with_future_pods(network, made), cuts=cuts), MeshLayer(network)
         self._attached: dict[int, list[Attachment]] = {}
         for one in attachments(network):
             self._attached.setdefault(id(one.route), []).append(one)
-        self._may: dict[int, np.ndarray[tuple[int, int], np.dtype[np.bool_]]] = {}
+        self._may: dict[int, Flags] = {}
 
     def of(self, way: WayIn, pods: PodSet) -> Opening:
         port = way.port_of(pods)
@@ -100,7 +104,7 @@ class _Openings:
     def _direct(self, way: WayIn, pods: PodSet, port: int) -> Opening:
         spans = self._let_in(pods, way.protocol, port)
         whole = len(spans) == len(self._world.terrain.outside.spans)
-        rules, doubts = list(self._rules(pods, way.protocol, port)), []
+        rules, doubts = list(self._rules(pods, way.protocol, port, lets_in=bool(spans))), []
         open_now = bool(spans)
         if spans:
             said = self._mesh.say(None, pods, way.protocol, port, way.service)
@@ -124,7 +128,7 @@ class _Openings:
     def _routed(self, way: WayIn, pods: PodSet, port: int) -> Opening:
         assert way.route is not None  # noqa: S101  # the caller has just looked
         hosts, listeners, doubts = list(way.route.hosts), list[Listener](), list[str]()
-        attached = way.route.kind == "Ingress"
+        attached = way.route.alone
         if not attached:
             hosts = []
             for one in self._attached.get(id(way.route), ()):
@@ -134,8 +138,10 @@ class _Openings:
                     title = f"{one.gateway.title} {listener.name}" if one.gateway is not None else listener.name
                     listeners.append(Listener(title=title, at=listener.at, protocol=listener.protocol, port=listener.port))
                     hosts += names
-        rules = tuple(self._rules(pods, way.protocol, port))
-        lets_in = any(one.allows for one in rules)
+        # What serves it may be a pod of an ambient mesh, whose packets come by the tunnel.
+        on = {port, self._world.wire_port(pods, pods, way.protocol, port)}
+        lets_in = any(self._row(pods, way.protocol, one).any() for one in on)
+        rules = tuple(self._rules(pods, way.protocol, port, lets_in=lets_in))
         if not attached:
             rules = tuple(_unattached(way.route.title, one) for one in self._attached.get(id(way.route), ()))
         return Opening(
@@ -153,16 +159,22 @@ class _Openings:
 
     def _let_in(self, pods: PodSet, protocol: Protocol, port: int) -> list[AddressSpan]:
         """The ranges of addresses outside from which policies let packets come to *port* of *pods*."""
+        row = self._row(pods, protocol, port)[len(self._world.first_of_class) :]
+        return [span for span, let in zip(self._world.terrain.outside.spans, row, strict=False) if let]
+
+    def _row(self, pods: PodSet, protocol: Protocol, port: int) -> Flags:
+        """Which ends may open connections to *port* of *pods*: classes of pods, then addresses outside and host names."""
         world = self._world
         one = int(world.port_class_of[world.terrain.ports.position(protocol, port)])
         if one not in self._may:
-            bits = world.may(Direction.INGRESS, one)
-            self._may[one] = np.unpackbits(bits, axis=1, count=world.ends).view(np.bool_)[:, len(world.first_of_class) :]
-        row = self._may[one][int(world.class_of[world.position(pods)])]
-        return [span for span, let in zip(world.terrain.outside.spans, row, strict=False) if let]
+            self._may[one] = np.unpackbits(world.may(Direction.INGRESS, one), axis=1, count=world.ends).view(np.bool_)
+        found: Flags = self._may[one][int(world.class_of[world.position(pods)])]
+        return found
 
-    def _rules(self, pods: PodSet, protocol: Protocol, port: int) -> Iterator[Reason]:
-        """The rules that allow a caller to *port* of *pods*; else the policies that close it; else that no policy does."""
+    def _rules(self, pods: PodSet, protocol: Protocol, port: int, *, lets_in: bool) -> Iterator[Reason]:
+        """The rules that allow a caller to *port* of *pods*; else those that deny, and the policies that close it; else that no
+        policy does.
+        """
         world = self._world
         mine, piece = world.position(pods), world.terrain.ports.position(protocol, port)
         about = list(world.about(mine))
@@ -172,15 +184,18 @@ class _Openings:
             for clause in clauses
             if clause.direction is Direction.INGRESS and clause.subject[mine] and clause.ports[piece]
         ]
-        letting = [(policy, rule) for policy, rule in hits if rule.action is Action.ALLOW]
-        for policy, rule in letting:
-            text = f"{policy.title} allows it by {rule.field}"
-            yield Reason(direction=Direction.INGRESS, allows=True, policy=policy.title, rule=rule.field, at=rule.at, text=text)
+        wanted = Action.ALLOW if lets_in else Action.DENY
+        found = [(policy, rule) for policy, rule in hits if rule.action is wanted]
+        for policy, rule in found:
+            text = f"{policy.title} {'allows' if lets_in else 'denies'} it by {rule.field}"
+            yield Reason(
+                direction=Direction.INGRESS, allows=lets_in, policy=policy.title, rule=rule.field, at=rule.at, text=text
+            )
         closing = [policy for policy, _ in about if Direction.INGRESS in policy.directions]
-        for policy in closing if not letting else ():
+        for policy in () if lets_in else closing:
             text = f"{policy.title} closes it, and no rule allows it"
             yield Reason(direction=Direction.INGRESS, allows=False, policy=policy.title, rule="", at=policy.at, text=text)
-        if not closing:
+        if lets_in and not closing:
             text = f"no policy closes {pods.title} for ingress"
             yield Reason(
                 layer=Layer.NETWORK, direction=Direction.INGRESS, allows=True, policy="", rule="", at=pods.at, text=text

@@ -11,7 +11,9 @@ from reach.decision import End, Reason, decide
 from reach.doubts import doubts
 from reach.ends import NamedPort, doors, sources
 from reach.mesh_layer import MeshLayer
-from reach.world import World
+from reach.ports import Ports
+from reach.tunnels import Tunnels
+from reach.world import HBONE, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,8 @@ def ask(network: Network, source: str, target: str) -> Answer:
     found = doors(network, target, near)
     ends = (*origins, *(door.end for door in found))
     addresses = {str(one) for one in ends if not isinstance(one, PodSet | Domain)}
-    world, mesh = World(network, points=sorted(addresses)), MeshLayer(network)
+    tunnel = Ports(protocol=Protocol.TCP, first=HBONE, last=HBONE)
+    world, mesh, tunnels = World(network, points=sorted(addresses), cuts=[tunnel]), MeshLayer(network), Tunnels(network)
     connections = []
     of_mesh: list[str] = []
     for origin in origins:
@@ -53,8 +56,14 @@ def ask(network: Network, source: str, target: str) -> Answer:
             if door.port:
                 decision = decide(world, origin, door.end, door.protocol, door.port)
                 said = mesh.say(origin, door.end, door.protocol, door.port, door.service)
-                allowed, reasons = decision.allowed and said.allowed, (*decision.reasons, *said.reasons)
-                of_mesh += said.doubts if decision.allowed else ()
+                passes, reasons = decision.allowed, (*decision.reasons, *said.reasons)
+                for carried, doubt in tunnels.perhaps(origin, door.end, door.protocol):
+                    # If it is not known whether the tunnel carries it, it is open if either way is.
+                    other = decide(world, origin, door.end, door.protocol, HBONE).allowed if carried else decision.allowed
+                    if other != decision.allowed or not carried:
+                        passes, of_mesh = passes or other, [*of_mesh, doubt]
+                allowed = passes and said.allowed
+                of_mesh += said.doubts if passes else ()
             else:
                 allowed, reasons = False, ()
             connections.append(
@@ -111,10 +120,12 @@ def _may_be_addressed(world: World, source: End, door: NamedPort) -> Iterator[st
         return
     if decide(world, source, target, door.protocol, door.port).allowed:
         return
-    piece = world.terrain.ports.position(door.protocol, door.port)
+    piece = world.terrain.ports.position(door.protocol, world.wire_port(source, target, door.protocol, door.port))
     for direction, subject in ((Direction.EGRESS, source), (Direction.INGRESS, target)):
         mine = world.position(subject)
         for clause in (clause for _, clauses in world.about(mine) for clause in clauses):
+            if clause.rule.action is not Action.ALLOW:
+                continue  # a rule that denies cannot open it
             if clause.direction is direction and clause.subject[mine] and clause.ports[piece]:
                 for peer in clause.rule.peers:
                     if peer.block is not None and peer.block.cidr:

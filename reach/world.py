@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-from arcops.seen.network import Action, Direction, Network, PodSet, PolicySeen, PolicyTier
+from arcops.seen.network import Action, Direction, Network, PodSet, PolicySeen, PolicyTier, Protocol
 from reach.arrays import np
 from reach.clauses import Clause, Terrain
 from reach.effort import STEP, Effort
+from reach.meshed import meshed
 from reach.ports import Ports
 from reach.selectors import Flags
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 Bits: TypeAlias = "NDArray[np.uint8]"
 """Rows of flags, eight to a byte."""
+HBONE = 15008
+"""The port of the tunnel (HBONE) by which pods of an ambient mesh send TCP to one another, whatever port they mean (Istio,
+"Ambient and Kubernetes NetworkPolicy")."""
 
 
 class World:
@@ -33,7 +37,9 @@ class World:
         self, network: Network, points: Iterable[str] = (), cuts: Iterable[Ports] = (), *, names_anywhere: bool = False
     ) -> None:
         self.network = network
-        self.terrain = Terrain(network, points, cuts, names_anywhere=names_anywhere)
+        self._ambient = {id(one.pods) for one in meshed(network) if one.ambient}
+        tunnel = [Ports(protocol=Protocol.TCP, first=HBONE, last=HBONE)] if self._ambient else []
+        self.terrain = Terrain(network, points, [*cuts, *tunnel], names_anywhere=names_anywhere)
         order = sorted(network.policies, key=lambda one: (one.priority, one.kind, one.name))
         # Within a tier the lower priority decides first. Equal ones are undefined; here the order of names decides.
         self._ordered_policies = tuple(order)
@@ -52,6 +58,8 @@ class World:
         # Many clauses share their arrays; each array is read once.
         arrays = {id(one): one for clause in self.clauses for one in (clause.subject, clause.peers)}
         rows |= {np.packbits(one[:count]).tobytes() for one in arrays.values()}
+        if self._ambient:
+            rows.add(np.packbits(self._tunnelled_pods()).tobytes())
         self.effort.hold(len(rows) * count)
         self.effort.release(len(rows) * count)
         packed = np.frombuffer(b"".join(sorted(rows)), dtype=np.uint8).reshape(len(rows), -1)
@@ -62,6 +70,8 @@ class World:
         self.effort.hold(len(self.clauses) * count)
         self.effort.release(len(self.clauses) * count)
         rows = [clause.ports for clause in self.clauses] or [np.ones(count, dtype=np.bool_)]
+        if self._ambient:
+            rows = [*rows, np.array([_is_carried(one) for one in self.terrain.ports.pieces], dtype=np.bool_)]
         return _alike(np.packbits(np.array(rows), axis=0).T)
 
     @cached_property
@@ -128,8 +138,28 @@ class World:
     def pairs(self, port_class: int) -> Flags:
         """The allowed connections on the ports of *port_class*: flags over ends, rows from and columns to.
 
-        Between two addresses outside the answer is always no.
+        Between two addresses outside the answer is always no. Between pods of an ambient mesh, TCP is carried by its tunnel, so
+        there policies see the tunnel's port.
         """
+        found = self._pairs(port_class)
+        if self._ambient and _is_carried(self.terrain.ports.pieces[int(self.first_of_port_class[port_class])]):
+            pods = len(self.first_of_class)
+            inside = self._tunnelled_pods()[self.first_of_class]
+            tunnel = self._pairs(int(self.port_class_of[self.terrain.ports.position(Protocol.TCP, HBONE)]))
+            both = inside[:, None] & inside[None, :]
+            found[:pods, :pods] = np.where(both, tunnel[:pods, :pods], found[:pods, :pods])
+        return found
+
+    def _tunnelled_pods(self) -> Flags:
+        return np.array([id(one) in self._ambient for one in self.network.pods], dtype=np.bool_)
+
+    def wire_port(self, source: object, target: object, protocol: Protocol, port: int) -> int:
+        """The port that policies see for a connection to *port*: that of the tunnel between two pods of an ambient mesh."""
+        if protocol is Protocol.TCP and id(source) in self._ambient and id(target) in self._ambient:
+            return HBONE
+        return port
+
+    def _pairs(self, port_class: int) -> Flags:
         pods = len(self.first_of_class)
         self.effort.hold(self.ends * (self.ends + 3 * pods))
         self.effort.release(self.ends * (self.ends + 3 * pods))
@@ -180,6 +210,11 @@ class World:
     def members(self, pod_class: int) -> Iterator[int]:
         """The positions of the pods of a class."""
         yield from (int(position) for position in np.flatnonzero(self.class_of == pod_class))
+
+
+def _is_carried(piece: Ports) -> bool:
+    """Does an ambient mesh carry connections to these ports in its tunnel?"""
+    return piece.protocol is Protocol.TCP and piece.first != HBONE
 
 
 def _alike(rows: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

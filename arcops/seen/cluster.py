@@ -62,8 +62,18 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taint:
+    """A taint of a node; ``effect`` is ``NoSchedule``, ``PreferNoSchedule`` or ``NoExecute``."""
+
+    key: str
+    value: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSeen:
-    """A node. ``mig_strategy``, ``mig_state`` and ``gpu_product`` are its labels ``nvidia.com/mig.strategy``,
+    """A node. ``capacity`` is what it has, ``allocatable`` what pods can be given of it; ``os`` is the name of its operating
+    system's image. ``mig_strategy``, ``mig_state`` and ``gpu_product`` are its labels ``nvidia.com/mig.strategy``,
     ``…/mig.config.state`` and ``…/gpu.product``.
     """
 
@@ -76,6 +86,9 @@ class NodeSeen:
     mig_strategy: str = ""
     mig_state: str = ""
     gpu_product: str = ""
+    capacity: tuple[Amount, ...] = ()
+    taints: tuple[Taint, ...] = ()
+    os: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +102,43 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodSeen:
-    """A pod that has not ended: its images, and what its containers wait for (``ImagePullBackOff``)."""
+    """A pod that has not ended: its images, and what its containers wait for (``ImagePullBackOff``). ``node`` is where it runs,
+    empty if it waits for a node; ``asks`` are the extended resources, such as GPUs, that it takes there.
+    """
 
     namespace: str
     name: str
     images: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
+    node: str = ""
+    asks: tuple[Amount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A device that a driver of Dynamic Resource Allocation offers: its names for the pool and the device."""
+
+    driver: str
+    pool: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceSlice:
+    """A ResourceSlice: devices of ``node`` (empty: of several nodes). Only the slices of a pool's newest generation count."""
+
+    node: str
+    generation: int
+    devices: tuple[Device, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceClaim:
+    """A ResourceClaim, and the devices that it was given."""
+
+    namespace: str
+    name: str
+    devices: tuple[Device, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +294,8 @@ class Cluster(Body):
     mirrored: tuple[str, ...] = ()
     """The registries, or parts of them, for which the cluster is configured to pull from a mirror."""
     deprecated: tuple[DeprecatedApi, ...] = ()
+    slices: tuple[DeviceSlice, ...] = ()
+    claims: tuple[DeviceClaim, ...] = ()
 
     @property
     def names_subject(self) -> str:

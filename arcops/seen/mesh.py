@@ -111,10 +111,15 @@ class SidecarSeen:
         return f"Sidecar {self.namespace}/{self.name}"
 
 
+OPAQUE = frozenset(("TCP", "MONGO", "MYSQL", "REDIS"))
+"""Protocols of a ServiceEntry whose packets do not name the host (Istio, protocol selection): only an address can."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceEntrySeen:
     """A ServiceEntry: hosts that become part of the mesh's registry, for the namespaces of ``exported`` (empty: for all), on
-    ``ports`` (empty: on any).
+    ``ports`` (empty: on any), each with its protocol. ``resolution`` is how the sidecar finds the host's addresses; with
+    ``NONE`` the caller chooses them. Empty: it is not known.
     """
 
     namespace: str
@@ -124,6 +129,13 @@ class ServiceEntrySeen:
     addresses: tuple[str, ...] = ()
     exported: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
+    protocols: tuple[str, ...] = ()
+    resolution: str = ""
+
+    @property
+    def any_address(self) -> bool:
+        """May callers choose the address, because nothing in it says which addresses are meant?"""
+        return not self.addresses and (self.resolution == "NONE" or any(one in OPAQUE for one in self.protocols))
 
     @property
     def title(self) -> str:
@@ -132,13 +144,16 @@ class ServiceEntrySeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationRuleSeen:
-    """A DestinationRule and the TLS modes of its traffic policies, in their order."""
+    """A DestinationRule and the TLS modes of its traffic policies, in their order. ``unverified`` are those modes that do not
+    check the server's certificate, because they name no authority or are told not to.
+    """
 
     namespace: str
     name: str
     at: Location
     host: str
     modes: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:

@@ -14,8 +14,32 @@ from arcops.evidence import Body
 from arcops.finding import Location
 from arcops.seen.labels import Label, Operator, Requirement, Selector
 from arcops.seen.mesh import MeshSeen
+from arcops.seen.ways_in import (
+    Backend,
+    BackendTlsSeen,
+    CertificateRef,
+    GatewaySeen,
+    GrantSeen,
+    ListenerSeen,
+    ParentRef,
+    RouteSeen,
+)
 
-__all__ = ["Label", "Operator", "Requirement", "Selector"]  # exported again, because code that reads networks reads labels
+# Exported again, because code that reads networks reads labels and routes.
+__all__ = [
+    "Backend",
+    "BackendTlsSeen",
+    "CertificateRef",
+    "GatewaySeen",
+    "GrantSeen",
+    "Label",
+    "ListenerSeen",
+    "Operator",
+    "ParentRef",
+    "Requirement",
+    "RouteSeen",
+    "Selector",
+]
 
 CILIUM = frozenset(("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"))
 """Kinds of policies that are evaluated together with NetworkPolicies, by the rules of the network plugin Cilium."""
@@ -251,102 +275,6 @@ class ServiceSeen:
     @property
     def title(self) -> str:
         return f"Service {self.namespace}/{self.name}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
-    """The target of an Ingress or a route: a port of a Service, by number or name."""
-
-    at: Location
-    field: str
-    namespace: str
-    name: str
-    port: int = 0
-    port_name: str = ""
-    kind: str = "Service"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParentRef:
-    """The Gateway (or other object) that a route attaches to."""
-
-    at: Location
-    kind: str
-    namespace: str
-    name: str
-    section: str = ""
-    port: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteSeen:
-    """An Ingress, or a route of the Gateway API."""
-
-    kind: str
-    namespace: str
-    name: str
-    at: Location
-    hosts: tuple[str, ...] = ()
-    parents: tuple[ParentRef, ...] = ()
-    backends: tuple[Backend, ...] = ()
-
-    @property
-    def title(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListenerSeen:
-    """One listener. ``routes_from`` is ``Same``, ``All``, ``Selector`` (by ``namespaces``) or ``None``."""
-
-    at: Location
-    name: str
-    hostname: str
-    port: int
-    protocol: str
-    routes_from: str
-    namespaces: Selector | None = None
-    kinds: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewaySeen:
-    """A Gateway of the Gateway API."""
-
-    namespace: str
-    name: str
-    at: Location
-    listeners: tuple[ListenerSeen, ...] = ()
-
-    @property
-    def title(self) -> str:
-        return f"Gateway {self.namespace}/{self.name}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantSeen:
-    """One pair of a ReferenceGrant: objects of kind ``from_kind`` in ``from_namespace`` may refer to ``to_kind`` here.
-
-    ``to_name`` empty: to every object of that kind.
-    """
-
-    namespace: str
-    name: str
-    at: Location
-    from_kind: str
-    from_namespace: str
-    to_kind: str
-    to_name: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackendTlsSeen:
-    """One target of a BackendTLSPolicy: TLS is used to the Service ``service`` of its namespace."""
-
-    namespace: str
-    name: str
-    at: Location
-    service: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

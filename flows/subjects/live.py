@@ -10,9 +10,8 @@ from arcops.errors import Refused
 from arcops.extras import refuse_without
 from arcops.request import LiveCluster
 from flows.place import Place
-from tasks.kubernetes.config import access, current_context
-from tasks.kubernetes.listing import refuse_air_gapped
-from tasks.kubernetes.named import SETTING
+
+# What Kubernetes needs is imported when a cluster is looked at: most checks read files, and it is a third of their start.
 
 
 class _Asked(Protocol):
@@ -42,6 +41,9 @@ def allowed(at: Place, *, context: str, kubeconfig: Path | None, here: bool) -> 
 
     *here* is true if this process looks. If a worker looks, the worker's operator decides.
     """
+    from tasks.kubernetes.config import access
+    from tasks.kubernetes.listing import refuse_air_gapped
+
     refuse_air_gapped(at.settings.tier)
     cluster = meant_cluster(at, context=context, kubeconfig=kubeconfig, here=here)
     if here:
@@ -56,6 +58,9 @@ def meant_cluster(at: Place, *, context: str, kubeconfig: Path | None, here: boo
 
     Raises `Refused` if a remote caller names a kubeconfig, and if no context is named and there is no current one.
     """
+    from tasks.kubernetes.config import current_context
+    from tasks.kubernetes.named import SETTING
+
     if not at.remote:
         if not context and not here:
             raise Refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from decimal import Decimal
 
 from arcops.seen.cluster import (
     AccountSeen,
@@ -13,6 +14,9 @@ from arcops.seen.cluster import (
     Condition,
     CsiDriverSeen,
     DeprecatedApi,
+    Device,
+    DeviceClaim,
+    DeviceSlice,
     Endpoints,
     GatewayClassSeen,
     Lease,
@@ -22,7 +26,9 @@ from arcops.seen.cluster import (
     PodSeen,
     QuotaLine,
     StorageClassSeen,
+    Taint,
     WebhookSeen,
+    quantity,
 )
 from tasks.cluster.snapshot import METRICS, NODE_LEASES
 from tasks.kubernetes.manifests.fields import Field, text_at, true_at, whole_at
@@ -33,6 +39,8 @@ Item = (
     | Capacity
     | CsiDriverSeen
     | DeprecatedApi
+    | DeviceClaim
+    | DeviceSlice
     | Endpoints
     | GatewayClassSeen
     | Lease
@@ -101,6 +109,12 @@ def _node(one: Field) -> Iterator[Item]:
         mig_strategy=_label(one, "nvidia.com/mig.strategy"),
         mig_state=_label(one, "nvidia.com/mig.config.state"),
         gpu_product=_label(one, "nvidia.com/gpu.product"),
+        capacity=_amounts(one.within("status", "capacity")),
+        taints=tuple(
+            Taint(key=text_at(found.get("key")), value=text_at(found.get("value")), effect=text_at(found.get("effect")))
+            for found in _items(one, "spec", "taints")
+        ),
+        os=text_at(one.within("status", "nodeInfo", "osImage")),
     )
 
 
@@ -125,7 +139,37 @@ def _pod(one: Field) -> Iterator[Item]:
         name=_name(one),
         images=tuple(dict.fromkeys(images)),
         waiting=tuple(sorted(set(filter(None, waiting)))),
+        node=text_at(one.within("spec", "nodeName")),
+        asks=tuple(_taken(one)),
     )
+
+
+def _taken(one: Field) -> Iterator[Amount]:
+    """The extended resources that a pod takes: of its containers and sidecars together, or of one init container if that is
+    more (kubernetes.io, "Init containers", resource sharing).
+    """
+    running: dict[str, Decimal] = {}
+    starting: dict[str, Decimal] = {}
+    for name in ("containers", "initContainers"):
+        for found in _items(one, "spec", name):
+            stays = name == "containers" or text_at(found.get("restartPolicy")) == "Always"
+            asked = {**_asked(found, "limits"), **_asked(found, "requests")}
+            for resource, amount in asked.items():
+                if stays:
+                    running[resource] = running.get(resource, Decimal(0)) + amount
+                else:
+                    starting[resource] = max(starting.get(resource, Decimal(0)), amount)
+    for resource in sorted({*running, *starting}):
+        most = max(running.get(resource, Decimal(0)), starting.get(resource, Decimal(0)))
+        yield Amount(resource=resource, quantity=f"{most.normalize():f}")
+
+
+def _asked(found: Field, name: str) -> dict[str, Decimal]:
+    return {
+        one.resource: quantity(one.quantity) or Decimal(0)
+        for one in _amounts(found.within("resources", name))
+        if "/" in one.resource
+    }
 
 
 def _deployment(one: Field) -> Iterator[Item]:
@@ -251,6 +295,34 @@ def _deprecated(one: Field) -> Iterator[Item]:
     )
 
 
+def _slice(one: Field) -> Iterator[Item]:
+    driver, pool = text_at(one.within("spec", "driver")), text_at(one.within("spec", "pool", "name"))
+    yield DeviceSlice(
+        node=text_at(one.within("spec", "nodeName")),
+        generation=whole_at(one.within("spec", "pool", "generation")),
+        devices=tuple(
+            Device(driver=driver, pool=pool, name=text_at(found.get("name"))) for found in _items(one, "spec", "devices")
+        ),
+    )
+
+
+def _claim(one: Field) -> Iterator[Item]:
+    # Access for administrators takes no device away from others.
+    results = [
+        found
+        for found in _items(one, "status", "allocation", "devices", "results")
+        if found.get("adminAccess") is None or not true_at(found.get("adminAccess"))
+    ]
+    yield DeviceClaim(
+        namespace=_namespace(one),
+        name=_name(one),
+        devices=tuple(
+            Device(driver=text_at(found.get("driver")), pool=text_at(found.get("pool")), name=text_at(found.get("device")))
+            for found in results
+        ),
+    )
+
+
 READERS: dict[str, tuple[str, Callable[[Field], Iterator[Item]]]] = {
     "namespaces": ("namespaces", _named),
     "nodes": ("nodes", _node),
@@ -270,6 +342,8 @@ READERS: dict[str, tuple[str, Callable[[Field], Iterator[Item]]]] = {
     "resourcequotas": ("quotas", _quota),
     "limitranges": ("limits", _limits),
     "serviceaccounts": ("accounts", _account),
+    "resourceslices.resource.k8s.io": ("slices", _slice),
+    "resourceclaims.resource.k8s.io": ("claims", _claim),
     "imagedigestmirrorsets.config.openshift.io": ("mirrored", _mirrored),
     "imagetagmirrorsets.config.openshift.io": ("mirrored", _mirrored),
     METRICS: ("deprecated", _deprecated),

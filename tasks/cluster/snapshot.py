@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -26,6 +26,7 @@ LISTED, ABSENT, REFUSED = "listed", "absent", "refused"
 NODE_LEASES = "kube-node-lease"
 
 _ADMISSION, _STORAGE, _OPENSHIFT = "admissionregistration.k8s.io/v1", "storage.k8s.io/v1", "config.openshift.io/v1"
+_DEVICES = "resource.k8s.io/v1"
 RESOURCES = (
     ApiResource(version="v1", kind="Namespace", plural="namespaces"),
     ApiResource(version="v1", kind="Node", plural="nodes"),
@@ -55,12 +56,16 @@ RESOURCES = (
     ApiResource(version="v1", kind="ResourceQuota", plural="resourcequotas"),
     ApiResource(version="v1", kind="LimitRange", plural="limitranges"),
     ApiResource(version="v1", kind="ServiceAccount", plural="serviceaccounts"),
+    ApiResource(version=_DEVICES, kind="ResourceSlice", plural="resourceslices", otherwise="resource.k8s.io/v1beta1"),
+    ApiResource(version=_DEVICES, kind="ResourceClaim", plural="resourceclaims", otherwise="resource.k8s.io/v1beta1"),
     ApiResource(version=_OPENSHIFT, kind="ImageDigestMirrorSet", plural="imagedigestmirrorsets"),
     ApiResource(version=_OPENSHIFT, kind="ImageTagMirrorSet", plural="imagetagmirrorsets"),
 )
 """What is listed."""
 OPTIONAL = frozenset(
-    one.title for one in RESOURCES if one.group in ("nvidia.com", "gateway.networking.k8s.io", "config.openshift.io")
+    one.title
+    for one in RESOURCES
+    if one.group in ("nvidia.com", "gateway.networking.k8s.io", "config.openshift.io", "resource.k8s.io")
 )
 """Kinds that a cluster may not serve; then it has no such object. Every API server serves the others."""
 
@@ -68,15 +73,23 @@ _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _KEPT: dict[str, tuple[str, ...]] = {
     "Node": (
         "spec.unschedulable",
+        *(f"spec.taints[].{name}" for name in ("key", "value", "effect")),
         "status.conditions[].type",
         "status.conditions[].status",
         "status.allocatable",
+        "status.capacity",
+        "status.nodeInfo.osImage",
         "status.nodeInfo.kernelVersion",
         "status.nodeInfo.kubeletVersion",
     ),
     "Lease": ("spec.holderIdentity", "spec.renewTime", "spec.leaseDurationSeconds"),
     "Pod": (
-        *(f"spec.{name}[].image" for name in ("containers", "initContainers")),
+        "spec.nodeName",
+        *(
+            f"spec.{name}[].{part}"
+            for name in ("containers", "initContainers")
+            for part in ("image", "restartPolicy", "resources.requests", "resources.limits")
+        ),
         *(f"status.{name}[].state.waiting.reason" for name in ("containerStatuses", "initContainerStatuses")),
     ),
     "Deployment": ("spec.replicas", "status.availableReplicas", "status.observedGeneration"),
@@ -103,6 +116,16 @@ _KEPT: dict[str, tuple[str, ...]] = {
     "ResourceQuota": ("spec.scopes", "spec.scopeSelector", "status.hard", "status.used"),
     "LimitRange": tuple(f"spec.limits[].{name}" for name in ("type", "max", "min")),
     "ServiceAccount": ("imagePullSecrets[].name",),
+    "ResourceSlice": (
+        "spec.driver",
+        "spec.nodeName",
+        "spec.pool.name",
+        "spec.pool.generation",
+        "spec.devices[].name",
+    ),
+    "ResourceClaim": tuple(
+        f"status.allocation.devices.results[].{name}" for name in ("driver", "pool", "device", "adminAccess")
+    ),
     "ImageDigestMirrorSet": ("spec.imageDigestMirrors[].source",),
     "ImageTagMirrorSet": ("spec.imageTagMirrors[].source",),
 }
@@ -185,7 +208,13 @@ class _Look:
 def _list(client: ApiServer, resource: ApiResource, tick: Callable[[], None]) -> tuple[list[Object], Mapping[str, str]]:
     """The items, and the headers of the first page of the completed list."""
     served: list[Mapping[str, str]] = []
-    items = listed(client, resource, tick, pruned=_pruned, heard=served.append)
+    try:
+        items = listed(client, resource, tick, pruned=_pruned, heard=served.append)
+    except NotGiven as error:
+        if error.status != 404 or not resource.otherwise:
+            raise
+        older = replace(resource, version=resource.otherwise, otherwise="")
+        items = listed(client, older, tick, pruned=_pruned, heard=served.append)
     return items, served[-1]
 
 

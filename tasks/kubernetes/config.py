@@ -16,6 +16,7 @@ from arcops.errors import Refused
 from arcops.request import LiveCluster
 from artifacts.reading import read_file
 from foundation.strict_yaml import JSON
+from tasks.kubernetes import in_cluster
 from tasks.kubernetes.kubeconfig import BOUND, MOST_BYTES, MOST_FILE, KubeconfigPart, decoded, files_of, parsed, parts
 from tasks.kubernetes.named import Named, host_of, named, operators_file
 from tasks.kubernetes.program import Program, program_of
@@ -63,11 +64,20 @@ def access(live: LiveCluster, environment: Mapping[str, str]) -> Access:
 
 def current_context(kubeconfig: Path | None, environment: Mapping[str, str]) -> str:
     """The name of the current context in *kubeconfig*, by default this user's own. Raises `Refused`."""
+    if kubeconfig is None and _alone(environment):
+        return in_cluster.CONTEXT
     for one in files_of(kubeconfig, environment):
         current = one.said.get("current-context")
         if isinstance(current, str) and current:
             return current
     raise Refused("the kubeconfig has no current context; name one with --context")
+
+
+def _alone(environment: Mapping[str, str]) -> bool:
+    """Is there no kubeconfig, but a service account of the pod in which this runs?"""
+    if environment.get("KUBECONFIG") or not in_cluster.is_here(environment):
+        return False
+    return not (Path(environment.get("HOME") or "/") / ".kube" / "config").exists()
 
 
 def _for_callers(one: Named, live: LiveCluster) -> Access:
@@ -116,6 +126,11 @@ def _address(cluster: KubeconfigPart) -> tuple[str, str]:
 
 
 def _own(live: LiveCluster, environment: Mapping[str, str]) -> Access:
+    if live.context == in_cluster.CONTEXT and live.kubeconfig is None and _alone(environment):
+        found = in_cluster.service_account(environment)
+        header = bearer(found.token, "the service account of this pod")
+        notice = f"no kubeconfig: the service account of this pod is used, at {found.server}"
+        return Access(server=found.server, authority=found.authority, direct=True, authorization=header, notices=(notice,))
     context, cluster, user = parts(list(files_of(live.kubeconfig, environment)), live.context)
     context.only(*_CONTEXT, "extensions")
     cluster.only(*_CLUSTER, *_OWN_CLUSTER)

@@ -81,6 +81,12 @@ RESOURCES = (
     ApiResource(version=_GATEWAY, kind="Gateway", plural="gateways"),
     ApiResource(version=_GATEWAY, kind="HTTPRoute", plural="httproutes"),
     ApiResource(version=_GATEWAY, kind="GRPCRoute", plural="grpcroutes"),
+    ApiResource(version="gateway.networking.k8s.io/v1alpha2", kind="TLSRoute", plural="tlsroutes", otherwise=_GATEWAY),
+    ApiResource(version="gateway.networking.k8s.io/v1alpha2", kind="TCPRoute", plural="tcproutes"),
+    ApiResource(version="gateway.networking.k8s.io/v1alpha2", kind="UDPRoute", plural="udproutes"),
+    ApiResource(version="gateway.networking.x-k8s.io/v1alpha1", kind="XListenerSet", plural="xlistenersets"),
+    ApiResource(version=_GATEWAY, kind="ListenerSet", plural="listenersets"),
+    ApiResource(version="route.openshift.io/v1", kind="Route", plural="routes"),
     ApiResource(version=_GATEWAY, kind="BackendTLSPolicy", plural="backendtlspolicies"),
     ApiResource(version="gateway.networking.k8s.io/v1beta1", kind="ReferenceGrant", plural="referencegrants"),
     ApiResource(version=_SECURITY, kind="AuthorizationPolicy", plural="authorizationpolicies"),
@@ -248,9 +254,21 @@ def _pruned(item: Object, resource: ApiResource) -> Object:
     spec = item.get("spec") or {}
     if resource.kind == "Pod":
         spec = _pod(spec)
+    elif resource.kind == "Route":
+        spec = _route(spec)
     elif resource.group in ("apps", "batch"):
         spec = _workload(spec)
     return {"apiVersion": resource.version, "kind": resource.kind, "metadata": kept, "spec": spec}
+
+
+def _route(spec: Mapping[str, Any]) -> Object:
+    """Of a Route of OpenShift all but its path and its TLS key, which stands in it as text."""
+    kept: Object = {
+        name: spec[name] for name in ("host", "wildcardPolicy", "to", "alternateBackends", "port") if spec.get(name) is not None
+    }
+    tls = spec.get("tls") or {}
+    said = {name: tls[name] for name in ("termination", "insecureEdgeTerminationPolicy") if tls.get(name)}
+    return {**kept, "tls": said} if said else kept
 
 
 def _workload(spec: Mapping[str, Any]) -> Object:

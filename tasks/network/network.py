@@ -22,7 +22,6 @@ from arcops.tier import Tier
 from artifacts.reading import read_at, read_open
 from tasks.files.reading import opened
 from tasks.files.walk import walk
-from tasks.kubernetes.listing import open_to, snapshot
 from tasks.kubernetes.manifests.nodes import idle
 from tasks.kubernetes.manifests.objects import Objects
 from tasks.network.index import INDEX, SnapshotIndex, read_index
@@ -38,7 +37,7 @@ _DOMAIN = b"arcops.dev/digests/network/v1\n"
 """A prefix of the hashed bytes, so that a folder has one digest as manifests and another one as a model."""
 
 
-@collector("network", Network, version="4", deadline=timedelta(minutes=15), takes=("network",))
+@collector("network", Network, version="5", deadline=timedelta(minutes=15), takes=("network",))
 def network(request: Request, seen: Seen) -> Sighting[Network]:
     """List what the request's cluster holds, or read the manifests at the target, a folder or one file.
 
@@ -55,6 +54,8 @@ def network(request: Request, seen: Seen) -> Sighting[Network]:
 
 def read_cluster(cluster: LiveCluster, tier: Tier, *, tick: Callable[[], None] = idle) -> Network:
     """The network that *cluster* holds now; what it does not allow to list is in it as unread."""
+    from tasks.kubernetes.listing import open_to, snapshot  # a client of Kubernetes, which files do not need
+
     client = open_to(cluster, tier, tick=tick)
     try:
         files = [(one.name, one.text.encode()) for one in snapshot(client, tick)]

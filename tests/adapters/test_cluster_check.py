@@ -125,6 +125,20 @@ def no_network(cluster: Cluster) -> None:
     first(cluster, "nodes")["status"]["conditions"].append({"type": "NetworkUnavailable", "status": "True"})
 
 
+def problem(kind: str) -> Change:
+    return lambda cluster: first(cluster, "nodes")["status"]["conditions"].append({"type": kind, "status": "True"})
+
+
+def holding(name: str) -> Change:
+    """The pod of the model holds a GPU."""
+
+    def change(cluster: Cluster) -> None:
+        first(cluster, "pods")["spec"]["nodeName"] = "edge-1"
+        first(cluster, "pods")["spec"]["containers"][0]["resources"] = {name: {"nvidia.com/gpu": "1", "cpu": "4"}}
+
+    return change
+
+
 def mutating(cluster: Cluster) -> None:
     called = {"service": {"namespace": "gone", "name": "gone"}}
     cluster.objects[at(WEBHOOKS.replace("validating", "mutating"))] = [
@@ -150,6 +164,9 @@ MUTATIONS: list[tuple[str, str, Change]] = [
     ("clocks", "a clock behind", clock(-40)),
     ("clocks", "no heartbeat", empty("leases.coordination.k8s.io")),
     ("gpus", "a GPU fewer", put("nodes", "status", "allocatable", "nvidia.com/gpu", value="0")),
+    ("gpus", "a GPU that is not healthy", put("nodes", "status", "capacity", value={"nvidia.com/gpu": "2"})),
+    ("gpus", "a GPU that a pod holds", holding("limits")),
+    ("pressure", "a problem that a watcher found", problem("GPUUnhealthy")),
     ("device-plugin", "a plugin short of a node", put("daemonsets.apps", "status", "numberAvailable", value=1)),
     ("device-plugin", "a plugin that is not there", empty("daemonsets.apps")),
     ("device-plugin", "an operator at work", put("clusterpolicies.nvidia.com", "status", "state", value="notReady")),

@@ -13,6 +13,7 @@ from arcops.verdict import Verdict
 from capabilities.network.generate import GenerateNetwork, generate_network
 from gates.network.mesh.gate import MeshPolicy, mesh
 from gates.network.network.gate import NetworkSafetyPolicy, network
+from manifests.description import Description, Host, Port, Site
 from reach.decision import Layer
 from reach.question import ask
 from tasks.network.network import network_of
@@ -232,3 +233,33 @@ def test_the_command_takes_a_folder_of_definitions_and_says_what_check_will_ask(
     done = run()
     assert done.returncode == 0, done.stderr
     assert "10-network-policies.yaml were checked against the definitions given; 'check' asks for them again" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("kubernetes.default.svc", "API server"),
+        ("kubernetes.default", "API server"),
+        ("kubernetes.default.svc.cluster.local", "API server"),
+        ("db.shop.svc", "Service of the cluster"),
+        ("db.shop.svc.cluster.local", "Service of the cluster"),
+        ("10.0.0.1", "address and not a host name"),
+        ("10.0.0", "address and not a host name"),
+        ("1.0x7f", "address and not a host name"),
+    ],
+)
+def test_what_is_no_host_outside_is_refused(name: str, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        Description(
+            name="web",
+            namespace="shop",
+            labels={"app": "web"},
+            site=Site(cni="cilium"),
+            hosts=(Host(name=name, ports=(Port(port=443),)),),
+        )
+
+
+@pytest.mark.parametrize("name", ["svc.example", "kubernetes.example", "10.0.0.1.example", "cluster.local.example"])
+def test_a_host_outside_may_have_any_name(name: str) -> None:
+    host = Host(name=name, ports=(Port(port=443),))
+    assert Description(name="w", namespace="s", labels={"a": "b"}, site=Site(cni="cilium"), hosts=(host,)).hosts == (host,)

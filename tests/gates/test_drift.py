@@ -110,26 +110,28 @@ def test_a_way_in_that_was_declared_and_is_gone_is_amber(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("declared", "live", "about"),
     [
-        (MESH, changed(MESH, "STRICT", "PERMISSIVE"), "PeerAuthentication shop/strict"),
-        (ROUTE, changed(ROUTE, "shop.example", "'*.example'"), "HTTPRoute shop/web"),
-        (ROUTE, changed(ROUTE, "name: edge", "name: other"), "HTTPRoute shop/web"),
+        (MESH, changed(MESH, "STRICT", "PERMISSIVE"), "plain text of any caller to a new pod in namespace shop in the mesh"),
+        (ROUTE, changed(ROUTE, "shop.example", "'*.example'"), "clients of *.example by Gateway shop/edge"),
+        (ROUTE, changed(ROUTE, "name: edge", "name: other"), "clients of shop.example by Gateway shop/other"),
     ],
 )
-def test_what_is_said_to_mesh_and_gateways_is_unknown(tmp_path: Path, declared: str, live: str, about: str) -> None:
+def test_what_mesh_and_gateways_open_is_judged(tmp_path: Path, declared: str, live: str, about: str) -> None:
     result = compared(tmp_path, live, declared=(declared,))
-    assert [(one.rule, one.outcome, one.about) for one in bad(result)] == [("drift/layers", Outcome.UNKNOWN, about)]
+    assert [one.rule for one in bad(result) if one.about.startswith(about)] == ["drift/gained"]
+    assert not [one for one in bad(result) if one.outcome is Outcome.UNKNOWN]
+    narrowed = compared(tmp_path / "back", declared, declared=(live,))
+    assert [one.rule for one in bad(narrowed) if one.about.startswith(about)] == ["drift/lost"]
 
 
-def test_a_workload_that_left_the_mesh_is_unknown(tmp_path: Path) -> None:
+def test_a_workload_that_left_the_mesh_is_drift(tmp_path: Path) -> None:
     labelled = changed(SHOP, "metadata: {name: shop}\n", "metadata: {name: shop, labels: {istio-injection: enabled}}\n")
     was, now = shop(tmp_path / "declared", manifests=labelled), shop(tmp_path / "live")
     bodies = [Declared(network=read_manifests(was)), read_manifests(now)]
     result = judged(drift, DriftPolicy(), bodies)  # type: ignore[arg-type]  # a gate of any policy
-    assert {one.about for one in bad(result)} == {
-        "The place in the mesh of Deployment shop/web",
-        "The place in the mesh of StatefulSet shop/db",
+    assert {(one.rule, one.about) for one in bad(result)} == {
+        ("drift/gained", f"callers without a certificate of the mesh to {title}: outside of the mesh")
+        for title in ("Deployment shop/web", "StatefulSet shop/db")
     }
-    assert [one.about for one in result.findings if one.rule == "drift/text"] == ["Namespace shop"]
 
 
 def test_namespaces_are_taken_as_found_only_if_they_are_not_declared(tmp_path: Path) -> None:
@@ -149,6 +151,8 @@ def test_what_is_found_does_not_hide_what_was_opened_to_it(tmp_path: Path) -> No
         "StatefulSet shop/db to Pod kube-system/dns: TCP 80",
         "Deployment shop/web to Pod kube-system/dns: UDP 53",
         "StatefulSet shop/db to Pod kube-system/dns: UDP 53",
+        "Deployment shop/web to a new pod in namespace kube-system: TCP 53,80",
+        "StatefulSet shop/db to a new pod in namespace kube-system: TCP 53,80",
     }
 
 

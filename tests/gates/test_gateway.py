@@ -12,7 +12,7 @@ from arcops.verdict import Verdict
 from gates.network.gateway.gate import GatewayPolicy, gateway
 from tasks.network.network import read_manifests
 from tests.evidence import judged
-from tests.manifests import changed, shop
+from tests.manifests import SHOP, changed, shop
 
 pytestmark = pytest.mark.requirement("ARC-B2/violations-name-line-and-fix")
 
@@ -119,3 +119,88 @@ def test_what_the_policy_accepts(tmp_path: Path) -> None:
     lax = GatewayPolicy(plain_backends=True, plain_listeners=True)
     assert set(bad(judge(shop(tmp_path / "a", text)))) == {"gateway/listeners", "gateway/backend-tls"}
     assert judge(shop(tmp_path / "b", text), lax).verdict is Verdict.GREEN
+
+
+INGRESS = """\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: shop}
+spec:
+  tls: [{hosts: [shop.example], secretName: web}]
+  rules:
+    - host: shop.example
+      http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}
+"""
+GRANT = """\
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {name: edge, namespace: certs}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: Gateway, namespace: edge}]
+  to: [{group: "", kind: Secret, name: shop-tls}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "plain"),
+    [
+        ("", "", False),
+        ("  tls: [{hosts: [shop.example], secretName: web}]\n", "", True),
+        ("hosts: [shop.example], ", "", False),
+        ("hosts: [shop.example]", "hosts: [other.example]", True),
+        ("hosts: [shop.example]", "hosts: ['*.example']", False),
+        ("hosts: [shop.example]", "hosts: ['*.shop.example']", True),
+    ],
+)
+def test_an_ingress_needs_tls_for_each_of_its_hosts(tmp_path: Path, old: str, new: str, plain: bool) -> None:
+    text = changed(INGRESS, old, new) if old else INGRESS
+    result = judge(shop(tmp_path / "shop", text), GatewayPolicy(plain_backends=True))
+    assert bad(result) == ({"gateway/listeners": Outcome.FAIL} if plain else {})
+    behind = judge(shop(tmp_path / "behind", text), GatewayPolicy(plain_backends=True, plain_listeners=True))
+    assert behind.verdict is Verdict.GREEN
+
+
+@pytest.mark.parametrize(
+    ("grant", "well"),
+    [
+        (GRANT, True),
+        ("", False),
+        (GRANT.replace("namespace: edge}", "namespace: shop}"), False),
+        (GRANT.replace("kind: Gateway", "kind: HTTPRoute"), False),
+        (GRANT.replace("kind: Secret, name: shop-tls", "kind: Secret"), True),
+        (GRANT.replace("name: shop-tls", "name: other"), False),
+        (GRANT.replace("namespace: certs", "namespace: other"), False),
+    ],
+)
+def test_a_certificate_of_another_namespace_needs_a_grant(tmp_path: Path, grant: str, well: bool) -> None:
+    tls = "      tls: {certificateRefs: [{name: shop-tls, namespace: certs}]}\n      allowedRoutes:"
+    manifests = changed(EDGE, "      allowedRoutes:", tls)
+    found = bad(judge(shop(tmp_path, manifests, *([grant] if grant else []))))
+    assert found == ({} if well else {"gateway/listeners": Outcome.FAIL})
+
+
+@pytest.mark.parametrize(("section", "well"), [("http", True), ("htttp", False), ("80", False)])
+def test_a_backend_tls_policy_for_no_port_has_no_effect(tmp_path: Path, section: str, well: bool) -> None:
+    named = changed(EDGE, "kind: Service, name: web}", f"kind: Service, name: web, sectionName: '{section}'}}")
+    result = judge(shop(tmp_path, named))
+    outcomes = {one.outcome for one in result.findings if one.rule == "gateway/backend-tls"}
+    assert outcomes == ({Outcome.PASS} if well else {Outcome.FAIL, Outcome.WARN})
+
+
+def test_a_backend_tls_policy_for_another_port_leaves_this_one_in_plain_text(tmp_path: Path) -> None:
+    manifests = changed(EDGE, "kind: Service, name: web}", "kind: Service, name: web, sectionName: admin}")
+    other = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec:\n  selector: {app: web}\n"
+    other += "  ports: [{name: http, port: 80, targetPort: 8080}, {name: admin, port: 81, targetPort: 8081}]\n"
+    network = read_manifests(shop(tmp_path, manifests, other, manifests=SHOP.rpartition("---\n")[0]))
+    result = judged(gateway, GatewayPolicy(), [network])
+    assert [one.outcome for one in result.findings if one.rule == "gateway/backend-tls"] == [Outcome.WARN]
+
+
+def test_a_waypoint_encrypts(tmp_path: Path) -> None:
+    way = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: waypoint, namespace: shop}
+spec: {gatewayClassName: istio-waypoint, listeners: [{name: mesh, port: 15008, protocol: HBONE}]}
+"""
+    assert judge(shop(tmp_path, way)).verdict is Verdict.GREEN

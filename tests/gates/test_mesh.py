@@ -161,3 +161,80 @@ def test_mistakes_are_refused(tmp_path: Path, old: str, new: str, field: str) ->
 
 def test_the_shipped_policy_asks_the_mesh_too() -> None:
     assert isinstance(load_policy("network").gates["mesh"], MeshPolicy)
+
+
+PORTS = "  ports: [{number: 443, name: tls, protocol: TLS}]\n  resolution: DNS\n"
+ENTRY = "  hosts: [pay.example]\n"
+
+
+def findings(folder: Path, text: str) -> list[tuple[str, Outcome]]:
+    result = judged(mesh, MeshPolicy(), [read_manifests(shop(folder, text, manifests=IN_MESH))])
+    return [(one.rule, one.outcome) for one in result.findings if one.outcome is not Outcome.PASS]
+
+
+@pytest.mark.parametrize(
+    ("said", "exact"),
+    [
+        (PORTS, True),
+        (PORTS.replace("DNS", "NONE"), False),
+        (PORTS.replace("  resolution: DNS\n", ""), False),
+        (PORTS.replace("protocol: TLS", "protocol: TCP"), False),
+        (PORTS.replace("name: tls, protocol: TLS", "name: mongo-x"), False),
+        (PORTS.replace("name: tls, protocol: TLS", "name: https-x"), True),
+        (PORTS.replace("DNS", "NONE") + "  addresses: [192.0.2.7]\n", True),
+        (PORTS.replace("protocol: TLS", "protocol: TCP") + "  addresses: [192.0.2.7/32]\n", True),
+        ("  resolution: NONE\n", False),
+    ],
+)
+def test_a_registration_without_addresses_must_say_which_host_it_means(tmp_path: Path, said: str, exact: bool) -> None:
+    found = findings(tmp_path, changed(MESH, ENTRY, ENTRY + said))
+    assert found == ([] if exact else [("mesh/registry", Outcome.FAIL)])
+
+
+@pytest.mark.parametrize(
+    ("tls", "checked"),
+    [
+        ("mode: SIMPLE", False),
+        ("mode: SIMPLE, caCertificates: /etc/ssl/ca.pem", True),
+        ("mode: SIMPLE, credentialName: pay-ca", True),
+        ("mode: SIMPLE, caCertificates: /etc/ssl/ca.pem, insecureSkipVerify: true", False),
+        ("mode: MUTUAL, clientCertificate: /a, privateKey: /b", False),
+        ("mode: MUTUAL, clientCertificate: /a, privateKey: /b, caCertificates: /c", True),
+    ],
+)
+def test_tls_to_a_host_must_check_who_answers(tmp_path: Path, tls: str, checked: bool) -> None:
+    assert findings(tmp_path / "whole", changed(MESH, "mode: ISTIO_MUTUAL", tls)) == (
+        [] if checked else [("mesh/mtls", Outcome.FAIL)]
+    )
+    port = changed(MESH, "{tls: {mode: ISTIO_MUTUAL}}", f"{{portLevelSettings: [{{port: {{number: 443}}, tls: {{{tls}}}}}]}}")
+    assert findings(tmp_path / "port", port) == ([] if checked else [("mesh/mtls", Outcome.FAIL)])
+
+
+PEER = "---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: %s, namespace: shop}\nspec: %s\n"
+CAR = "---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: %s, namespace: shop}\nspec: %s\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "outcome"),
+    [
+        (PEER % ("db", "{selector: {matchLabels: {app: bd}}, mtls: {mode: STRICT}}"), Outcome.WARN),
+        (PEER % ("db", "{selector: {matchLabels: {app: db}}, mtls: {mode: STRICT}}"), None),
+        (CAR % ("db", "{workloadSelector: {labels: {app: bd}}, outboundTrafficPolicy: {mode: REGISTRY_ONLY}}"), Outcome.WARN),
+        (CAR % ("two", "{outboundTrafficPolicy: {mode: REGISTRY_ONLY}, egress: [{hosts: ['*/*']}]}"), Outcome.UNKNOWN),
+        (PEER % ("two", "{mtls: {mode: STRICT}}"), None),
+        (
+            PEER % ("a", "{selector: {matchLabels: {app: db}}}")
+            + PEER % ("b", "{selector: {matchLabels: {app: db}}, mtls: {mode: STRICT}}"),
+            Outcome.UNKNOWN,
+        ),
+    ],
+)
+def test_what_selects_nothing_or_conflicts_is_told(tmp_path: Path, more: str, outcome: Outcome | None) -> None:
+    found = [one for one in findings(tmp_path, MESH + more) if one[0] == "mesh/used"]
+    assert found == ([] if outcome is None else [("mesh/used", outcome)])
+
+
+def test_an_authorization_that_selects_nothing_is_told(tmp_path: Path) -> None:
+    assert findings(tmp_path, changed(MESH, "selector: {matchLabels: {app: db}}", "selector: {matchLabels: {app: bd}}")) == [
+        ("mesh/used", Outcome.WARN)
+    ]

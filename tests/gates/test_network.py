@@ -82,6 +82,68 @@ MUTATIONS = [
 ]  # fmt: skip
 
 
+SPACE = "namespaceSelector: {matchExpressions: [%s]}, podSelector: {matchLabels: {app: web}}"
+WIDE = [
+    ("a pod label anywhere", "namespaceSelector: {}, podSelector: {matchLabels: {app: web}}"),
+    ("a name that exists", SPACE % "{key: kubernetes.io/metadata.name, operator: Exists}"),
+    ("a label that exists", SPACE % "{key: team, operator: Exists}"),
+    ("all but one", SPACE % "{key: kubernetes.io/metadata.name, operator: NotIn, values: [other]}"),
+    ("all without a label", SPACE % "{key: team, operator: DoesNotExist}"),
+    ("256 blocks", "}, {".join(f"ipBlock: {{cidr: 10.{number}.0.0/16}}" for number in range(256))),
+    ("most of them", "}, {".join(f"ipBlock: {{cidr: 10.{number}.0.0/16}}" for number in range(256) if number % 3)),
+    ("spread blocks", "}, {".join(f"ipBlock: {{cidr: {number}.7.0.0/16}}" for number in range(11, 100, 7))),
+    ("two halves of a /15", "ipBlock: {cidr: 10.8.0.0/16}}, {ipBlock: {cidr: 10.9.0.0/16}"),
+    ("an excepted bit", "}, {".join(f"ipBlock: {{cidr: 10.{n}.0.0/16, except: [10.{n}.3.0/24]}}" for n in range(64))),
+    ("IPv6", "}, {".join(f"ipBlock: {{cidr: '2001:db8:{number:x}::/48'}}" for number in range(16))),
+]
+NARROW = [
+    ("two blocks", "ipBlock: {cidr: 10.0.0.0/16}}, {ipBlock: {cidr: 172.16.0.0/16}"),
+    ("many small ones", "}, {".join(f"ipBlock: {{cidr: 10.0.{number}.0/24}}" for number in range(256))),
+    ("a label with a value", SPACE % "{key: team, operator: In, values: [a, b]}"),
+    ("one and not another", SPACE % "{key: team, operator: In, values: [a]}, {key: env, operator: NotIn, values: [test]}"),
+]
+
+
+@pytest.mark.parametrize("peer", [one[1] for one in WIDE], ids=[one[0] for one in WIDE])
+def test_width_is_judged_by_who_is_let_in(tmp_path: Path, peer: str) -> None:
+    result = judge(shop(tmp_path / "in", policies=changed(POLICIES, FROM_WEB, f"from: [{{{peer}}}]")))
+    assert {one.outcome for one in of(result, "network/ingress")} == {FAIL}, bad(result)
+    out = judge(shop(tmp_path / "out", policies=changed(POLICIES, DB, to(peer))))
+    assert FAIL in {one.outcome for one in of(out, "network/egress")}, bad(out)
+
+
+@pytest.mark.parametrize("peer", [one[1] for one in NARROW], ids=[one[0] for one in NARROW])
+def test_what_is_named_is_not_wide(tmp_path: Path, peer: str) -> None:
+    assert not of(judge(shop(tmp_path, policies=changed(POLICIES, FROM_WEB, f"from: [{{{peer}}}]"))), "network/ingress")
+
+
+def test_blocks_of_several_policies_count_together_on_one_port(tmp_path: Path) -> None:
+    def more(first: int, port: int) -> str:
+        blocks = ", ".join(f"{{ipBlock: {{cidr: 10.{first + number}.0.0/16}}}}" for number in range(4))
+        return f"""---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: from-{first}, namespace: shop}}
+spec:
+  podSelector: {{matchLabels: {{app: db}}}}
+  policyTypes: [Ingress]
+  ingress: [{{from: [{blocks}], ports: [{{port: {port}}}]}}]
+"""
+
+    spread = more(0, 5432).replace("10.1.", "20.1.").replace("10.2.", "30.2.").replace("10.3.", "40.3.")
+    filled = more(0, 5432).replace("10.0.", "10.1.").replace("from-0", "filled")
+    assert not of(judge(shop(tmp_path / "one", policies=POLICIES + spread)), "network/ingress")
+    (found,) = of(judge(shop(tmp_path / "two", policies=POLICIES + spread + filled)), "network/ingress")
+    assert "10.0.0.0/" in found.text
+    apart = filled.replace("port: 5432", "port: 80").replace("cidr: 10.2", "cidr: 60.2").replace("cidr: 10.3", "cidr: 61.3")
+    assert not of(judge(shop(tmp_path / "three", policies=POLICIES + spread + apart)), "network/ingress")
+
+
+def test_dns_pods_of_any_namespace_are_a_warning(tmp_path: Path) -> None:
+    policies = changed(POLICIES, "{matchLabels: {kubernetes.io/metadata.name: kube-system}}", "{}")
+    assert [one.outcome for one in of(judge(shop(tmp_path, policies=policies)), "network/egress")] == [WARN]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "rule", "outcome", "line"), [one[1:] for one in MUTATIONS], ids=[one[0] for one in MUTATIONS]
 )
@@ -110,6 +172,19 @@ def test_a_namespace_without_a_default_is_open(tmp_path: Path) -> None:
     ]
     assert "namespace: other" in found[0].fix
     assert {"network/metadata", "network/api-server"} <= set(bad(result)), "an open pod reaches both"
+
+
+def test_what_follows_from_one_cause_is_one_line(tmp_path: Path) -> None:
+    made = "apiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: other}\nspec: {containers: []}\n"
+    result = judge(shop(tmp_path / "shop", *(made % f"p{number}" for number in range(5))))
+    for rule in ("network/metadata", "network/api-server"):
+        (found,) = of(result, rule)
+        assert (found.outcome, found.about) == (FAIL, "Namespace other egress")
+        assert "Pod other/p0 and 4 more workload(s)" in found.text
+    unknown = of(
+        judge(shop(tmp_path / "unknown", made % "p", made % "q"), NetworkSafetyPolicy(enforcer="calico")), "network/api-server"
+    )
+    assert [(one.outcome, one.about) for one in unknown] == [(UNKNOWN, "Namespace other egress")]
 
 
 def test_the_next_pod_counts_too(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import yaml
 
 from arcops.errors import Refused
 from arcops.request import LiveCluster
+from tasks.kubernetes import in_cluster
 from tasks.kubernetes.config import Access, access, current_context
 from tests.certificates import Authority
 from tests.clusters import operators_file
@@ -310,3 +311,63 @@ class TestOnesOwn:
         for environment in ({"HOME": str(tmp_path)}, {"KUBECONFIG": str(tmp_path / "gone")}):
             with pytest.raises(Refused, match="name another one with --kubeconfig"):
                 current_context(None, environment)
+
+
+class TestInAPod:
+    """A kubelet's service account is used on one's own command line, and only if there is no kubeconfig."""
+
+    @pytest.fixture
+    def mounted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        folder = tmp_path / "serviceaccount"
+        folder.mkdir()
+        (folder / "token").write_text("a-token\n")
+        (folder / "ca.crt").write_bytes(AUTHORITY)
+        monkeypatch.setattr(in_cluster, "MOUNTED", folder)
+        return folder
+
+    def environment(self, tmp_path: Path, **more: str) -> dict[str, str]:
+        return {
+            "KUBERNETES_SERVICE_HOST": "10.96.0.1",
+            "KUBERNETES_SERVICE_PORT": "443",
+            "HOME": str(tmp_path / "home"),
+            **more,
+        }
+
+    def test_it_is_used_without_a_kubeconfig(self, tmp_path: Path, mounted: Path) -> None:
+        given = self.environment(tmp_path)
+        assert current_context(None, given) == "in-cluster"
+        found = access(LiveCluster(context="in-cluster", clusters=None, kubeconfig=None), given)
+        assert (found.server, found.authorization, found.authority) == (
+            "https://10.96.0.1:443",
+            "Bearer a-token",
+            AUTHORITY.decode(),
+        )
+        assert found.verify
+        assert found.direct
+        assert "service account" in found.notices[0]
+        (wide,) = [
+            access(
+                LiveCluster(context="in-cluster", clusters=None, kubeconfig=None),
+                {**given, "KUBERNETES_SERVICE_HOST": "fd00::1"},
+            )
+        ]
+        assert wide.server == "https://[fd00::1]:443"
+
+    def test_a_kubeconfig_comes_first(self, tmp_path: Path, mounted: Path) -> None:
+        given = self.environment(tmp_path, KUBECONFIG=str(written(tmp_path, kubeconfig())))
+        assert current_context(None, given) == "good"
+        with pytest.raises(Refused):
+            access(LiveCluster(context="in-cluster", clusters=None, kubeconfig=None), given)
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"KUBERNETES_SERVICE_HOST": "evil.example"}, {"KUBERNETES_SERVICE_PORT": "x"}, {"KUBERNETES_SERVICE_PORT": "0"}],
+    )
+    def test_what_no_kubelet_sets_is_refused(self, tmp_path: Path, mounted: Path, wrong: dict[str, str]) -> None:
+        with pytest.raises(Refused, match="kubelet"):
+            access(LiveCluster(context="in-cluster", clusters=None, kubeconfig=None), self.environment(tmp_path, **wrong))
+
+    def test_without_one_the_kubeconfig_is_asked_for(self, tmp_path: Path, mounted: Path) -> None:
+        (mounted / "token").unlink()
+        with pytest.raises(Refused):
+            current_context(None, self.environment(tmp_path))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from arcops.seen.network import Network
+from tasks.kubernetes.manifests import definitions as kept
 from tasks.network.network import network_of
 from tests.definitions import DEFINITION
 
@@ -162,3 +163,67 @@ def test_a_definition_in_a_file_of_the_folder_counts(tmp_path: Path) -> None:
     (tmp_path / "crds" / "routes.yaml").write_text(DEFINITION)
     (tmp_path / "a.yaml").write_text(ROUTE.replace("shop.example", "shop.test"))
     assert [one.text for one in read_manifests(tmp_path).refused] == ["host names end in .example"]
+
+
+def both(*files: tuple[str, str]) -> tuple[Network, Network]:
+    """What *files* are, read twice: the second time their definitions are known."""
+    made = [(name, text.encode()) for name, text in files]
+    kept._kept.clear()
+    return network_of(made), network_of(made)
+
+
+def test_definitions_that_are_known_give_the_same_answers() -> None:
+    refused = ROUTE.replace("shop.example", "shop.elsewhere")
+    for text in (ROUTE, refused):
+        first, second = both(("crd.yaml", DEFINITION), ("route.yaml", text))
+        assert first == second
+        assert bool(second.refused) is (text is refused)
+    assert kept.remembered(DEFINITION.encode()) is not None
+    moved = network_of([("other/place.yaml", DEFINITION.encode()), ("again.yaml", DEFINITION.encode())])
+    assert [(one.at.path, one.text) for one in moved.unread] == [
+        ("again.yaml", "the object appears twice, first at other/place.yaml:1; the later one counts")
+    ]
+    assert [one.at.path for one in moved.others] == ["other/place.yaml", "again.yaml"]
+
+
+def test_a_changed_definition_is_read_again() -> None:
+    both(("crd.yaml", DEFINITION), ("route.yaml", ROUTE))
+    changed = DEFINITION.replace("h.endsWith('.example')", "h.endsWith('.other')")
+    assert changed != DEFINITION
+    assert network_of([("crd.yaml", changed.encode()), ("route.yaml", ROUTE.encode())]).refused
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DEFINITION + "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n",
+        DEFINITION + "---\nkind: [\n",
+        DEFINITION + "---\n" + DEFINITION,
+        DEFINITION.replace("  group: gateway.networking.k8s.io\n", ""),
+    ],
+)
+def test_what_is_more_than_good_definitions_is_never_kept(text: str) -> None:
+    first, second = both(("crd.yaml", text))
+    assert first == second
+    assert kept.remembered(text.encode()) is None
+
+
+def test_what_was_not_asked_for_the_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept._kept.clear()
+    monkeypatch.setattr(kept, "_MOST_BYTES", 3 * len(DEFINITION))
+    texts = [f"# {number}\n{DEFINITION}" for number in range(4)]
+    for text in texts:
+        network_of([("crd.yaml", text.encode())])
+    assert [kept.remembered(text.encode()) is not None for text in texts] == [False, False, True, True]
+
+
+def test_a_field_of_the_name_description_is_a_field() -> None:
+    schema = {
+        "description": "text",
+        "properties": {"description": {"type": "string", "description": "x"}},
+        "default": {"description": "y"},
+    }
+    assert kept.without_descriptions(schema) == {  # type: ignore[arg-type]  # JSON
+        "properties": {"description": {"type": "string"}},
+        "default": {"description": "y"},
+    }

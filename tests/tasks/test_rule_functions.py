@@ -16,6 +16,11 @@ EVALUATOR = Evaluator()
     [
         "isURL('https://a.example:8080/x?y=1')",
         "isURL('/path') && !isURL('a b') && !isURL('a/b') && !isURL('http://a:b/')",
+        "isURL('mailto:a@b') && isURL('https://a.example:/') && isURL('https://[fe80::1%25en0]:8080/') && isURL('http:')",
+        "!isURL('') && !isURL('1http://a/') && !isURL(':a') && !isURL('https://a%zz/') && !isURL('https://a.example/%zz')",
+        "!isURL('https://[::1/') && !isURL('https://[::1]x/') && !isURL('https://a^b/') && !isURL('https://a b/')",
+        "!isURL('https://a.example#part') && !isURL('https://a|b@c/') && isURL('https://u:p@c/') && !isURL('https://a:8x/')",
+        "isURL('https://a.example/%41?%zz') && isURL('//path') && !isURL('https://a%41b/') && isURL('https://b%C3%BC/')",
         "url('https://a.example:8080/x').getHost() == 'a.example:8080'",
         "url('https://[::1]:80/').getHostname() == '::1' && url('https://[::1]:80/').getPort() == '80'",
         "url('https://a.example/b c').getEscapedPath() == '/b%20c' || !isURL('https://a.example/b c')",

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 from arcops.control import nist
 from arcops.errors import Refused
@@ -36,11 +37,13 @@ class ClusterPolicy:
     """What the workload needs from a cluster; empty, zero or ``none`` requires nothing.
 
     ``most_age`` is how old the snapshot may be. ``nodes`` and ``gpus`` are minimum numbers, ``gpu_resource`` is the resource
-    that pods ask for, and ``device_plugin`` is part of its DaemonSet's name. ``most_skew`` is how far a node's clock may be
-    off. ``free_storage`` is the size of one volume in ``storage_class``, or in the default class. ``dns`` is the DNS Service as
-    ``namespace/name``, ``cert_manager`` is the namespace of cert-manager. ``asks`` is what one pod of the workload asks for in
-    ``namespace``, as its request and its limit. ``registries`` are those of the site. ``webhooks_by_url`` are configurations
-    that are known to answer at a URL.
+    that pods ask for, and ``device_plugin`` is part of its DaemonSet's name; if no node offers that resource, the devices of
+    ``device_driver`` (Dynamic Resource Allocation) count. ``most_skew`` is how far a node's clock may be off.
+    ``free_storage`` is the size of one volume in ``storage_class``, or in the default class. ``dns`` is the DNS Service as
+    ``namespace/name``; empty: that of Kubernetes, OpenShift or RKE2. ``tolerates`` are the taints that the workload
+    tolerates, by key or as ``key=value``. ``cert_manager`` is the namespace of cert-manager. ``asks`` is what one pod of the
+    workload asks for in ``namespace``, as its request and its limit. ``registries`` are those of the site.
+    ``webhooks_by_url`` are configurations that are known to answer at a URL.
 
     Raises `Refused` if an amount or a version is not valid.
     """
@@ -53,13 +56,14 @@ class ClusterPolicy:
     gpus: int = 1
     gpu_resource: str = "nvidia.com/gpu"
     device_plugin: str = "nvidia-device-plugin"
+    device_driver: str = "gpu.nvidia.com"
     mig: WantedMig = WantedMig.ANY
     runtime_class: str = ""
     storage_class: str = ""
     free_storage: str = ""
     gateway_class: str = ""
     mesh: WantedMesh = WantedMesh.NONE
-    dns: str = "kube-system/kube-dns"
+    dns: str = ""
     cert_manager: str = ""
     namespace: str = ""
     service_account: str = "default"
@@ -67,6 +71,7 @@ class ClusterPolicy:
     pull_secret: str = ""
     registries: tuple[str, ...] = ()
     webhooks_by_url: tuple[str, ...] = ()
+    tolerates: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.nodes < 1 or self.gpus < 0:
@@ -79,7 +84,7 @@ class ClusterPolicy:
         for text in (self.least_kernel, self.least_kubelet):
             if text and version(text) is None:
                 raise Refused(f"gate 'cluster': {text[:50]!r} is not a version; write it as 1.34 or 6.8.0")
-        if not all(self.dns.partition("/")) or not self.device_plugin or not self.gpu_resource:
+        if (self.dns and not all(self.dns.partition("/"))) or not self.device_plugin or not self.gpu_resource:
             raise Refused("gate 'cluster': write 'dns' as namespace/name; 'devicePlugin' and 'gpuResource' must not be empty")
         for value, name in ((self.asks, "asks"), (self.pull_secret, "pullSecret")):
             if value and not self.namespace:
@@ -123,13 +128,21 @@ def cluster(seen: Seen, policy: ClusterPolicy) -> Iterator[Finding]:
     found = seen[Cluster]
     wanted = workload.needs(policy.asks)
     yield from nodes.recent(found, seen.at, policy.most_age)
-    yield from nodes.ready(found, policy.nodes)
+    yield from nodes.ready(found, policy.nodes, policy.tolerates)
     yield from nodes.unpressured(found)
     yield from nodes.kernels(found, policy.least_kernel)
     yield from nodes.kubelets(found, policy.least_kubelet)
     yield from nodes.clocks(found, policy.most_skew)
-    yield from gpus.allocatable(found, policy.gpu_resource, policy.gpus)
-    yield from gpus.plugin(found, policy.device_plugin, policy.gpus > 0)
+    one_pod = next((quantity(one.quantity) for one in policy.asks if one.resource == policy.gpu_resource), None)
+    yield from gpus.allocatable(
+        found,
+        policy.gpu_resource,
+        policy.gpus,
+        driver=policy.device_driver,
+        one_pod=one_pod or Decimal(0),
+        tolerated=policy.tolerates,
+    )
+    yield from gpus.plugin(found, policy.device_plugin, policy.gpus > 0, policy.device_driver)
     yield from gpus.mig(found, policy.mig, policy.gpu_resource)
     yield from gpus.runtime(found, policy.runtime_class)
     yield from services.storage_class(found, policy.storage_class)

@@ -8,8 +8,9 @@ from enum import Enum
 
 from arcops.finding import Finding, Rule
 from arcops.seen.cluster import Amount, NodeSeen, quantity
-from gates.cluster.cluster.nodes import status
-from gates.cluster.cluster.words import DAEMON_SETS, OPERATORS, RUNTIMES, Seen, answer, unseen
+from gates.cluster.cluster import devices
+from gates.cluster.cluster.nodes import barring, status
+from gates.cluster.cluster.words import DAEMON_SETS, DEVICE_CLAIMS, DEVICE_SLICES, OPERATORS, RUNTIMES, Seen, answer, unseen
 from gates.words import shown
 
 _CUT_UNLIKE = "-MIG-INVALID"
@@ -32,30 +33,92 @@ GPUS = Rule(
 )
 
 
-def allocatable(seen: Seen, resource: str, least: int) -> Iterator[Finding]:
-    """How much of *resource* the nodes that are ready and take pods can allocate."""
-    lacking = unseen(GPUS, seen, "nodes")
+def allocatable(
+    seen: Seen,
+    resource: str,
+    least: int,
+    *,
+    driver: str = "",
+    one_pod: Decimal = Decimal(0),
+    tolerated: tuple[str, ...] = (),
+) -> Iterator[Finding]:
+    """How much of *resource* pods can still be given, by nodes that are ready and take pods; *one_pod* must fit on one node.
+
+    If no node offers any of it, the devices of *driver* (Dynamic Resource Allocation) are counted instead.
+    """
+    lacking = unseen(GPUS, seen, "nodes", "pods", DEVICE_SLICES, DEVICE_CLAIMS)
     if not least:
         yield GPUS.passes("The policy requires no GPU.", seen)
         return
     if lacking:
         yield from lacking
         return
-    total = Decimal(0)
-    for node in seen.body.nodes:
-        for one in node.allocatable:
-            if one.resource != resource:
-                continue
-            number = quantity(one.quantity)
-            if number is None:
-                text = f"Node {node.name} has {one.quantity!r} of {resource}, which is not a number."
-                yield GPUS.unknown(shown(text), seen, about=node.name)
-            elif node.schedulable and status(node, "Ready") == "True":
-                total += number
+    found = [finding for node in seen.body.nodes for finding in _odd(seen, node, resource)]
+    taken = _taken(seen, resource)
+    offered = {node.name: _amount(node.allocatable, resource) or Decimal(0) for node in seen.body.nodes}
+    given = devices.offered(seen.body, driver) if not any(offered.values()) else {}
+    if given:
+        resource, taken = f"devices of {driver}", devices.taken(seen.body, given)
+        offered = {node.name: Decimal(sum(one == node.name for one in given.values())) for node in seen.body.nodes}
+    usable = [node for node in seen.body.nodes if node.schedulable and status(node, "Ready") == "True"]
+    barred = {node.name: barring(node, tolerated) for node in usable if offered[node.name]}
+    free = {
+        node.name: max(offered[node.name] - taken.get(node.name, Decimal(0)), Decimal(0))
+        for node in usable
+        if not barred.get(node.name)
+    }
+    left = max(sum(free.values(), Decimal(0)) - taken.get("", Decimal(0)), Decimal(0))
+    total = sum((offered[name] for name in free), Decimal(0))
     if total < least:
-        yield GPUS.fails(shown(f"{total} of {resource} can be given to pods; the policy expects {least}."), seen)
-    else:
-        yield GPUS.passes(shown(f"{total} of {resource} can be given to pods."), seen)
+        keys = sorted({one.key for taints in barred.values() for one in taints})
+        text = f"{total} of {resource} can be given to pods; the policy expects {least}."
+        fix = ""
+        if keys:
+            text += f" Nodes with others have taints ({', '.join(keys[:5])})."
+            fix = "If the workload tolerates these taints, name them under 'tolerates' of gate 'cluster'; else remove them."
+        found.append(GPUS.fails(shown(text), seen, fix=shown(fix)) if fix else GPUS.fails(shown(text), seen))
+    elif left < least:
+        text = (
+            f"{total - left} of {total} {resource} are taken by pods that run or wait; the policy expects {least} to be free."
+        )
+        found.append(GPUS.fails(shown(text), seen, about=f"{resource} in use", fix=_IN_USE))
+    elif one_pod > max(free.values(), default=Decimal(0)):
+        most = max(free.values(), default=Decimal(0))
+        text = f"One pod asks for {one_pod} of {resource}, but no node has more than {most} free."
+        found.append(GPUS.fails(shown(text), seen, about=f"{resource} on one node", fix=_IN_USE))
+    yield from answer(GPUS, seen, found, f"{left} of {resource} can be given to pods.")
+
+
+_IN_USE = "Stop the pods that hold GPUs ('kubectl describe node' lists them), or lower 'gpus' of gate 'cluster'."
+
+
+def _odd(seen: Seen, node: NodeSeen, resource: str) -> Iterator[Finding]:
+    """Amounts that are not numbers, and devices of the vendor that the node has and pods cannot be given."""
+    vendor = resource.partition("/")[0]
+    for one in node.allocatable:
+        if one.resource == resource and quantity(one.quantity) is None:
+            text = f"Node {node.name} has {one.quantity!r} of {resource}, which is not a number."
+            yield GPUS.unknown(shown(text), seen, about=node.name)
+    for one in node.capacity:
+        has, given = quantity(one.quantity), _amount(node.allocatable, one.resource) or Decimal(0)
+        if one.resource.partition("/")[0] == vendor and has is not None and given < has:
+            text = f"Node {node.name} has {has} of {one.resource}, but pods can be given only {given}: the device plugin holds"
+            text += " the others to be unhealthy."
+            yield GPUS.fails(shown(text), seen, about=f"{node.name} {one.resource}")
+
+
+def _amount(amounts: tuple[Amount, ...], resource: str) -> Decimal | None:
+    return next((quantity(one.quantity) for one in amounts if one.resource == resource), None)
+
+
+def _taken(seen: Seen, resource: str) -> dict[str, Decimal]:
+    """How much pods take on each node; under the empty name, how much pods wait for."""
+    found: dict[str, Decimal] = {}
+    for pod in seen.body.pods:
+        amount = _amount(pod.asks, resource)
+        if amount:
+            found[pod.node] = found.get(pod.node, Decimal(0)) + amount
+    return found
 
 
 DEVICE_PLUGIN = Rule(
@@ -65,20 +128,22 @@ DEVICE_PLUGIN = Rule(
 )
 
 
-def plugin(seen: Seen, name: str, required: bool) -> Iterator[Finding]:
+def plugin(seen: Seen, name: str, required: bool, driver: str) -> Iterator[Finding]:
     """DaemonSets whose name holds *name*, and every ClusterPolicy of the GPU operator."""
     if not required:
         yield DEVICE_PLUGIN.passes("The policy requires no GPU.", seen)
         return
-    lacking = unseen(DEVICE_PLUGIN, seen, DAEMON_SETS, OPERATORS)
+    lacking = unseen(DEVICE_PLUGIN, seen, DAEMON_SETS, OPERATORS, DEVICE_SLICES)
     if lacking:
         yield from lacking
         return
     found: list[Finding] = []
     plugins = [one for one in seen.body.workloads if one.kind == "DaemonSet" and name in one.name]
+    # The GPU operator installs one for MPS, too, which no node wants until someone uses MPS.
+    wanted = any(one.wanted for one in plugins)
     for one in plugins:
         title = f"DaemonSet {one.namespace}/{one.name}"
-        if one.stale or not one.wanted or one.available < one.wanted:
+        if one.stale or (not one.wanted and not wanted) or one.available < one.wanted:
             text = (
                 f"{title} is available on {one.available} of {one.wanted}"
                 f" node(s){' (by an outdated status)' if one.stale else ''}."
@@ -90,9 +155,26 @@ def plugin(seen: Seen, name: str, required: bool) -> Iterator[Finding]:
                 f"The GPU operator reports ClusterPolicy {operator.name} as {operator.state or 'without a state'!r}, not ready."
             )
             found.append(DEVICE_PLUGIN.fails(shown(text), seen, about=operator.name))
-    if not plugins:
+    if not plugins and not found and devices.offered(seen.body, driver):
+        yield DEVICE_PLUGIN.passes(shown(f"The driver {driver} offers GPUs by Dynamic Resource Allocation."), seen)
+        return
+    if not plugins and not _on_hosts(seen):
         found.append(DEVICE_PLUGIN.fails(shown(f"There is no DaemonSet with {name!r} in its name."), seen))
     yield from answer(DEVICE_PLUGIN, seen, found, "The device plugin runs on all of its nodes.")
+
+
+_HOST_PLUGINS = ("Bottlerocket",)
+"""Operating systems whose GPU variants run the device plugin as a service of the host (Bottlerocket, ``aws-k8s-nvidia``)."""
+
+
+def _on_hosts(seen: Seen) -> bool:
+    """Do all nodes with GPUs run the device plugin as a service of the host? Then no object of the cluster shows it, but
+    without it a node has nothing to allocate.
+    """
+    having = [
+        node for node in seen.body.nodes if any("/" in one.resource and quantity(one.quantity) for one in node.allocatable)
+    ]
+    return bool(having) and all(node.os.startswith(_HOST_PLUGINS) for node in having)
 
 
 MIG = Rule(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from arcops.finding import Finding, Rule
-from arcops.seen.cluster import Lease, NodeSeen
+from arcops.seen.cluster import Lease, NodeSeen, Taint
 from gates.cluster.cluster.words import LEASES, Seen, answer, unseen, version
 from gates.words import shown
 
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 _NETWORK = "NetworkUnavailable"
+_GOOD = re.compile(r"((?<!Not)Ready|(?<![uU]n)[hH]ealthy|IsVoter|OK)\Z")
+"""Conditions of this form say that all is well if they are True (``AcceleratedHardwareReady``, ``EtcdIsVoter``). All others
+besides those of the kubelet name a problem (node-problem-detector: ``KernelDeadlock``, ``GPUUnhealthy``)."""
+_BARRING = ("NoSchedule", "NoExecute")
 _MOST_MINORS_BEHIND = 3
 """A kubelet may be this many minor versions older than its API server (kubernetes.io/releases/version-skew-policy)."""
 _RENEWALS = 4
@@ -47,13 +52,18 @@ NODES = Rule(
 )
 
 
-def ready(seen: Seen, least: int) -> Iterator[Finding]:
+def barring(node: NodeSeen, tolerated: tuple[str, ...]) -> list[Taint]:
+    """The taints that keep pods off *node*, unless *tolerated* names them, by key or as ``key=value``."""
+    return [one for one in node.taints if one.effect in _BARRING and not {one.key, f"{one.key}={one.value}"} & set(tolerated)]
+
+
+def ready(seen: Seen, least: int, tolerated: tuple[str, ...]) -> Iterator[Finding]:
     lacking = unseen(NODES, seen, "nodes")
     if lacking:
         yield from lacking
         return
     nodes = seen.body.nodes
-    good = [node for node in nodes if status(node, "Ready") == "True" and node.schedulable]
+    good = [node for node in nodes if status(node, "Ready") == "True" and node.schedulable and not barring(node, tolerated)]
     found: list[Finding] = []
     for node in nodes:
         said = status(node, "Ready")
@@ -65,15 +75,22 @@ def ready(seen: Seen, least: int) -> Iterator[Finding]:
         elif not node.schedulable:
             found.append(NODES.warns(shown(f"Node {node.name} takes no new pods (cordoned)."), seen, about=node.name))
     if len(good) < least:
-        found.append(NODES.fails(f"{len(good)} node(s) take pods; the policy expects {least}.", seen))
+        tainted = sorted({one.key for node in nodes for one in barring(node, tolerated)})
+        why = (
+            f" Taints keep pods off others ({', '.join(tainted[:5])}); 'tolerates' names those that do not." if tainted else ""
+        )
+        found.append(NODES.fails(shown(f"{len(good)} node(s) take pods; the policy expects {least}.{why}"), seen))
     yield from answer(NODES, seen, found, f"All {len(nodes)} node(s) are ready and take pods.")
 
 
 PRESSURE = Rule(
     id="cluster/pressure",
-    asks="Does every node have enough memory, disk space and process IDs, and a network?",
+    asks="Does every node have enough memory, disk space and process IDs, and a network, and does it report no other problem?",
     fix="Free what the node lacks, or move pods away; otherwise the kubelet evicts them.",
 )
+
+
+_REPAIR = "Run 'kubectl describe node' for the reason, and repair or drain the node: something on it watches for this problem."
 
 
 def unpressured(seen: Seen) -> Iterator[Finding]:
@@ -95,6 +112,17 @@ def _pressed(seen: Seen, node: NodeSeen) -> Iterator[Finding]:
         elif said != "False":
             text = f"Node {node.name} does not report whether it is under {kind}."
             yield PRESSURE.unknown(shown(text), seen, about=f"{node.name} {kind}")
+    for one in node.conditions:
+        if one.kind in (*_PRESSURES, _NETWORK, "Ready"):
+            continue
+        wanted = "True" if _GOOD.search(one.kind) else "False"
+        about = f"{node.name} {one.kind}"
+        if one.status not in ("True", "False"):
+            text = f"Node {node.name} does not know about its condition {one.kind} ({one.status or 'no status'})."
+            yield PRESSURE.unknown(shown(text), seen, about=shown(about))
+        elif one.status != wanted:
+            text = f"Node {node.name} reports {one.kind}={one.status}."
+            yield PRESSURE.fails(shown(text), seen, about=shown(about), fix=_REPAIR)
     # Only some network plugins set this condition, so its absence means nothing.
     if any(one.kind == _NETWORK and one.status != "False" for one in node.conditions):
         text = f"Node {node.name} has no network yet ({_NETWORK})."

@@ -202,14 +202,21 @@ def _available(rule: Rule, seen: Seen, running: list[ClusterWorkload], what: str
 DNS = Rule(
     id="cluster/dns",
     asks="Does the cluster's DNS Service have a ready endpoint?",
-    fix="Check the pods of CoreDNS in kube-system.",
+    fix="Check the pods of the DNS server, CoreDNS in kube-system mostly; if it has another Service, name it under 'dns' of "
+    "gate 'cluster'.",
 )
 
 
+_DNS = ("kube-system/kube-dns", "openshift-dns/dns-default", "kube-system/rke2-coredns-rke2-coredns")
+"""The DNS Services of Kubernetes and most distributions, of OpenShift, and of RKE2."""
+
+
 def dns(seen: Seen, service: str) -> Iterator[Finding]:
+    """*service* is ``namespace/name``; if it is empty, it is the one of the known ones that the cluster has."""
     lacking = unseen(DNS, seen, SLICES)
-    namespace, _, name = service.partition("/")
-    ready = sum(one.ready for one in seen.body.endpoints if (one.namespace, one.service) == (namespace, name))
+    there = {f"{one.namespace}/{one.service}" for one in seen.body.endpoints}
+    service = service or next((one for one in _DNS if one in there), _DNS[0])
+    ready = sum(one.ready for one in seen.body.endpoints if f"{one.namespace}/{one.service}" == service)
     if lacking:
         yield from lacking
     elif ready:

@@ -113,7 +113,9 @@ def examples() -> Iterator[Example[DriftPolicy]]:
     host = replace(_SHOP.pods[0], host_network=True)
     yield example("a pod that now uses the network of its node", Verdict.RED, replace(_SHOP, pods=(host, _SHOP.pods[1])))
     lax = PeerAuthenticationSeen(namespace="shop", name="lax", at=_at(75), mode="PERMISSIVE", selector=None)
-    yield example("the mesh has another setting", Verdict.RED, replace(_SHOP, mesh=MeshSeen(peer_authentications=(lax,))))
+    yield example("the mesh is set to its default", Verdict.GREEN, replace(_SHOP, mesh=MeshSeen(peer_authentications=(lax,))))
+    off = replace(lax, mode="DISABLE")
+    yield example("the mesh has mutual TLS turned off", Verdict.RED, replace(_SHOP, mesh=MeshSeen(peer_authentications=(off,))))
     unseen = Complaint(
         at=_at(1), about="networkpolicies", field="", text="it was not seen when this was saved: the API server answers 403"
     )

@@ -5,10 +5,11 @@ cluster keeps its name, so a comparison of names or texts says too little. What 
 that were not declared.
 
 Judged: for every namespace, which connections are allowed by the declared manifests and by the cluster's own objects, each
-computed from all policies together, with the API server's defaults filled in on both sides. More connections are RED, fewer are
-AMBER, and changes of text without effect are noted. What could not be read on either side is UNKNOWN. So is a difference in the
-mesh or at gateways, because ArcOps does not compute its effect. Namespaces under 'asFound' that are not declared are accepted
-as they are.
+computed from all policies together, with the API server's defaults filled in on both sides. Pods are compared by owner and
+labels; so are pods that could be created: the next one of each namespace, and those that a rule names. What the mesh and
+gateways open is compared, too. More connections are RED, fewer are AMBER, and changes of text without effect are noted. What
+could not be read or understood on either side is UNKNOWN. Namespaces under 'asFound' that are not declared are accepted as they
+are.
 
 Fix: apply the declared manifests again, or declare what you want and have it reviewed. 'arcops network reach' says which rules
 decide about one connection.
@@ -59,8 +60,8 @@ LOST = Rule(
 )
 LAYERS = Rule(
     id="drift/layers",
-    asks="Are mesh and gateways as they were declared?",
-    fix="Apply the declared object again, or declare it as it is; ArcOps does not compute its effect.",
+    asks="Could the effect of all differences in the mesh be computed?",
+    fix="Apply the declared object again, or declare it as it is: it uses fields whose effect is not computed.",
 )
 TEXT = Rule(
     id="drift/text",
@@ -106,7 +107,8 @@ def drift(seen: Seen, policy: DriftPolicy) -> Iterator[Finding]:
         (_lost(one, both) for one in changes[Way.LOST]), LOST.passes("The cluster allows all declared connections.", *both)
     )
     yield from listed(
-        (_layer(one, both) for one in found.layers), LAYERS.passes("Mesh and gateways are as they were declared.", *both)
+        (_layer(one, both) for one in found.layers),
+        LAYERS.passes("The effect of all differences above the policies is known.", *both),
     )
     yield from _notes(found, both)
 
@@ -146,7 +148,7 @@ def _way(one: Change) -> str:
 
 
 def _layer(one: Difference, both: Both) -> Finding:
-    text = f"{_differs(one)}; ArcOps does not compute the effect of this."
+    text = f"{_differs(one)}; it uses fields whose effect ArcOps does not compute."
     return LAYERS.unknown(shown(text), *both, about=shown(one.title), location=one.at)
 
 

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from arcops.control import nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
-from arcops.seen.network import Network, RouteSeen
+from arcops.seen.network import GatewaySeen, ListenerSeen, Network, RouteSeen
 from arcops.subjects.network import Manifests
 from gates.listing import listed
 from gates.network.gateway.patches import makers
@@ -54,9 +55,14 @@ BACKEND_TLS = Rule(
 )
 
 
+_ENCRYPTED = ("HTTPS", "TLS", "HBONE")
+"""Protocols of listeners that encrypt; ``HBONE`` is that of a mesh's waypoint, with mutual TLS (Istio, ambient mode)."""
+_INGRESS = "Add 'tls' with the host and a Secret to the Ingress, or set 'plainListeners: true' if something before it ends TLS."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayPolicy:
-    """``plain_backends`` accepts plain text to backends. ``plain_listeners`` accepts listeners without TLS."""
+    """``plain_backends`` accepts plain text to backends. ``plain_listeners`` accepts listeners and Ingresses without TLS."""
 
     plain_backends: bool = False
     plain_listeners: bool = False
@@ -77,7 +83,9 @@ def gateway(seen: Seen, policy: GatewayPolicy) -> Iterator[Finding]:
     attached = tuple(attachments(evidence.body))
     count = len(evidence.body.routes)
     yield from _answer(ATTACHED, _attached(evidence, attached), f"All {count} route(s) attach to their Gateways.", evidence)
-    listeners = _listeners(evidence, plain=policy.plain_listeners)
+    listeners = chain(
+        _listeners(evidence, plain=policy.plain_listeners), () if policy.plain_listeners else _ingresses(evidence)
+    )
     yield from _answer(
         LISTENERS, listeners, f"All listeners of {len(evidence.body.gateways)} Gateway(s) are restricted.", evidence
     )
@@ -97,7 +105,7 @@ def _attached(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> 
             text = f"{place(one.parent.at)}: {one.route.title} does not attach: {one.refusal}."
             yield say(shown(text), evidence, about=one.route.title, location=one.parent.at)
     for route in evidence.body.routes:
-        if route.kind != "Ingress" and not route.parents:
+        if not route.alone and not route.parents:
             text = f"{place(route.at)}: {route.title} names no Gateway, so no traffic comes in through it."
             yield ATTACHED.warns(shown(text), evidence, about=route.title, location=route.at)
 
@@ -109,17 +117,54 @@ def _listeners(evidence: Evidence[Network], *, plain: bool) -> Iterator[Finding]
             if listener.routes_from == "All":
                 text = f"{place(listener.at)}: listener {listener.name} of {one.title} accepts routes from every namespace."
                 yield LISTENERS.fails(shown(text), evidence, about=shown(about), location=listener.at)
-            if listener.protocol not in ("HTTPS", "TLS") and not plain:
+            yield from _certificates(evidence, one, listener)
+            if listener.protocol not in _ENCRYPTED and not plain:
                 said = f"listener {listener.name} of {one.title} uses {listener.protocol}, which is plain text."
                 text = f"{place(listener.at)}: {said}"
                 yield LISTENERS.fails(shown(text), evidence, about=shown(about), location=listener.at)
+
+
+def _certificates(evidence: Evidence[Network], gateway: GatewaySeen, listener: ListenerSeen) -> Iterator[Finding]:
+    """Certificates in other namespaces, which a Gateway may use only if these grant it."""
+    granted = {
+        (one.namespace, one.to_kind, one.to_name)
+        for one in evidence.body.grants
+        if (one.from_kind, one.from_namespace) == ("Gateway", gateway.namespace)
+    }
+    for one in listener.certificates:
+        if one.namespace == gateway.namespace or granted & {(one.namespace, one.kind, name) for name in ("", one.name)}:
+            continue
+        text = (
+            f"{place(one.at)}: listener {listener.name} of {gateway.title} names {one.kind} {one.namespace}/{one.name} in "
+            "another namespace, which no ReferenceGrant permits, so it has no certificate."
+        )
+        fix = (
+            f"Add a ReferenceGrant to namespace {one.namespace}: from Gateway in {gateway.namespace}, to {one.kind} {one.name}."
+        )
+        yield LISTENERS.fails(
+            shown(text), evidence, about=shown(f"{gateway.title} {listener.name} {one.name}"), location=one.at, fix=shown(fix)
+        )
+
+
+def _ingresses(evidence: Evidence[Network]) -> Iterator[Finding]:
+    """Host names that an Ingress serves in plain text."""
+    for route in evidence.body.routes:
+        if not route.alone:
+            continue
+        for host in route.hosts:
+            if not any(one in ("*", host) or (one.startswith("*.") and host.partition(".")[2] == one[2:]) for one in route.tls):
+                what = "any host" if host == "*" else host
+                text = f"{place(route.at)}: {route.title} has no TLS for {what}, so requests come in plain text."
+                yield LISTENERS.fails(
+                    shown(text), evidence, about=shown(f"{route.title} {host}"), location=route.at, fix=_INGRESS
+                )
 
 
 def _hosts(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> Iterator[Finding]:
     by_gateway = {id(one.route): [host for _, hosts in one.listeners for host in hosts] for one in attached if one.listeners}
     claimed: dict[str, RouteSeen] = {}
     for route in evidence.body.routes:
-        hosts = by_gateway.get(id(route), list(route.hosts)) if route.kind != "Ingress" else list(route.hosts)
+        hosts = by_gateway.get(id(route), list(route.hosts)) if not route.alone else list(route.hosts)
         for host in dict.fromkeys(hosts):
             if "*" in host:
                 text = f"{place(route.at)}: {route.title} accepts requests for {'any host' if host == '*' else host}."
@@ -133,16 +178,34 @@ def _hosts(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> Ite
 
 def _backends(evidence: Evidence[Network]) -> Iterator[Finding]:
     body = evidence.body
-    by_tls = {(one.namespace, one.service) for one in body.backend_tls}
+    by_tls = {(one.namespace, one.service, one.section) for one in body.backend_tls}
+    yield from _sections(evidence)
     inside = {id(one.pods) for one in meshed(body)}
     services = Services(body)
     for route in body.routes:
         for backend in route.backends:
             service = services.find(backend)
-            if service is None or (service.namespace, service.name) in by_tls:
+            if service is None or route.encrypts:
+                continue
+            port = services.port(service, backend)
+            if by_tls & {(service.namespace, service.name, name) for name in ("", port.name if port is not None else "")}:
                 continue
             behind = services.behind(service)
             if behind and all(id(pods) in inside for pods in behind):
                 continue
             text = f"{place(backend.at)}: no object requires that {route.title} uses TLS to {service.title}."
             yield BACKEND_TLS.warns(shown(text), evidence, about=route.title, location=backend.at)
+
+
+def _sections(evidence: Evidence[Network]) -> Iterator[Finding]:
+    """BackendTLSPolicies for a port that their Service does not have: they have no effect."""
+    services = {(one.namespace, one.name): one for one in evidence.body.services}
+    for one in evidence.body.backend_tls:
+        service = services.get((one.namespace, one.service))
+        if one.section and service is not None and one.section not in {port.name for port in service.ports}:
+            title = f"BackendTLSPolicy {one.namespace}/{one.name}"
+            text = (
+                f"{place(one.at)}: {title} names the port {one.section!r} of {service.title}, which has no port of that name."
+            )
+            fix = "Set 'sectionName' to the name of a port of the Service, or remove it to mean every port."
+            yield BACKEND_TLS.fails(shown(text), evidence, about=shown(f"{title} {one.section}"), location=one.at, fix=fix)

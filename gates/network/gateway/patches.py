@@ -16,7 +16,7 @@ def makers(body: Network) -> dict[str, Maker]:
 
     def listeners(finding: Finding) -> str:
         """Accept routes only from the namespaces that use the listener, instead of from all."""
-        for gateway in body.gateways:
+        for gateway in (one for one in body.gateways if one.kind == "Gateway"):
             for position, listener in enumerate(gateway.listeners):
                 if listener.routes_from != "All" or listener.at != finding.location:
                     continue

@@ -6,7 +6,8 @@ host or allows callers that no policy names protects nothing.
 Judged: for each namespace whose pods the manifests put into an Istio mesh: mutual TLS is STRICT everywhere; an empty
 AuthorizationPolicy denies by default; no rule allows any caller; sidecars send nothing to hosts that are not registered; each
 registered host is exact and for one namespace, and that of an egress gateway. Such a gateway (one of Istio's own that takes
-only certificates of the mesh) admits named identities and leads to registered hosts. In ambient mode there is no sidecar that
+only certificates of the mesh) admits named identities and leads to registered hosts. Policies that select no pod, or of which
+only the age decides which one counts, are named. In ambient mode there is no sidecar that
 could block outbound traffic; there, only gate 'network' covers it. A mesh never replaces NetworkPolicies.
 
 Fix: PeerAuthentication with mode STRICT, an AuthorizationPolicy with 'spec: {}', a Sidecar with
@@ -22,13 +23,14 @@ from arcops.control import gdpr, hipaa, nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
-from arcops.seen.mesh import AuthorizationSeen, MeshAction, MeshSeen
+from arcops.seen.mesh import OPAQUE, AuthorizationSeen, MeshAction, MeshSeen
 from arcops.seen.network import Network
 from arcops.subjects.network import Manifests
 from gates.listing import capped, listed
-from gates.network.mesh import egress
+from gates.network.mesh import egress, used
 from gates.network.mesh.egress import EGRESS
 from gates.network.mesh.patches import makers
+from gates.network.mesh.used import USED
 from gates.network.patching import patched
 from gates.network.words import place
 from gates.words import shown
@@ -61,6 +63,9 @@ REGISTRY = Rule(
 )
 
 
+_ADDRESS = "Set 'resolution: DNS' and a protocol that names the host (TLS, HTTPS, HTTP), or list the exact 'addresses'."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshPolicy:
     """``required``: pods outside of any mesh fail. ``root_namespace`` is the namespace whose policies apply to the whole mesh,
@@ -76,7 +81,7 @@ class MeshPolicy:
     judges=(Manifests,),
     needs=(Network,),
     policy=MeshPolicy,
-    rules=(MTLS, DENY, CALLERS, OUTBOUND, REGISTRY, EGRESS),
+    rules=(MTLS, DENY, CALLERS, OUTBOUND, REGISTRY, EGRESS, USED),
     takes=("network",),
     speaks_to=nist("AC-4", "SC-8") + soc("CC6.7") + hipaa("164.312(e)(1)") + gdpr("Art. 32(1)(a)"),
 )
@@ -104,6 +109,9 @@ def mesh(seen: Seen, policy: MeshPolicy) -> Iterator[Finding]:
     yield from _answer(REGISTRY, _registry(evidence, said), "Every registered host is exact for all", inside, evidence)
     yield from _answer(
         EGRESS, egress.findings(evidence, said), "Every gateway out of the mesh is restricted for all", inside, evidence
+    )
+    yield from _answer(
+        USED, used.findings(evidence, said, inside, root), "Every policy of the mesh selects pods for all", inside, evidence
     )
 
 
@@ -138,6 +146,12 @@ def _mtls(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, ...
         if "DISABLE" in rule.modes:
             text = f"{place(rule.at)}: {rule.title} turns off TLS to {rule.host}."
             yield MTLS.fails(shown(text), evidence, about=rule.title, location=rule.at)
+        for mode in rule.unverified:
+            text = (
+                f"{place(rule.at)}: {rule.title} uses TLS ({mode}) to {rule.host} without 'caCertificates', so callers accept"
+            )
+            text += " any certificate."
+            yield MTLS.fails(shown(text), evidence, about=f"{rule.title} {mode}", location=rule.at)
 
 
 def _deny(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, ...], root: str) -> Iterator[Finding]:
@@ -192,6 +206,13 @@ def _registry(evidence: Evidence[Network], said: MeshSeen) -> Iterator[Finding]:
         if wide:
             text = f"{place(one.at)}: {one.title} registers {wide[0]}."
             yield REGISTRY.fails(shown(text), evidence, about=one.title, location=one.at)
+        if one.any_address:
+            how = (
+                "with 'resolution: NONE'" if one.resolution == "NONE" else f"for {', '.join(sorted(OPAQUE & {*one.protocols}))}"
+            )
+            text = f"{place(one.at)}: {one.title} registers {', '.join(one.hosts[:3])} {how} and without addresses, so callers "
+            text += "choose the address themselves."
+            yield REGISTRY.fails(shown(text), evidence, about=f"{one.title} address", location=one.at, fix=_ADDRESS)
         beyond = [space for space in one.exported if space not in egress.permitted(one, said)]
         if beyond or not one.exported:
             others = ", ".join(beyond) or "every namespace"

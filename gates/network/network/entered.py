@@ -80,7 +80,8 @@ def _backends(seen: Seen) -> Iterator[Finding]:
 
 def _wrong(backend: Backend, route: RouteSeen, services: Services, granted: set[str]) -> str:
     """*granted* are names that grants between these namespaces and kinds permit; an empty name permits all."""
-    if backend.namespace != route.namespace and not granted & {"", backend.name}:
+    # Istio asks for no permission of the other namespace.
+    if backend.namespace != route.namespace and route.kind != "VirtualService" and not granted & {"", backend.name}:
         return "in another namespace, which no ReferenceGrant permits"
     if backend.kind != "Service":
         return "which is not a Service, so ArcOps cannot tell what it leads to"

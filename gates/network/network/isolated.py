@@ -23,6 +23,10 @@ ISOLATED = Rule(
 )
 
 
+_FEW = 3
+"""Pods of one namespace that are named one by one."""
+
+
 def findings(seen: Seen, world: World) -> Iterator[Finding]:
     return listed(_isolated(seen, world), ISOLATED.passes("Every pod is closed by default, in both directions.", seen))
 
@@ -52,9 +56,17 @@ def _open(seen: Seen, world: World) -> Iterator[Finding]:
         word = direction.value.lower()
         for namespace in sorted({pod.namespace for pod in body.pods}):
             fix = _deny_all(namespace, direction)
-            for pod in bare.get(namespace, ()):
+            found = bare.get(namespace, [])
+            for pod in found if len(found) <= _FEW else ():
                 text = f"{place(pod.at)}: no policy closes {pod.title} for {word}, so all {word} is open."
                 yield ISOLATED.fails(shown(text), seen, about=f"{pod.title} {word}", location=pod.at, fix=fix)
+            if len(found) > _FEW:  # one cause, one finding: the namespace lacks a policy
+                first_pod, others = found[0], ", ".join(pod.title for pod in found[1:6])
+                more = f" and {len(found) - 6} more" if len(found) > 6 else ""
+                named = f"{first_pod.title}, {others}{more}"
+                text = f"{place(first_pod.at)}: no policy closes {named} for {word}, so all {word} is open."
+                about = f"Namespace {namespace} {word}"
+                yield ISOLATED.fails(shown(text), seen, about=about, location=first_pod.at, fix=fix)
             if namespace not in bare and namespace not in covered and namespace not in silent:
                 text = f"Every pod in namespace {namespace} is closed for {word}, but a new pod would be open."
                 at = first[namespace]

@@ -30,7 +30,8 @@ from gates.network.network.entered import BACKENDS
 from gates.network.network.isolated import ISOLATED
 from gates.network.network.reached import API_SERVER, METADATA
 from gates.network.network.used import USED, contains, selects_all_of
-from gates.network.network.written import DNS, EFFECTIVE, EGRESS, INGRESS, all_of_system, in_force, wide_places
+from gates.network.network.width import wide_places
+from gates.network.network.written import DNS, EFFECTIVE, EGRESS, INGRESS, all_of_system, in_force
 from gates.network.patching import Maker, Words, free
 from reach.addresses import span
 from reach.entries import Services
@@ -237,7 +238,7 @@ class _Patches:
                 services = Services(self._body)
                 service = services.find(backend)
                 ready = service is not None and services.port(service, backend) is not None
-                if not ready or backend.namespace == route.namespace or route.kind == "Ingress":
+                if not ready or backend.namespace == route.namespace or route.alone:
                     return ""
                 names = {one.name for one in self._body.grants if one.namespace == backend.namespace}
                 giver: dict[str, str] = {"group": "gateway.networking.k8s.io", "kind": route.kind, "namespace": route.namespace}

@@ -61,7 +61,12 @@ def _with_names(
         certain = list(found)
         yield from certain
         known = {one.about for one in certain}
-        reached = (hit for text in addresses for hit in _who_reaches(worst, out, text, ports))
+        reached = (
+            hit
+            for text in addresses
+            for hit in _who_reaches(worst, out, text, ports)
+            if not _undecided(worst, worst.position(hit[0]))
+        )
         yield from hosts.perhaps(rule, seen, known, reached, what)
 
     return (
@@ -85,26 +90,62 @@ def _reached_outside(world: World) -> dict[int, Flags]:
 
 
 def _metadata(seen: Seen, world: World, out: dict[int, Flags], addresses: tuple[str, ...]) -> Iterator[Finding]:
-    for text in addresses:
-        for pod, address, port in _who_reaches(world, out, text, _METADATA_PORTS):
-            yield _reach_finding(METADATA, seen, world, pod, address, port, f"the metadata service at {address}")
+    hits = [hit for text in addresses for hit in _who_reaches(world, out, text, _METADATA_PORTS)]
+    yield from _gathered(METADATA, seen, world, hits, "the metadata service")
 
 
 def _api_server(seen: Seen, world: World, out: dict[int, Flags], addresses: tuple[str, ...]) -> Iterator[Finding]:
-    for text in addresses:
-        for pod, address, port in _who_reaches(world, out, text, ()):
-            yield _reach_finding(API_SERVER, seen, world, pod, address, port, f"the API server at {address}")
+    hits = [hit for text in addresses for hit in _who_reaches(world, out, text, ())]
+    yield from _gathered(API_SERVER, seen, world, hits, "the API server")
     if addresses:
         return
+    free: dict[str, list[PodSet]] = {}
     ports = {int(world.port_class_of[world.terrain.ports.position(Protocol.TCP, port)]) for port in _API_PORTS}
     for position, pod in enumerate(seen.body.pods):
         row = int(world.class_of[position])
-        if any(out[one][row].any() for one in ports):
+        if not any(out[one][row].any() for one in ports):
+            continue
+        if _undecided(world, position):
+            free.setdefault(pod.namespace, []).append(pod)
+        else:
             text = (
                 f"{place(pod.at)}: {pod.title} may reach addresses outside on port 443 or 6443, and the address of the API "
                 "server is not known."
             )
             yield API_SERVER.unknown(shown(text), seen, about=pod.title, location=pod.at)
+    for namespace, pods in free.items():
+        text = f"{_no_policy(pods)}, also of the API server, whose address is not known."
+        yield API_SERVER.unknown(shown(text), seen, about=f"Namespace {namespace} egress", location=pods[0].at, fix=_CLOSE)
+
+
+def _gathered(rule: Rule, seen: Seen, world: World, hits: list[tuple[PodSet, Address, int]], what: str) -> Iterator[Finding]:
+    """One finding for each pod and address; but one for all pods of a namespace that no policy closes, which is one cause."""
+    free: dict[str, dict[str, PodSet]] = {}
+    addresses: dict[str, dict[str, None]] = {}
+    for pod, address, port in hits:
+        if _undecided(world, world.position(pod)):
+            free.setdefault(pod.namespace, {})[pod.title] = pod
+            addresses.setdefault(pod.namespace, {})[str(address)] = None
+        else:
+            yield _reach_finding(rule, seen, world, pod, address, port, f"{what} at {address}")
+    for namespace, pods in free.items():
+        text = f"{_no_policy(list(pods.values()))}, also {what} at {', '.join(addresses[namespace])}."
+        at = next(iter(pods.values())).at
+        yield rule.fails(shown(text), seen, about=f"Namespace {namespace} egress", location=at, fix=_CLOSE)
+
+
+_CLOSE = "Add a NetworkPolicy with 'podSelector: {}' and 'policyTypes: [Egress]' to the namespace, and allow single peers."
+
+
+def _undecided(world: World, position: int) -> bool:
+    """Does no policy at all decide what the pods at *position* may reach?"""
+    return not any(Direction.EGRESS in one.directions or one.egress for one, _ in world.about(position))
+
+
+def _no_policy(pods: list[PodSet]) -> str:
+    first = pods[0]
+    more = f" and {len(pods) - 1} more workload(s) in namespace {first.namespace}" if len(pods) > 1 else ""
+    return f"{place(first.at)}: no policy closes {first.title}{more} for egress, so every address can be reached"
 
 
 def _who_reaches(

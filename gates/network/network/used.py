@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
+from functools import lru_cache
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Location, Rule
 from arcops.seen.network import Action, Block, Direction, Network, Peer, PolicyRule, PolicySeen, PolicyTier, PortRange, Selector
 from gates.network.words import place
 from gates.words import shown
+from reach.addresses import span
 from reach.clauses import Terrain
 
 Seen = Evidence[Network]
@@ -68,8 +69,12 @@ def _affordable(listed: list[tuple[PolicySeen, PolicyRule]], left: int) -> tuple
 
 def _shadowed(seen: Seen, listed: list[tuple[PolicySeen, PolicyRule]]) -> Iterator[Finding]:
     told: set[Location] = set()
-    for policy, rule in listed:
-        for other, larger in listed:
+    # Most pairs differ in the pods that they are about, so that is asked first, and cheaply.
+    about = [(frozenset(policy.pods.labels), frozenset(policy.pods.expressions)) for policy, _ in listed]
+    for (policy, rule), (labels, expressions) in zip(listed, about, strict=True):
+        for (other, larger), (fewer, others) in zip(listed, about, strict=True):
+            if not (fewer <= labels and others <= expressions):
+                continue
             if larger is rule or larger.at in told or not contains(other, larger, policy, rule):
                 continue
             told.add(rule.at)
@@ -118,15 +123,15 @@ def _names(large: Peer, small: Peer) -> bool:
 def _block_in(large: Block, small: Block) -> bool:
     if large == small:
         return True
-    try:
-        outer, inner = ipaddress.ip_network(large.cidr), ipaddress.ip_network(small.cidr)
-    except ValueError:
+    if large.excepts:
         return False
-    if isinstance(outer, ipaddress.IPv4Network) and isinstance(inner, ipaddress.IPv4Network):
-        return not large.excepts and inner.subnet_of(outer)
-    if isinstance(outer, ipaddress.IPv6Network) and isinstance(inner, ipaddress.IPv6Network):
-        return not large.excepts and inner.subnet_of(outer)
-    return False
+    outer, inner = _span(large.cidr), _span(small.cidr)
+    if outer is None or inner is None or outer.version != inner.version:
+        return False
+    return outer.first <= inner.first and inner.last <= outer.last
+
+
+_span = lru_cache(maxsize=10_000)(span)
 
 
 def _holds(large: PortRange, small: PortRange) -> bool:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Location, Rule
 from arcops.seen.network import (
     Action,
-    Block,
     Direction,
     Label,
     Network,
@@ -22,6 +20,7 @@ from arcops.seen.network import (
 )
 from gates.listing import listed
 from gates.network.network.used import USED, unused
+from gates.network.network.width import wide_places, wide_together
 from gates.network.words import place
 from gates.words import shown
 from reach.selectors import Labelled
@@ -72,9 +71,17 @@ def findings(seen: Seen, *, dns_labels: tuple[Label, ...], widest: dict[int, int
     wide = [
         (policy, direction, rule, why) for policy, direction, rule in letting for why in wide_places(direction, rule, widest)
     ]
+    for direction in Direction:
+        wide += [(policy, direction, rule, (at, why)) for policy, rule, at, why in wide_together(body, direction, widest)]
     for asked, direction in ((INGRESS, Direction.INGRESS), (EGRESS, Direction.EGRESS)):
         yield from listed(
-            (_fails(seen, asked, policy, rule, at, why) for policy, way, rule, (at, why) in wide if way is direction),
+            (
+                _fails(
+                    seen, asked, policy, rule, at, why, warns=way is Direction.EGRESS and _dns_anywhere(rule, at, dns_labels)
+                )
+                for policy, way, rule, (at, why) in wide
+                if way is direction
+            ),
             asked.passes(f"Every rule for {direction.value.lower()} names its peers.", seen),
         )
     portless = (
@@ -106,9 +113,18 @@ def findings(seen: Seen, *, dns_labels: tuple[Label, ...], widest: dict[int, int
     yield from listed(unused(seen), USED.passes("Every policy selects pods, and every rule adds something.", seen))
 
 
-def _fails(seen: Seen, asked: Rule, policy: PolicySeen, rule: PolicyRule, at: Location, why: str) -> Finding:
+def _fails(
+    seen: Seen, asked: Rule, policy: PolicySeen, rule: PolicyRule, at: Location, why: str, *, warns: bool = False
+) -> Finding:
     text = f"{place(at)}: {rule.field} of {policy.title} {why}."
-    return asked.fails(shown(text), seen, about=policy.title, location=at)
+    say = asked.warns if warns else asked.fails
+    return say(shown(text), seen, about=policy.title, location=at)
+
+
+def _dns_anywhere(rule: PolicyRule, at: Location, marks: tuple[Label, ...]) -> bool:
+    """Does *rule* open only DNS there, and only to pods with the label of DNS pods? Another namespace may have such pods."""
+    only_dns = bool(rule.ports) and all(port.first == port.last == 53 or port.name.startswith("dns") for port in rule.ports)
+    return only_dns and any(peer.at == at and peer.pods is not None and _only_marked(peer.pods, marks) for peer in rule.peers)
 
 
 def _rules(policy: PolicySeen) -> Iterator[tuple[Direction, PolicyRule]]:
@@ -120,28 +136,6 @@ def _rules(policy: PolicySeen) -> Iterator[tuple[Direction, PolicyRule]]:
 
 def in_force(policy: PolicySeen, direction: Direction) -> bool:
     return policy.counts(direction)
-
-
-def wide_places(direction: Direction, rule: PolicyRule, widest: dict[int, int]) -> Iterator[tuple[Location, str]]:
-    """The places at which *rule* allows too much, and how."""
-    into = direction is Direction.INGRESS
-    if not rule.peers:
-        ports = "" if rule.ports else " on every port"
-        yield rule.at, f"lets any caller in{ports}" if into else f"lets pods reach any address{ports}"
-    for peer in rule.peers:
-        if peer.block is not None and _wide_block(peer.block, widest):
-            text = f"{peer.block.cidr} without {', '.join(peer.block.excepts)}" if peer.block.excepts else peer.block.cidr
-            yield peer.at, f"lets in {text}" if into else f"lets pods reach {text}"
-        elif peer.namespaces is not None and peer.namespaces.everything and (peer.pods is None or peer.pods.everything):
-            yield peer.at, "lets in every pod of every namespace" if into else "lets pods reach every pod of every namespace"
-
-
-def _wide_block(block: Block, widest: dict[int, int]) -> bool:
-    try:
-        network = ipaddress.ip_network(block.cidr)
-    except ValueError:
-        return False
-    return network.prefixlen < widest[network.version]
 
 
 def _for_dns(rule: PolicyRule) -> bool:

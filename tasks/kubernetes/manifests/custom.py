@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from arcops.finding import Location
 from arcops.seen.network import Complaint
+from tasks.kubernetes.manifests.definitions import Definition, without_descriptions
 from tasks.kubernetes.manifests.nodes import Mapping, Node, Sequence, idle
-from tasks.kubernetes.manifests.schemas import Schema, Unusable, plain
+from tasks.kubernetes.manifests.schemas import Schema, plain
 from tasks.kubernetes.manifests.values import Plain
 
 CHECKED_GROUPS = ("gateway.networking.k8s.io", "istio.io", "cilium.io")
@@ -35,27 +36,36 @@ class _Waiting:
 class Custom:
     """Definitions and objects, as they are read."""
 
-    _definitions: dict[tuple[str, str], tuple[Location, Plain]] = field(default_factory=dict)
+    _definitions: dict[tuple[str, str], tuple[Location, Definition]] = field(default_factory=dict)
     _waiting: list[_Waiting] = field(default_factory=list)
     refused: list[Complaint] = field(default_factory=list)
     unread: list[Complaint] = field(default_factory=list)
     unchecked: list[Complaint] = field(default_factory=list)
 
-    def take(self, node: Mapping, group: str, version: str, kind: str, about: str, at: Location) -> None:
-        """Keep *node* until `complete` if it is a definition or may have one."""
+    def take(self, node: Mapping, group: str, version: str, kind: str, about: str, at: Location) -> Definition | None:
+        """Keep *node* until `complete` if it is a definition, which is the answer, or may have one."""
         if (group, kind) == ("apiextensions.k8s.io", "CustomResourceDefinition"):
-            self._define(plain(node), at, about)
-        elif "." in group and (not group.endswith(".k8s.io") or is_checked(group)):
+            return self._define(node, at, about)
+        if "." in group and (not group.endswith(".k8s.io") or is_checked(group)):
             self._waiting.append(_Waiting(node=node, group=group, version=version, kind=kind, about=about, at=at))
+        return None
 
-    def _define(self, found: Plain, at: Location, about: str) -> None:
-        spec = _member(found, "spec")
+    def _define(self, node: Mapping, at: Location, about: str) -> Definition | None:
+        spec = plain(node.items["spec"]) if "spec" in node.items else None
         group, kind = _member(spec, "group"), _member(_member(spec, "names"), "kind")
-        if not isinstance(group, str) or not isinstance(kind, str) or not isinstance(_member(spec, "versions"), list):
+        versions = _member(spec, "versions")
+        if not isinstance(group, str) or not isinstance(kind, str) or not isinstance(versions, list):
             text = "the definition has no group, kind and versions, so nothing can be checked by it"
             self.unread.append(Complaint(at=at, about=about, field="spec", text=text))
-            return
-        self._definitions[group, kind] = (at, found)
+            return None
+        bare = without_descriptions(versions)
+        made = Definition(group=group, kind=kind, versions=bare if isinstance(bare, list) else [])
+        self.define(made, at)
+        return made
+
+    def define(self, definition: Definition, at: Location) -> None:
+        """Check objects of its kind against *definition*, which is at *at*."""
+        self._definitions[definition.group, definition.kind] = (at, definition)
 
     def complete(self, tick: Callable[[], None] = idle) -> None:
         """Check every object that waits. *tick* is called for each and may raise."""
@@ -88,13 +98,11 @@ class Custom:
     def _schema(self, group: str, kind: str, version: str) -> Schema | Complaint:
         at, definition = self._definitions[group, kind]
         place = f"{at.path}:{at.line}"
-        versions = _member(_member(definition, "spec"), "versions")
-        for one in versions if isinstance(versions, list) else ():
-            if _member(one, "name") == version and _member(one, "served") is True:
-                try:
-                    return Schema(_member(_member(one, "schema"), "openAPIV3Schema"))
-                except Unusable as error:
-                    return Complaint(at=at, about=kind, field="", text=f"the definition at {place} cannot be used: {error}")
+        found = definition.schema(version)
+        if isinstance(found, Schema):
+            return found
+        if found is not None:
+            return Complaint(at=at, about=kind, field="", text=f"the definition at {place} cannot be used: {found}")
         text = f"the definition at {place} serves no version {version[:40]!r}"
         return Complaint(at=at, about=kind, field="apiVersion", text=text)
 

@@ -63,11 +63,44 @@ def _is(make: Callable[[str], Value]) -> Callable[[str], bool]:
 
 
 def _url(text: str) -> Value:
-    parts = urllib.parse.urlsplit(text)
-    if not (parts.scheme or text.startswith("/")) or any(ord(one) <= 32 or ord(one) == 127 for one in text):
-        raise ValueError("it is not a URL: neither absolute nor a path from the root")
-    _ = parts.port  # raises if it is not a number
+    """A URL as Kubernetes accepts it: absolute, or a path from the root (Go's ``url.ParseRequestURI``)."""
+    if not text or any(ord(one) < 32 or ord(one) == 127 for one in text):
+        raise ValueError("it is empty or has control characters")
+    scheme = _SCHEME.match(text)
+    if text.startswith(":"):
+        raise ValueError("it has no scheme before the colon")
+    rest = (text[scheme.end() :] if scheme else text).partition("?")[0]
+    if not rest.startswith("/"):
+        if scheme:
+            return {_URL: text}  # such as mailto:someone, of which nothing else is asked
+        raise ValueError("it is neither absolute nor a path from the root")
+    if scheme and rest.startswith("//"):
+        authority, _, path = rest[2:].partition("/")
+        user, at, host = authority.rpartition("@")
+        if at and not _USER.fullmatch(user):
+            raise ValueError("its user has characters that are not allowed")
+        if not _is_host(host):
+            raise ValueError("its host or port is not valid")
+        rest = f"/{path}"
+    if _BROKEN.search(rest):
+        raise ValueError("it has a percent sign that no two hexadecimal digits follow")
     return {_URL: text}
+
+
+def _is_host(text: str) -> bool:
+    """Is *text* a host with an optional port?"""
+    if text.startswith("["):
+        inner, closed, port = text[1:].rpartition("]")
+        return bool(closed) and bool(re.fullmatch("(?::[0-9]*)?", port)) and bool(_NAME.fullmatch(inner.partition("%25")[0]))
+    head, colon, port = text.rpartition(":")
+    return bool(_NAME.fullmatch(head if colon else text)) and bool(re.fullmatch("[0-9]*", port if colon else ""))
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_USER = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*")
+_NAME = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:<>\"\[\]-]|[^\x00-\x7f]|%[89A-Fa-f][0-9A-Fa-f])*")
+"""The characters of a host that Go allows: a percent sign only for what is not ASCII."""
+_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def _of_url(part: Callable[[urllib.parse.SplitResult], Value]) -> Callable[[Value], Value]:

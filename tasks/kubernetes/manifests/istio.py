@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from arcops.seen.labels import Selector
 from arcops.seen.mesh import (
@@ -21,7 +21,9 @@ from arcops.seen.mesh import (
     SidecarSeen,
     VirtualServiceSeen,
 )
+from arcops.seen.network import GatewaySeen, RouteSeen
 from tasks.kubernetes.manifests.fields import Field, text_at, whole_at
+from tasks.kubernetes.manifests.istio_entries import entry_gateway, entry_route, takes_the_mesh
 from tasks.kubernetes.manifests.istio_routes import mesh_gateway, virtual_service
 from tasks.kubernetes.manifests.names import labels
 from tasks.kubernetes.manifests.nodes import Unreadable, documents
@@ -52,6 +54,18 @@ class MeshSettings:
     configs: list[MeshConfigSeen] = field(default_factory=list)
     gateways: list[MeshGatewaySeen] = field(default_factory=list)
     virtual_services: list[VirtualServiceSeen] = field(default_factory=list)
+    entries: list[GatewaySeen] = field(default_factory=list)
+    entry_routes: list[RouteSeen] = field(default_factory=list)
+
+    def ways_in(self) -> tuple[list[GatewaySeen], list[RouteSeen]]:
+        """Gateways that take clients without a certificate of the mesh, and the VirtualServices that lead from them."""
+        out = {(one.namespace, one.name) for one in self.gateways}
+        routes = []
+        for one in self.entry_routes:
+            parents = tuple(parent for parent in one.parents if (parent.namespace, parent.name) not in out)
+            if parents:
+                routes.append(replace(one, parents=parents))
+        return self.entries, routes
 
     def seen(self) -> MeshSeen:
         return MeshSeen(
@@ -80,11 +94,16 @@ class MeshSettings:
                 self.destination_rules.append(_destination_rule(found, namespace, name))
             case ("networking.istio.io", "VirtualService"):
                 self.virtual_services.append(virtual_service(found, namespace, name))
+                route = entry_route(found, namespace, name)
+                self.entry_routes.extend([route] if route is not None else [])
             case ("networking.istio.io", "Gateway"):
                 made = mesh_gateway(found, namespace, name)
-                if made is None:
-                    return False  # it may allow any client, and ArcOps cannot tell which
-                self.gateways.append(made)
+                if made is not None:
+                    self.gateways.append(made)
+                elif takes_the_mesh(found):
+                    return False  # a way out of the mesh that may allow more than exact hosts
+                else:
+                    self.entries.append(entry_gateway(found, namespace, name))
             case ("install.istio.io", "IstioOperator"):
                 config = found.within("spec", "meshConfig")
                 if config is not None:
@@ -254,7 +273,21 @@ def _service_entry(found: Field, namespace: str, name: str) -> ServiceEntrySeen:
         addresses=addresses,
         exported=exported,
         ports=tuple(whole_at(one.get("number")) for one in spec.items("ports")) if spec is not None else (),
+        protocols=tuple(dict.fromkeys(_protocols(spec))) if spec is not None else (),
+        resolution=_resolution(spec) if spec is not None else "",
     )
+
+
+def _resolution(spec: Field) -> str:
+    """How addresses are found; if it is not said, callers choose them (``NONE``) on each port that there is."""
+    return text_at(spec.get("resolution")) or ("NONE" if spec.get("ports") is not None else "")
+
+
+def _protocols(spec: Field) -> Iterator[str]:
+    """The protocols of the ports; without one, Istio takes it from the beginning of the port's name, else TCP."""
+    for item in spec.items("ports"):
+        said = text_at(item.get("protocol")) or text_at(item.get("name")).partition("-")[0]
+        yield said.upper() or "TCP"
 
 
 def _destination_rule(found: Field, namespace: str, name: str) -> DestinationRuleSeen:
@@ -264,16 +297,30 @@ def _destination_rule(found: Field, namespace: str, name: str) -> DestinationRul
         name=name,
         at=found.at,
         host=text_at(spec.get("host")) if spec is not None else "",
-        modes=tuple(_tls(spec)) if spec is not None else (),
+        modes=tuple(text_at(one.get("mode")) for one in _tls(spec)) if spec is not None else (),
+        unverified=tuple(dict.fromkeys(_unverified(spec))) if spec is not None else (),
     )
 
 
-def _tls(spec: Field) -> Iterator[str]:
+def _unverified(spec: Field) -> Iterator[str]:
+    """The modes that start TLS of their own and check no authority: without ``caCertificates`` a sidecar accepts every
+    certificate (Istio, ClientTLSSettings). A Secret of the name ``credentialName`` brings its authority with it.
+    """
+    for one in _tls(spec):
+        mode = text_at(one.get("mode"))
+        skips = one.get("insecureSkipVerify")
+        named = text_at(one.get("caCertificates")) or text_at(one.get("credentialName"))
+        if mode in ("SIMPLE", "MUTUAL") and (not named or (skips is not None and skips.true())):
+            yield mode
+
+
+def _tls(spec: Field) -> Iterator[Field]:
+    """The TLS settings that name a mode."""
     policies = [spec.get("trafficPolicy"), *(subset.get("trafficPolicy") for subset in spec.items("subsets"))]
     for policy in policies:
         if policy is None:
             continue
         for one in (policy, *policy.items("portLevelSettings")):
-            mode = one.within("tls", "mode")
-            if mode is not None:
-                yield mode.text()
+            tls = one.get("tls")
+            if tls is not None and tls.get("mode") is not None:
+                yield tls

@@ -22,6 +22,9 @@ MOST_VALUES = 2_000_000
 """In one document: about a gigabyte of nodes. A list of 5,000 pods as a cluster prints it has some 700,000."""
 
 _EVENTS_PER_TICK = 10_000
+# Names of their own, because they are asked for with each value, the most frequent first.
+_SCALAR, _MAPPING, _SEQUENCE = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent
+_ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
 _BOOL = re.compile(
@@ -130,28 +133,38 @@ def _unreadable(problem: str, text: str, line: int) -> Unreadable:
 
 @dataclass(slots=True)
 class _Reading:
-    """The state of reading a text: the document that is being built, and the end of the parser's last event."""
+    """The state of reading a text: the document that is being built, and the parser's last event."""
 
     builder: _Builder
-    after: int = 0
+    last: yaml.Event | None = None
+
+    @property
+    def after(self) -> int:
+        """Where the last event ended."""
+        return self.last.end_mark.index if self.last is not None and self.last.end_mark is not None else 0
 
 
 def _documents(text: str, tick: Callable[[], None], reading: _Reading) -> Iterator[Node]:
-    for number, event in enumerate(yaml.parse(text, Loader=_Loader)):
-        if number % _EVENTS_PER_TICK == 0:
+    left = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        left -= 1
+        if left < 0:
+            left = _EVENTS_PER_TICK
             tick()
-        reading.after = event.end_mark.index if event.end_mark is not None else reading.after
+        reading.last = event
         done = reading.builder.take(event)
         if done is not None:
             if not (isinstance(done, Scalar) and done.value is None):
                 yield done
-            reading.builder = _Builder(text)
+            reading.builder = _Builder(text, reading.builder.meanings)
 
 
 class _Builder:
     """One document, event by event, without recursion."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, meanings: dict[str, tuple[str | int | bool | None, bool]] | None = None) -> None:
+        self.meanings = meanings if meanings is not None else {}
+        """What plain texts of this file mean; most of them come again and again."""
         self._text = text
         self._stack: list[_Open] = []
         self._anchors: dict[str, tuple[Node, int]] = {}
@@ -166,26 +179,43 @@ class _Builder:
 
     def take(self, event: yaml.Event) -> Node | None:
         """The whole document when *event* ends it."""
-        match event:
-            case yaml.ScalarEvent():
-                self._count(event)
-                node = self._scalar(event)
-                if event.anchor:
-                    self._anchors[event.anchor] = (node, 1)
-                self._place(node, _line(event), event.tag)
-            case yaml.MappingStartEvent():
-                self._open(Mapping(_line(event)), event)
-            case yaml.SequenceStartEvent():
-                self._open(Sequence(_line(event)), event)
-            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                self._close()
-            case yaml.AliasEvent():
-                self._alias(event)
-            case yaml.DocumentEndEvent():
-                return self._root if self._root is not None else Scalar(0, None)
-            case _:
-                pass
+        if isinstance(event, _SCALAR):
+            self._take_scalar(event)
+        elif isinstance(event, _MAPPING):
+            self._open(Mapping(_line(event)), event)
+        elif isinstance(event, _ENDS):
+            self._close()
+        elif isinstance(event, _SEQUENCE):
+            self._open(Sequence(_line(event)), event)
+        elif isinstance(event, yaml.AliasEvent):
+            self._alias(event)
+        elif isinstance(event, yaml.DocumentEndEvent):
+            return self._root if self._root is not None else Scalar(0, None)
         return None
+
+    def _take_scalar(self, event: yaml.ScalarEvent) -> None:
+        self._values += 1
+        if self._values > MOST_VALUES:
+            self._count(event, 0)
+        line = event.start_mark.line + 1 if event.start_mark is not None else 0
+        if event.tag or not event.implicit[0]:
+            node = self._scalar(event)
+        else:
+            text: str = event.value
+            meaning = self.meanings.get(text)
+            if meaning is None:
+                plain = self._scalar(event)
+                meaning = self.meanings[text] = (plain.value, plain.odd)
+            value, odd = meaning
+            if not event.anchor and self._stack and not odd and isinstance(value, str):
+                top = self._stack[-1]  # the most frequent case: a plain text as key
+                if top.key is None and isinstance(top.node, Mapping):
+                    top.key, top.key_line = value, line
+                    return
+            node = Scalar(line, value, odd)
+        if event.anchor:
+            self._anchors[event.anchor] = (node, 1)
+        self._place(node, line)
 
     def _count(self, event: yaml.Event, more: int = 1) -> None:
         self._values += more
@@ -213,7 +243,7 @@ class _Builder:
         if done.anchor:
             self._opening.discard(done.anchor)
             self._anchors[done.anchor] = (node, self._values - done.began)
-        self._place(node, node.line, None)
+        self._place(node, node.line)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         line = _line(event)
@@ -223,19 +253,22 @@ class _Builder:
             raise Unreadable(f"the alias *{event.anchor} has no anchor before it", line)
         node, size = self._anchors[event.anchor]
         self._count(event, size)
-        self._place(node, line, None)
+        self._place(node, line)
 
-    def _place(self, node: Node, line: int, tag: str | None) -> None:
+    def _place(self, node: Node, line: int) -> None:
         if not self._stack:
             self._root = node
             return
         top = self._stack[-1]
-        if isinstance(top.node, Sequence):
-            top.node.items.append(node)
+        within = top.node
+        if isinstance(within, Sequence):
+            within.items.append(node)
         elif top.key is None:
             top.key, top.key_line = self._key(node, line), line
+        elif top.key != "<<" and top.key not in within.items:
+            within.items[top.key], within.lines[top.key], top.key = node, top.key_line, None
         else:
-            self._entry(top, top.node, node)
+            self._entry(top, within, node)
 
     def _entry(self, top: _Open, mapping: Mapping, node: Node) -> None:
         key = top.key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from arcops.finding import Location
 from arcops.seen.network import (
@@ -23,6 +23,7 @@ from arcops.seen.network import (
 )
 from tasks.kubernetes.manifests import cilium, cluster_policy, policy, routes, workloads
 from tasks.kubernetes.manifests.custom import Custom
+from tasks.kubernetes.manifests.definitions import Read, remember, remembered
 from tasks.kubernetes.manifests.fields import Complaints, Field, text_at
 from tasks.kubernetes.manifests.istio import NARROWING, MeshSettings
 from tasks.kubernetes.manifests.kinds import CLUSTER_WIDE, HARMLESS
@@ -33,6 +34,7 @@ from tasks.kubernetes.manifests.passages import Passages
 _MOST_BROKEN = 20
 """The most documents of one file that may be unreadable; the file is parsed again after each."""
 _MARK = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_DEFINITION = "CustomResourceDefinition"
 _TEMPLATE_KINDS = {"Kustomization": "kustomize build", "Component": "kustomize build"}
 
 
@@ -55,15 +57,31 @@ class Objects:
     custom: Custom = field(default_factory=Custom)
     passages: Passages = field(default_factory=Passages)
     _known: dict[tuple[str, str, str, str], Location] = field(default_factory=dict)
+    _read: list[Read | None] = field(default_factory=list)
+    _of_templates: list[tuple[OtherObject, tuple[str, str]]] = field(default_factory=list)
 
     def read(self, path: str, data: bytes, tick: Callable[[], None] = idle) -> None:
         """Take every object in *data*, the content of the file *path*. *tick* is called often and may raise."""
-        before = 0
+        known = remembered(data)
+        if known is not None:
+            for one in known:
+                at = Location(path=path, line=one.line)
+                self._first(("apiextensions.k8s.io", _DEFINITION, "", one.name), at)
+                self.custom.define(one.definition, at)
+                self._other("apiextensions.k8s.io", _DEFINITION, "", one.name, at)
+            return
+        self._read, complaints, before = [], len(self.unread) + len(self.refused) + len(self.custom.unread), 0
         for _ in range(_MOST_BROKEN):
             try:
                 for document in documents(b"\n" * before + _from_line(data, before), tick):
                     self._take(path, document)
                     self.passages.take(path, data, document)
+                found = tuple(one for one in self._read if one is not None)
+                clean = complaints == len(self.unread) + len(self.refused) + len(self.custom.unread)
+                if (
+                    clean and found and len(found) == len(self._read)
+                ):  # a file with a complaint is read again, to complain again
+                    remember(data, found)
                 return
             except Unreadable as error:
                 self._unread(path, error.line, str(error))
@@ -83,6 +101,13 @@ class Objects:
         self.custom.complete(tick)
         self.refused.extend(self.custom.refused)
         self.unread.extend(self.custom.unread)
+        gateways, led = self.mesh.ways_in()
+        self.gateways += gateways
+        self.routes += led
+        templates = {(one.namespace, one.name) for one in self.pods if one.kind == "SandboxTemplate"}
+        for other, template in self._of_templates:
+            # Its pods are those of the template; if no manifest has that, they may be anything.
+            self.others.append(replace(other, harmless=template in templates))
         used: list[PodSet | ServiceSeen | RouteSeen | GatewaySeen | PolicySeen] = []
         used += [*self.pods, *self.services, *self.routes, *self.gateways, *(one for one in self.policies if one.namespace)]
         for one in used:
@@ -138,17 +163,23 @@ class Objects:
             return
         given = labels(metadata.get("labels")) if metadata else ()
         at = Location(path=path, line=node.line)
-        earlier = self._known.setdefault((group, kind, namespace, name), at)
-        if earlier is not at and not name.endswith("*"):
-            self._unread(
-                path,
-                node.line,
-                f"the object appears twice, first at {earlier.path}:{earlier.line}; the later one counts",
-                complaints.about,
-            )
-        self.custom.take(node, group, number, kind, complaints.about, at)
+        self._first((group, kind, namespace, name), at)
+        definition = self.custom.take(node, group, number, kind, complaints.about, at)
+        self._read.append(Read(line=node.line, name=name, definition=definition) if definition is not None else None)
         self._sort(found, (group, number, kind), namespace, name, given)
         self.refused.extend(complaints.found)
+
+    def _first(self, key: tuple[str, str, str, str], at: Location) -> None:
+        """Complain if the object *key* (group, kind, namespace, name) was read before."""
+        _, kind, namespace, name = key
+        earlier = self._known.setdefault(key, at)
+        if earlier is not at and not name.endswith("*"):
+            text = f"the object appears twice, first at {earlier.path}:{earlier.line}; the later one counts"
+            self._unread(at.path, at.line, text, f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}")
+
+    def _other(self, group: str, kind: str, namespace: str, name: str, at: Location) -> None:
+        harmless = (group, kind) in HARMLESS or (group, kind) in NARROWING
+        self.others.append(OtherObject(group=group, kind=kind, namespace=namespace, name=name, at=at, harmless=harmless))
 
     def _named(self, found: Field, metadata: Field | None, kind: str) -> tuple[str, str]:
         """Namespace and name; without a namespace, kubectl uses ``default``."""
@@ -195,27 +226,29 @@ class Objects:
                 self.routes.append(routes.route(found, kind, namespace, name))
             case ("gateway.networking.k8s.io", _, "Gateway"):
                 self.gateways.append(routes.gateway(found, namespace, name))
+            case ("gateway.networking.k8s.io", _, "ListenerSet") | ("gateway.networking.x-k8s.io", _, "XListenerSet"):
+                self.gateways.append(routes.listener_set(found, namespace, name))
+            case ("route.openshift.io", "v1", "Route"):
+                self.routes.append(routes.openshift_route(found, namespace, name))
             case ("gateway.networking.k8s.io", _, "BackendTLSPolicy"):
                 self.backend_tls.extend(routes.backend_tls(found, namespace, name))
             case ("gateway.networking.k8s.io", _, "ReferenceGrant"):
                 self.grants.extend(routes.grants(found, namespace, name))
-            case (_, "v1", _) if (group, kind) in workloads.TEMPLATES:
+            case ("extensions.agents.x-k8s.io", _, "SandboxClaim" | "SandboxWarmPool"):
+                template = text_at(found.within("spec", "sandboxTemplateRef", "name"))
+                other = OtherObject(group=group, kind=kind, namespace=namespace, name=name, at=found.at, harmless=False)
+                self._of_templates.append((other, (namespace, template)))
+            case (_, "v1", _) | (("agents.x-k8s.io" | "extensions.agents.x-k8s.io"), _, _) if (
+                group,
+                kind,
+            ) in workloads.TEMPLATES:
                 made = workloads.pod_set(found, group, kind, namespace, name)
                 if made is not None:
                     self.pods.append(made)
             case _ if self.mesh.take(found, group, kind, namespace, name):
                 pass
             case _:
-                self.others.append(
-                    OtherObject(
-                        group=group,
-                        kind=kind,
-                        namespace=namespace,
-                        name=name,
-                        at=found.at,
-                        harmless=(group, kind) in HARMLESS or (group, kind) in NARROWING,
-                    )
-                )
+                self._other(group, kind, namespace, name, found.at)
 
 
 _CHECKED_NAMES = {"Namespace", "Service", "NetworkPolicy", "Ingress", *(kind for _, kind in workloads.TEMPLATES)}

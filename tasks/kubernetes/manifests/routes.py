@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from arcops.seen.network import Backend, BackendTlsSeen, GatewaySeen, GrantSeen, ListenerSeen, ParentRef, RouteSeen
+from arcops.seen.network import (
+    Backend,
+    BackendTlsSeen,
+    CertificateRef,
+    GatewaySeen,
+    GrantSeen,
+    ListenerSeen,
+    ParentRef,
+    RouteSeen,
+)
 from tasks.kubernetes.manifests.fields import Field, text_at, whole_at
 from tasks.kubernetes.manifests.names import selector
 
@@ -30,7 +39,15 @@ def ingress(found: Field, namespace: str, name: str) -> RouteSeen:
         at=found.at,
         hosts=tuple(dict.fromkeys(hosts)) or ("*",),
         backends=tuple(backends),
+        tls=tuple(dict.fromkeys(_ingress_tls(spec))) if spec is not None else (),
     )
+
+
+def _ingress_tls(spec: Field) -> Iterator[str]:
+    """The host names with a certificate; an entry without hosts is for every host of the controller's own certificate."""
+    for item in spec.items("tls"):
+        hosts = [one.text() for one in item.items("hosts")]
+        yield from hosts or ["*"]
 
 
 def _ingress_backend(found: Field | None, namespace: str) -> Iterator[Backend]:
@@ -79,7 +96,7 @@ def route(found: Field, kind: str, namespace: str, name: str) -> RouteSeen:
 def _parent(item: Field, namespace: str) -> ParentRef:
     return ParentRef(
         at=item.at,
-        kind=text_at(item.get("kind"), "Gateway"),
+        kind=text_at(item.get("kind"), "Gateway").removeprefix("X"),
         namespace=text_at(item.get("namespace"), namespace),
         name=text_at(item.get("name")),
         section=text_at(item.get("sectionName")),
@@ -116,11 +133,72 @@ def _backend(item: Field, namespace: str) -> Backend:
 def gateway(found: Field, namespace: str, name: str) -> GatewaySeen:
     """The Gateway at *found*."""
     spec = found.get("spec")
-    listeners = tuple(_listener(item) for item in spec.items("listeners")) if spec else ()
-    return GatewaySeen(namespace=namespace, name=name, at=found.at, listeners=listeners)
+    listeners = tuple(_listener(item, namespace) for item in spec.items("listeners")) if spec else ()
+    sets = spec.within("allowedListeners", "namespaces") if spec else None
+    return GatewaySeen(
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        listeners=listeners,
+        sets_from=text_at(sets.get("from"), "None") if sets else "None",
+        sets=selector(sets.get("selector")) if sets else None,
+    )
 
 
-def _listener(item: Field) -> ListenerSeen:
+def listener_set(found: Field, namespace: str, name: str) -> GatewaySeen:
+    """The ListenerSet at *found*, with the Gateway to which it adds its listeners."""
+    spec = found.get("spec")
+    parent = spec.get("parentRef") if spec else None
+    return GatewaySeen(
+        kind="ListenerSet",
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        listeners=tuple(_listener(item, namespace) for item in spec.items("listeners")) if spec else (),
+        parent=_parent(parent or found, namespace),
+    )
+
+
+def openshift_route(found: Field, namespace: str, name: str) -> RouteSeen:
+    """OpenShift's Route (``route.openshift.io/v1``) at *found*. The router makes a host name if it has none."""
+    spec = found.get("spec")
+    if spec is None:
+        return RouteSeen(kind="Route", namespace=namespace, name=name, at=found.at)
+    host = text_at(spec.get("host")) or f"{name}-{namespace}"
+    if text_at(spec.get("wildcardPolicy")) == "Subdomain":
+        host = f"*.{host.partition('.')[2]}"
+    tls = spec.get("tls")
+    ends = text_at(tls.get("termination")) if tls else ""
+    plain = not ends or (tls is not None and text_at(tls.get("insecureEdgeTerminationPolicy")) == "Allow")
+    port = spec.within("port", "targetPort")
+    asked = port.whole_or_text() if port is not None else ""
+    targets = [one for one in (spec.get("to"), *spec.items("alternateBackends")) if one is not None]
+    return RouteSeen(
+        kind="Route",
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        hosts=(host,),
+        backends=tuple(
+            Backend(
+                at=one.at,
+                field=one.path,
+                namespace=namespace,
+                name=text_at(one.get("name")),
+                kind=text_at(one.get("kind"), "Service"),
+                port_name=asked if isinstance(asked, str) else "",
+                target=asked if isinstance(asked, int) else 0,
+                first=True,
+            )
+            for one in targets
+        ),
+        tls=() if plain else (host,),
+        encrypts=ends in ("reencrypt", "passthrough"),
+    )
+
+
+def _listener(item: Field, namespace: str) -> ListenerSeen:
+    tls = item.get("tls")
     allowed = item.get("allowedRoutes")
     from_at = allowed.within("namespaces", "from") if allowed else None
     return ListenerSeen(
@@ -132,6 +210,16 @@ def _listener(item: Field) -> ListenerSeen:
         routes_from=text_at(from_at, "Same"),
         namespaces=selector(allowed.within("namespaces", "selector")) if allowed else None,
         kinds=tuple(text_at(kind.get("kind")) for kind in allowed.items("kinds")) if allowed else (),
+        certificates=tuple(_certificate(one, namespace) for one in tls.items("certificateRefs")) if tls else (),
+    )
+
+
+def _certificate(item: Field, namespace: str) -> CertificateRef:
+    return CertificateRef(
+        at=item.at,
+        kind=text_at(item.get("kind"), "Secret"),
+        namespace=text_at(item.get("namespace"), namespace),
+        name=text_at(item.get("name")),
     )
 
 
@@ -140,7 +228,13 @@ def backend_tls(found: Field, namespace: str, name: str) -> Iterator[BackendTlsS
     spec = found.get("spec")
     for item in spec.items("targetRefs") if spec is not None else ():
         if text_at(item.get("kind")) == "Service":
-            yield BackendTlsSeen(namespace=namespace, name=name, at=item.at, service=text_at(item.get("name")))
+            yield BackendTlsSeen(
+                namespace=namespace,
+                name=name,
+                at=item.at,
+                service=text_at(item.get("name")),
+                section=text_at(item.get("sectionName")),
+            )
 
 
 def grants(found: Field, namespace: str, name: str) -> Iterator[GrantSeen]:

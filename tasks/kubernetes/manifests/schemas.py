@@ -81,7 +81,6 @@ class Schema:
             raise Unusable("it has no schema (openAPIV3Schema)")
         self._schema = schema
         self._evaluator = Evaluator()
-        self._tick: Callable[[], None] = idle
         try:
             self._validator = jsonschema_rs.Draft202012Validator(
                 _whole(schema),
@@ -98,7 +97,6 @@ class Schema:
 
         *tick* is called for each of them and may raise.
         """
-        self._tick = tick
         whole = copy.deepcopy(value)
         _default(whole, self._schema)
         found = 0
@@ -108,20 +106,24 @@ class Schema:
                 yield (), "its definition does not allow more of its fields, which are not listed here", True
                 return
             yield tuple(error.instance_path), _cut(error.message), True
-        yield from self._walk(whole, self._schema, (), budget, sound=not found)
+        yield from self._walk(whole, self._schema, (), budget, tick, sound=not found)
 
-    def _walk(self, value: Plain, schema: Plain, path: Path, budget: list[int], *, sound: bool) -> Iterator[Problem]:
+    def _walk(
+        self, value: Plain, schema: Plain, path: Path, budget: list[int], tick: Callable[[], None], *, sound: bool
+    ) -> Iterator[Problem]:
         if not isinstance(schema, dict):
             return
         yield from ((path, text, True) for text in _repeated(value, schema))
         rules = schema.get("x-kubernetes-validations")
         # Like the API server, this evaluates rules only if the schema allows the value.
         for rule in rules if sound and isinstance(rules, list) else ():
-            yield from self._rule(value, schema, rule, path, budget)
+            yield from self._rule(value, schema, rule, path, budget, tick)
         for name, one, inner in inside(value, schema):
-            yield from self._walk(one, inner, (*path, name), budget, sound=sound)
+            yield from self._walk(one, inner, (*path, name), budget, tick, sound=sound)
 
-    def _rule(self, value: Plain, schema: dict[str, Plain], rule: Plain, path: Path, budget: list[int]) -> Iterator[Problem]:
+    def _rule(
+        self, value: Plain, schema: dict[str, Plain], rule: Plain, path: Path, budget: list[int], tick: Callable[[], None]
+    ) -> Iterator[Problem]:
         if not isinstance(rule, dict) or not isinstance(rule.get("rule"), str):
             yield path, "its definition holds a rule that is not valid", False
             return
@@ -129,7 +131,7 @@ class Schema:
         new = rule.get("optionalOldSelf") is True
         if re.search(r"\boldSelf\b", text) and not new:
             return
-        self._tick()
+        tick()
         budget[0] -= 1
         if budget[0] < 0:
             if budget[0] == -1:

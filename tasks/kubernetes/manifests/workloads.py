@@ -18,8 +18,10 @@ TEMPLATES: dict[tuple[str, str], tuple[str, ...]] = {
     ("apps", "DaemonSet"): ("spec", "template"),
     ("batch", "Job"): ("spec", "template"),
     ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template"),
+    ("agents.x-k8s.io", "Sandbox"): ("spec", "podTemplate"),
+    ("extensions.agents.x-k8s.io", "SandboxTemplate"): ("spec", "podTemplate"),
 }
-"""The path of the pod in each kind that runs pods (Kubernetes API reference, workload resources)."""
+"""The path of the pod in each kind that runs pods (Kubernetes API reference, workload resources; agent-sandbox)."""
 
 _SELECTED = {"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"}
 

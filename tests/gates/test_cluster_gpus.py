@@ -1,0 +1,248 @@
+"""GPUs that pods can really be given, and nodes that say that something is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from arcops.finding import Outcome
+from arcops.seen.cluster import (
+    Amount,
+    Cluster,
+    ClusterWorkload,
+    Condition,
+    Device,
+    DeviceClaim,
+    DeviceSlice,
+    Endpoints,
+    NodeSeen,
+    PodSeen,
+    Taint,
+    Unlisted,
+)
+from arcops.verdict import Verdict
+from gates.cluster.cluster.examples import SITE as EXAMPLE
+from gates.cluster.cluster.examples import ready_cluster
+from gates.cluster.cluster.gate import ClusterPolicy, cluster
+from gates.cluster.cluster.gpus import WantedMig
+from tests.evidence import judged
+
+pytestmark = pytest.mark.requirement("ARC-C4/each-fault-of-a-cluster-is-found")
+
+GPU = "nvidia.com/gpu"
+SITE = replace(EXAMPLE, most_age=timedelta(days=10_000))
+PLUGIN = "nvidia-device-plugin-daemonset"
+
+
+def judge(body: Cluster, policy: ClusterPolicy = SITE) -> dict[str, set[Outcome]]:
+    result = judged(cluster, policy, [replace(body, root="0" * 64)])
+    found: dict[str, set[Outcome]] = {}
+    for one in result.findings:
+        if one.outcome is not Outcome.PASS:
+            found.setdefault(one.rule.removeprefix("cluster/"), set()).add(one.outcome)
+    assert (result.verdict is Verdict.GREEN) is (not found)
+    return found
+
+
+def each(change: Callable[[NodeSeen], NodeSeen]) -> Cluster:
+    good = ready_cluster()
+    return replace(good, nodes=tuple(change(node) for node in good.nodes))
+
+
+def first(change: Callable[[NodeSeen], NodeSeen]) -> Cluster:
+    good = ready_cluster()
+    return replace(good, nodes=(change(good.nodes[0]), *good.nodes[1:]))
+
+
+def amount(number: int | str, resource: str = GPU) -> tuple[Amount, ...]:
+    return (Amount(resource=resource, quantity=str(number)),)
+
+
+def with_condition(kind: str, status: str) -> Cluster:
+    return first(lambda node: replace(node, conditions=(*node.conditions, Condition(kind=kind, status=status))))
+
+
+def tainted(*taints: str, all_of_them: bool = True) -> Cluster:
+    found = tuple(Taint(key=key, value=value, effect=effect) for key, value, effect in (one.split(":") for one in taints))
+    return (each if all_of_them else first)(lambda node: replace(node, taints=found))
+
+
+def pods(*taken: tuple[str, int]) -> Cluster:
+    good = ready_cluster()
+    more = tuple(
+        PodSeen(namespace="other", name=f"p{number}", node=node, asks=amount(count))
+        for number, (node, count) in enumerate(taken)
+    )
+    return replace(good, pods=(*good.pods, *more))
+
+
+def test_the_example_is_green() -> None:
+    assert judge(ready_cluster()) == {}
+
+
+@pytest.mark.parametrize(("capacity", "well"), [(8, False), (7, True), (0, True)])
+def test_a_gpu_that_the_device_plugin_holds_to_be_unhealthy(capacity: int, well: bool) -> None:
+    body = each(lambda node: replace(node, allocatable=amount(7), capacity=amount(capacity)))
+    assert judge(body) == ({} if well else {"gpus": {Outcome.FAIL}})
+
+
+def test_any_device_of_the_vendor_counts() -> None:
+    mig = "nvidia.com/mig-1g.10gb"
+    body = each(lambda node: replace(node, capacity=(*amount(1), *amount(2, mig)), allocatable=(*amount(1), *amount(1, mig))))
+    assert judge(body) == {"gpus": {Outcome.FAIL}}
+    gone = each(lambda node: replace(node, capacity=(*amount(1), *amount(2, mig)), allocatable=amount(1)))
+    assert judge(gone) == {"gpus": {Outcome.FAIL}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "outcome"),
+    [
+        ("GPUUnhealthy", "True", Outcome.FAIL),
+        ("GPUUnhealthy", "False", None),
+        ("KernelDeadlock", "True", Outcome.FAIL),
+        ("ReadonlyFilesystem", "True", Outcome.FAIL),
+        ("XidCriticalError", "True", Outcome.FAIL),
+        ("XidCriticalError", "Unknown", Outcome.UNKNOWN),
+        ("AcceleratedHardwareReady", "True", None),
+        ("AcceleratedHardwareReady", "False", Outcome.FAIL),
+        ("ContainerRuntimeUnhealthy", "True", Outcome.FAIL),
+        ("ContainerRuntimeUnhealthy", "False", None),
+        ("GpuNotReady", "True", Outcome.FAIL),
+        ("NodeHealthy", "False", Outcome.FAIL),
+        ("EtcdIsVoter", "True", None),
+    ],
+)
+def test_what_a_node_reports_of_itself_counts(kind: str, status: str, outcome: Outcome | None) -> None:
+    assert judge(with_condition(kind, status)) == ({} if outcome is None else {"pressure": {outcome}})
+
+
+@pytest.mark.parametrize("effect", ["NoSchedule", "NoExecute"])
+def test_taints_keep_pods_off(effect: str) -> None:
+    taint = f"nvidia.com/gpu:present:{effect}"
+    assert judge(tainted(taint)) == {"gpus": {Outcome.FAIL}, "nodes": {Outcome.FAIL}}
+    assert judge(tainted(taint), replace(SITE, nodes=1, gpus=0)) == {"nodes": {Outcome.FAIL}}
+    assert judge(tainted(taint, all_of_them=False), replace(SITE, gpus=1)) == {}
+    assert judge(tainted(taint, all_of_them=False)) == {"gpus": {Outcome.FAIL}}
+    assert judge(tainted(f"nvidia.com/gpu:present:{effect}", f"b:c:{effect}"), replace(SITE, tolerates=("b",))) != {}
+
+
+@pytest.mark.parametrize("tolerates", ["nvidia.com/gpu", "nvidia.com/gpu=present"])
+def test_taints_that_the_workload_tolerates_do_not(tolerates: str) -> None:
+    assert judge(tainted("nvidia.com/gpu:present:NoSchedule"), replace(SITE, tolerates=(tolerates,))) == {}
+    assert judge(tainted("other:present:PreferNoSchedule")) == {}
+    assert judge(tainted("nvidia.com/gpu:absent:NoSchedule"), replace(SITE, tolerates=("nvidia.com/gpu=present",))) != {}
+
+
+@pytest.mark.parametrize(
+    ("taken", "least", "well"),
+    [
+        ([("edge-1", 1), ("edge-2", 1)], 1, False),
+        ([("edge-1", 1)], 1, True),
+        ([("edge-1", 1)], 2, False),
+        ([("", 1), ("edge-1", 1)], 1, False),
+        ([("", 1)], 1, True),
+        ([("elsewhere", 5)], 2, True),
+    ],
+)
+def test_gpus_that_pods_hold_are_not_there(taken: list[tuple[str, int]], least: int, well: bool) -> None:
+    assert judge(pods(*taken), replace(SITE, gpus=least)) == ({} if well else {"gpus": {Outcome.FAIL}})
+
+
+def test_one_pod_must_find_its_gpus_on_one_node() -> None:
+    policy = replace(SITE, asks=(Amount(resource="cpu", quantity="4"), *amount(2)))
+    assert judge(ready_cluster(), policy) == {"gpus": {Outcome.FAIL}}
+    assert judge(each(lambda node: replace(node, allocatable=amount(2))), policy) == {}
+
+
+def mps(wanted: int, available: int, *, plugin: int = 2) -> Cluster:
+    good = ready_cluster()
+    other = ClusterWorkload(
+        kind="DaemonSet",
+        namespace="gpu-operator",
+        name="nvidia-device-plugin-mps-control-daemon",
+        component="",
+        wanted=wanted,
+        available=available,
+    )
+    workloads = tuple(replace(one, wanted=plugin, available=plugin) if one.name == PLUGIN else one for one in good.workloads)
+    return replace(good, workloads=(*workloads, other))
+
+
+@pytest.mark.parametrize(("wanted", "available", "plugin", "well"), [(0, 0, 2, True), (1, 0, 2, False), (0, 0, 0, False)])
+def test_a_default_gpu_operator_is_green(wanted: int, available: int, plugin: int, well: bool) -> None:
+    assert judge(mps(wanted, available, plugin=plugin)) == ({} if well else {"device-plugin": {Outcome.FAIL}})
+
+
+@pytest.mark.parametrize(
+    ("os", "well"), [("Bottlerocket OS 1.26.1 (aws-k8s-1.34-nvidia)", True), ("Ubuntu 24.04.1 LTS", False), ("", False)]
+)
+def test_a_device_plugin_of_the_host_needs_no_daemon_set(os: str, well: bool) -> None:
+    body = each(lambda node: replace(node, os=os))
+    body = replace(body, workloads=tuple(one for one in body.workloads if one.name != PLUGIN))
+    assert judge(body) == ({} if well else {"device-plugin": {Outcome.FAIL}})
+    one_only = replace(body, nodes=(body.nodes[0], replace(body.nodes[1], os="Ubuntu 24.04.1 LTS")))
+    assert judge(one_only) == {"device-plugin": {Outcome.FAIL}}
+
+
+@pytest.mark.parametrize("service", ["openshift-dns/dns-default", "kube-system/rke2-coredns-rke2-coredns"])
+def test_the_dns_of_distributions_is_known(service: str) -> None:
+    namespace, _, name = service.partition("/")
+    good = ready_cluster()
+
+    def serving(ready: int) -> Cluster:
+        others = tuple(one for one in good.endpoints if one.service != "kube-dns")
+        return replace(good, endpoints=(*others, Endpoints(namespace=namespace, service=name, ready=ready)))
+
+    assert judge(serving(2)) == {}
+    assert judge(serving(0)) == {"dns": {Outcome.FAIL}}
+    assert judge(serving(2), replace(SITE, dns="kube-system/kube-dns")) == {"dns": {Outcome.FAIL}}
+
+
+def by_claims(*taken: str, generation: int = 2, stale: int = 0, plugin: bool = False) -> Cluster:
+    """Two nodes with two GPUs each, which only a driver of Dynamic Resource Allocation offers."""
+    good = each(lambda node: replace(node, allocatable=()))
+    slices = tuple(
+        DeviceSlice(
+            node=node,
+            generation=old or generation,
+            devices=tuple(
+                Device(driver="gpu.nvidia.com", pool=node, name=f"gpu-{number}") for number in range(8 if old else 2)
+            ),
+        )
+        for node in ("edge-1", "edge-2")
+        for old in {0, stale}
+    )
+    held = tuple(Device(driver="gpu.nvidia.com", pool=one.partition("/")[0], name=one.partition("/")[2]) for one in taken)
+    workloads = tuple(one for one in good.workloads if plugin or one.name != PLUGIN)
+    claims = (DeviceClaim(namespace="other", name="c", devices=held),)
+    return replace(good, slices=slices, claims=claims, workloads=workloads)
+
+
+DRA = replace(SITE, gpus=4, mig=WantedMig.ANY, asks=(Amount(resource="cpu", quantity="4"),))
+
+
+def test_gpus_by_dynamic_resource_allocation_alone() -> None:
+    assert judge(by_claims(), DRA) == {}
+    assert judge(by_claims(), replace(DRA, gpus=5)) == {"gpus": {Outcome.FAIL}}
+    assert judge(by_claims("edge-1/gpu-0"), DRA) == {"gpus": {Outcome.FAIL}}
+    assert judge(by_claims("edge-1/gpu-0", "edge-1/gpu-0", "gone/gpu-0"), replace(DRA, gpus=3)) == {}
+    assert judge(by_claims(stale=1), replace(DRA, gpus=5)) == {"gpus": {Outcome.FAIL}}, "an older generation does not count"
+    assert judge(by_claims(), replace(DRA, device_driver="gpu.other")) == {
+        "gpus": {Outcome.FAIL},
+        "device-plugin": {Outcome.FAIL},
+    }
+
+
+def test_a_node_that_takes_no_pods_offers_no_devices() -> None:
+    body = by_claims()
+    off = replace(body, nodes=(replace(body.nodes[0], schedulable=False), body.nodes[1]))
+    assert judge(off, replace(DRA, gpus=3))["gpus"] == {Outcome.FAIL}
+
+
+@pytest.mark.parametrize("title", ["resourceslices.resource.k8s.io", "resourceclaims.resource.k8s.io"])
+def test_devices_that_could_not_be_listed_are_unknown(title: str) -> None:
+    body = replace(by_claims(), unlisted=(Unlisted(what=title, why="403"),))
+    assert judge(body, DRA)["gpus"] == {Outcome.UNKNOWN}
