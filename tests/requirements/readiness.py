@@ -92,6 +92,8 @@ READINESS: tuple[Claim, ...] = (
         "ARC-C1",
         each_fault_is_found="Each fault of driver, ECC, clocks, links, MIG or XIDs breaks its own rule.",
         kernel_messages_are_read="XIDs are read from the kernel's messages; messages that cannot be read are UNKNOWN.",
+        the_xid_catalogue_is_whole="Every number of NVIDIA's XID catalogue is judged by the action that it asks for at once.",
+        faults_without_a_number_are_found="A lost or broken GPU is found in the kernel's messages, also if they give no number.",
         thresholds_are_by_kind="Thresholds come from profiles of the device kind, with their sources.",
         a_policy_decides_each_signal="Each decision of a policy changes exactly the rule that it names.",
         the_command_leaves_an_artifact="``arcops gpu check`` leaves a signed artifact, also if it is stopped or run by a "
