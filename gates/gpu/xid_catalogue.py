@@ -3,7 +3,7 @@
 The actions are facts of the catalogue; the words are ours. How grave a number is follows from its action: what needs a reset, a
 restart of the machine, hands at the hardware or NVIDIA's support fails, because the GPU cannot serve until then. What only
 needs the application again passes if the catalogue then looks for the fault in the application, and warns if it then asks for
-support. What may be ignored warns, but for numbers that an application, or a test of the board, causes. 157 and 161
+support. What may be ignored warns, except numbers that an application, or a test of the board, causes. 157 and 161
 are judged graver than their action, because nothing is left to repair with; numbers without an action by their meaning.
 """
 
@@ -46,9 +46,9 @@ FIXES = {
     Action.RESTART_BM: "Drain the node and restart the machine; if it comes back, have the GPU replaced.",
     Action.CONTACT_SUPPORT: "Drain the node and ask NVIDIA's support.",
     Action.CHECK_MECHANICALS: "Check the board's power cables and its seat.",
-    Action.CHECK_UVM: "Read the messages of nvidia-uvm about the same time; if there are none, ask NVIDIA's support.",
+    Action.CHECK_UVM: "Read the messages of nvidia-uvm about the same time; if that has no messages, ask NVIDIA's support.",
     Action.UPDATE_SWFW: "Update the driver and the vGPU software, on host and guest.",
-    Action.AFTER_OTHERS: "Follow the fault before it; if there is none and nobody ended the program, restart fabric manager.",
+    Action.AFTER_OTHERS: "Follow the fault before it. If it is alone, and the program was not ended, restart fabric manager.",
     Action.MEMORY: "Drain the node and reset the GPU; then look at its spare rows and SRAM threshold.",
     Action.LINK: "Drain the node, reset the GPU, and check the link's other end: switch, bridge and fabric manager.",
     Action.LINK_5: "Drain the node, reset the GPU, and decode the message by the catalogue's sheet for XIDs 144 to 150.",

@@ -19,7 +19,7 @@ from tasks.gpu.pci_bus import switches_on_bus
 _MANAGER = "nv-fabricmanager"[:15]
 """The kernel keeps 15 characters of a program's name."""
 _KERNEL_THREADS = "kthreadd"
-"""Process 2, where all processes of the machine can be seen; in a container with processes of its own it is another one."""
+"""Process 2, if all processes of the machine can be seen; in a container with processes of its own it is another one."""
 
 
 @collector("gpu-fabric", GpuFabric, version="1")

@@ -106,7 +106,7 @@ def _is_address(host: str) -> bool:
 @collector(
     "inference",
     Inference,
-    version="3",
+    version="4",
     wants=(Tree,),
     deadline=timedelta(minutes=22),
     isolated=True,
@@ -153,7 +153,7 @@ async def _look(at: EndpointDoor, endpoint: Endpoint, credential: Credential, al
     with MemoryWatch(at, local=is_loopback(_address(endpoint)[0]), served_by=endpoint.served_by) as watch:
         metrics = asyncio.ensure_future(watch.metrics()) if load.metrics else None
         try:
-            runs = await bear(at, load, alive, end=end, names=names)
+            runs, left_out = await bear(at, load, alive, end=end, names=names)
         finally:
             if metrics is not None:
                 metrics.cancel()
@@ -167,6 +167,7 @@ async def _look(at: EndpointDoor, endpoint: Endpoint, credential: Credential, al
         listed=known.listed,
         server=Server(flavour=known.flavour, probes=_in_order(probes), served=served, memory=watch.memory),
         runs=runs,
+        left_out=left_out,
     )
 
 

@@ -21,7 +21,7 @@ from tasks.gpu.asking import Nvml, as_count, binding
 from tasks.gpu.pci_bus import gpus_on_bus
 from tasks.inference import processes
 from tasks.inference.asking import EndpointDoor, fetch
-from tasks.inference.events import BadAnswer
+from tasks.inference.bad_answer import BadAnswer
 
 _SECONDS = 0.2
 _SECONDS_OF_METRICS = 1.0

@@ -41,12 +41,17 @@ class Break(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Seconds from accepting the connection to the first text, and between events with text; ``words`` tokens in each event."""
+    """Seconds from accepting the connection to the first text, and between events with text; ``words`` tokens in each event.
+
+    ``hidden`` tokens are counted and never sent. ``refuses`` are parts of a request that make it a bad one.
+    """
 
     first: float = 0.02
     gap: float = 0.004
     events: int | None = None
     words: int = 1
+    hidden: int = 0
+    refuses: tuple[str, ...] = ()
     role_first: bool = True
     usage: bool = True
     drift: bool = False
@@ -181,6 +186,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, plan: Plan, body: dict[str, Any], number: int, began: float) -> None:
         breaks = plan.breaks if plan.only in (None, number) else Break.NONE
+        if any(part in body for part in plan.refuses):
+            self._plain(400, b'{"detail": "unknown field"}')
+            return
         if breaks is Break.STATUS:
             self._plain(plan.status, f"echo {self.headers['Authorization']}".encode())
             return
@@ -204,7 +212,8 @@ class _Handler(BaseHTTPRequestHandler):
         chat = "messages" in body
         others = sum(many > 0 for name, many in self.here.busy.items() if name != body["model"])
         slow = plan.shared if others else 1.0
-        events = plan.events if plan.events is not None else -(-body["max_tokens"] // plan.words)
+        limit = body.get("max_tokens", body.get("max_completion_tokens", 8))
+        events = plan.events if plan.events is not None else -(-limit // plan.words)
         if plan.role_first and chat:
             self._event({"choices": [{"delta": {"role": "assistant", "content": ""}}]})
         due = began + plan.first * slow
@@ -223,8 +232,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._event(
             {"choices": [{"delta": {}, "finish_reason": "length"} if chat else {"text": "", "finish_reason": "length"}]}
         )
-        if plan.usage:
-            self._event({"choices": [], "usage": {"completion_tokens": events * plan.words}})
+        if plan.usage and "stream_options" in body:
+            self._event({"choices": [], "usage": {"completion_tokens": events * plan.words + plan.hidden}})
         self._write(b"data: [DONE]\n\n")
         self._chunk(b"")
 

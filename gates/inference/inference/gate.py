@@ -175,11 +175,20 @@ def _counted(found: Evidence[Inference], model: str, policy: InferencePolicy) ->
     if silent:
         text = (
             f"The server did not count the tokens of {silent} of {len(whole)} answers of {shown(model)}; ArcOps counted"
-            " stream events."
+            f" stream events{_left_out(found.body, model)}."
         )
         yield weighed(COUNTED, policy.uncounted, text, found, about=model)
     if not wrong and not silent:
-        yield COUNTED.passes(f"The server counts the tokens of every answer of {shown(model)}.", found, about=model)
+        text = f"The server counts the tokens of every answer of {shown(model)}{_left_out(found.body, model)}."
+        yield COUNTED.passes(text, found, about=model)
+
+
+def _left_out(body: Inference, model: str) -> str:
+    """What the requests to *model* lacked, because its server refused it."""
+    parts = [one.removeprefix(f"{model}: ") for one in body.left_out if one.startswith(f"{model}: ")]
+    return (
+        f" (the server refused these parts of the request, so they were left out: {shown(', '.join(parts))})" if parts else ""
+    )
 
 
 def _repeated(found: Evidence[Inference], model: str, policy: InferencePolicy) -> Iterator[Finding]:
@@ -188,7 +197,7 @@ def _repeated(found: Evidence[Inference], model: str, policy: InferencePolicy) -
     if len(whole) < 2:
         yield DETERMINISM.unknown(f"{shown(model)} did not answer the same prompt twice.", found, about=model)
     elif len({(shot.text, shot.finish) for shot in whole}) > 1:
-        text = f"{shown(model)} gave different answers to the same prompt."
+        text = f"{shown(model)} gave different answers to the same prompt{_left_out(found.body, model)}."
         yield weighed(DETERMINISM, policy.determinism, text, found, about=model)
     else:
         yield DETERMINISM.passes(f"{shown(model)} gave the same answer to the same prompt twice.", found, about=model)
@@ -204,6 +213,9 @@ def _kept(found: Evidence[Inference], run: LoadRun, policy: InferencePolicy) -> 
     )
     flow = "-" if run.throughput is None else f"{run.throughput / 1000:.1f}"
     text = f"{title}: {good} of {many} requests met every aim; {figures}; {flow} tokens/s"
+    if misses["tpot"] and (short := [shot for shot in run.shots if shot.whole and 0 < shot.later < shot.count - 1]):
+        seen_of = f"{sum(shot.later for shot in short)} of {sum(shot.count - 1 for shot in short)}"
+        text += f"; only {seen_of} tokens can be shown to have come after the first text, so tpot is counted by these"
     if misses:
         text += f"; missed: {', '.join(f'{name} {count}' for name, count in sorted(misses.items()))}"
     most = policy.most_rate if run.kind is RunKind.OPEN else policy.most_concurrency
