@@ -19,12 +19,13 @@ from tasks.gpu.bench.sessions import Sessions
 from tasks.gpu.gpu_driver import node_bounds
 
 
-# It runs in its own process: a driver that hangs also hangs its caller, and other load in the process would be measured. It
-# runs after the collectors that ask the driver about health, so that their calls are not measured, too.
+# It runs in a process of its own, a new one for each session (`Exercise.fresh`): a driver that hangs also hangs its caller,
+# other load in the process would be measured, and all sessions of one process share what that process happened to get. It runs
+# after the collectors that ask the driver about health, so that their calls are not measured, too.
 @collector(
     "benchmark",
     Benchmark,
-    version="1",
+    version="2",
     wants=(Baselines, Gpus, GpuProfiles),
     deadline=timedelta(minutes=70),
     isolated=True,
@@ -32,6 +33,7 @@ from tasks.gpu.gpu_driver import node_bounds
     measures=True,
     takes=("bench",),
     bounds=node_bounds,
+    again=lambda body: body.unfinished,
 )
 def benchmark(request: Request, seen: Seen) -> Sighting[Benchmark]:
     """The speed of this machine's GPUs or processors. Raises `Refused` if the request asks for no exercise."""
@@ -45,7 +47,10 @@ def benchmark(request: Request, seen: Seen) -> Sighting[Benchmark]:
         return Sighting(body=_nothing(exercise, f"BLOCKED: {error}"))
     try:
         known = given.body.baseline if given is not None else None
-        made = Sessions(devices, exercise, known, lambda: request.progress(0, 0))
+        before = seen.get(Benchmark)
+        made = Sessions(
+            devices, exercise, known, lambda: request.progress(0, 0), before=before.body if before is not None else None
+        )
         return Sighting(body=made.run())
     except (Refused, Unavailable) as error:
         return Sighting(body=_nothing(exercise, f"the devices cannot be used: {error}"))
