@@ -22,7 +22,7 @@ SAMPLES = 2
 _MOST_DEVICES = 64
 
 
-@collector("gpus", Gpus, version="1", needs=(GpuDriver,), deadline=timedelta(minutes=3), isolated=True, bounds=node_bounds)
+@collector("gpus", Gpus, version="2", needs=(GpuDriver,), deadline=timedelta(minutes=3), isolated=True, bounds=node_bounds)
 def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
     """Each device that the driver counts, whether it answers or not.
 
@@ -83,6 +83,8 @@ def _told(index: int, on: AskedDevice) -> Gpu:
         compute_mode=modes.compute_mode(on),
         processes=modes.processes(on),
         same=True,
+        states=strain.states(on),
+        busy=strain.busy(on),
     )
 
 
