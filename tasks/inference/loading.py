@@ -22,6 +22,8 @@ _WORDS = (
 )
 _FEWEST_WORDS, _MOST_WORDS = 8, 64
 _FEWEST_TOKENS = 2
+_TIMER_LATE = 2_000_000
+"""Nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +150,8 @@ async def _arrivals(waiting: list[tuple[int, Wanted]], began: int) -> AsyncItera
     for number, want in reversed(waiting):
         due = began + want.due * 1000
         while (left := due - time.perf_counter_ns()) > 0:
-            await asyncio.sleep(left / 1e9)
+            # A timer wakes up to some milliseconds late. So the last of them are waited for in turns of the loop.
+            await asyncio.sleep(max(0, left - _TIMER_LATE) / 1e9)
         yield number, want, due
 
 
