@@ -12,6 +12,7 @@ from arcops.endpoint import Load
 from arcops.evidence import Body
 from arcops.left_out import LEFT_OUT
 from arcops.seen.inference_server import Server
+from arcops.seen.inference_tools import ToolTrial
 
 FORMULAS = (
     "TTFT: from the moment when the request was due (open loop) or begun (closed loop) to the first event with text; "
@@ -171,7 +172,8 @@ class Credential(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inference(Body):
     """The load and its results. ``listed`` are the ids of the models that the endpoint lists, sorted. ``left_out`` says, for
-    each model, which parts of a request its server refused, so that they were left out: ``a: temperature``.
+    each model, which parts of a request its server refused, so that they were left out: ``a: temperature``. ``tools`` are the
+    requests that offered tools, and ``offers`` what a model takes or gives beside text: ``a: images``.
     """
 
     KIND: ClassVar[str] = "inference"
@@ -185,6 +187,8 @@ class Inference(Body):
     runs: tuple[LoadRun, ...]
     formulas: tuple[str, ...] = FORMULAS
     left_out: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
+    tools: tuple[ToolTrial, ...] = field(default=(), metadata=LEFT_OUT)
+    offers: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
 
     @property
     def names_subject(self) -> str:

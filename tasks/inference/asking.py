@@ -151,6 +151,17 @@ async def fetch(at: EndpointDoor, path: str, seconds: float, kind: str = "applic
     return b"".join(parts)
 
 
+async def post(at: EndpointDoor, path: str, body: dict[str, object], seconds: float, kind: str = "application/json") -> bytes:
+    """The whole answer of the media type *kind* to *body* at *path*. Raises `BadAnswer`."""
+    got = Answered(answer=StreamedAnswer(route=Route.CHAT, most_events=0))
+    try:
+        async with asyncio.timeout(seconds):
+            async with aclosing(_exchange(at, "POST", path, json.dumps(body).encode(), got, kind, _MOST_LIST)) as exchange:
+                return b"".join([data async for data, _ in exchange])
+    except TimeoutError as error:
+        raise BadAnswer(Fault.TIMEOUT, f"{path} did not answer within {seconds:g} s") from error
+
+
 async def _exchange(
     at: EndpointDoor, method: str, path: str, body: bytes, got: Answered, kind: str, most: int
 ) -> AsyncGenerator[tuple[bytes, int], None]:

@@ -123,6 +123,7 @@ READINESS: tuple[Claim, ...] = (
         "request.",
         servers_are_told_apart="The server kind, the load time of a model and the free memory are found.",
         the_connection_is_private="TLS is verified, and a key is sent only to a trusted endpoint and never kept.",
+        models_call_tools="Calls of tools, streamed and not, and in parallel, are judged by JSON Schema and repetition.",
         foundry_local_is_measured="The real engine of Foundry Local is measured.",
     ),
     *of_row(
