@@ -62,6 +62,7 @@ class Sign(Enum):
     INFOROM = "corrupted InfoROM"
     PCIE = "fatal PCIe error"
     FIRMWARE = "no heartbeat of its system processor"
+    MEMORY_MANAGER = "fatal error of unified memory, which needs a restart"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,11 @@ LAST = "NVRM: fallen off the bus and is not responding to commands."
         (("NVRM: GPU 0000:3b:00.0: RmInitAdapter failed! (0x24:0x65:1185)",), Sign.NOT_STARTED, GPU),
         (("NVRM: RmInitAdapter failed! (0x62:0x65:28)",), Sign.NOT_STARTED, ""),
         (("NVRM: GPU 0000:3b:00.0: rm_init_adapter failed, device minor number 0",), Sign.NOT_STARTED, GPU),
+        (("NVRM: GPU0 RmInitAdapter: Cannot initialize GSP firmware RM",), Sign.NOT_STARTED, ""),
+        (
+            ("NVRM: nvGpuOpsReportFatalError: uvm encountered global fatal error 0x60, requiring os reboot to recover.",),
+            *(Sign.MEMORY_MANAGER, ""),
+        ),
         (("NVRM: The NVIDIA probe routine failed for 1 device(s).",), Sign.NOT_STARTED, ""),
         (("nvidia 0000:3b:00.0: probe with driver nvidia failed with error -1",), Sign.NOT_STARTED, GPU),
         (("nvidia: probe of 0000:3b:00.0 failed with error -1",), Sign.NOT_STARTED, GPU),
@@ -108,6 +113,8 @@ RECEIVED = "pcieport 0000:3a:00.0: AER: Uncorrected (Fatal) error received: 0000
         RECEIVED,
         "pcieport 0000:3a:00.0: AER: Multiple Uncorrected (Fatal) error received: 0000:3b:00.0",
         "pcieport 0000:3a:00.0: AER: Uncorrectable (Fatal) error message received from 0000:3b:00.0",
+        "pcieport 0000:3a:00.0: DPC: containment event, status:0x1f01 source:0x3b00",
+        "pcieport 0000:3a:00.0: DPC: containment event, status:0x1f05, ERR_FATAL received from 0000:3b:00.0",
     ],
 )
 def test_a_fatal_bus_error_is_a_gpu_s_if_its_address_is(line: str) -> None:
