@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -40,7 +41,7 @@ def benchmark(request: Request, seen: Seen) -> Sighting[Benchmark]:
     exercise = request.exercise
     if exercise is None:
         raise Refused(f"a {request.kind} cannot be benchmarked; benchmark a node with 'arcops gpu bench'")
-    given = seen.get(Baselines)
+    given, begun = seen.get(Baselines), time.monotonic()
     try:
         devices = _devices(exercise)
     except (Refused, Unavailable) as error:
@@ -48,9 +49,8 @@ def benchmark(request: Request, seen: Seen) -> Sighting[Benchmark]:
     try:
         known = given.body.baseline if given is not None else None
         before = seen.get(Benchmark)
-        made = Sessions(
-            devices, exercise, known, lambda: request.progress(0, 0), before=before.body if before is not None else None
-        )
+        so_far = before.body if before is not None else None
+        made = Sessions(devices, exercise, known, lambda: request.progress(0, 0), before=so_far, begun=begun)
         return Sighting(body=made.run())
     except (Refused, Unavailable) as error:
         return Sighting(body=_nothing(exercise, f"the devices cannot be used: {error}"))

@@ -194,6 +194,13 @@ class TestMaking:
             with pytest.raises(Refused, match=why):
                 make_baseline(MakeBaseline(artifact=stored(place)[0]), place.place())
 
+    def test_sessions_that_shared_a_process_become_none(self, place: Bench) -> None:
+        """As in artifacts of earlier releases."""
+        kept(place, replace(run(), exercise=Exercise()))
+        (artifact,) = stored(place)
+        with pytest.raises(Refused, match="shared one process"):
+            make_baseline(MakeBaseline(artifact=artifact), place.place())
+
     def test_an_artifact_of_something_else_becomes_none(self, place: Bench) -> None:
         checked = place.check(good_model(place))
         with pytest.raises(Refused, match="not of a benchmark"):

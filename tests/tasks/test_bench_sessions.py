@@ -176,6 +176,10 @@ class TestProcesses:
         assert not found.unfinished
         assert "the time ended after 1 of at least 5" in found.figures[0].said
 
+    def test_the_budget_pays_for_opening_the_devices_in_each_process(self) -> None:
+        found = run(Planned({"a": always(5)}), exercise=self.FRESH, clock=lambda: 1000.0, begun=970.0)
+        assert found.processes == (30_000_000,)
+
     def test_a_device_that_was_lost_stays_lost(self) -> None:
         device = Planned({"a": always(5)}, lost_at=2)
         steady = Planned({"a": always(5)}, name="GPU-2")

@@ -45,7 +45,8 @@ class Sessions:
     """What *devices* do in *exercise*, after what they did *before*. *alive* is called between visits, and ends everything by
     what it raises.
 
-    **clock* tells seconds. A device whose name holds a ``>`` is a pair, and has no sustained load. A device that raises is not
+    *clock* tells seconds, and *begun* is when the opening of the devices began, which the budget pays for, too. A device whose
+    name holds a ``>`` is a pair, and has no sustained load. A device that raises is not
     used any more, and its figures say why.
     """
 
@@ -57,9 +58,10 @@ class Sessions:
         alive: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         before: Benchmark | None = None,
+        begun: float | None = None,
     ) -> None:
         self._before = before
-        self._begun = clock()
+        self._begun = clock() if begun is None else begun
         self._devices, self._exercise, self._baseline = devices, exercise, baseline
         self._alive, self._clock = alive, clock
         self._singles = [device for device in devices if ">" not in device.machine.device]
