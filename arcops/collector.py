@@ -49,6 +49,11 @@ def never_idle(request: Request, seen: Seen) -> bool:
     return False
 
 
+def never_again(body: Body) -> bool:
+    """Always false: one look is enough."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collector(Generic[T]):
     """A plain function and how to run it.
@@ -62,6 +67,8 @@ class Collector(Generic[T]):
     there: limits protect against hostile input, and hardware that is measured is not hostile. ``bounds`` says what an isolated
     collector may open; ``before`` adds to the request what must be looked up outside of these bounds, by our code only.
     ``idle`` tells, from names alone, that it will open no file: then it needs no process of its own.
+    ``again`` tells of what was seen that it is not complete: then an isolated collector looks again in a new process, and gets
+    what it saw so far as evidence of its own kind. This goes on until it is complete or the deadline is over.
     ``takes`` names the extras (`arcops.extras`) without which it cannot look.
     """
 
@@ -80,6 +87,7 @@ class Collector(Generic[T]):
     idle: Callable[[Request, Seen], bool]
     look: Callable[[Request, Seen], Sighting[T]]
     takes: tuple[str, ...] = ()
+    again: Callable[[T], bool] = never_again
 
 
 def collector(
@@ -97,6 +105,7 @@ def collector(
     before: Callable[[Request], Request] = as_it_is,
     idle: Callable[[Request, Seen], bool] = never_idle,
     takes: tuple[str, ...] = (),
+    again: Callable[[T], bool] = never_again,
 ) -> Callable[[Callable[[Request, Seen], Sighting[T]]], Collector[T]]:
     """Declare the decorated function as the one that collects *body*, under an id that is never given to another.
 
@@ -124,6 +133,7 @@ def collector(
             idle=idle,
             look=look,
             takes=takes,
+            again=again,
         )
 
     return declare

@@ -8,6 +8,7 @@ from enum import Enum
 
 from arcops.errors import Refused
 from arcops.late_pattern import late
+from arcops.left_out import LEFT_OUT
 from arcops.secret import Secret
 
 MOST_REQUESTS = 2000
@@ -48,7 +49,7 @@ class Load:
     when an answer is complete) and of ``rates`` (open loop, Poisson arrivals; requests in 1000 seconds). Then all models
     together get the first of ``concurrencies``. Prompts and the ``tokens`` asked for follow from ``seed``. ``patience`` is for
     one request, ``budget`` for the whole check. ``reload`` unloads and loads every model first, if the server can, and measures
-    it; ``metrics`` reads the server's own ``/metrics`` meanwhile.
+    it; ``metrics`` reads the server's own ``/metrics`` meanwhile. ``tools`` also asks each model to call tools, after the load.
     """
 
     url: str
@@ -64,6 +65,7 @@ class Load:
     budget: int = 300_000_000
     reload: bool = False
     metrics: bool = False
+    tools: bool = field(default=False, metadata=LEFT_OUT)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", _url(self.url))
@@ -86,6 +88,8 @@ class Load:
         for figures in (self.concurrencies, self.rates):
             if len(set(figures)) != len(figures):
                 raise Refused("a concurrency or a rate is given twice; give each once")
+        if self.tools and self.route is not Route.CHAT:
+            raise Refused("tools can only be offered on the route for chat completions; leave out --route completions")
         if self.planned > MOST_REQUESTS:
             raise Refused(f"this load makes {self.planned} requests; use at most {MOST_REQUESTS} in one check")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from arcops.errors import Refused
+from arcops.left_out import LEFT_OUT
 from arcops.zones import LEAST_SESSIONS
 
 FOR_A_BASELINE = 9
@@ -20,7 +21,8 @@ class Exercise:
     Between ``least`` and ``most`` sessions are made: more sessions follow until every figure is decided against the baseline by
     ``tolerance`` (percent), or ``budget`` is spent. Only undisturbed sessions count (the canary at most ``drift`` percent above
     calm). ``sustained`` is how long one load runs to watch clocks and throttling; 0: it does not run. Operands follow from
-    ``seed``. ``size`` scales every buffer and matrix, in thousandths: 1000 to measure, less for a trial.
+    ``seed``. ``size`` scales every buffer and matrix, in thousandths: 1000 to measure, less for a trial. ``fresh``: each
+    session has a process of its own, so that no two share what a process keeps, such as the place of its memory.
     """
 
     cpu: bool = False
@@ -32,6 +34,7 @@ class Exercise:
     budget: int = 600_000_000
     seed: int = 1
     size: int = 1000
+    fresh: bool = field(default=False, metadata=LEFT_OUT)
 
     def __post_init__(self) -> None:
         for what, figure, least, most in (

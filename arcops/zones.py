@@ -24,6 +24,8 @@ LEAST_SESSIONS = 5
 """With five, the 95 percent interval held the true ratio in 96.8 of 100 simulated cases; with four in 94.0, with three in 90.7
 (``benches/judging.py``)."""
 
+_SURE = 1
+"""As `_OUTSIDE`, for an interval of 99.8 percent: nothing is called slow that is not beyond the limit by this one."""
 _OUTSIDE = 25
 """Of 1000 resamples, how many are below the interval, and how many above: 95 percent are inside."""
 
@@ -79,6 +81,24 @@ def compare(here: Sequence[int], there: Sequence[int]) -> Interval:
         low=_percentile(ours, theirs, _OUTSIDE),
         high=_percentile(ours, theirs, 1000 - _OUTSIDE),
     )
+
+
+def decided(here: Sequence[int], there: Sequence[int], tolerance: int) -> Zone:
+    """Is *here* slower than *there* by more than *tolerance* percent? Both are medians of sessions, each in its own process.
+
+    ``BEYOND``: by more than the tolerance even at the good end of its 99.8 percent interval, and in its fastest session.
+    ``INSIDE``: within the tolerance even at the bad end of its 95 percent interval; or within three quarters of the tolerance,
+    and within less than twice the tolerance at that end. ``benches/judging.py`` shows the errors of this rule for many kinds of
+    noise: it has the least ``UNDECIDED`` of those that call at most one of a hundred equal machines slow, and at most one of a
+    hundred good that take 20 percent longer. Raises `Refused` as `compare` does.
+    """
+    interval = compare(here, there)
+    parts, once, twice = (PPM + tolerance * PPM * hundredths // 10_000 for hundredths in (75, 100, 200))
+    if min(here) * PPM > once * median(there) and _percentile(sorted(here), sorted(there), _SURE) > once:
+        return Zone.BEYOND
+    if interval.high <= once or (interval.ratio <= parts and interval.high < twice):
+        return Zone.INSIDE
+    return Zone.UNDECIDED
 
 
 def against(here: Sequence[int], figure: int) -> Interval:

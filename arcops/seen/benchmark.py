@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
 from arcops.evidence import Body
 from arcops.exercise import Exercise
+from arcops.left_out import LEFT_OUT
 from arcops.zones import median
 
 
@@ -102,7 +103,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark(Body):
-    """The exercise and its results. ``decided`` says that more sessions would have changed nothing."""
+    """The exercise and its results. ``decided`` says that more sessions would have changed nothing. ``processes`` are the
+    microseconds that each process measured, if each session has a process of its own. ``unfinished``: the last process has
+    not been reached, so there are too few sessions, and no sustained load.
+    """
 
     KIND: ClassVar[str] = "benchmark"
 
@@ -113,6 +117,8 @@ class Benchmark(Body):
     decided: bool
     said: str = ""
     """Why nothing could be measured at all, else empty."""
+    processes: tuple[int, ...] = field(default=(), metadata=LEFT_OUT)
+    unfinished: bool = field(default=False, metadata=LEFT_OUT)
 
     @property
     def names_subject(self) -> str:

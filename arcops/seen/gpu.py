@@ -7,12 +7,13 @@ two a signal is before it compares it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
 from arcops.errors import Refused
 from arcops.evidence import Body
+from arcops.left_out import LEFT_OUT
 
 
 class Why(Enum):
@@ -231,7 +232,11 @@ class Mig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """One device, whether it still answers or not. ``same`` says that the UUID is the one that was reported before."""
+    """One device, whether it still answers or not. ``same`` says that the UUID is the one that was reported before.
+
+    ``states`` are the performance states in which it was seen (0 is the fastest, 15 the slowest), ``busy`` the greatest percent
+    of time in which it worked, as one figure; both are empty if it does not report them.
+    """
 
     index: int
     identity: Identity
@@ -248,6 +253,8 @@ class Gpu:
     compute_mode: Text
     processes: Count
     same: Flag
+    states: tuple[int, ...] = field(default=(), metadata=LEFT_OUT)
+    busy: tuple[int, ...] = field(default=(), metadata=LEFT_OUT)
 
 
 class FaultKind(Enum):

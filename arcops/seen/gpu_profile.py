@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from enum import Enum
 from typing import ClassVar
 
 from arcops.errors import Refused
 from arcops.evidence import Body
+from arcops.left_out import LEFT_OUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,29 @@ class SourcedFact:
     """A yes or no, and its source."""
 
     value: bool
+    source: str
+    where: str
+
+
+class Area(Enum):
+    """What may not apply to a kind of device: memory of its own, its heat, why its clocks are low, its power limit, its link to
+    the host and that link's errors, and its firmware.
+    """
+
+    MEMORY_SIZE = "memory-size"
+    HEAT = "heat"
+    CLOCKS = "clocks"
+    POWER = "power"
+    PCIE_LINK = "pcie-link"
+    PCIE_ERRORS = "pcie-errors"
+    FIRMWARE = "firmware"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inapplicable:
+    """An area that does not apply to a kind, and the source of this."""
+
+    area: Area
     source: str
     where: str
 
@@ -50,6 +75,9 @@ class Profile:
     bridge between cards, which may be absent; ``nvlink_generation`` is ten times the version. ``fabric``: switches connect the
     devices. ``pcie_width`` is the narrowest width that the vendor supports. ``mig_instances`` is 0 for a device that cannot be
     divided. ``power`` and ``least_power`` bound the power limit in milliwatts. ``slows_at`` is in degrees Celsius.
+
+    ``inapplicable`` are areas in which the kind reports nothing, or nothing that means anything: a virtual GPU has no heat of
+    its own, and a GPU on the processor's chip has no slot.
     """
 
     sku: str
@@ -76,6 +104,7 @@ class Profile:
     power: DatasheetFigure
     least_power: DatasheetFigure | None = None
     slows_at: DatasheetFigure | None = None
+    inapplicable: tuple[Inapplicable, ...] = field(default=(), metadata=LEFT_OUT)
 
     def __post_init__(self) -> None:
         known = {publication.id for publication in self.publications}
@@ -84,15 +113,24 @@ class Profile:
                 raise Refused(f"the profile of {self.sku} does not name the publication for {name}, or the place in it")
             if isinstance(figure, DatasheetFigure) and figure.value < 0:
                 raise Refused(f"the profile of {self.sku} gives {name} as {figure.value}")
+        for one in self.inapplicable:
+            if one.source not in known or not one.where:
+                raise Refused(
+                    f"the profile of {self.sku} does not name the publication for {one.area.value}, or the place in it"
+                )
         if not self.sku or not self.names or not all(self.names):
             raise Refused(f"the profile {self.sku!r} names no device")
 
+    def lacks(self, area: Area) -> bool:
+        """Does *area* not apply to this kind?"""
+        return any(one.area is area for one in self.inapplicable)
+
     def figures(self) -> Iterator[tuple[str, DatasheetFigure | SourcedFact]]:
         """Every figure that the profile gives, by its name."""
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for one in fields(self):
+            value = getattr(self, one.name)
             if isinstance(value, DatasheetFigure | SourcedFact):
-                yield field.name, value
+                yield one.name, value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

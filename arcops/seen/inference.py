@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
 from arcops.endpoint import Load
 from arcops.evidence import Body
+from arcops.left_out import LEFT_OUT
 from arcops.seen.inference_server import Server
+from arcops.seen.inference_tools import ToolTrial
 
 FORMULAS = (
     "TTFT: from the moment when the request was due (open loop) or begun (closed loop) to the first event with text; "
     "connecting is part of it, an event that carries only a role is not.",
     "ITL: the times between events with text; of one request its 95th percentile by nearest rank.",
-    "TPOT: (e2e - TTFT) / (N - 1), with N the number of tokens of the answer; there is no TPOT if N < 2.",
+    "TPOT: (e2e - TTFT) / the tokens that came after the first event with text; there is no TPOT without such tokens. They "
+    "are N less the server's own count at that event, if it counts along the way; else N - 1, but no more than the words of "
+    "the later events (at least one each): the first event may hold several tokens, and servers count hidden ones, too.",
     "e2e: from the moment when the request was due or begun to the last event with text.",
     "N: completion_tokens as the server counts them, else the number of events with text.",
     "Throughput: tokens of whole answers / (last end - first due).",
@@ -57,7 +61,8 @@ class Shot:
 
     ``connected``, ``first`` and ``ended`` count from ``due``; ``None`` if the request did not get so far. ``gaps`` are the
     times between events with text, ``tokens`` is the server's own count for the answer, or ``None``. ``text`` is the SHA-256 of
-    the answer.
+    the answer. ``many`` are the words of each event after the first one; empty if each has one. ``counted`` is the server's
+    count at the first event with text, as one figure, or empty if it does not count along the way.
     """
 
     due: int
@@ -73,6 +78,8 @@ class Shot:
     finish: str
     fault: Fault | None
     said: str
+    many: tuple[int, ...] = field(default=(), metadata=LEFT_OUT)
+    counted: tuple[int, ...] = field(default=(), metadata=LEFT_OUT)
 
     @property
     def whole(self) -> bool:
@@ -92,8 +99,17 @@ class Shot:
         return percentile(self.gaps, 95)
 
     @property
+    def later(self) -> int:
+        """The tokens that came after the first event with text, as far as that can be shown: never more than came."""
+        if self.tokens is None or self.first is None:
+            return len(self.gaps)
+        if self.counted:
+            return max(0, min(self.tokens - self.counted[0], self.tokens - 1))
+        return max(0, min(self.tokens - 1, sum(self.many) if self.many else len(self.gaps)))
+
+    @property
     def tpot(self) -> int | None:
-        return sum(self.gaps) // (self.count - 1) if self.first is not None and self.count > 1 else None
+        return sum(self.gaps) // self.later if self.first is not None and self.later else None
 
 
 class RunKind(Enum):
@@ -155,7 +171,10 @@ class Credential(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inference(Body):
-    """The load and its results. ``listed`` are the ids of the models that the endpoint lists, sorted."""
+    """The load and its results. ``listed`` are the ids of the models that the endpoint lists, sorted. ``left_out`` says, for
+    each model, which parts of a request its server refused, so that they were left out: ``a: temperature``. ``tools`` are the
+    requests that offered tools, and ``offers`` what a model takes or gives beside text: ``a: images``.
+    """
 
     KIND: ClassVar[str] = "inference"
 
@@ -167,6 +186,9 @@ class Inference(Body):
     server: Server
     runs: tuple[LoadRun, ...]
     formulas: tuple[str, ...] = FORMULAS
+    left_out: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
+    tools: tuple[ToolTrial, ...] = field(default=(), metadata=LEFT_OUT)
+    offers: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
 
     @property
     def names_subject(self) -> str:

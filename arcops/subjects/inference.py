@@ -49,6 +49,9 @@ class LoadedEndpoint(Judgeable):
     Other users of the model must wait. Only for callers on that machine."""
     metrics: bool = False
     """Read the server's own /metrics during the load, for the free part of its key-value cache (vLLM, llama.cpp)."""
+    tools: bool = False
+    """Also ask each model to call tools, as agents do: one and two at once, streamed and not, by JSON Schema; and if it takes
+    images and gives embeddings."""
     key: str = field(default="", metadata=shaped(option="--api-key", most=200))
     """The place of the API key, on the machine that runs the check: env:NAME, file:PATH, or one of a store of secrets, such as
     vault:MOUNT/PATH#FIELD. Only for callers on that machine.

@@ -1,8 +1,9 @@
 """Is B slower than A, faster, or the same as far as the measurements show? By `arcops.zones`, figure by figure.
 
-A benchmark's unit is the session. A load test is one visit, so its unit is the request: the interval says how certain the
-median of this run is, and not how the endpoint does on another day. Each interval holds at 95 percent by itself; of twenty
-figures that do not differ, one may well look different.
+A benchmark's unit is the session, each in a process of its own: sessions of one process share what it got, so they decide
+nothing. A load test is one visit, so its unit is the request: the interval says how certain the median of this run is, and not
+how the endpoint does on another day. Each interval holds at 95 percent by itself; of twenty figures that do not differ, one may
+well look different.
 """
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ def _sessions(data: bytes) -> _Measured:
         title = f"{one.name} on {device}"
         name = next(name for number in count(1) if (name := title if number == 1 else f"{title} #{number}") not in found)
         left = undisturbed(one.sessions, quiet[canary_device(one.device)], body.exercise.drift)
-        doubt = one.said or _doubted(one, left)
+        doubt = one.said or _doubted(one, left) or ("" if body.exercise.fresh else "its sessions shared one process")
         found[name] = _Series(unit="ns", values=tuple(one.middle for one in left) or one.times, work=one.work, doubt=doubt)
     return _Measured(series=found)
 

@@ -53,10 +53,10 @@ class MadeBaseline:
 def bench_node(ask: BenchNode, at: Place) -> Judged:
     """Measure the GPUs (or the processor) of this machine, and keep a signed artifact: GREEN, AMBER or RED.
 
-    It runs sessions of memory copies and matrix products, with a canary between them, and checks every result. It runs more
-    sessions until each figure is decided against the baseline. It uses the devices fully for minutes and disturbs other work on
-    them. Without a GPU the artifact is BLOCKED and RED, unless the processor is asked for. Without a baseline it is AMBER at
-    best; a baseline can be made from it.
+    It runs sessions of memory copies and matrix products, each in a process of its own, with a canary between them, and checks
+    every result. It runs more sessions until each figure is decided against the baseline. It uses the devices fully for minutes
+    and disturbs other work on them. Without a GPU the artifact is BLOCKED and RED, unless the processor is asked for. Without a
+    baseline it is AMBER at best; a baseline can be made from it.
     """
     what = NODE_BENCHMARK if ask.cpu else GPU_BENCHMARK
     return judged(what, ask, ask.policy or what.default_policy, at)
@@ -88,6 +88,10 @@ def make_baseline(ask: MakeBaseline, at: Place) -> MadeBaseline:
     if record is None or not any(result.gate == "benchmark" for result in report.results):
         raise Refused("the artifact is not of a benchmark, so no baseline can be made from it; run 'arcops gpu bench'")
     body = from_json(Benchmark, kept_bytes(record.digest, at))
+    if not body.exercise.fresh:
+        raise Refused(
+            "all sessions of the artifact shared one process, so it does not show how much the machine varies; measure again"
+        )
     baseline = Baseline(
         subject=report.subject,
         site=report.site,

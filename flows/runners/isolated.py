@@ -15,6 +15,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -40,10 +41,9 @@ def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[
         return look(collector, request, collected)  # it opens nothing, so it needs no process
     kinds = {body.KIND for body in (*collector.needs, *collector.wants)}
     given = {kind: answer for kind, answer in collected.items() if kind in kinds}
-    asked = (replace(request, progress=silent, remark=unheard), given)
     try:
         bounds = collector.bounds(request)
-        asked = (replace(collector.before(request), progress=silent, remark=unheard), given)
+        asked = replace(collector.before(request), progress=silent, remark=unheard)
         with empty_folder() as folder:
             walls = _walls(bounds, request, folder)
             environment = environments.of_collector(
@@ -51,8 +51,14 @@ def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[
             )
             if lacks := lacking():
                 request.remark(f"{collector.id} runs with fewer protections than it should: {lacks}.")
-            task = pickle.dumps((collector.code, collector.measures, walls)) + pickle.dumps(asked)
-            return _asked(collector, request, task, environment, folder)
+            how = pickle.dumps((collector.code, collector.measures, walls))
+            end = time.monotonic() + collector.deadline.total_seconds()
+            while True:
+                task = how + pickle.dumps((asked, given))
+                found = _asked(collector, request, task, environment, folder, end - time.monotonic())
+                if isinstance(found, Missing) or not collector.again(found.body):
+                    return found
+                given = {**given, found.body.KIND: found}
     except Unavailable as error:  # of what is looked up before
         return missing(collector, Cause.UNAVAILABLE, str(error))
     except Refused as error:
@@ -76,7 +82,9 @@ def _walls(bounds: Bounds, request: Request, folder: str) -> Walls:
     )
 
 
-def _asked(collector: AnyCollector, request: Request, task: bytes, environment: Mapping[str, str], folder: str) -> Found:
+def _asked(
+    collector: AnyCollector, request: Request, task: bytes, environment: Mapping[str, str], folder: str, seconds: float
+) -> Found:
     # Not in a with statement: leaving it waits for the child, which perhaps no signal can end.
     child = start(
         python("flows.runners.behind_walls", ends_with_us=signal.SIGKILL),
@@ -90,7 +98,7 @@ def _asked(collector: AnyCollector, request: Request, task: bytes, environment: 
     out: bytes | None = None
     try:
         with suppress(TimeoutExpired):
-            out, _ = child.communicate(task, timeout=collector.deadline.total_seconds())
+            out, _ = child.communicate(task, timeout=max(0.0, seconds))
     finally:
         ended.set()
         died = _kill(child)

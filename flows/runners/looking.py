@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from arcops.collector import Collector
+from arcops.collector import Collector, never_again
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
 from arcops.evidence import Body, Cause, Evidence, Missing, Seen, Sighting, without
 from arcops.request import Request
@@ -64,7 +64,8 @@ def look_and(
 
 def _given(collector: AnyCollector, collected: Mapping[str, Found]) -> Mapping[str, Evidence[Body]]:
     """The part of the *collected* evidence that *collector* gets."""
-    answers = {body.KIND: collected.get(body.KIND) for body in (*collector.needs, *collector.wants)}
+    own = (collector.body,) if collector.again is not never_again else ()
+    answers = {body.KIND: collected.get(body.KIND) for body in (*collector.needs, *collector.wants, *own)}
     return {kind: answer for kind, answer in answers.items() if isinstance(answer, Evidence)}
 
 

@@ -42,6 +42,7 @@ def exercised(node: ExercisedNode, at: Place) -> Meant:
         budget=node.budget_s * 1_000_000,
         seed=node.seed,
         size=node.size,
+        fresh=True,
     )
     if node.baseline is not None and not is_file(node.baseline, at.within):
         raise Refused(f"{node.baseline} is not a file; give a baseline that 'arcops gpu baseline' made")

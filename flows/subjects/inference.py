@@ -39,6 +39,7 @@ def loaded(found: LoadedEndpoint, at: Place) -> Meant:
         budget=found.budget_s * 1_000_000,
         reload=found.load,
         metrics=found.metrics,
+        tools=found.tools,
     )
     if at.worker:
         _refuse_for_worker(load, found, at)

@@ -4,7 +4,8 @@ Why: A check of GPUs that finds no driver, a driver that hangs, or fewer GPUs th
 ones. A tool that then reports "no errors" reports only that it saw nothing.
 
 Judged: that the driver's library loads and answers; that it counts at least one GPU, as many as the policy expects and as many
-as the kernel sees on the PCI bus; its version and the CUDA version it runs; and confidential computing, as the policy wants it.
+as the kernel sees on the PCI bus; that the fabric manager runs if there are NVLink switches; the driver's version and the CUDA
+version it runs; and confidential computing, as the policy wants it.
 If the driver does not answer, each finding begins with BLOCKED: nothing could be judged, so the node is RED.
 
 Fix: Install and load the driver version that the policy names, and run the check as a user who may use the devices. A GPU that
@@ -22,7 +23,8 @@ from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import Example, gate
-from arcops.seen.gpu import Confidential, DriverState, GpuDriver, Unread, Why
+from arcops.seen.gpu import Confidential, DriverState, GpuDriver, Gpus, Unread, Why
+from arcops.seen.gpu_fabric import GpuFabric
 from arcops.subjects.gpu import Node
 from arcops.verdict import Verdict
 from gates.breach import Weight, doubted, weighed
@@ -43,6 +45,11 @@ BUS = Rule(
     asks="Does the driver count every NVIDIA GPU that is on the PCI bus?",
     fix="The driver has lost a GPU that is on the bus: check dmesg, reboot, or have the GPU replaced.",
 )
+FABRIC = Rule(
+    id="gpu-driver/fabric-manager",
+    asks="If NVLink switches are on the PCI bus, does NVIDIA's fabric manager run?",
+    fix="Start nvidia-fabricmanager, of the same version as the driver: before it has run, CUDA fails with error 802.",
+)
 VERSION = Rule(
     id="gpu-driver/version",
     asks="Does the policy accept the driver's version?",
@@ -60,6 +67,11 @@ CONFIDENTIAL = Rule(
 )
 
 
+_ON_A_BOARD = 8
+"""GPUs on one board with NVLink switches (HGX-2, HGX A100 8-GPU, HGX H100 8-GPU and later; boards of four have no switch)."""
+_JOINED = "completed"
+
+
 class Confidentiality(Enum):
     """What the policy wants of confidential computing. ``ANY`` accepts on or off, but never on with developer tools."""
 
@@ -73,6 +85,7 @@ class GpuDriverPolicy:
     """``devices`` is how many GPUs the node must have; 0 accepts any number above zero. ``least_driver`` (``580.65.06``) and
     ``least_cuda`` (``12.4``) may be empty, for any. ``unseen_bus`` says how grave it is that the PCI bus cannot be read, and
     ``more_on_bus`` that more GPUs are on it than the driver counts, as in a container that was given only some of them.
+    ``unseen_manager`` is for a place from which it cannot be seen if the fabric manager runs, such as a container.
     """
 
     devices: int = 0
@@ -81,6 +94,7 @@ class GpuDriverPolicy:
     confidential: Confidentiality = Confidentiality.ANY
     unseen_bus: Weight = Weight.FAIL
     more_on_bus: Weight = Weight.FAIL
+    unseen_manager: Weight = Weight.FAIL
 
     def __post_init__(self) -> None:
         if self.devices < 0:
@@ -118,14 +132,24 @@ def silent(state: DriverState = DriverState.NO_LIBRARY) -> GpuDriver:
     )
 
 
+def unswitched() -> GpuFabric:
+    """A node without NVLink switches."""
+    return GpuFabric(switches=0, manager=Unread(why=Why.UNSUPPORTED, said="there is no switch to manage"))
+
+
+def managed() -> GpuFabric:
+    """A node with the switches of an HGX A100, and their manager."""
+    return GpuFabric(switches=6, manager=True)
+
+
 def examples() -> Iterator[Example[GpuDriverPolicy]]:
     good = answering()
     unseen = Unread(why=Why.FORBIDDEN, said="/sys/bus/pci/devices may not be read")
 
     def example(
-        name: str, verdict: Verdict, body: GpuDriver, policy: GpuDriverPolicy | None = None
+        name: str, verdict: Verdict, body: GpuDriver, policy: GpuDriverPolicy | None = None, fabric: GpuFabric | None = None
     ) -> Example[GpuDriverPolicy]:
-        return Example(name=name, verdict=verdict, evidence=(body,), policy=policy or GpuDriverPolicy())
+        return Example(name=name, verdict=verdict, evidence=(body, fabric or unswitched()), policy=policy or GpuDriverPolicy())
 
     yield example("A driver answers for the one GPU on the bus", Verdict.GREEN, good)
     yield example(
@@ -139,6 +163,10 @@ def examples() -> Iterator[Example[GpuDriverPolicy]]:
     yield example("The driver has lost one of two GPUs on the bus", Verdict.RED, replace(good, on_bus=2))
     yield example("The node should have eight GPUs", Verdict.RED, good, GpuDriverPolicy(devices=8))
     yield example("The driver is too old", Verdict.RED, good, GpuDriverPolicy(least_driver="590.10"))
+    eight = replace(good, devices=8, on_bus=8)
+    yield example("Switches, and their manager", Verdict.GREEN, eight, fabric=managed())
+    yield example("Switches without their manager", Verdict.RED, eight, fabric=GpuFabric(switches=6, manager=False))
+    yield example("Seven GPUs on a board for eight", Verdict.RED, replace(good, devices=7, on_bus=7), fabric=managed())
     debuggable = replace(good.confidential, on=True, environment="production", debuggable=True)
     yield example("Confidential computing with developer tools", Verdict.RED, replace(good, confidential=debuggable))
 
@@ -146,29 +174,31 @@ def examples() -> Iterator[Example[GpuDriverPolicy]]:
 @gate(
     "gpu-driver",
     judges=(Node,),
-    needs=(GpuDriver,),
+    needs=(GpuDriver, GpuFabric),
+    wants=(Gpus,),
     policy=GpuDriverPolicy,
-    rules=(ANSWERS, DEVICES, BUS, VERSION, CUDA, CONFIDENTIAL),
+    rules=(ANSWERS, DEVICES, BUS, FABRIC, VERSION, CUDA, CONFIDENTIAL),
     examples=examples,
     speaks_to=nist("CM-6", "SI-2"),
 )
 def gpu_driver(seen: Seen, policy: GpuDriverPolicy) -> Iterator[Finding]:
-    found = seen[GpuDriver]
+    found, fabric, gpus = seen[GpuDriver], seen[GpuFabric], seen.get(Gpus)
     body = found.body
     if body.state is not DriverState.ANSWERS:
         yield ANSWERS.unknown(f"BLOCKED: {body.said}", found)
-        for rule in (DEVICES, BUS, VERSION, CUDA, CONFIDENTIAL):
+        for rule in (DEVICES, BUS, FABRIC, VERSION, CUDA, CONFIDENTIAL):
             yield rule.unknown("BLOCKED: no driver answers, so this is unknown.", found, fix=ANSWERS.fix)
         return
     yield ANSWERS.passes(body.said, found)
-    yield _devices(found, policy)
+    yield _devices(found, fabric, policy)
     yield _bus(found, policy)
+    yield _managed(fabric, gpus, policy)
     yield _version(found, policy)
     yield _cuda(found, policy)
     yield _confidential(found, policy)
 
 
-def _devices(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
+def _devices(found: Evidence[GpuDriver], fabric: Evidence[GpuFabric], policy: GpuDriverPolicy) -> Finding:
     count = found.body.devices
     if isinstance(count, Unread):
         return DEVICES.unknown(f"BLOCKED: the driver cannot count its GPUs: {count.said}.", found)
@@ -176,7 +206,20 @@ def _devices(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
         return DEVICES.unknown("BLOCKED: the driver answers but has no GPU.", found)
     if policy.devices and count != policy.devices:
         return DEVICES.fails(f"The driver counts {count} GPU(s); the policy expects {policy.devices}.", found)
-    return DEVICES.passes(f"The driver counts {count} GPU(s).", found)
+    if policy.devices:
+        return DEVICES.passes(f"The driver counts {count} GPU(s), as the policy expects.", found)
+    switches, on_bus = fabric.body.switches, found.body.on_bus
+    if not isinstance(switches, Unread) and switches and not isinstance(on_bus, Unread) and on_bus % _ON_A_BOARD:
+        text = (
+            f"The driver counts {count} GPU(s), and {on_bus} are on the PCI bus, beside {switches} NVLink switch(es):"
+            f" boards with switches have {_ON_A_BOARD} GPUs. If fewer are right here, set 'devices'."
+        )
+        return DEVICES.fails(text, found, fabric)
+    text = (
+        f"The driver counts {count} GPU(s). The policy does not say how many the node must have ('devices'), so a GPU that is"
+        " gone from driver and bus is not missed."
+    )
+    return DEVICES.passes(text, found)
 
 
 def _bus(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
@@ -192,6 +235,22 @@ def _bus(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
     if on_bus < count:
         return BUS.unknown(f"The driver counts {count} GPU(s), but the kernel lists {on_bus}; one of them is wrong.", found)
     return BUS.passes(f"The driver counts every one of the {on_bus} GPU(s) on the PCI bus.", found)
+
+
+def _managed(fabric: Evidence[GpuFabric], gpus: Evidence[Gpus] | None, policy: GpuDriverPolicy) -> Finding:
+    switches, manager = fabric.body.switches, fabric.body.manager
+    if isinstance(switches, Unread):
+        return doubted(FABRIC, policy.unseen_bus, f"Whether there are NVLink switches is not known: {switches.said}.", fabric)
+    if not switches:
+        return FABRIC.passes("There is no NVLink switch on the PCI bus.", fabric)
+    if manager is True:
+        return FABRIC.passes(f"There are {switches} NVLink switch(es), and the fabric manager runs.", fabric)
+    if gpus is not None and all(device.fabric.state == _JOINED for device in (*gpus.body.devices, *gpus.body.later)):
+        return FABRIC.passes(f"There are {switches} NVLink switch(es), and every GPU has joined their fabric.", fabric, gpus)
+    if isinstance(manager, Unread):
+        text = f"There are {switches} NVLink switch(es), and if their fabric manager runs is not known: {manager.said}."
+        return doubted(FABRIC, policy.unseen_manager, text, fabric)
+    return FABRIC.fails(f"There are {switches} NVLink switch(es), and no fabric manager runs, so CUDA cannot start.", fabric)
 
 
 def _version(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:

@@ -3,13 +3,16 @@
 Why: If a GPU falls off the bus, runs out of spare memory rows or loses a link, the kernel reports it once, and the GPU may look
 healthy again a minute later. NVIDIA numbers these messages (XID) and documents what each means.
 
-Judged: every XID in the kernel's messages since boot, and every XID that the driver reported during the check, by the lists of
-the policy: some are hardware faults and fail, some are warnings, some are errors of an application and say nothing about the
-device. A number in no list is a warning, and fails if the message itself calls it fatal. Faults of NVLink switches (SXids) fail
-if the message calls them fatal; the others warn. If the messages cannot be read, or do not reach back to the boot, the result
-is UNKNOWN.
+Judged: every XID in the kernel's messages since boot, and every XID that the driver reported during the check, by NVIDIA's XID
+catalogue and the policy's own lists. Hardware faults fail, some are warnings, some are errors of an application and say nothing
+about the device. A number in neither is a warning, and fails if the message itself calls it fatal. The NVLink errors 144 to 150
+warn if the message calls them not fatal; 154 counts by the recovery that it asks for. If a message names an earlier XID as its
+cause, that counts too. Lost or broken devices are also reported without a number: fallen off the bus, not initialised, no
+heartbeat, corrupted InfoROM, a fatal PCIe error of a GPU's own address; these fail, and so does a GPU that the kernel found at
+boot and that is gone from the bus. Faults of NVLink switches (SXids) fail if the message calls them fatal; the others warn. If
+the messages cannot be read, or do not reach back to the boot, the result is UNKNOWN.
 
-Fix: Follow NVIDIA's XID catalogue for the number: usually, drain the node and reset the GPU. After repeated faults, run
+Fix: Do what the finding says: it is the immediate action of NVIDIA's catalogue for the number. After repeated faults, run
 NVIDIA's field diagnosis and have the GPU replaced. The messages are those of this boot, so a reboot after the repair clears the
 finding.
 """
@@ -25,12 +28,14 @@ from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Outcome, Rule
 from arcops.gate import Example, gate
 from arcops.seen.gpu import FaultEvent, FaultKind, Gpus, Unread
-from arcops.seen.gpu_log import GpuLog, LogSource, SxidLogged, XidLogged
+from arcops.seen.gpu_log import GpuLog, LogSource, Sign, SignLogged, SxidLogged, XidLogged
 from arcops.subjects.gpu import Node
 from arcops.verdict import Verdict
 from gates.breach import Weight, doubted
 from gates.gpu.healthy import healthy
+from gates.gpu.xid_catalogue import CATALOGUE, FIXES, Action, catalogued
 from gates.listing import capped
+from gates.words import shown
 
 BOOT = Rule(
     id="gpu-xids/boot",
@@ -48,36 +53,25 @@ RUN = Rule(
     fix="Drain the node, look up the number in NVIDIA's XID catalogue, and reset or replace the GPU.",
 )
 
-# What NVIDIA's XID catalogue says about these numbers, in a few words, for the finding.
-_MEANINGS = {
-    13: "graphics engine exception",
-    31: "memory page fault of an application",
-    43: "an application's channel was reset",
-    45: "an application's channels were torn down",
-    46: "the GPU stopped processing",
-    48: "double-bit ECC error",
-    63: "a memory row was remapped or a page retired",
-    64: "remapping a memory row or retiring a page failed",
-    74: "NVLink error",
-    79: "the GPU has fallen off the bus",
-    94: "contained memory error",
-    95: "uncontained memory error",
-    119: "the GPU's system processor timed out",
-    120: "error of the GPU's system processor",
-    140: "unrecovered ECC error",
+_GONE_FIX = "Look for the GPU in the kernel's messages (dmesg); restart the machine, and reseat or replace the GPU."
+_SIGN_FIXES = {
+    Sign.INFOROM: "Restart the machine; if it stays, have the GPU replaced.",
+    Sign.PCIE: "Drain the node, restart the machine, and reseat the GPU or its riser; if it comes back, have it replaced.",
 }
+_NO_RECOVERY = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuXidsPolicy:
-    """``fail`` and ``warn`` are XID numbers; ``application`` are those that an application's own error causes, which pass. A
-    number in none of them is a warning. ``quiet_sxids`` are faults of switches that pass unless they are fatal. ``forgotten``
-    says how grave it is that the messages do not reach back to the boot.
+    """``fail`` and ``warn`` are XIDs that are judged so, whatever NVIDIA's catalogue and the message say. ``application`` are
+    those that an application's own error causes, and test messages: they pass, and no others do. ``quiet_sxids`` are faults of
+    switches that pass unless they are fatal. ``forgotten`` says how grave it is that the messages do not reach back to the
+    boot.
     """
 
-    fail: tuple[int, ...] = (46, 48, 64, 74, 79, 95, 119, 120, 140)
-    warn: tuple[int, ...] = (63, 94)
-    application: tuple[int, ...] = (13, 31, 43, 45)
+    fail: tuple[int, ...] = ()
+    warn: tuple[int, ...] = ()
+    application: tuple[int, ...] = (11, 13, 25, 31, 32, 37, 43, 45, 69, 106, 107, 137)
     quiet_sxids: tuple[int, ...] = ()
     forgotten: Weight = Weight.FAIL
 
@@ -108,7 +102,15 @@ def examples() -> Iterator[Example[GpuXidsPolicy]]:
     yield example("An application's page fault", Verdict.GREEN, said(xid(31, "MMU Fault")))
     yield example("A memory row was remapped", Verdict.AMBER, said(xid(63, "Row remapper: new row marked for remapping")))
     yield example("The GPU fell off the bus an hour ago", Verdict.RED, said(xid(79, "GPU has fallen off the bus.")))
-    yield example("A fault in no list that calls itself fatal", Verdict.RED, said(xid(149, "NETIR Fatal XC0", fatal=True)))
+    yield example("A micro-controller of the GPU halted", Verdict.RED, said(xid(62, "323f0f30 0000c3d8")))
+    yield example("A new number that calls itself fatal", Verdict.RED, said(xid(900, "Fatal", fatal=True)))
+    yield example("An NVLink error that is not fatal", Verdict.AMBER, said(replace(xid(145, "RLW Nonfatal"), mild=True)))
+    recovered = replace(xid(154, "GPU recovery action changed from 0x1 (GPU Reset Required) to 0x0 (None)"), recovery="None")
+    yield example("The GPU needs no recovery any more", Verdict.GREEN, said(recovered))
+    yield example("The GPU needs a reset", Verdict.RED, said(replace(recovered, recovery="GPU Reset Required")))
+    fallen = SignLogged(pci="00000000:3b:00.0", sign=Sign.FALLEN, count=1, seconds=90, text="GPU has fallen off the bus.")
+    yield example("A GPU fell off the bus, and no XID says so", Verdict.RED, replace(calm, signs=(fallen,)))
+    yield example("A GPU that was there at boot is gone", Verdict.RED, replace(calm, gone=("00000000:5e:00.0",)))
     yield example("A switch reports a fault that is not fatal", Verdict.AMBER, replace(calm, sxids=(sxid(fatal=False),)))
     yield example("A switch reports a fatal fault", Verdict.RED, replace(calm, sxids=(sxid(fatal=True),)))
     yield example("The kernel no longer has the messages of the boot", Verdict.RED, replace(calm, since_boot=False))
@@ -137,43 +139,106 @@ def gpu_xids(seen: Seen, policy: GpuXidsPolicy) -> Iterator[Finding]:
         yield from capped(_run(gpus, policy), rest="There are {count} more faults during the check.")
 
 
-def _outcome(xid: int, policy: GpuXidsPolicy, *, fatal: bool = False) -> Outcome:
-    if xid in policy.fail:
-        return Outcome.FAIL
-    if xid in policy.application:
-        return Outcome.PASS
-    return Outcome.FAIL if fatal and xid not in policy.warn else Outcome.WARN
+def _outcome(xid: int, policy: GpuXidsPolicy, logged: XidLogged | None = None) -> Outcome:
+    """By the policy's lists, else by the catalogue and what the message says itself."""
+    for numbers, decided in ((policy.fail, Outcome.FAIL), (policy.warn, Outcome.WARN), (policy.application, Outcome.PASS)):
+        if xid in numbers:
+            return decided
+    known = catalogued(xid)
+    if known is None:
+        return Outcome.FAIL if logged is not None and logged.fatal else Outcome.WARN
+    if logged is not None:
+        if known.action is Action.RECOVERY:
+            return Outcome.PASS if logged.recovery.lower() == _NO_RECOVERY else Outcome.FAIL
+        if known.action is Action.LINK_5:
+            return Outcome.WARN if logged.mild else Outcome.FAIL
+    return Outcome.WARN if known.gravity is Outcome.PASS else known.gravity
 
 
 def _named(xid: int) -> str:
-    return f"XID {xid} ({_MEANINGS[xid]})" if xid in _MEANINGS else f"XID {xid}"
+    known = catalogued(xid)
+    return f"XID {xid} ({known.means})" if known else f"XID {xid}"
+
+
+def _fix(xid: int) -> str:
+    known = catalogued(xid)
+    if known is None:
+        return f"Look the number up: {CATALOGUE} does not have it."
+    return f"{FIXES[known.action]} ({CATALOGUE}: {known.action.value or 'no action'}.)"
 
 
 def _boot(log: Evidence[GpuLog], policy: GpuXidsPolicy) -> Iterator[Finding]:
     quiet = True
-    for fault, name, about, outcome in _faults(log.body, policy):
-        if outcome is Outcome.PASS:
+    for fault in _faults(log.body, policy):
+        if fault.outcome is Outcome.PASS:
             continue
         quiet = False
         times = "once" if fault.count == 1 else f"{fault.count} times"
-        text = f"{name}{' (fatal)' if fault.fatal else ''} {times} since boot, the last time {fault.seconds} s after boot."
-        say = BOOT.fails if outcome is Outcome.FAIL else BOOT.warns
-        yield say(text, log, about=about)
+        text = f"{fault.text} {times} since boot, the last time {fault.seconds} s after boot."
+        say = BOOT.fails if fault.outcome is Outcome.FAIL else BOOT.warns
+        yield say(text, log, about=fault.about, fix=fault.fix)
+    for pci in log.body.gone:
+        quiet = False
+        text = f"GPU {pci} was on the PCI bus at boot, and is not there any more."
+        yield BOOT.fails(text, log, about=f"GPU {pci}", fix=_GONE_FIX)
     if quiet:
         others = sum(fault.count for fault in log.body.xids)
         beside = f"; {others} error(s) of applications" if others else ""
         yield BOOT.passes(f"The {log.body.source.value} reports no GPU fault{beside}.", log)
 
 
-def _faults(log: GpuLog, policy: GpuXidsPolicy) -> Iterator[tuple[XidLogged | SxidLogged, str, str, Outcome]]:
-    """Each fault, its text, what it is about, and how grave it is."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _JudgedFault:
+    text: str
+    about: str
+    outcome: Outcome
+    count: int
+    seconds: int
+    fix: str
+
+
+def _faults(log: GpuLog, policy: GpuXidsPolicy) -> Iterator[_JudgedFault]:
     for xid in log.xids:
-        name, about = f"GPU {xid.pci} reported {_named(xid.xid)}", f"XID {xid.xid} of {xid.pci}"
-        yield xid, name, about, _outcome(xid.xid, policy, fatal=xid.fatal)
+        place = f"{xid.pci} {xid.instance}".strip()
+        text = f"GPU {place} reported {_named(xid.xid)}{' (fatal)' if xid.fatal else ''}{_beside(xid)}"
+        yield _JudgedFault(
+            text=text,
+            about=f"XID {xid.xid} of {place}",
+            outcome=_outcome(xid.xid, policy, xid),
+            count=xid.count,
+            seconds=xid.seconds,
+            fix=_fix(xid.xid),
+        )
     for sxid in log.sxids:
         mild = Outcome.PASS if sxid.sxid in policy.quiet_sxids else Outcome.WARN
-        name, about = f"NVLink switch {sxid.pci} reported SXid {sxid.sxid}", f"SXid {sxid.sxid} of {sxid.pci}"
-        yield sxid, name, about, Outcome.FAIL if sxid.fatal else mild
+        yield _JudgedFault(
+            text=f"NVLink switch {sxid.pci} reported SXid {sxid.sxid}{' (fatal)' if sxid.fatal else ''}",
+            about=f"SXid {sxid.sxid} of {sxid.pci}",
+            outcome=Outcome.FAIL if sxid.fatal else mild,
+            count=sxid.count,
+            seconds=sxid.seconds,
+            fix=BOOT.fix,
+        )
+    for sign in log.signs:
+        who = f"GPU {sign.pci}" if sign.pci else "a GPU"
+        yield _JudgedFault(
+            text=f"The kernel said of {who}: {sign.sign.value} ({shown(sign.text)}),",
+            about=f"{who}: {sign.sign.value}",
+            outcome=Outcome.FAIL,
+            count=sign.count,
+            seconds=sign.seconds,
+            fix=_SIGN_FIXES.get(sign.sign, FIXES[Action.RESTART_BM]),
+        )
+
+
+def _beside(xid: XidLogged) -> str:
+    """What the message adds to the number."""
+    if xid.told:
+        return " as the cause of another fault"
+    known = catalogued(xid.xid)
+    if known is not None and known.action is Action.RECOVERY:
+        return f": {shown(xid.recovery or 'the message does not say which')}"
+    return ""
 
 
 def _whole(log: Evidence[GpuLog], policy: GpuXidsPolicy) -> Iterator[Finding]:
@@ -202,6 +267,7 @@ def _run(gpus: Evidence[Gpus], policy: GpuXidsPolicy) -> Iterator[Finding]:
         place = "a GPU that is gone" if isinstance(event.pci, Unread) else f"GPU {event.pci}"
         text = f"The driver reported {_named(event.xid) if of_xid else event.kind.value} of {place} during the check."
         about = f"XID {event.xid} of {place}" if of_xid else f"{event.kind.value} of {place}"
-        yield RUN.fails(text, gpus, about=about) if outcome is Outcome.FAIL else RUN.warns(text, gpus, about=about)
+        say = RUN.fails if outcome is Outcome.FAIL else RUN.warns
+        yield say(text, gpus, about=about, fix=_fix(event.xid) if of_xid else RUN.fix)
     if quiet:
         yield RUN.passes("No fault was reported during the check.", gpus)

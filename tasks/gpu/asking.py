@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -103,16 +103,23 @@ class Nvml:
 
     def fields(self, device: object, wanted: Mapping[str, int], *, scope: int | None = None) -> dict[str, Count]:
         """Field values by our names. The call may succeed although single values failed."""
+        (found,) = self._field_values(device, wanted, (scope,))
+        return found
+
+    def scoped_fields(self, device: object, wanted: Mapping[str, int], scopes: Sequence[int]) -> list[dict[str, Count]]:
+        """The same for each of *scopes*, such as links, in one call."""
+        return self._field_values(device, wanted, scopes) if scopes else []
+
+    def _field_values(self, device: object, wanted: Mapping[str, int], scopes: Sequence[int | None]) -> list[dict[str, Count]]:
         if isinstance(device, Unread):
-            return dict.fromkeys(wanted, device)
+            return [dict.fromkeys(wanted, device) for _ in scopes]
         name = "nvmlDeviceGetFieldValues"
-        ids = [number if scope is None else (number, scope) for number in wanted.values()]
+        ids = [number if scope is None else (number, scope) for scope in scopes for number in wanted.values()]
         answers = self.ask(name, device, ids)
         if isinstance(answers, Unread):
-            return dict.fromkeys(wanted, answers)
-        return {
-            key: self._field(answer, f"{name}[{number}]") for (key, number), answer in zip(wanted.items(), answers, strict=True)
-        }
+            return [dict.fromkeys(wanted, answers) for _ in scopes]
+        told = iter(answers)
+        return [{key: self._field(next(told), f"{name}[{number}]") for key, number in wanted.items()} for _ in scopes]
 
     def _field(self, answer: Any, name: str) -> Count:
         if answer.nvmlReturn != self.library.NVML_SUCCESS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -19,12 +20,13 @@ from tasks.gpu.bench.sessions import Sessions
 from tasks.gpu.gpu_driver import node_bounds
 
 
-# It runs in its own process: a driver that hangs also hangs its caller, and other load in the process would be measured. It
-# runs after the collectors that ask the driver about health, so that their calls are not measured, too.
+# It runs in a process of its own, a new one for each session (`Exercise.fresh`): a driver that hangs also hangs its caller,
+# other load in the process would be measured, and all sessions of one process share what that process happened to get. It runs
+# after the collectors that ask the driver about health, so that their calls are not measured, too.
 @collector(
     "benchmark",
     Benchmark,
-    version="1",
+    version="2",
     wants=(Baselines, Gpus, GpuProfiles),
     deadline=timedelta(minutes=70),
     isolated=True,
@@ -32,20 +34,23 @@ from tasks.gpu.gpu_driver import node_bounds
     measures=True,
     takes=("bench",),
     bounds=node_bounds,
+    again=lambda body: body.unfinished,
 )
 def benchmark(request: Request, seen: Seen) -> Sighting[Benchmark]:
     """The speed of this machine's GPUs or processors. Raises `Refused` if the request asks for no exercise."""
     exercise = request.exercise
     if exercise is None:
         raise Refused(f"a {request.kind} cannot be benchmarked; benchmark a node with 'arcops gpu bench'")
-    given = seen.get(Baselines)
+    given, begun = seen.get(Baselines), time.monotonic()
     try:
         devices = _devices(exercise)
     except (Refused, Unavailable) as error:
         return Sighting(body=_nothing(exercise, f"BLOCKED: {error}"))
     try:
         known = given.body.baseline if given is not None else None
-        made = Sessions(devices, exercise, known, lambda: request.progress(0, 0))
+        before = seen.get(Benchmark)
+        so_far = before.body if before is not None else None
+        made = Sessions(devices, exercise, known, lambda: request.progress(0, 0), before=so_far, begun=begun)
         return Sighting(body=made.run())
     except (Refused, Unavailable) as error:
         return Sighting(body=_nothing(exercise, f"the devices cannot be used: {error}"))

@@ -15,12 +15,10 @@ from arcops.evidence import Seen, Sighting, Source, SourceKind
 from arcops.request import Request
 from arcops.seen.gpu import Confidential, Count, DriverState, Flag, GpuDriver, Text, Unread, Why
 from tasks.gpu.asking import Nvml, as_count, as_flag, binding
+from tasks.gpu.pci_bus import gpus_on_bus
 
 NODE = "gpu-node"
 """The kind of subject that these collectors look at; ``target`` is the root of the node's files, usually ``/``."""
-
-_NVIDIA = "0x10de"
-_DISPLAY_CLASS = "0x03"
 
 
 def refuse_other(request: Request) -> None:
@@ -107,28 +105,6 @@ def _without(state: DriverState, said: str, on_bus: Count) -> GpuDriver:
     unread = Unread(why=Why.FAILED, said="no driver answers")
     nothing = Confidential(capable=unread, on=unread, environment=unread, debuggable=unread)
     return GpuDriver(state=state, said=said, version=unread, cuda=unread, devices=unread, on_bus=on_bus, confidential=nothing)
-
-
-def gpus_on_bus(root: Path) -> Count:
-    """How many NVIDIA GPUs the kernel lists below *root*, without virtual functions and GPUs that virtual machines own."""
-    name = "sys/bus/pci/devices"
-    try:
-        return sum(_is_gpu(entry) for entry in (root / name).iterdir())
-    except PermissionError:
-        return Unread(why=Why.FORBIDDEN, said=f"no permission to read /{name}")
-    except OSError as error:
-        return Unread(why=Why.FAILED, said=f"/{name} cannot be read ({error.strerror})")
-
-
-def _is_gpu(entry: Path) -> bool:
-    if (entry / "vendor").read_text().strip() != _NVIDIA:
-        return False
-    if not (entry / "class").read_text().strip().startswith(_DISPLAY_CLASS):
-        return False
-    if (entry / "physfn").is_symlink():
-        return False
-    bound = entry / "driver"
-    return not (bound.is_symlink() and bound.readlink().name == "vfio-pci")
 
 
 def _confidential(nvml: Nvml) -> Confidential:

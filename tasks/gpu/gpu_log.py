@@ -1,4 +1,7 @@
-"""The faults in the kernel's messages since boot: from its buffer, or, if that may not be read, from the journal."""
+"""The faults in the kernel's messages since boot: from its buffer, from the journal, or from both.
+
+The buffer drops the oldest messages, and the journal may lack the newest; each message has the same moment in both.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +23,25 @@ from arcops.seen.gpu_log import GpuLog, LogSource
 from foundation.secrets import secret_files
 from tasks.gpu.gpu_driver import refuse_other
 from tasks.gpu.kernel_faults import Line, faults
+from tasks.gpu.kernel_signs import enumerated
+from tasks.gpu.pci_bus import nvidia_addresses
 from tasks.program import Limits, run
 
 _RECORD = re.compile(r"[0-9]{1,20},([0-9]{1,20}),([0-9]{1,20}),[^;]*;(.*)")
 _NUMBER = re.compile(r"[0-9]{1,20}\Z")
+_ESCAPED = re.compile(r"\\x([0-9a-fA-F]{2})")
+_KERNEL = 0
+"""The facility of the kernel's own messages (<syslog.h>). What programs write into the buffer gets another one."""
+
 _MOST = 64 * 1024 * 1024
-_JOURNAL = ("-k", "-b", "--no-pager", "-o", "json", "--output-fields=MESSAGE,_SOURCE_MONOTONIC_TIMESTAMP")
+_FIELDS = "MESSAGE,SYSLOG_FACILITY,_SOURCE_MONOTONIC_TIMESTAMP"
+_JOURNAL = ("-k", "-b", "--no-pager", "-o", "json", f"--output-fields={_FIELDS}")
 _FIRST_WORDS = "Linux version "
+_MISSED = re.compile(r"Missed [0-9]+ kernel messages")
+"""What journald writes when it read the kernel's buffer too late."""
 
 
-@collector("gpu-log", GpuLog, version="1", deadline=timedelta(minutes=1))
+@collector("gpu-log", GpuLog, version="2", deadline=timedelta(minutes=1))
 def kernel_log(request: Request, seen: Seen) -> Sighting[GpuLog]:
     """Every fault in the messages. Raises `Refused` if the messages cannot be read: no message does not mean no fault."""
     refuse_other(request)
@@ -37,24 +49,61 @@ def kernel_log(request: Request, seen: Seen) -> Sighting[GpuLog]:
     def alive() -> None:
         request.progress(0, 0)
 
+    secrets = (*request.secrets, *secret_files(os.environ))
+    used = [Source(name="/dev/kmsg", kind=SourceKind.DATA)]
+    journal = Source(name="journalctl", kind=SourceKind.TOOL)
+    source = LogSource.BUFFER
+    here = request.target == Path("/")
     try:
         lines, whole = _buffer(request.target / "dev" / "kmsg", alive)
-        source, used = LogSource.BUFFER, Source(name="/dev/kmsg", kind=SourceKind.DATA)
+        if not whole and here and (more := _older(alive, secrets)):
+            lines, whole = sorted(dict.fromkeys([*more, *lines]), key=lambda line: line[0]), True
+            source, used = LogSource.BOTH, [*used, journal]
     except OSError as error:
-        if request.target != Path("/"):
+        if not here:
             raise Refused(f"the kernel's messages cannot be read (/dev/kmsg: {error.strerror})") from error
-        lines, whole = _journal(f"/dev/kmsg: {error.strerror}", alive, (*request.secrets, *secret_files(os.environ)))
-        source, used = LogSource.JOURNAL, Source(name="journalctl", kind=SourceKind.TOOL)
+        lines, whole = _journal(f"/dev/kmsg: {error.strerror}", alive, secrets)
+        source, used = LogSource.JOURNAL, [journal]
     if not lines:
         raise Refused("the kernel's log is empty, so faults since boot cannot be seen")
-    told = faults(lines)
-    return Sighting(
-        body=GpuLog(source=source, since_boot=whole, xids=told.xids, sxids=told.sxids, unclear=told.unclear), sources=(used,)
+    present = nvidia_addresses(request.target)
+    told = faults(lines, present or ())
+    body = GpuLog(
+        source=source,
+        since_boot=whole,
+        xids=told.xids,
+        sxids=told.sxids,
+        unclear=told.unclear,
+        signs=told.signs,
+        gone=() if present is None else tuple(sorted(_found_at_boot(lines) - present)),
     )
+    return Sighting(body=body, sources=tuple(used))
+
+
+def _found_at_boot(lines: Iterable[Line]) -> set[str]:
+    """The NVIDIA GPUs that the kernel listed before NVIDIA's driver wrote anything, which is before it makes virtual ones."""
+    found = set()
+    for _, line in lines:
+        if "NVRM:" in line:
+            break
+        if address := enumerated(line):
+            found.add(address)
+    return found
+
+
+def _older(alive: Callable[[], None], secrets: Iterable[Path]) -> list[Line]:
+    """The journal's messages if they reach back to the boot; else none, so that the buffer stays as incomplete as it is."""
+    try:
+        lines, whole = _journal("the buffer has dropped its first messages", alive, secrets)
+    except Refused:
+        return []
+    return lines if whole else []
 
 
 def _buffer(path: Path, alive: Callable[[], None]) -> tuple[list[Line], bool]:
-    """The records of the kernel's buffer, and whether its first one is still there (``Documentation/ABI/testing/dev-kmsg``)."""
+    """The kernel's own records in its buffer, and whether the first one is still there
+    (``Documentation/ABI/testing/dev-kmsg``).
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         mode = os.fstat(descriptor).st_mode
@@ -65,7 +114,13 @@ def _buffer(path: Path, alive: Callable[[], None]) -> tuple[list[Line], bool]:
         os.close(descriptor)
     found = [match for match in map(_RECORD.fullmatch, text.decode("utf-8", "replace").split("\n")) if match]
     numbers = [int(match[1]) for match in found]
-    return [(int(match[2]) // 1_000_000, match[3]) for match in found], not lost and numbers[:1] == [0]
+    lines = [(int(match[2]), _unescaped(match[3])) for match in found if int(match[0].partition(",")[0]) >> 3 == _KERNEL]
+    return lines, not lost and numbers[:1] == [0]
+
+
+def _unescaped(text: str) -> str:
+    """A message of several lines is one record, whose line ends are written as ``\\x0a``."""
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)) if match[1].lower() in ("0a", "09", "5c") else match[0], text)
 
 
 def _drain(descriptor: int, alive: Callable[[], None]) -> tuple[bytes, bool]:
@@ -100,7 +155,8 @@ def _journal(trouble: str, alive: Callable[[], None], secrets: Iterable[Path]) -
         raise Refused(
             f"the kernel's messages cannot be read, neither from the buffer ({trouble}) nor from the journal ({said})"
         )
-    return lines, lines[0][1].startswith(_FIRST_WORDS)
+    whole = lines[0][1].startswith(_FIRST_WORDS) and not any(_MISSED.search(line) for _, line in lines)
+    return lines, whole
 
 
 def _entries(lines: Iterable[bytes]) -> Iterator[Line]:
@@ -114,10 +170,12 @@ def _entries(lines: Iterable[bytes]) -> Iterator[Line]:
                 "a line of the journal is not a JSON object (journalctl --output=json), so the kernel's messages cannot be read"
             )
         message, moment = entry.get("MESSAGE"), entry.get("_SOURCE_MONOTONIC_TIMESTAMP")
+        if entry.get("SYSLOG_FACILITY", str(_KERNEL)) != str(_KERNEL):
+            continue
         if isinstance(message, list):  # bytes that are not text
             message = _bytes(message).decode("utf-8", "replace")
         if isinstance(message, str):
-            yield (int(moment) // 1_000_000 if isinstance(moment, str) and _NUMBER.match(moment) else 0), message
+            yield (int(moment) if isinstance(moment, str) and _NUMBER.match(moment) else 0), message
 
 
 def _bytes(numbers: list[object]) -> bytes:

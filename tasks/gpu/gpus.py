@@ -22,7 +22,7 @@ SAMPLES = 2
 _MOST_DEVICES = 64
 
 
-@collector("gpus", Gpus, version="1", needs=(GpuDriver,), deadline=timedelta(minutes=3), isolated=True, bounds=node_bounds)
+@collector("gpus", Gpus, version="2", needs=(GpuDriver,), deadline=timedelta(minutes=3), isolated=True, bounds=node_bounds)
 def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
     """Each device that the driver counts, whether it answers or not.
 
@@ -48,7 +48,7 @@ def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
 
 def _look(on: list[AskedDevice], nvml: Nvml) -> Gpus:
     watch = FaultWatch(nvml, on)
-    first = [_told(index, device) for index, device in enumerate(on)]
+    first = [_told(index, device, counted=False) for index, device in enumerate(on)]
     for _ in range(SAMPLES):
         watch.wait()
         first = [
@@ -60,29 +60,43 @@ def _look(on: list[AskedDevice], nvml: Nvml) -> Gpus:
             for known, device in zip(first, on, strict=True)
         ]
     watch.wait()
-    later = [_told(index, device) for index, device in enumerate(on)]
+    later = [_told(index, device, counted=True) for index, device in enumerate(on)]
+    first = [_with_counters(known, now) for known, now in zip(first, later, strict=True)]
     later = [replace(now, same=_same(known, now)) for known, now in zip(first, later, strict=True)]
     watch.take()
     return Gpus(devices=tuple(first), later=tuple(later), events=tuple(watch.events), watched=watch.end())
 
 
-def _told(index: int, on: AskedDevice) -> Gpu:
+def _with_counters(first: Gpu, later: Gpu) -> Gpu:
+    """Counters of errors and retired pages only grow, so what they say at the end holds for all of the check: they are asked
+    for once.
+    """
+    return replace(
+        first,
+        memory=replace(first.memory, errors=later.memory.errors, pages=later.memory.pages),
+        nvlinks=links.with_counters(first.nvlinks, later.nvlinks),
+    )
+
+
+def _told(index: int, on: AskedDevice, *, counted: bool) -> Gpu:
     return Gpu(
         index=index,
         identity=modes.identity(on),
-        memory=memory.memory(on),
+        memory=memory.memory(on, counted=counted),
         recovery=memory.recovery(on),
         heat=strain.heat(on),
         clocks=strain.clocks(on),
         power=strain.power(on),
         pcie=links.pcie(on),
-        nvlinks=links.nvlinks(on),
+        nvlinks=links.nvlinks(on, counted=counted),
         fabric=links.fabric(on),
         mig=modes.mig(on),
         persistence=on.flag("nvmlDeviceGetPersistenceMode"),
         compute_mode=modes.compute_mode(on),
         processes=modes.processes(on),
         same=True,
+        states=strain.states(on),
+        busy=strain.busy(on),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 from typing import Any
 
 from arcops.seen.gpu import Count, Fabric, LinkErrors, Names, NvLink, Pcie, Text, Unread, Why
@@ -44,15 +45,35 @@ def pcie(on: AskedDevice) -> Pcie:
     )
 
 
-def nvlinks(on: AskedDevice) -> tuple[NvLink, ...] | Unread:
+def nvlinks(on: AskedDevice, *, counted: bool) -> tuple[NvLink, ...] | Unread:
+    """Each link; its generation, and its counters of errors, which only grow, are asked for if they are *counted*."""
     count = on.fields({"links": on.library.NVML_FI_DEV_NVLINK_LINK_COUNT})["links"]
     count = as_count(count, "nvmlDeviceGetFieldValues[NVML_FI_DEV_NVLINK_LINK_COUNT]", most=_MOST_LINKS)
     if isinstance(count, Unread):
         return count
-    return tuple(_link(on, number) for number in range(count))
+    if not counted:
+        return tuple(_state_of(on, number) for number in range(count))
+    newer = on.nvml.scoped_fields(on.handle, _newer_errors(on.library), range(count))
+    return tuple(_link(on, number, errors) for number, errors in enumerate(newer))
 
 
-def _link(on: AskedDevice, number: int) -> NvLink:
+def with_counters(first: tuple[NvLink, ...] | Unread, later: tuple[NvLink, ...] | Unread) -> tuple[NvLink, ...] | Unread:
+    """The links as they were *first*, with what was counted *later*; if that could not be read, the reason."""
+    if isinstance(first, Unread) or isinstance(later, Unread):
+        return first if isinstance(first, Unread) else later
+    counted = {link.number: link for link in later}
+    return tuple(
+        replace(link, generation=known.generation, errors=known.errors) if (known := counted.get(link.number)) else link
+        for link in first
+    )
+
+
+def _state_of(on: AskedDevice, number: int) -> NvLink:
+    uncounted = Unread(why=Why.FAILED, said="it was not counted")
+    return NvLink(number=number, active=on.flag("nvmlDeviceGetNvLinkState", number), generation=uncounted, errors=())
+
+
+def _link(on: AskedDevice, number: int, newer: dict[str, Count]) -> NvLink:
     version = on.count("nvmlDeviceGetNvLinkVersion", number)
     if not isinstance(version, Unread):
         known = _GENERATIONS.get(version)
@@ -63,12 +84,12 @@ def _link(on: AskedDevice, number: int) -> NvLink:
         number=number,
         active=on.flag("nvmlDeviceGetNvLinkState", number),
         generation=version,
-        errors=tuple(LinkErrors(name=name, count=count) for name, count in _link_errors(on, number).items()),
+        errors=tuple(LinkErrors(name=name, count=count) for name, count in (_older_errors(on, number) | newer).items()),
     )
 
 
-def _link_errors(on: AskedDevice, number: int) -> dict[str, Count]:
-    """The counters of devices up to Hopper, and those of newer ones; no device has all of them."""
+def _older_errors(on: AskedDevice, number: int) -> dict[str, Count]:
+    """The counters of devices up to Hopper; no device has all of these and of the newer ones."""
     library = on.library
     older = {
         "replays": library.NVML_NVLINK_ERROR_DL_REPLAY,
@@ -76,7 +97,12 @@ def _link_errors(on: AskedDevice, number: int) -> dict[str, Count]:
         "crc-flit": library.NVML_NVLINK_ERROR_DL_CRC_FLIT,
         "crc-data": library.NVML_NVLINK_ERROR_DL_CRC_DATA,
     }
-    newer = {
+    return {name: on.count("nvmlDeviceGetNvLinkErrorCounter", number, counter) for name, counter in older.items()}
+
+
+def _newer_errors(library: Any) -> dict[str, int]:
+    """The counters of newer devices, which are fields with the link as their scope."""
+    return {
         "malformed-packets": library.NVML_FI_DEV_NVLINK_COUNT_MALFORMED_PACKET_ERRORS,
         "buffer-overruns": library.NVML_FI_DEV_NVLINK_COUNT_BUFFER_OVERRUN_ERRORS,
         "receive-errors": library.NVML_FI_DEV_NVLINK_COUNT_RCV_ERRORS,
@@ -84,8 +110,6 @@ def _link_errors(on: AskedDevice, number: int) -> dict[str, Count]:
         "failed-recoveries": library.NVML_FI_DEV_NVLINK_COUNT_LINK_RECOVERY_FAILED_EVENTS,
         "effective-errors": library.NVML_FI_DEV_NVLINK_COUNT_EFFECTIVE_ERRORS,
     }
-    counted = {name: on.count("nvmlDeviceGetNvLinkErrorCounter", number, counter) for name, counter in older.items()}
-    return counted | on.fields(newer, scope=number)
 
 
 def fabric(on: AskedDevice) -> Fabric:

@@ -19,8 +19,12 @@ _RECOVERY = (
     "system-reboot",
 )
 
+_ALWAYS = ("dram", "sram")
+"""Places that every kind with error correction must count; errors elsewhere are part of the total, too."""
 
-def memory(on: AskedDevice) -> DeviceMemory:
+
+def memory(on: AskedDevice, *, counted: bool) -> DeviceMemory:
+    """What the device reports of its memory; its counters of errors, which only grow, are asked for if they are *counted*."""
     now, after_reset = on.pair("nvmlDeviceGetEccMode")
     channel, tpc = on.pair("nvmlDeviceGetRepairStatus")
     info = on.ask("nvmlDeviceGetMemoryInfo")
@@ -29,9 +33,9 @@ def memory(on: AskedDevice) -> DeviceMemory:
         total=info if isinstance(info, Unread) else as_count(info.total, name, least=1),
         ecc=as_flag(now, "nvmlDeviceGetEccMode"),
         ecc_after_reset=as_flag(after_reset, "nvmlDeviceGetEccMode"),
-        errors=_errors(on),
+        errors=_errors(on) if counted else (),
         rows=_rows(on),
-        pages=_pages(on),
+        pages=_pages(on, counted=counted),
         sram_worn=_sram_worn(on),
         unrepairable=on.flag("nvmlDeviceGetUnrepairableMemoryFlag_v1"),
         channel_repair_pending=as_flag(channel, "nvmlDeviceGetRepairStatus"),
@@ -82,17 +86,22 @@ def _errors(on: AskedDevice) -> tuple[EccErrors, ...]:
 
 
 def _at(on: AskedDevice, location: str, number: int) -> EccErrors:
+    """The errors of one place. A kind that does not know the place for what it cannot correct does not count what it can."""
     library = on.library
 
     def count(kind: int, span: int) -> Count:
         return on.count("nvmlDeviceGetMemoryErrorCounter", kind, span, number)
 
+    ever = count(library.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, library.NVML_AGGREGATE_ECC)
+    now = count(library.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, library.NVML_VOLATILE_ECC)
+    if location not in _ALWAYS and all(isinstance(one, Unread) and one.why is Why.UNSUPPORTED for one in (ever, now)):
+        return EccErrors(location=location, corrected=now, uncorrected=now, corrected_ever=ever, uncorrected_ever=ever)
     return EccErrors(
         location=location,
         corrected=count(library.NVML_MEMORY_ERROR_TYPE_CORRECTED, library.NVML_VOLATILE_ECC),
-        uncorrected=count(library.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, library.NVML_VOLATILE_ECC),
+        uncorrected=now,
         corrected_ever=count(library.NVML_MEMORY_ERROR_TYPE_CORRECTED, library.NVML_AGGREGATE_ECC),
-        uncorrected_ever=count(library.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, library.NVML_AGGREGATE_ECC),
+        uncorrected_ever=ever,
     )
 
 
@@ -112,8 +121,11 @@ def _rows(on: AskedDevice) -> Rows:
     )
 
 
-def _pages(on: AskedDevice) -> Pages:
+def _pages(on: AskedDevice, *, counted: bool) -> Pages:
     name = "nvmlDeviceGetRetiredPages"
+    if not counted:
+        uncounted = Unread(why=Why.FAILED, said="it was not counted")
+        return Pages(corrected=uncounted, uncorrected=uncounted, pending=uncounted)
 
     def count(cause: int) -> Count:
         answer = on.ask(name, cause)

@@ -51,8 +51,14 @@ def mig(on: AskedDevice) -> Mig:
         on=as_flag(now, name),
         on_after_reset=as_flag(pending, name),
         most=most,
-        instances=most if isinstance(most, Unread) else _instances(on, most),
+        instances=_all_instances(on, as_flag(now, name), most),
     )
+
+
+def _all_instances(on: AskedDevice, divided: Flag, most: Count) -> tuple[MigInstance, ...] | Unread:
+    if isinstance(most, Unread):
+        return most
+    return () if divided is False else _instances(on, most)
 
 
 def _instances(on: AskedDevice, most: int) -> tuple[MigInstance, ...] | Unread:

@@ -21,6 +21,7 @@ _REASONS = (
     "reliability",
 )
 _COLDEST, _HOTTEST = -60, 200
+_SLOWEST = 15
 
 
 def heat(on: AskedDevice) -> Heat:
@@ -67,6 +68,19 @@ def power(on: AskedDevice) -> Power:
         least=as_count(limits[0], name, least=1),
         most=as_count(limits[1], name, least=1),
     )
+
+
+def states(on: AskedDevice) -> tuple[int, ...]:
+    """The performance state, 0 to 15; empty if it is not told."""
+    found = on.count("nvmlDeviceGetPerformanceState", most=_SLOWEST)
+    return () if isinstance(found, Unread) else (found,)
+
+
+def busy(on: AskedDevice) -> tuple[int, ...]:
+    """The percent of the last moments in which it worked; empty if it is not told."""
+    told = on.ask("nvmlDeviceGetUtilizationRates")
+    found = told if isinstance(told, Unread) else as_count(told.gpu, "nvmlDeviceGetUtilizationRates", most=100)
+    return () if isinstance(found, Unread) else (found,)
 
 
 def _celsius(on: AskedDevice, name: str, older: str, sensor: int) -> Count:

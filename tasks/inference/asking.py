@@ -24,7 +24,9 @@ from foundation.egress import stream
 from foundation.egress.destination import Destination
 from foundation.egress.permission import Purpose, permitted
 from foundation.egress.tls import context as tls_context
-from tasks.inference.events import BadAnswer, StreamedAnswer
+from tasks.inference.bad_answer import BadAnswer
+from tasks.inference.dialect import STANDARD, Dialect
+from tasks.inference.events import StreamedAnswer
 
 if TYPE_CHECKING:
     from foundation.egress.tls import SSLContext
@@ -87,19 +89,20 @@ class Answered:
     ended: int | None = None
     fault: Fault | None = None
     said: str = ""
+    status: int = 0
 
 
-async def ask(at: EndpointDoor, load: Load, model: str, prompt: str, tokens: int) -> Answered:
+async def ask(at: EndpointDoor, load: Load, model: str, prompt: str, tokens: int, dialect: Dialect = STANDARD) -> Answered:
     """Stream one answer of *model*. Every error is in the result; only cancellation is raised."""
     got = Answered(answer=StreamedAnswer(route=load.route, most_events=4 * tokens + 64), sent=time.perf_counter_ns())
     last = [0]
     try:
         async with asyncio.timeout(load.patience / 1e6):
-            await _stream(at, load, model, prompt, tokens, got, last)
+            await _stream(at, load, dialect.body(load.route, model, prompt, tokens), got, last)
     except TimeoutError:
         got.fault, got.said = _out_of_patience(got, load, last[0])
     except BadAnswer as error:
-        got.fault, got.said = error.fault, error.said
+        got.fault, got.said, got.status = error.fault, error.said, error.status
     if got.fault is None:
         got.fault, got.said = _incomplete(got.answer)
     return got
@@ -123,18 +126,7 @@ def _incomplete(answer: StreamedAnswer) -> tuple[Fault | None, str]:
     return None, ""
 
 
-async def _stream(at: EndpointDoor, load: Load, model: str, prompt: str, tokens: int, got: Answered, last: list[int]) -> None:
-    body: dict[str, object] = {
-        "model": model,
-        "max_tokens": tokens,
-        "temperature": 0,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    if load.route is Route.CHAT:
-        body["messages"] = [{"role": "user", "content": prompt}]
-    else:
-        body["prompt"] = prompt
+async def _stream(at: EndpointDoor, load: Load, body: dict[str, object], got: Answered, last: list[int]) -> None:
     route = "/v1/chat/completions" if load.route is Route.CHAT else "/v1/completions"
     exchange = _exchange(at, "POST", route, json.dumps(body).encode(), got, "text/event-stream", MOST_ANSWER)
     async with aclosing(exchange) as parts:
@@ -159,6 +151,17 @@ async def fetch(at: EndpointDoor, path: str, seconds: float, kind: str = "applic
     return b"".join(parts)
 
 
+async def post(at: EndpointDoor, path: str, body: dict[str, object], seconds: float, kind: str = "application/json") -> bytes:
+    """The whole answer of the media type *kind* to *body* at *path*. Raises `BadAnswer`."""
+    got = Answered(answer=StreamedAnswer(route=Route.CHAT, most_events=0))
+    try:
+        async with asyncio.timeout(seconds):
+            async with aclosing(_exchange(at, "POST", path, json.dumps(body).encode(), got, kind, _MOST_LIST)) as exchange:
+                return b"".join([data async for data, _ in exchange])
+    except TimeoutError as error:
+        raise BadAnswer(Fault.TIMEOUT, f"{path} did not answer within {seconds:g} s") from error
+
+
 async def _exchange(
     at: EndpointDoor, method: str, path: str, body: bytes, got: Answered, kind: str, most: int
 ) -> AsyncGenerator[tuple[bytes, int], None]:
@@ -171,6 +174,7 @@ async def _exchange(
         headers = [
             ("Host", f"{named}:{at.to.port}"),
             ("Accept", kind or "*/*"),
+            ("Accept-Encoding", "identity"),
             ("User-Agent", "arcops"),
             ("Connection", "close"),
         ]

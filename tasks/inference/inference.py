@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -15,13 +15,14 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from arcops.collector import Bounds, collector
-from arcops.endpoint import Endpoint
+from arcops.endpoint import Endpoint, Load
 from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
 from arcops.secret import Secret
-from arcops.seen.inference import Credential, Inference, Listing
+from arcops.seen.inference import Credential, Fault, Inference, Listing, LoadRun
 from arcops.seen.inference_server import Flavour, Probe, Served, Server, When
+from arcops.seen.inference_tools import ToolTrial
 from arcops.seen.tree import Tree
 from arcops.tier import Tier
 from artifacts.reading import read_file
@@ -35,6 +36,7 @@ from tasks.inference.recognising import KnownServer, health, recognised
 from tasks.inference.reloading import as_listed, can_load, reloaded
 from tasks.inference.rooms import MemoryWatch
 from tasks.inference.tokens import refuse_ended
+from tasks.inference.tool_calls import embeds, offers, tried
 
 ENDPOINT = "inference-endpoint"
 """The kind of subject that this collector looks at."""
@@ -106,7 +108,7 @@ def _is_address(host: str) -> bool:
 @collector(
     "inference",
     Inference,
-    version="3",
+    version="4",
     wants=(Tree,),
     deadline=timedelta(minutes=22),
     isolated=True,
@@ -153,11 +155,14 @@ async def _look(at: EndpointDoor, endpoint: Endpoint, credential: Credential, al
     with MemoryWatch(at, local=is_loopback(_address(endpoint)[0]), served_by=endpoint.served_by) as watch:
         metrics = asyncio.ensure_future(watch.metrics()) if load.metrics else None
         try:
-            runs = await bear(at, load, alive, end=end, names=names)
+            runs, left_out = await bear(at, load, alive, end=end, names=names)
         finally:
             if metrics is not None:
                 metrics.cancel()
     await _watched(watch.ended(), alive, time.monotonic() + 10)
+    trials: list[ToolTrial] = []
+    offered: list[str] = []
+    await _watched(_beside(at, load, names, runs, trials, offered), alive, end)
     probes += await _watched(health(at, known.flavour, When.AFTER, seconds), alive, time.monotonic() + 3 * seconds) or ()
     return Inference(
         load=load,
@@ -167,7 +172,34 @@ async def _look(at: EndpointDoor, endpoint: Endpoint, credential: Credential, al
         listed=known.listed,
         server=Server(flavour=known.flavour, probes=_in_order(probes), served=served, memory=watch.memory),
         runs=runs,
+        left_out=left_out,
+        tools=tuple(trials),
+        offers=tuple(offered),
     )
+
+
+async def _beside(
+    at: EndpointDoor,
+    load: Load,
+    names: Mapping[str, str],
+    runs: tuple[LoadRun, ...],
+    trials: list[ToolTrial],
+    offered: list[str],
+) -> None:
+    """What a load does not show, into *trials* and *offered*: tools and images if they are asked for, and embeddings also if
+    the model refused everything else.
+    """
+    for model in load.models:
+        name = names.get(model, model)
+        if load.tools:
+            await tried(at, load, model, name, trials)
+            offered += [f"{model}: {one}" for one in await offers(at, load, name)]
+        elif _refused(runs, model) and await embeds(at, load, name):
+            offered.append(f"{model}: embeddings")
+
+
+def _refused(runs: tuple[LoadRun, ...], model: str) -> bool:
+    return {shot.fault for run in runs if run.model == model for shot in run.shots} == {Fault.REFUSED}
 
 
 _UNREACHED = KnownServer(

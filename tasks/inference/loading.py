@@ -13,6 +13,7 @@ from itertools import pairwise
 from arcops.endpoint import Load
 from arcops.seen.inference import Fault, LoadRun, RunKind, Shot
 from tasks.inference.asking import Answered, EndpointDoor, ask
+from tasks.inference.dialect import REFUSALS, STANDARD, Dialect, others
 
 _WORDS = (
     *("amber", "anchor", "basin", "bridge", "canal", "cedar", "copper", "delta", "ember", "fjord", "garden", "granite"),
@@ -21,6 +22,8 @@ _WORDS = (
 )
 _FEWEST_WORDS, _MOST_WORDS = 8, 64
 _FEWEST_TOKENS = 2
+_TIMER_LATE = 2_000_000
+"""Nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +66,19 @@ def plan(load: Load) -> tuple[tuple[tuple[RunKind, str, int], ...], ...]:
 
 async def bear(
     at: EndpointDoor, load: Load, alive: Callable[[], None], *, end: float, names: Mapping[str, str]
-) -> tuple[LoadRun, ...]:
-    """Every run of the plan; *names* are the ids by which models are requested, if they differ. A request that is not done
-    at *end* of the monotonic clock is NOT_RUN. *alive* is called several times a second, and ends everything by what it raises.
+) -> tuple[tuple[LoadRun, ...], tuple[str, ...]]:
+    """Every run of the plan, and what was left out of the requests because the server refused it; *names* are the ids by
+    which models are requested, if they differ. A request that is not done at *end* of the monotonic clock is NOT_RUN. *alive*
+    is called several times a second, and ends everything by what it raises.
     """
+    dialects: dict[str, Dialect] = {}
     shots: dict[tuple[RunKind, str, int], dict[int, Shot]] = {key: {} for step in plan(load) for key in step}
 
     async def steps() -> None:
         for step in plan(load):
             async with asyncio.TaskGroup() as group:
                 for key in step:
-                    group.create_task(_run(at, load, key, shots[key], names.get(key[1], key[1])))
+                    group.create_task(_run(at, load, key, shots[key], names.get(key[1], key[1]), dialects))
 
     work = asyncio.ensure_future(steps())
     try:
@@ -85,7 +90,7 @@ async def bear(
         (failed,) = await asyncio.gather(work, return_exceptions=True)
     if isinstance(failed, Exception):
         raise failed
-    return tuple(
+    runs = tuple(
         LoadRun(
             kind=key[0],
             model=key[1],
@@ -94,16 +99,38 @@ async def bear(
         )
         for key, done in shots.items()
     )
+    return runs, tuple(f"{model}: {part}" for model, dialect in dialects.items() for part in dialect.left_out)
 
 
-async def _run(at: EndpointDoor, load: Load, key: tuple[RunKind, str, int], done: dict[int, Shot], name: str) -> None:
-    kind, _, figure = key
+async def _run(
+    at: EndpointDoor,
+    load: Load,
+    key: tuple[RunKind, str, int],
+    done: dict[int, Shot],
+    name: str,
+    dialects: dict[str, Dialect],
+) -> None:
+    kind, model, figure = key
     began = time.perf_counter_ns()
     waiting = list(enumerate(wanted(load, *key)))[::-1]
 
     async def one(number: int, want: Wanted, due: int) -> None:
-        got = await ask(at, load, name, want.prompt, want.tokens)
+        got = await ask(at, load, name, want.prompt, want.tokens, dialects.get(model, STANDARD))
+        if kind is RunKind.WARM_UP and got.status in REFUSALS:
+            got, due = await _otherwise(at, load, name, want, got, due)
         done[number] = _shot(want, got, began=began, due=due)
+
+    async def _otherwise(
+        at: EndpointDoor, load: Load, name: str, want: Wanted, refused: Answered, due: int
+    ) -> tuple[Answered, int]:
+        """The answer to the first other way to ask that is not refused, and when it was asked; else as before."""
+        for dialect in others():
+            moment = time.perf_counter_ns()
+            got = await ask(at, load, name, want.prompt, want.tokens, dialect)
+            if got.status not in REFUSALS:
+                dialects[model] = dialect
+                return got, moment
+        return refused, due
 
     async def worker() -> None:
         while waiting:
@@ -123,7 +150,8 @@ async def _arrivals(waiting: list[tuple[int, Wanted]], began: int) -> AsyncItera
     for number, want in reversed(waiting):
         due = began + want.due * 1000
         while (left := due - time.perf_counter_ns()) > 0:
-            await asyncio.sleep(left / 1e9)
+            # A timer wakes up to some milliseconds late. So the last of them are waited for in turns of the loop.
+            await asyncio.sleep(max(0, left - _TIMER_LATE) / 1e9)
         yield number, want, due
 
 
@@ -133,6 +161,7 @@ def _shot(want: Wanted, got: Answered, *, began: int, due: int) -> Shot:
 
     moments = got.answer.moments
     micro = [since(moment) or 0 for moment in moments]
+    many = got.answer.words[1:]
     return Shot(
         due=(due - began) // 1000,
         late=(got.sent - due) // 1000,
@@ -147,6 +176,8 @@ def _shot(want: Wanted, got: Answered, *, began: int, due: int) -> Shot:
         finish=got.answer.finish,
         fault=got.fault,
         said=got.said,
+        many=tuple(many) if any(one != 1 for one in many) else (),
+        counted=() if got.answer.counted is None else (got.answer.counted,),
     )
 
 

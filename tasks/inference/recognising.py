@@ -14,7 +14,7 @@ from typing import Any
 from arcops.seen.inference import Fault, Listing
 from arcops.seen.inference_server import HEALTH, Flavour, Probe, When
 from tasks.inference.asking import EndpointDoor, fetch
-from tasks.inference.events import BadAnswer
+from tasks.inference.bad_answer import BadAnswer
 
 _MOST_LISTED = 500
 _NO_LIST = "its answer is not a list of models"

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from arcops.endpoint import Load
 from arcops.seen.inference_server import Flavour, Served
 from tasks.inference.asking import EndpointDoor, fetch
-from tasks.inference.events import BadAnswer
+from tasks.inference.bad_answer import BadAnswer
 from tasks.inference.recognising import KnownServer, loaded
 
 _ROUTES = {

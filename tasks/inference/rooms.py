@@ -18,10 +18,10 @@ from arcops.errors import Unavailable
 from arcops.seen.gpu import Unread
 from arcops.seen.inference_server import Process, RoomKind, RoomLeft, ServerMemory
 from tasks.gpu.asking import Nvml, as_count, binding
-from tasks.gpu.gpu_driver import gpus_on_bus
+from tasks.gpu.pci_bus import gpus_on_bus
 from tasks.inference import processes
 from tasks.inference.asking import EndpointDoor, fetch
-from tasks.inference.events import BadAnswer
+from tasks.inference.bad_answer import BadAnswer
 
 _SECONDS = 0.2
 _SECONDS_OF_METRICS = 1.0

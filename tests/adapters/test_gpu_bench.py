@@ -20,8 +20,9 @@ from artifacts.baseline import open_baseline
 from artifacts.bundle import open_sealed
 from artifacts.public_key import load_public_key
 from artifacts.store import Store
-from artifacts.wire import digest
+from artifacts.wire import digest, from_json
 from capabilities.gpu.bench import BenchNode, MakeBaseline, bench_node, make_baseline
+from capabilities.kept import kept_bytes
 from flows.conclude import conclude
 from flows.evaluate import evaluate, seal_and_keep
 from flows.plan import make_plan
@@ -113,6 +114,12 @@ def test_a_processor_is_measured_and_becomes_the_baseline_of_the_next_run(here: 
     compared = findings(opened(here, second), "benchmark/baseline")
     assert len([one for one in compared if "of the baseline's time" in one.text]) == 4, compared
     assert [one.outcome for one in findings(opened(here, second), "attachments/read")] == [Outcome.PASS]
+    seen = next(record for record in opened(here, second).evidence if record.kind == Benchmark.KIND)
+    measured = from_json(Benchmark, kept_bytes(seen.digest, here.place()))
+    assert measured.exercise.fresh
+    assert not measured.unfinished
+    assert {len(one.sessions) for one in measured.figures} <= set(range(5, len(measured.processes) + 1))
+    assert len(measured.processes) >= 5  # one for each session
 
 
 def test_a_baseline_of_an_outsider_is_red_with_the_reason(here: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,6 +193,13 @@ class TestMaking:
             kept(place, body, policy=strict)
             with pytest.raises(Refused, match=why):
                 make_baseline(MakeBaseline(artifact=stored(place)[0]), place.place())
+
+    def test_sessions_that_shared_a_process_become_none(self, place: Bench) -> None:
+        """As in artifacts of earlier releases."""
+        kept(place, replace(run(), exercise=Exercise()))
+        (artifact,) = stored(place)
+        with pytest.raises(Refused, match="shared one process"):
+            make_baseline(MakeBaseline(artifact=artifact), place.place())
 
     def test_an_artifact_of_something_else_becomes_none(self, place: Bench) -> None:
         checked = place.check(good_model(place))

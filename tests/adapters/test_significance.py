@@ -173,7 +173,7 @@ def benchmark(time: int, *, model: str = "H200", device: str = "GPU-1", work: in
     )
     figure = Measured(name="copy", device=device, unit=Unit.BYTES, work=work, sessions=visits, checked=None)
     machine = Machine(device=device, model=model, software="test")
-    return Benchmark(exercise=Exercise(), machines=(machine,), figures=(figure,), sustained=(), decided=True)
+    return Benchmark(exercise=Exercise(fresh=True), machines=(machine,), figures=(figure,), sustained=(), decided=True)
 
 
 class TestBenchmark:
@@ -190,6 +190,10 @@ class TestBenchmark:
     )
     def test_devices_of_one_model_are_compared(self, here: Bench, b: Benchmark, difference: TimedDifference) -> None:
         assert differences(compared(here, benchmark(100_000), b)) == {"copy on H200": difference}
+
+    def test_sessions_that_shared_a_process_decide_nothing(self, here: Bench) -> None:
+        shared = replace(benchmark(120_000, device="GPU-2"), exercise=Exercise())
+        assert differences(compared(here, benchmark(100_000), shared)) == {"copy on H200": UNDECIDED}
 
     def test_devices_of_different_models_are_not(self, here: Bench) -> None:
         found = compared(here, benchmark(100_000), benchmark(100_000, model="T4"))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.errors import Refused
-from arcops.zones import LEAST_SESSIONS, PPM, Zone, against, compare, median
+from arcops.zones import LEAST_SESSIONS, PPM, Zone, against, compare, decided, median
 
 pytestmark = pytest.mark.requirement("ARC-C2/noise-does-not-decide")
 
@@ -82,3 +82,47 @@ def test_the_interval_is_what_all_resamples_together_say(count: int) -> None:
                 least.setdefault(share, ratio)
     found = compare(here, there)
     assert (found.low, found.high) == (least[25], least[975])
+
+
+def scaled(hundredths: int) -> tuple[int, ...]:
+    """A steady machine that takes *hundredths* percent of its time."""
+    return tuple(time * hundredths for time in STEADY)
+
+
+BEFORE = scaled(100)
+
+
+@pytest.mark.parametrize(
+    ("here", "zone"),
+    [
+        (scaled(100), Zone.INSIDE),
+        (scaled(103), Zone.INSIDE),
+        (scaled(105), Zone.UNDECIDED),  # at the tolerance
+        (scaled(107), Zone.BEYOND),
+        (scaled(120), Zone.BEYOND),
+        (scaled(80), Zone.INSIDE),
+        # One process of five as fast as before: it may be the others that were disturbed.
+        ((*scaled(120)[:4], 100_000), Zone.UNDECIDED),
+        # The median is as before, and two of five are eight percent slower: two modes.
+        ((*scaled(100)[:3], 108_000, 108_100), Zone.INSIDE),
+        ((*scaled(100)[:3], 112_000, 112_100), Zone.UNDECIDED),
+        ((*scaled(104)[:3], 108_000, 108_100), Zone.UNDECIDED),  # beyond three quarters of the tolerance
+    ],
+)
+def test_runs_are_slow_only_if_every_one_is_and_good_only_if_the_noise_is_small(here: tuple[int, ...], zone: Zone) -> None:
+    """Mutations: the fastest session, the second interval, the three quarters, or the doubled tolerance do not count."""
+    assert decided(here, BEFORE, 5) is zone
+
+
+ORDER = [Zone.INSIDE, Zone.UNDECIDED, Zone.BEYOND]
+
+
+@given(TIMES, TIMES, st.integers(min_value=2, max_value=50))
+def test_a_slower_machine_is_never_decided_better(here: list[int], there: list[int], factor: int) -> None:
+    before, after = decided(here, there, 5), decided([time * factor for time in here], there, 5)
+    assert ORDER.index(after) >= ORDER.index(before)
+
+
+@given(TIMES, TIMES, st.integers(min_value=1, max_value=49))
+def test_a_larger_tolerance_never_decides_worse(here: list[int], there: list[int], tolerance: int) -> None:
+    assert ORDER.index(decided(here, there, tolerance + 1)) <= ORDER.index(decided(here, there, tolerance))

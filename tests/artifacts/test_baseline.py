@@ -6,6 +6,7 @@ import base64
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,13 @@ def test_one_that_was_written_before_is_still_read() -> None:
     stated = json.loads(GOLDEN.read_bytes())["predicate"]["canary"]
     assert stated == [{"model": "NVIDIA H200", "times": [1000450] * 10}]
     assert baseline_from(GOLDEN.read_bytes()) == baseline()
+
+
+def test_one_from_before_sessions_had_processes_of_their_own_is_still_read() -> None:
+    """And it is not taken for one whose sessions had them."""
+    before = baseline_from(GOLDEN.read_bytes().replace(b'"fresh":true,', b""))
+    assert not before.exercise.fresh
+    assert replace(before, exercise=baseline().exercise) == baseline()
 
 
 def test_it_comes_back_as_it_was(here: Bench) -> None:

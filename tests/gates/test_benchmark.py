@@ -100,7 +100,7 @@ def checked(*, compared: int, wrong: int) -> Benchmark:
 
 
 FAIL, WARN, UNKNOWN = Outcome.FAIL, Outcome.WARN, Outcome.UNKNOWN
-SMALL = Exercise(size=999)
+SMALL = Exercise(size=999, fresh=True)
 UNKNOWN_SIGNER = ProvenSigner(key=f"sha256:{'00' * 32}")
 TOOK = kept_up().moments[0].took
 MUTATIONS: list[tuple[str, str, Outcome, Benchmark, Baselines]] = [
@@ -120,7 +120,7 @@ MUTATIONS: list[tuple[str, str, Outcome, Benchmark, Baselines]] = [
     ("a baseline without a signer", "baseline", FAIL, WELL, replace(THEN, signers=())),
     ("a baseline that is a day too old", "baseline", FAIL, WELL, then(measured_at=NOW - timedelta(days=181))),
     ("a baseline from the future", "baseline", FAIL, WELL, then(measured_at=NOW + timedelta(minutes=1))),
-    ("a baseline of the processor", "baseline", FAIL, WELL, then(exercise=Exercise(cpu=True))),
+    ("a baseline of the processor", "baseline", FAIL, WELL, then(exercise=Exercise(cpu=True, fresh=True))),
     ("a baseline of another size", "baseline", FAIL, WELL, then(exercise=SMALL)),
     ("a baseline without this figure", "baseline", UNKNOWN, WELL, then(figures=baseline().figures[:1])),
     ("a baseline of other work", "baseline", UNKNOWN, figure_with(work=WELL.figures[0].work + 1), THEN),
@@ -217,7 +217,7 @@ class TestPolicy:
     def test_the_stricter_tolerance_holds(self) -> None:
         slow = slower(WELL, "memory-copy", 8)
         assert judge(slow, policy=replace(POLICY, tolerance=12)).verdict is Verdict.RED  # the check's own is 5
-        wide = replace(slow, exercise=Exercise(tolerance=12))
+        wide = replace(slow, exercise=Exercise(tolerance=12, fresh=True))
         assert judge(wide, policy=replace(POLICY, tolerance=12)).verdict is Verdict.GREEN
         assert judge(wide, policy=POLICY).verdict is Verdict.RED
 

@@ -14,6 +14,8 @@ from gates.gpu.gpu_health.policy import Signal
 from tests.gpu import bad, check_here, findings, folder, outcome
 from tests.simulators.nvml import T4, Driver
 
+BOOTED = "Linux version 6.8.0-45-generic"
+
 pytestmark = pytest.mark.requirement("ARC-C1/a-policy-decides-each-signal")
 
 
@@ -110,6 +112,7 @@ DECISIONS = [
     ("cc.on=0", "gpu-driver", "confidential", Outcome.PASS, {"confidential": "on"}, Outcome.FAIL),
     ("cc.on=1\ncc.environment=1", "gpu-driver", "confidential", Outcome.FAIL, {"confidential": "on"}, Outcome.FAIL),
     ("cc.on=1\ncc.environment=2\ncc.tools=1", "gpu-driver", "confidential", Outcome.FAIL, {"confidential": "on"}, Outcome.FAIL),
+    ("event.0=62", "gpu-xids", "run", Outcome.FAIL, {"warn": "[62]"}, Outcome.WARN),
     ("event.0=63", "gpu-xids", "run", Outcome.WARN, {"fail": "[63]", "warn": "[94]"}, Outcome.FAIL),
     ("event.0=31", "gpu-xids", "run", Outcome.PASS, {"application": "[]"}, Outcome.WARN),
 ]
@@ -220,6 +223,77 @@ def test_what_a_policy_does_without_is_said_all_the_same(node: Driver, monkeypat
         f"2 GPU(s): whether its memory is beyond repair is not known: {SPARED} answered NOT_SUPPORTED (3);"
         " optional in the policy.",
     ]
+
+
+A100 = {"name": "NVIDIA A100-SXM4-80GB", "memory": 85899345920, "field.91": 12, "fabric.state": 0, "power.limit": 400000}
+
+
+@pytest.mark.parametrize(
+    ("running", "expected", "said"),
+    [
+        (["nv-fabricmanage"], Outcome.PASS, "the fabric manager runs"),
+        ([], Outcome.FAIL, "no fabric manager runs"),
+        (["nv-hostengine"], Outcome.FAIL, "no fabric manager runs"),
+    ],
+)
+def test_switches_without_their_manager_are_red(
+    node: Driver, monkeypatch: pytest.MonkeyPatch, running: list[str], expected: Outcome, said: str
+) -> None:
+    """A100s do not report their fabric, and CUDA fails with error 802. Mutation: the switches on the bus are not counted."""
+    node.device |= A100
+    node.count, node.switches, node.running = 8, 6, running
+    report, _ = check_here(node, monkeypatch, policy("gpu-driver"))
+    assert outcome(report, "gpu-driver/fabric-manager") is expected
+    assert said in next(one.text for one in findings(report) if one.rule == "gpu-driver/fabric-manager")
+    assert outcome(report, "gpu-driver/devices") is Outcome.PASS
+
+
+def test_a_fabric_that_every_gpu_has_joined_has_its_manager(node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.count, node.switches = 8, 4
+    report, _ = check_here(node, monkeypatch)
+    assert outcome(report, "gpu-driver/fabric-manager") is Outcome.PASS
+    node.faults = ["gpu3.fabric.state=2"]
+    report, _ = check_here(node, monkeypatch)
+    assert outcome(report, "gpu-driver/fabric-manager") is Outcome.FAIL
+
+
+def test_a_manager_that_cannot_be_seen_from_a_container_is_unknown(node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.device |= A100
+    node.count, node.switches = 8, 6
+    write = Driver.write
+
+    def contained(self: Driver) -> None:
+        write(self)
+        (self.folder / "proc" / "2" / "comm").write_text("bash\n")
+
+    monkeypatch.setattr(Driver, "write", contained)
+    report, _ = check_here(node, monkeypatch, policy("gpu-driver"))
+    assert outcome(report, "gpu-driver/fabric-manager") is Outcome.UNKNOWN
+    report, _ = check_here(node, monkeypatch, policy("gpu-driver", unseenManager="warn"))
+    assert outcome(report, "gpu-driver/fabric-manager") is Outcome.WARN
+
+
+def test_gpus_that_are_gone_from_driver_and_bus(node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of eight, one is left. Mutations: the boot's messages, the switches, or the policy's number are not compared."""
+
+    def devices(decided: str = "") -> tuple[Outcome, str]:
+        report, _ = check_here(node, monkeypatch, decided)
+        return outcome(report, "gpu-driver/devices"), bad(report).get("gpu-driver/devices", "")
+
+    report, _ = check_here(node, monkeypatch)
+    (said,) = [one.text for one in findings(report) if one.rule == "gpu-driver/devices"]
+    assert "does not say how many the node must have" in said
+    assert devices(policy("gpu-driver", devices="8"))[0] is Outcome.FAIL
+    node.switches = 4
+    outcome_beside_switches, why = devices()
+    assert outcome_beside_switches is Outcome.FAIL
+    assert "4 NVLink switch(es)" in why
+    assert devices(policy("gpu-driver", devices="1"))[0] is Outcome.PASS
+    node.switches = 0
+    node.log = [BOOTED, *(f"pci 0000:{0x3B + one:02x}:00.0: [10de:2330] type 00 class 0x030200" for one in range(8))]
+    report, _ = check_here(node, monkeypatch)
+    gone = [one.about for one in findings(report) if one.rule == "gpu-xids/boot"]
+    assert gone == [f"GPU 00000000:{0x3B + one:02x}:00.0" for one in range(1, 8)]
 
 
 def test_a_bridge_that_is_absent_is_excused_and_one_that_is_half_dead_is_not(

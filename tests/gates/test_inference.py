@@ -226,3 +226,44 @@ def test_a_load_that_says_nothing_or_too_much_is_refused(asked: dict[str, object
 
 def test_an_address_is_kept_without_the_version_of_the_api() -> None:
     assert Load(url="http://127.0.0.1:8000/x/v1/", models=("a",)).url == "http://127.0.0.1:8000/x"
+
+
+class TestTokensThatAreNotSeen:
+    """Answers of 20 ms a token, of which the server counts more than came: an aim of 10 ms is missed all the same."""
+
+    AIM = parse_slo("tpot=10ms")
+
+    def tried(self, **new: object) -> dict[str, Outcome]:
+        body = good("a")
+        for kind in (CLOSED, OPEN, REPEATED, RunKind.WARM_UP):
+            body = with_shot(kind, asked=64, **new)(body)
+        return worst(replace(body, load=replace(body.load, slo=self.AIM)))
+
+    def test_hidden_tokens_do_not_help(self) -> None:
+        """Mutation: N - 1, as the server counts."""
+        assert self.tried(tokens=15) == {"slo": Outcome.FAIL}
+
+    def test_several_tokens_in_the_first_event_do_not_help(self) -> None:
+        assert self.tried(tokens=64) == {"slo": Outcome.FAIL}
+
+    def test_several_words_in_each_later_event_do(self) -> None:
+        assert self.tried(tokens=32, many=(4,) * 7) == {}
+        assert self.tried(tokens=8, many=(4,) * 7) == {"slo": Outcome.FAIL}  # no more than the server counts
+
+    def test_a_count_along_the_way_decides(self) -> None:
+        assert self.tried(tokens=32, counted=(4,)) == {}
+        assert self.tried(tokens=32, counted=(25,)) == {"slo": Outcome.FAIL}
+
+    def test_it_is_said(self) -> None:
+        body = with_shot(CLOSED, asked=64, tokens=64)(good("a"))
+        found = judged(inference, InferencePolicy(most_tpot=10), [body])  # type: ignore[arg-type]  # a gate of its own policy
+        said = [one.text for one in found.findings if one.rule == "inference/slo" and "closed" in one.text]
+        assert all("only 56 of 504 tokens can be shown to have come after the first text" in one for one in said)
+
+
+def test_what_was_left_out_of_a_request_is_said() -> None:
+    body = replace(good("a", "b"), left_out=("a: stream_options", "a: temperature"))
+    found = judged(inference, InferencePolicy(), [body])  # type: ignore[arg-type]  # a gate of its own policy
+    said = {one.about: one.text for one in found.findings if one.rule == "inference/counted"}
+    assert "left out: stream_options, temperature" in said["a"]
+    assert "left out" not in said["b"]

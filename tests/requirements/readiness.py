@@ -92,6 +92,8 @@ READINESS: tuple[Claim, ...] = (
         "ARC-C1",
         each_fault_is_found="Each fault of driver, ECC, clocks, links, MIG or XIDs breaks its own rule.",
         kernel_messages_are_read="XIDs are read from the kernel's messages; messages that cannot be read are UNKNOWN.",
+        the_xid_catalogue_is_whole="Every number of NVIDIA's XID catalogue is judged by the action that it asks for at once.",
+        faults_without_a_number_are_found="A lost or broken GPU is found in the kernel's messages without a number, too.",
         thresholds_are_by_kind="Thresholds come from profiles of the device kind, with their sources.",
         a_policy_decides_each_signal="Each decision of a policy changes exactly the rule that it names.",
         the_command_leaves_an_artifact="``arcops gpu check`` leaves a signed artifact, also if it is stopped or run by a "
@@ -121,6 +123,7 @@ READINESS: tuple[Claim, ...] = (
         "request.",
         servers_are_told_apart="The server kind, the load time of a model and the free memory are found.",
         the_connection_is_private="TLS is verified, and a key is sent only to a trusted endpoint and never kept.",
+        models_call_tools="Calls of tools, streamed and not, and in parallel, are judged by JSON Schema and repetition.",
         foundry_local_is_measured="The real engine of Foundry Local is measured.",
     ),
     *of_row(

@@ -41,12 +41,22 @@ class Break(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Seconds from accepting the connection to the first text, and between events with text; ``words`` tokens in each event."""
+    """Seconds from accepting the connection to the first text, and between events with text; ``words`` tokens in each event.
+
+    ``hidden`` tokens are counted and never sent. ``refuses`` are parts of a request that make it a bad one. ``calls`` are the
+    names and arguments of what it calls if tools are offered, one for each that is asked for; ``images`` and ``embeds`` say
+    what else it takes and gives.
+    """
 
     first: float = 0.02
     gap: float = 0.004
     events: int | None = None
     words: int = 1
+    hidden: int = 0
+    refuses: tuple[str, ...] = ()
+    calls: tuple[tuple[str, str], ...] = ()
+    images: bool = False
+    embeds: bool = False
     role_first: bool = True
     usage: bool = True
     drift: bool = False
@@ -181,6 +191,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, plan: Plan, body: dict[str, Any], number: int, began: float) -> None:
         breaks = plan.breaks if plan.only in (None, number) else Break.NONE
+        if self.path == "/v1/embeddings":
+            self._plain(200 if plan.embeds else 404, json.dumps({"data": [{"embedding": [0.5]}]}).encode())
+            return
+        if "tools" in body:
+            self._call(plan, body)
+            return
+        if not body.get("stream"):
+            self._plain(200 if plan.images else 400, json.dumps({"choices": [{"message": {"content": "a dot"}}]}).encode())
+            return
+        if any(part in body for part in plan.refuses):
+            self._plain(400, b'{"detail": "unknown field"}')
+            return
         if breaks is Break.STATUS:
             self._plain(plan.status, f"echo {self.headers['Authorization']}".encode())
             return
@@ -200,11 +222,34 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self._stream(plan, body, number, began, breaks)
 
+    def _call(self, plan: Plan, body: dict[str, Any]) -> None:
+        both = "both" in body["messages"][0]["content"]
+        made = [
+            {"index": at, "id": f"call_{at}", "type": "function", "function": {"name": name, "arguments": arguments}}
+            for at, (name, arguments) in enumerate(plan.calls[: 2 if both else 1])
+        ]
+        if not body.get("stream"):
+            message = {"role": "assistant", "content": None, "tool_calls": made}
+            self._plain(200, json.dumps({"choices": [{"message": message, "finish_reason": "tool_calls"}]}).encode())
+            return
+        events = [{"choices": [{"delta": {"role": "assistant", "content": None}}]}]
+        for one in made:  # the name comes first, and then the arguments in two parts
+            function = one["function"]
+            half = len(function["arguments"]) // 2
+            parts = [{**one, "function": {"name": function["name"], "arguments": ""}}]
+            parts += [{"index": one["index"], "function": {"arguments": function["arguments"][:half]}}]
+            parts += [{"index": one["index"], "function": {"arguments": function["arguments"][half:]}}]
+            events += [{"choices": [{"delta": {"tool_calls": [part]}}]} for part in parts]
+        events.append({"choices": [{"delta": {}, "finish_reason": "tool_calls"}]})
+        data = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+        self._plain(200, data.encode(), kind="text/event-stream")
+
     def _stream(self, plan: Plan, body: dict[str, Any], number: int, began: float, breaks: Break) -> None:
         chat = "messages" in body
         others = sum(many > 0 for name, many in self.here.busy.items() if name != body["model"])
         slow = plan.shared if others else 1.0
-        events = plan.events if plan.events is not None else -(-body["max_tokens"] // plan.words)
+        limit = body.get("max_tokens", body.get("max_completion_tokens", 8))
+        events = plan.events if plan.events is not None else -(-limit // plan.words)
         if plan.role_first and chat:
             self._event({"choices": [{"delta": {"role": "assistant", "content": ""}}]})
         due = began + plan.first * slow
@@ -223,8 +268,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._event(
             {"choices": [{"delta": {}, "finish_reason": "length"} if chat else {"text": "", "finish_reason": "length"}]}
         )
-        if plan.usage:
-            self._event({"choices": [], "usage": {"completion_tokens": events * plan.words}})
+        if plan.usage and "stream_options" in body:
+            self._event({"choices": [], "usage": {"completion_tokens": events * plan.words + plan.hidden}})
         self._write(b"data: [DONE]\n\n")
         self._chunk(b"")
 

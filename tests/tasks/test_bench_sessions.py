@@ -130,3 +130,61 @@ def test_a_baseline_of_other_work_decides_nothing() -> None:
     then = baseline(Planned({"a": always(1000)}))
     other = replace(then, figures=tuple(replace(one, work=one.work + 1) for one in then.figures))
     assert len(run(Planned({"a": noisy(1000, 300)}), baseline=other).figures[0].sessions) == QUICK.least
+
+
+class TestProcesses:
+    """Each call is one process: it makes one session of each drill, and the next one goes on from what it left."""
+
+    FRESH = Exercise(sustained=1000, fresh=True)
+
+    def to_the_end(self, exercise: Exercise, *devices: Planned, baseline: Baseline | None = None) -> list[Benchmark]:
+        made: list[Benchmark] = []
+        while not made or made[-1].unfinished:
+            before = made[-1] if made else None
+            made.append(run(*devices, exercise=exercise, baseline=baseline, before=before))
+            assert len(made) <= exercise.most
+        return made
+
+    def test_each_makes_one_session_of_each_drill(self) -> None:
+        device = Planned({"a": always(5), "b": noisy(1000, 9)})
+        made = self.to_the_end(self.FRESH, device)
+        assert [[len(figure.sessions) for figure in one.figures] for one in made] == [[n, n] for n in range(1, 6)]
+        assert device.visits == ["a", "b"] * 5
+        assert [len(one.processes) for one in made] == [1, 2, 3, 4, 5]
+        assert made[-1].decided
+
+    def test_only_the_last_has_the_sustained_load_and_the_last_check(self) -> None:
+        """Mutation: a run that ended too early looks complete."""
+        made = self.to_the_end(self.FRESH, Planned({"a": always(5)}))
+        assert [bool(one.sustained) for one in made] == [False] * 4 + [True]
+        assert [one.unfinished for one in made] == [True] * 4 + [False]
+        assert [one.figures[0].checked.compared for one in made if one.figures[0].checked] == [100] * 4 + [200]
+
+    def test_more_of_them_run_until_it_is_decided_or_the_most_is_reached(self) -> None:
+        then = baseline(Planned({"a": always(1_000_000)}))
+        edgy = Planned({"a": lambda number: 1_040_000 + number % 2 * 30_000})
+        made = self.to_the_end(self.FRESH, edgy, baseline=then)
+        assert len(made) == self.FRESH.most
+        assert not made[-1].decided
+        quick = self.to_the_end(self.FRESH, Planned({"a": always(1_200_000)}), baseline=then)
+        assert len(quick) == self.FRESH.least
+        assert quick[-1].decided
+
+    def test_the_time_of_all_of_them_counts(self) -> None:
+        spent = replace(run(Planned({"a": always(5)}), exercise=self.FRESH), processes=(self.FRESH.budget,))
+        found = run(Planned({"a": always(5)}), exercise=self.FRESH, before=spent)
+        assert not found.unfinished
+        assert "the time ended after 1 of at least 5" in found.figures[0].said
+
+    def test_the_budget_pays_for_opening_the_devices_in_each_process(self) -> None:
+        found = run(Planned({"a": always(5)}), exercise=self.FRESH, clock=lambda: 1000.0, begun=970.0)
+        assert found.processes == (30_000_000,)
+
+    def test_a_device_that_was_lost_stays_lost(self) -> None:
+        device = Planned({"a": always(5)}, lost_at=2)
+        steady = Planned({"a": always(5)}, name="GPU-2")
+        made = self.to_the_end(self.FRESH, device, steady)
+        gone, well = made[-1].figures
+        assert len(gone.sessions) == 2
+        assert "it fell off the bus" in gone.said
+        assert (len(well.sessions), well.said) == (5, "")

@@ -13,7 +13,7 @@ import pytest
 
 from arcops.evidence import Cause, Evidence, Missing
 from arcops.finding import Outcome
-from arcops.seen.gpu_log import GpuLog, LogSource
+from arcops.seen.gpu_log import GpuLog, LogSource, Sign
 from arcops.verdict import Verdict
 from artifacts.wire import from_json, to_json
 from flows.runners.looking import Found, look
@@ -90,6 +90,23 @@ FAULTS = [
     ("NVRM: Xid (PCI:0000:3b:00): 145, RLW_RXPIPE Nonfatal XC0 i0 Link 13 (0x1)", "boot", Outcome.WARN, "XID 145"),
     ("nvidia-nvswitch0: SXid (PCI:0000:c2:00.0): 20034, Fatal, Link 28 LTSSM Fault Up", "boot", Outcome.FAIL, "SXid 20034"),
     ("nvidia-nvswitch0: SXid (PCI:0000:c2:00.0): 19084, Non-fatal, Link 29 AN1 Heartbeat", "boot", Outcome.WARN, "SXid 19084"),
+    ("NVRM: Xid (PCI:0000:3b:00 GPU-I:05): 95, Uncontained", "boot", Outcome.FAIL, "00000000:3b:00.0 GPU-I:05"),
+    ("NVRM: Xid (PCI:0000:3b:00 GPU-I:05): 94, Contained", "boot", Outcome.WARN, "XID 94"),
+    ("NVRM: Xid (PCI:0000:3b:00): 62, 323f0f30 0000c3d8", "boot", Outcome.FAIL, "XID 62"),
+    ("NVRM: Xid (PCI:0000:3b:00): 109, pid=7, Ch 00000008, CTX SWITCH TIMEOUT", "boot", Outcome.FAIL, "XID 109"),
+    ("NVRM: Xid (PCI:0000:3b:00): 136, Link training failed", "boot", Outcome.FAIL, "XID 136"),
+    (
+        "NVRM: Xid (PCI:0000:3b:00): 154, GPU recovery action changed from 0x0 (None) to 0x2 (Node Reboot Required)",
+        *("boot", Outcome.FAIL, "Node Reboot Required"),
+    ),
+    ("NVRM: Xid (PCI:0000:3b:00): 45, pid=7, Ch 00000008 caused by previous Xid 79", "boot", Outcome.FAIL, "XID 79"),
+    ("NVRM: GPU 0000:3b:00.0: GPU has fallen off the bus.", "boot", Outcome.FAIL, "fallen off the bus"),
+    ("NVRM: GPU 0000:3b:00.0: RmInitAdapter failed! (0x24:0x65:1185)", "boot", Outcome.FAIL, "could not be initialised"),
+    (
+        "pcieport 0000:3a:00.0: AER: Uncorrected (Fatal) error received: 0000:3b:00.0",
+        *("boot", Outcome.FAIL, "fatal PCIe error"),
+    ),
+    ("pci 0000:5e:00.0: [10de:2330] type 00 class 0x030200 PCIe Endpoint", "boot", Outcome.FAIL, "is not there any more"),
     ("NVRM: Xid: the words of some later driver", "whole", Outcome.UNKNOWN, "1 message(s)"),
     ("nvidia-nvswitch0: SXid (PCI:0000:c2:00.0): garbled", "whole", Outcome.UNKNOWN, "1 message(s)"),
 ]
@@ -110,6 +127,45 @@ def test_each_message_turns_the_node(
 def test_an_application_s_own_fault_says_nothing_of_the_gpu(node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     node.log = [BOOTED, "NVRM: Xid (PCI:0000:3b:00): 31, pid=7, name=python3, MMU Fault"]
     assert check_here(node, monkeypatch)[0].verdict is Verdict.GREEN
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "NVRM: Xid (PCI:0000:3b:00 GPU-I:05): 31, pid=7, name=python3, MMU Fault",
+        "NVRM: Xid (PCI:0000:3b:00): 154, GPU recovery action changed from 0x1 (GPU Reset Required) to 0x0 (None)",
+        "pcieport 0000:00:01.0: AER: Uncorrected (Fatal) error received: 0000:07:00.0",  # of a disk
+        "pci 0000:3b:00.0: [10de:2330] type 00 class 0x030200 PCIe Endpoint",  # which is still there
+    ],
+)
+def test_what_is_no_fault_of_a_gpu(node: Driver, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    node.log = [BOOTED, line]
+    report, _ = check_here(node, monkeypatch)
+    assert report.verdict is Verdict.GREEN, bad(report)
+
+
+def test_a_gpu_that_the_driver_made_and_took_away_again_is_not_lost(node: Driver) -> None:
+    """A virtual GPU is listed after the driver began, and may go again."""
+    made = "pci 0000:3b:00.4: [10de:2330] type 00 class 0x030200"
+    node.log = [BOOTED, "NVRM: loading NVIDIA UNIX Open Kernel Module for x86_64  580.95.05", made]
+    node.write()
+    assert log(node).gone == ()
+
+
+def test_what_programs_write_into_the_buffer_is_not_the_kernel_s(node: Driver) -> None:
+    """Its facility is not 0: <syslog.h>. Mutation: the record's first number is not read."""
+    fallen = "NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus."
+    kmsg(node).write_text(f"{CALM}\n14,1,5,-;{fallen}\n30,2,6,-;{fallen}\n")
+    assert log(node).xids == ()
+    kmsg(node).write_text(f"{CALM}\n7,1,5,-;{fallen}\n")
+    assert [one.xid for one in log(node).xids] == [79]
+
+
+def test_one_record_of_three_lines_is_read_as_three(node: Driver) -> None:
+    text = "NVRM: The NVIDIA GPU 0000:3b:00.0\\x0aNVRM: (PCI ID: 10de:26b5) installed in this system has"
+    kmsg(node).write_text(f"{CALM}\n3,1,5,-;{text}\\x0aNVRM: fallen off the bus and is not responding to commands.\n")
+    (one,) = log(node).signs
+    assert (one.sign, one.pci) == (Sign.FALLEN, "00000000:3b:00.0")
 
 
 def test_the_details_of_a_switch_are_no_faults_of_their_own(node: Driver) -> None:
@@ -218,8 +274,55 @@ class TestJournal:
         asked = replace(plan(node).request, target=Path("/"))
         return look(kernel_log, asked, {})  # type: ignore[arg-type]  # of its own body
 
-    def entry(self, message: object, seconds: int) -> str:
-        return json.dumps({"MESSAGE": message, "_SOURCE_MONOTONIC_TIMESTAMP": str(seconds * 1_000_000)}) + "\n"
+    def entry(self, message: object, seconds: int, facility: str = "0") -> str:
+        told = {"MESSAGE": message, "SYSLOG_FACILITY": facility, "_SOURCE_MONOTONIC_TIMESTAMP": str(seconds * 1_000_000)}
+        return json.dumps(told) + "\n"
+
+    def beside(self, buffer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let /dev/kmsg hold *buffer*."""
+        held = tmp_path / "held"
+        held.write_text(buffer)
+        opened = os.open
+
+        def other(path: str | bytes | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+            return opened(held if os.fsdecode(path) == "/dev/kmsg" else path, flags, mode, dir_fd=dir_fd)
+
+        monkeypatch.setattr(os, "open", other)
+
+    def body(self, node: Driver) -> GpuLog:
+        found = self.seen(node)
+        assert isinstance(found, Evidence), found
+        assert isinstance(found.body, GpuLog)
+        return found.body
+
+    FELL = "NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus."
+    HALTED = "NVRM: Xid (PCI:0000:3b:00): 62, 323f0f30"
+
+    def test_what_the_buffer_has_dropped_is_read_from_the_journal(
+        self, node: Driver, journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each message counts once, although both hold some. Mutations: the buffer alone; each source's own count."""
+        self.beside(f"4,7,90000000,-;{self.FELL}\n4,8,95000000,-;{self.HALTED}\n", tmp_path, monkeypatch)
+        journal.write_text(self.entry(BOOTED, 0) + self.entry(self.FELL, 30) + self.entry(self.FELL, 90))
+        body = self.body(node)
+        assert body.source is LogSource.BOTH
+        assert body.since_boot
+        assert [(one.xid, one.count, one.seconds) for one in body.xids] == [(62, 1, 95), (79, 2, 90)]
+
+    @pytest.mark.parametrize("missed", ["begin", "middle"])
+    def test_a_journal_with_a_gap_does_not_complete_the_buffer(
+        self, node: Driver, journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missed: str
+    ) -> None:
+        self.beside("6,7,90000000,-;usb 1-1: new device\n", tmp_path, monkeypatch)
+        first = "usb 1-1: new device" if missed == "begin" else BOOTED
+        journal.write_text(self.entry(first, 0) + self.entry("Missed 42 kernel messages", 30) + self.entry("x", 90))
+        body = self.body(node)
+        assert body.source is LogSource.BUFFER
+        assert not body.since_boot
+
+    def test_what_programs_write_is_not_the_kernel_s(self, node: Driver, journal: Path) -> None:
+        journal.write_text(self.entry(BOOTED, 0) + self.entry(self.FELL, 90, facility="3"))
+        assert self.body(node).xids == ()
 
     def test_faults_are_read_from_it(self, node: Driver, journal: Path) -> None:
         fallen = list(b"NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen \xff off the bus.")  # as journalctl writes such bytes

@@ -9,7 +9,7 @@ import pytest
 from arcops.errors import Refused
 from arcops.evidence import Evidence
 from arcops.finding import Outcome
-from arcops.seen.gpu_profile import GpuProfiles, Profile
+from arcops.seen.gpu_profile import Area, GpuProfiles, Profile
 from arcops.verdict import Verdict
 from tasks.gpu.gpu_profiles import parse_profile, shipped_profiles
 from tests.gpu import bad, check_here, folder, outcome
@@ -18,7 +18,18 @@ from tests.simulators.nvml import H100, Driver
 pytestmark = pytest.mark.requirement("ARC-C1/thresholds-are-by-kind")
 
 PROFILES = [profile for profile, _ in shipped_profiles()]
-_NVML_GENERATIONS = {30: 4, 31: 5, 40: 6, 50: 7}
+_NVML_GENERATIONS = {20: 2, 30: 4, 31: 5, 40: 6, 50: 7}
+
+_ANSWERS: dict[Area, tuple[str, ...]] = {
+    Area.MEMORY_SIZE: ("memory",),
+    Area.HEAT: ("temperature", "slows-at", "margin", "field.82"),
+    Area.CLOCKS: ("reasons",),
+    Area.POWER: ("power.",),
+    Area.PCIE_LINK: ("pcie.generation", "pcie.slot", "pcie.own", "pcie.width", "pcie.most-width"),
+    Area.PCIE_ERRORS: ("pcie.replays", "field.180", "field.179"),
+    Area.FIRMWARE: ("vbios", "inforom"),
+}
+"""The simulator's answers in each area."""
 
 
 @pytest.fixture
@@ -43,6 +54,8 @@ def device(profile: Profile) -> dict[str, object]:
         lacks.append("mig")
     if not profile.nvlinks.value:
         lacks += ["nvlink.", "field.91"]
+    if not profile.ecc.value:
+        lacks += ["ecc", "errors."]
     told = {key: value for key, value in told.items() if not key.startswith(tuple(lacks))}
     if profile.page_retirement.value:
         told |= {"pages.0": 0, "pages.1": 0, "pages.pending": 0}
@@ -54,13 +67,34 @@ def device(profile: Profile) -> dict[str, object]:
     generation, width = profile.pcie_generation.value, profile.pcie_width.value if profile.pcie_width else 16
     told |= {f"pcie.{what}": generation for what in ("generation", "slot", "own")}
     told |= {"pcie.width": width, "pcie.most-width": width}
+    for one in profile.inapplicable:  # it answers nothing there, as such devices do
+        told = {key: value for key, value in told.items() if not key.startswith(_ANSWERS[one.area])}
+    if profile.lacks(Area.POWER):
+        return told
     power = profile.power.value
     return told | {"power.limit": power, "power.standard": power, "power.least": power // 2, "power.most": power}
 
 
 def test_every_kind_that_we_promised_has_a_profile() -> None:
     skus = {profile.sku for profile in PROFILES}
-    promised = ("T4", "A2", "A16", "A10", "L4", "L40S", "A100", "H100", "H200", "B200", "RTX PRO")
+    promised: tuple[str, ...] = (
+        "T4",
+        "A2",
+        "A16",
+        "A10",
+        "A30",
+        "A40",
+        "L4",
+        "L40",
+        "L40S",
+        "V100",
+        "A100",
+        "H100",
+        "H200",
+        "GH200",
+        "B200",
+    )
+    promised += ("GB200", "B300", "GB10", "RTX 6000 Ada", "RTX PRO")
     assert not [kind for kind in promised if not any(sku == kind or sku.startswith(f"{kind} ") for sku in skus)]
 
 
@@ -90,7 +124,9 @@ class TestEach:
             short["nvlink.0.active"] = 0
         node.device = short
         broken = set(bad(check_here(node, monkeypatch)[0]))
-        wanted = {"memory-size", "pcie-link", "ecc-mode", "spares"}
+        wanted = {"memory-size", "pcie-link"} - {one.area.value for one in profile.inapplicable}
+        wanted |= {"ecc-mode"} if profile.ecc.value else set()
+        wanted |= {"spares"} if profile.row_remapping.value or profile.page_retirement.value else set()
         wanted |= {"nvlink"} if profile.nvlinks.value else set()
         wanted |= {"mig"} if profile.mig_instances.value else set()
         assert {f"gpu-health/{rule}" for rule in wanted} <= broken

@@ -95,7 +95,16 @@ class TestTimes:
             body = looked(small(api, tokens=12))
         shot = body.run(RunKind.CLOSED, "a", 1).shots[0]  # type: ignore[union-attr]  # it fails if it is None
         assert (shot.tokens, len(shot.gaps)) == (12, 2)
-        assert shot.tpot == sum(shot.gaps) // 11
+        assert shot.tpot == sum(shot.gaps) // 8  # four came with the first event
+
+    def test_tokens_that_are_counted_and_hidden_do_not_make_an_answer_faster(self) -> None:
+        """Twenty milliseconds a token, and as many hidden tokens: by the server's count it would be ten."""
+        with serving(a=Plan(first=0.1, gap=0.02, events=8, hidden=8)) as api:
+            body = looked(small(api, tokens=16))
+        for shot in body.run(RunKind.CLOSED, "a", 1).shots:  # type: ignore[union-attr]  # it fails if it is None
+            assert (shot.tokens, shot.later) == (16, 7)
+            assert shot.tpot == sum(shot.gaps) // 7
+            assert shot.tpot > 15_000
 
     def test_without_a_count_events_are_counted(self) -> None:
         with serving(a=Plan(usage=False)) as api:
@@ -221,6 +230,40 @@ class TestErrors:
             found = look(inference, request(small(api), progress=told), {})  # type: ignore[arg-type]  # a collector of one body
         assert isinstance(found, Missing)
         assert found.cause is Cause.CANCELLED
+
+
+class TestDialects:
+    """A server that refuses a part of a request is asked without it, and the evidence says so."""
+
+    @pytest.mark.parametrize(
+        ("refuses", "left_out"),
+        [
+            (("stream_options",), ("a: stream_options",)),
+            (("temperature",), ("a: temperature",)),
+            (("max_tokens",), ("a: max_tokens (max_completion_tokens was sent)",)),
+            (("max_tokens", "max_completion_tokens"), ("a: max_tokens",)),
+            (("stream_options", "temperature"), ("a: stream_options", "a: temperature")),
+        ],
+    )
+    def test_what_a_server_refuses_is_left_out(self, refuses: tuple[str, ...], left_out: tuple[str, ...]) -> None:
+        with serving(a=Plan(first=0.0, gap=0.0, refuses=refuses)) as api:
+            body = looked(small(api))
+        assert body.left_out == left_out
+        assert faults(body) == {None}
+        assert not any(part in one for part in refuses for one in api.seen[-3:])
+
+    def test_a_server_that_refuses_everything_is_refused_as_before(self) -> None:
+        with serving(a=Plan(refuses=("model",))) as api:
+            body = looked(small(api))
+        assert body.left_out == ()
+        assert faults(body) == {Fault.REFUSED}
+
+    def test_nothing_is_left_out_without_a_refusal(self) -> None:
+        with serving(a=Plan(first=0.0, gap=0.0)) as api:
+            body = looked(small(api))
+        assert body.left_out == ()
+        assert len(api.seen) == body.load.planned
+        assert {one["Accept-Encoding"] for one in api.headers} == {"identity"}
 
 
 class TestListing:

@@ -11,7 +11,7 @@ from arcops.finding import Finding, Rule
 from arcops.seen.baseline import Baseline, Baselines, Known, model_of
 from arcops.seen.benchmark import Benchmark, Measured
 from arcops.signer import allowed
-from arcops.zones import LEAST_SESSIONS, PPM, Zone, compare
+from arcops.zones import LEAST_SESSIONS, PPM, Zone, compare, decided
 from gates.gpu.benchmark.calm import Calm
 from gates.gpu.benchmark.policy import BenchmarkPolicy
 from gates.gpu.benchmark.results import excused, whole
@@ -52,6 +52,7 @@ def against_baseline(
     for text in refusals:
         yield BASELINE.fails(text, given, found, fix=_OTHER)
     if not refusals:
+        yield from _shared(found, given, baseline)
         yield from _software(found, given, baseline, policy)
         yield from _figures(found, given, baseline, policy, calm)
 
@@ -76,6 +77,16 @@ def _refusals(
         yield f"This run measured {kinds[0]}, but the baseline measured {kinds[1]}."
     if here.size != there.size:
         yield f"This run has size {here.size}, but the baseline has size {there.size}: their times cannot be compared."
+
+
+def _shared(found: Evidence[Benchmark], given: Evidence[Baselines], baseline: Baseline) -> Iterator[Finding]:
+    """Sessions of one process share what the process happened to get, so they do not show how much the machine varies."""
+    if not baseline.exercise.fresh:
+        text = "All sessions of the baseline shared one process, so it does not show how much this machine varies."
+        yield BASELINE.warns(text, given, about="processes of the baseline", fix=_MAKE_ONE)
+    if not found.body.exercise.fresh:
+        text = "All sessions shared one process, so they do not show how much this machine varies."
+        yield BASELINE.warns(text, found, about="processes", fix="Measure again with 'arcops gpu bench' of this release.")
 
 
 def _software(
@@ -116,7 +127,8 @@ def _figures(
             )
             yield BASELINE.unknown(text, found, given, about=about, fix=_OTHER)
         else:
-            yield _compared(found, given, figure, known, policy, calm)
+            apart = found.body.exercise.fresh and baseline.exercise.fresh
+            yield _compared(found, given, figure, known, policy, calm, apart=apart)
 
 
 def _compared(
@@ -126,24 +138,34 @@ def _compared(
     known: Known,
     policy: BenchmarkPolicy,
     calm: Calm,
+    *,
+    apart: bool,
 ) -> Finding:
-    """Judged by the undisturbed sessions. If these are too few, by all sessions, and then the figure is never called slow."""
+    """Judged by the undisturbed sessions. If these are too few, by all sessions, and then the figure is never called slow; nor
+    is it if the sessions were not *apart*, each in its own process.
+    """
     tolerance = min(policy.tolerance, found.body.exercise.tolerance)
     left = calm.sessions(figure)
     enough = len(left) >= LEAST_SESSIONS
-    interval = compare([session.middle for session in left] if enough else figure.times, known.times)
+    times = [session.middle for session in left] if enough else figure.times
+    interval = compare(times, known.times)
     about, fast = label(figure), rate(figure.rate or 0, figure.unit)
     text = f"{about}: {fast}, in {said(interval)} of the baseline's time; at most {100 + tolerance} % is allowed"
     if len(left) < len(figure.sessions):
         many = f"{len(figure.sessions) - len(left)} of {len(figure.sessions)} sessions were disturbed"
         text += f"; {many} and {'left out' if enough else f'the {len(left)} others are too few to judge by'}"
-    zone = interval.zone(tolerance)
+    zone = decided(times, known.times, tolerance)
+    if zone is Zone.BEYOND and enough and not apart:
+        text = f"{text}; it is slower, but its sessions were not each in a process of their own, so this may be chance."
+        return BASELINE.warns(text, found, given, about=about)
     if zone is Zone.BEYOND and enough:
         return BASELINE.fails(f"{text}; it is slower than the baseline.", found, given, about=about)
     if zone is Zone.BEYOND:
         return BASELINE.warns(f"{text}; so it is unclear whether it is slow or was disturbed.", found, given, about=about)
     if zone is Zone.UNDECIDED:
-        return BASELINE.warns(f"{text}; the interval includes this limit, so the result is unclear.", found, given, about=about)
+        return BASELINE.warns(
+            f"{text}; this is too close to the limit for its noise, so the result is unclear.", found, given, about=about
+        )
     if interval.high * 100 < PPM * (100 - policy.most_faster):
         rest = "this is so much faster that the baseline must come from an unhealthy machine or another kind of machine"
         return BASELINE.warns(f"{text}; {rest}.", found, given, about=about, fix=_MAKE_ONE)

@@ -58,7 +58,7 @@ def kept_up(*, moments: int = 20, reasons: tuple[str, ...] | None = ()) -> Susta
 def run(*figures: Measured) -> Benchmark:
     """A run of *figures* on one device."""
     return Benchmark(
-        exercise=Exercise(),
+        exercise=Exercise(fresh=True),
         machines=(Machine(device=DEVICE, model="NVIDIA H200", software="driver 580.95.05"),),
         figures=figures or (figure("memory-copy", 500_000), figure("gemm-bf16", 900_000, unit=Unit.OPERATIONS)),
         sustained=(kept_up(),),
@@ -110,6 +110,10 @@ def examples() -> Iterator[Example[BenchmarkPolicy]]:
         Baselines(),
         policy=replace(POLICY, without_baseline=Weight.PASS),
     )
+    shared = replace(well, exercise=Exercise())
+    yield example("sessions that shared a process", Verdict.AMBER, shared, then)
+    yield example("the same, ten percent slower", Verdict.AMBER, slower(shared, "gemm-bf16", 10), then)
+    yield example("the last process was not reached", Verdict.RED, replace(well, unfinished=True), then)
     yield example("no baseline", Verdict.AMBER, well, Baselines())
     yield example("so close to the tolerance that the result is unclear", Verdict.AMBER, slower(well, "memory-copy", 5), then)
     yield example("slow only while other work ran", Verdict.AMBER, _disturbed(well), then)

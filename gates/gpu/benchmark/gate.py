@@ -3,11 +3,13 @@
 Why: a device can be healthy by every signal of its driver and still be slow, or wrong. One run on a busy machine says little. A
 mean of samples that share one disturbance says less. So a result is called slow only if chance and other load are ruled out.
 
-Judged: results against exact references. The sessions of every figure against the signed baseline: RED if even the good end of
-the 95 percent interval is beyond the tolerance, GREEN if even the bad end is within it, else AMBER. A canary (a small, fixed
-piece of work) that runs before and after every session. A sustained load. Sessions in which the canary was slow are left out;
-if too few remain, no figure is called slow. The canary's undisturbed time is taken from the run itself: if the canary is slow
-all the time, no session counts as disturbed, because then the device is slow.
+Judged: results against exact references. The sessions of every figure, each in a process of its own, against the signed
+baseline: RED if even the good end of the 99.8 percent interval, and the fastest session, are beyond the tolerance; GREEN if
+even the bad end of the 95 percent interval is within it, or if the ratio is within three quarters of it and that end within
+less than twice; else AMBER. Sessions that shared a process are never called slow. A canary (a small, fixed piece of work)
+that runs before and after every session. A sustained load. Sessions in which the canary was slow are left out; if too few
+remain, no figure is called slow. The canary's undisturbed time is taken from the run itself: if the canary is slow all the
+time, no session counts as disturbed, because then the device is slow.
 
 Fix: Stop all other work, and measure again. If it is still slow or wrong, the cause is cooling, power, clocks or the device.
 Make the baseline from a healthy machine: 'arcops gpu baseline ARTIFACT -o site.json'.

@@ -38,6 +38,9 @@ def measured(found: Evidence[Benchmark], given: Evidence[Baselines], policy: Ben
         yield MEASURED.unknown(
             f"The run had {body.exercise.size} thousandths of the full size; the policy requires {policy.least_size}.", found
         )
+    if body.unfinished:
+        clean = False
+        yield MEASURED.unknown(f"The run ended after {len(body.processes)} processes, before its last one.", found)
     if not body.figures:
         clean = False
         yield MEASURED.unknown("No figure was planned, so nothing was measured.", found)

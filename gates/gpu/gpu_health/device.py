@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from arcops.finding import Outcome
 from arcops.seen.gpu import Gpu, Unread, Why
-from arcops.seen.gpu_profile import Profile
+from arcops.seen.gpu_profile import Area, Profile
 from gates.gpu.gpu_health.policy import GpuHealthPolicy, Signal
 
 
@@ -15,19 +15,22 @@ from gates.gpu.gpu_health.policy import GpuHealthPolicy, Signal
 class DeviceProblem:
     """A problem of a device. ``key`` tells apart two problems of one rule and one device, for waivers.
 
-    If a signal is not known, ``why`` gives the reason and ``text`` names the signal. The outcome is then UNKNOWN, or PASS if
-    the signal is optional in the policy.
+    If a signal is not known, ``why`` gives the reason and ``text`` names the signal. The outcome is then UNKNOWN, or PASS with
+    the ``excuse``: the signal is optional in the policy, or does not apply to the kind.
     """
 
     outcome: Outcome
     text: str
     key: str = ""
     why: Unread | None = None
+    excuse: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedDevice:
-    """``profile`` is ``None`` if there is no profile of this kind: then every signal is needed."""
+    """``profile`` is ``None`` if there is no profile of this kind. That alone makes the node RED, so what the device does not
+    report is then no finding of its own.
+    """
 
     gpu: Gpu
     profile: Profile | None
@@ -51,14 +54,26 @@ class JudgedDevice:
             return False
         return signal in self.policy.optional or (self.divided and signal in self.policy.optional_in_mig)
 
-    def needs(self, what: str, *signals: object, spare: Signal | None = None) -> Iterator[DeviceProblem]:
-        """A problem for each of *signals* that could not be read. If *spare* is optional, a signal that the device or its
-        driver does not have passes; one that should have come, and did not, never passes.
+    def applies(self, area: Area) -> bool:
+        """Does *area* apply to this kind of device?"""
+        return self.profile is None or not self.profile.lacks(area)
+
+    def needs(
+        self, what: str, *signals: object, spare: Signal | None = None, area: Area | None = None
+    ) -> Iterator[DeviceProblem]:
+        """A problem for each of *signals* that could not be read. If *spare* is optional, or *area* does not apply to the kind,
+        a signal that the device or its driver does not have passes; one that should have come, and did not, never passes.
         """
-        spared = self.spared(spare)
         for signal in signals:
-            if isinstance(signal, Unread):
-                yield self.without(what, signal) if spared and signal.why in _NEVER_TOLD else self.unknown(what, signal)
+            if not isinstance(signal, Unread):
+                continue
+            if area is not None and not self.applies(area) and signal.why in (*_NEVER_TOLD, Why.BLANK):
+                sku = self.profile.sku if self.profile is not None else ""
+                yield self.without(what, signal, f"does not apply to {sku}")
+            elif self.spared(spare) and signal.why in _NEVER_TOLD:
+                yield self.without(what, signal, "optional in the policy")
+            elif self.profile is not None or signal.why not in _NEVER_TOLD:
+                yield self.unknown(what, signal)
 
     def lacks(self, what: str, *signals: object) -> Iterator[DeviceProblem]:
         """A problem for each of *signals* that this device may not have, and that was withheld, late or lost."""
@@ -69,9 +84,9 @@ class JudgedDevice:
     def unknown(self, what: str, why: Unread) -> DeviceProblem:
         return DeviceProblem(outcome=Outcome.UNKNOWN, text=what, key=what, why=why)
 
-    def without(self, what: str, why: Unread) -> DeviceProblem:
-        """*what* is not known, and it is optional in the policy."""
-        return DeviceProblem(outcome=Outcome.PASS, text=what, key=what, why=why)
+    def without(self, what: str, why: Unread, excuse: str) -> DeviceProblem:
+        """*what* is not known, which *excuse* allows."""
+        return DeviceProblem(outcome=Outcome.PASS, text=what, key=what, why=why, excuse=excuse)
 
     def fails(self, text: str, key: str = "") -> DeviceProblem:
         return DeviceProblem(outcome=Outcome.FAIL, text=text, key=key)
@@ -104,18 +119,19 @@ def said(problems: Iterable[DeviceProblem]) -> Iterator[DeviceProblem]:
     """*problems* as sentences without a full stop. Signals that are unknown for one reason make one sentence. One reason is one
     answer of the driver, or that the device is lost or hangs.
     """
-    blind: dict[tuple[Outcome, Unread | Why], tuple[Unread, list[str]]] = {}
+    blind: dict[tuple[Outcome, str, Unread | Why], tuple[Unread, list[str]]] = {}
     for problem in problems:
         if problem.why is None:
             yield problem
             continue
         reason = problem.why.why if problem.why.why in (Why.LOST, Why.TIMED_OUT) else problem.why
-        _, names = blind.setdefault((problem.outcome, reason), (problem.why, []))
+        _, names = blind.setdefault((problem.outcome, problem.excuse, reason), (problem.why, []))
         if problem.text not in names:
             names.append(problem.text)
-    for (outcome, _), (why, names) in blind.items():
+    for (outcome, excuse, _), (why, names) in blind.items():
         verb = "is" if len(names) == 1 else "are"
-        yield DeviceProblem(outcome=outcome, text=f"{_listed(names)} {verb} not known: {why.said}", key=names[0], why=why)
+        text = f"{_listed(names)} {verb} not known: {why.said}"
+        yield DeviceProblem(outcome=outcome, text=text, key=names[0], why=why, excuse=excuse)
 
 
 def over_time(first: Iterable[DeviceProblem], later: Iterable[DeviceProblem]) -> Iterator[DeviceProblem]:

@@ -6,7 +6,8 @@ the driver does not report looks like zero errors, unless the check asks whether
 Judged: nineteen questions about every device: identity, memory size, error correction and errors, spare rows and retired pages,
 wear, heat, reasons for lower clocks, power limit, PCIe and NVLink, the fabric, multi-instance mode, persistence and compute
 mode, processes, firmware. A signal that could not be read is UNKNOWN, so RED. Only the capability profile of the device's kind
-says what does not apply to it. The policy says which signals are optional. A kind without a profile is RED.
+says what does not apply to it. The policy says which signals are optional. A kind without a profile is RED, in one finding:
+what it does not report is no further one.
 
 Fix: Each finding names the device, what was seen and what to do. Errors that come back after a reset are hardware errors: run
 NVIDIA's field diagnosis and have the device replaced.
@@ -109,13 +110,13 @@ def _each(
     for first, later in devices:
         for problem in over_time(said(check(first)), said(check(later))):
             if problem.outcome is Outcome.PASS:
-                without[problem.text] += 1
+                without[f"{problem.text}; {problem.excuse}"] += 1
             else:
                 problems.append((first, problem))
     findings = (_finding(rule, device, problem, gpus, shipped) for device, problem in problems)
     yield from listed(findings, rule.passes(good, gpus, shipped), rest="There are {count} more findings of this rule.")
     for text, count in without.items():
-        yield rule.passes(f"{count} GPU(s): {text}; optional in the policy.", gpus, shipped)
+        yield rule.passes(f"{count} GPU(s): {text}.", gpus, shipped)
 
 
 def _finding(
@@ -135,7 +136,7 @@ def _identities(devices: list[Looks], gpus: Evidence[Gpus]) -> Iterator[Finding]
     for first, later in devices:
         for problem in over_time(said(modes.identity(first)), said(modes.identity(later))):
             if problem.outcome is Outcome.PASS:
-                yield IDENTITY.passes(f"{first.label}: {problem.text}; optional in the policy.", gpus)
+                yield IDENTITY.passes(f"{first.label}: {problem.text}; {problem.excuse}.", gpus)
                 continue
             clean = False
             about = f"{first.label}: {problem.key}"
@@ -157,7 +158,7 @@ def _profiles(devices: list[JudgedDevice], gpus: Evidence[Gpus], shipped: Eviden
         if device.profile is None:
             clean = False
             why = name.said if isinstance(name, Unread) else f"no profile names {name!r}"
-            text = f"{device.label} has no capability profile: {why}."
+            text = f"{device.label} has no capability profile: {why}. So it is not known what it should have and report."
             yield PROFILE.unknown(text, gpus, shipped, about=device.label)
     if clean:
         kinds = ", ".join(sorted({device.profile.sku for device in devices if device.profile is not None}))

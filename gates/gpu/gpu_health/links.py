@@ -6,25 +6,32 @@ from collections.abc import Iterator
 
 from arcops.finding import Rule
 from arcops.seen.gpu import NvLink, Unread, Why
+from arcops.seen.gpu_profile import Area
 from gates.breach import Weight
 from gates.gpu.gpu_health.device import DeviceProblem, JudgedDevice
 from gates.gpu.gpu_health.policy import NvLinks, Signal
 
 _RESTING = "gpu-idle"
+_LOW_STATE = 5
+"""Performance states from P5 on are for little or no work; P0 is the fastest, P15 the slowest."""
 _FABRIC_UP = "completed"
 
 
 PCIE_LINK = Rule(
     id="gpu-health/pcie-link",
     asks="Is every PCIe link as wide and as fast as the device and its kind allow?",
-    fix="Reseat the card or its riser, use another slot, and check the firmware's link settings.",
+    fix="Reseat the card or its riser, use another slot, and check the firmware's link settings. If the slot is meant to be"
+    " so, declare it under 'slots' of gate 'gpu-health'.",
 )
 
 
 def pcie_link(at: JudgedDevice) -> Iterator[DeviceProblem]:
-    told = at.gpu.pcie
-    yield from at.needs("the width of its PCIe link", told.width, told.most_width)
-    yield from at.needs("the generation of its PCIe link", told.generation, told.slot_generation, told.own_generation)
+    told, area = at.gpu.pcie, Area.PCIE_LINK
+    yield from at.needs("the width of its PCIe link", told.width, told.most_width, area=area)
+    speeds = (told.generation, told.slot_generation, told.own_generation)
+    yield from at.needs("the generation of its PCIe link", *speeds, area=area)
+    if not at.applies(area):
+        return
     if not isinstance(told.width, Unread) and not isinstance(told.most_width, Unread) and told.width < told.most_width:
         yield at.fails(f"its PCIe link is x{told.width} of x{told.most_width}", "width")
     yield from _slot(at)
@@ -43,22 +50,30 @@ def pcie_link(at: JudgedDevice) -> Iterator[DeviceProblem]:
 
 
 def _slot(at: JudgedDevice) -> Iterator[DeviceProblem]:
-    """What device and slot reach together, against what this kind of device supports."""
-    if at.profile is None or at.policy.narrow_slot is Weight.PASS:
+    """What device and slot reach together, against what this kind supports in the slot that the site declares, if it does."""
+    if at.profile is None:
         return
-    told = at.gpu.pcie
-    for what, have, made in (
-        ("width", told.most_width, at.profile.pcie_width),
-        ("generation", told.slot_generation, at.profile.pcie_generation),
+    told, declared = at.gpu.pcie, next((slot for slot in at.policy.slots if slot.sku == at.profile.sku), None)
+    for what, have, made, allows in (
+        ("width", told.most_width, at.profile.pcie_width, declared.width if declared else 0),
+        ("generation", told.slot_generation, at.profile.pcie_generation, declared.generation if declared else 0),
     ):
-        if made is not None and not isinstance(have, Unread) and have < made.value:
+        if made is None or isinstance(have, Unread):
+            continue
+        if allows and have < min(made.value, allows):
+            text = f"its slot allows PCIe {what} {have}; the policy declares {allows} for {at.profile.sku}"
+            yield at.fails(text, f"slot {what}")
+        elif not allows and have < made.value and at.policy.narrow_slot is not Weight.PASS:
             text = f"its slot allows PCIe {what} {have}; {at.profile.sku} supports {made.value}"
             yield DeviceProblem(outcome=at.policy.narrow_slot.outcome, text=text, key=f"slot {what}")
 
 
 def _resting(at: JudgedDevice) -> bool:
-    reasons = at.gpu.clocks.reasons
-    return not isinstance(reasons, Unread) and _RESTING in reasons
+    """Does it say that it is idle, or is it in a low performance state without any work?"""
+    reasons, gpu = at.gpu.clocks.reasons, at.gpu
+    if not isinstance(reasons, Unread) and _RESTING in reasons:
+        return True
+    return gpu.busy == (0,) and bool(gpu.states) and min(gpu.states) >= _LOW_STATE
 
 
 PCIE_ERRORS = Rule(
@@ -70,8 +85,10 @@ PCIE_ERRORS = Rule(
 
 def pcie_errors(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told = at.gpu.pcie
-    yield from at.needs("how often PCIe sent again", told.replays)
-    yield from at.needs("the count of its PCIe errors", told.fatal, told.non_fatal, spare=Signal.PCIE_ERRORS)
+    yield from at.needs("how often PCIe sent again", told.replays, area=Area.PCIE_ERRORS)
+    yield from at.needs(
+        "the count of its PCIe errors", told.fatal, told.non_fatal, spare=Signal.PCIE_ERRORS, area=Area.PCIE_ERRORS
+    )
     if not isinstance(told.fatal, Unread) and told.fatal:
         yield at.fails(f"its PCIe link had {told.fatal} fatal error(s)", "fatal")
     if not isinstance(told.non_fatal, Unread) and told.non_fatal:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from arcops.finding import Rule
 from arcops.seen.gpu import EccErrors, Unread
+from arcops.seen.gpu_profile import Area
 from gates.gpu.gpu_health.device import DeviceProblem, JudgedDevice
 from gates.gpu.gpu_health.policy import Signal
 
@@ -22,8 +23,8 @@ MEMORY_SIZE = Rule(
 
 def size(at: JudgedDevice) -> Iterator[DeviceProblem]:
     total = at.gpu.memory.total
-    yield from at.needs("its memory size", total)
-    if isinstance(total, Unread) or at.profile is None:
+    yield from at.needs("its memory size", total, area=Area.MEMORY_SIZE)
+    if isinstance(total, Unread) or at.profile is None or not at.applies(Area.MEMORY_SIZE):
         return
     wanted = at.profile.memory.value
     if total * 100 < wanted * at.policy.least_memory_percent:

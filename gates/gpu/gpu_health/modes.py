@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from arcops.finding import Rule
 from arcops.seen.gpu import Unread
+from arcops.seen.gpu_profile import Area
 from gates.breach import Weight
 from gates.gpu.gpu_health.device import DeviceProblem, JudgedDevice
 from gates.gpu.gpu_health.policy import MigMode, Signal
@@ -120,9 +121,9 @@ FIRMWARE = Rule(
 
 def firmware(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told = at.gpu.identity
-    yield from at.needs("its VBIOS version", told.vbios)
-    yield from at.needs("its InfoROM version", told.inforom, spare=Signal.INFOROM)
-    yield from at.needs("whether its InfoROM is intact", told.inforom_intact, spare=Signal.INFOROM)
+    yield from at.needs("its VBIOS version", told.vbios, area=Area.FIRMWARE)
+    yield from at.needs("its InfoROM version", told.inforom, spare=Signal.INFOROM, area=Area.FIRMWARE)
+    yield from at.needs("whether its InfoROM is intact", told.inforom_intact, spare=Signal.INFOROM, area=Area.FIRMWARE)
     if told.inforom_intact is False:
         yield at.fails("its InfoROM is corrupted", "inforom")
     for needed in at.policy.firmware:

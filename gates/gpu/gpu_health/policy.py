@@ -58,6 +58,15 @@ class Firmware:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """The slots that a site has for the devices of one SKU: how wide, and of which PCIe generation; 0 declares nothing."""
+
+    sku: str
+    width: int = 0
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GpuHealthPolicy:
     """What a healthy GPU is.
 
@@ -73,7 +82,8 @@ class GpuHealthPolicy:
     below ``least_margin`` fails, below ``spare_margin`` warns; a memory hotter than ``most_memory_heat`` fails. A power limit
     below ``least_power_percent`` of the device's standard limit fails.
 
-    Links: ``narrow_slot`` is for a slot narrower or older than the device, ``slow_at_idle`` for a link that is slow while the
+    Links: ``slots`` declare the site's slots: what is less fails. ``narrow_slot`` is for a slot that is narrower or older than
+    the device and not declared, ``slow_at_idle`` for a link that is slow while the
     device is idle, so that its full speed is not seen. More than ``most_replays`` of PCIe and more than ``most_link_errors`` of
     an NVLink warn. ``nvlinks`` must be up, and ``fabric`` wants the fabric of the kinds that have one.
 
@@ -104,6 +114,7 @@ class GpuHealthPolicy:
     spare_margin: int = 10
     most_memory_heat: int = 95
     least_power_percent: int = 100
+    slots: tuple[Slot, ...] = ()
     narrow_slot: Weight = Weight.FAIL
     slow_at_idle: Weight = Weight.WARN
     most_replays: int = 0
@@ -128,6 +139,11 @@ class GpuHealthPolicy:
         for needed in self.firmware:
             if needed.least_vbios and firmware(needed.least_vbios) is None:
                 raise Refused(f"'leastVbios' of {needed.sku[:50]!r} is {needed.least_vbios[:50]!r}; write it as 96.00.A5.00.01")
+        declared = [slot.sku for slot in self.slots]
+        if len(set(declared)) != len(declared) or any(
+            not 0 <= slot.width <= 32 or not 0 <= slot.generation <= 16 for slot in self.slots
+        ):
+            raise Refused("'slots' of gate 'gpu-health' declares a SKU twice, or a width or generation that PCIe does not have")
         names = [name for profile in self.profiles for name in profile.names]
         if len(set(names)) != len(names):
             raise Refused("two profiles under 'profiles' of gate 'gpu-health' name the same device")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from arcops.finding import Rule
 from arcops.seen.gpu import Heat, Unread
+from arcops.seen.gpu_profile import Area
 from gates.gpu.gpu_health.device import DeviceProblem, JudgedDevice
 from gates.gpu.gpu_health.policy import Signal
 
@@ -18,11 +19,11 @@ HEAT = Rule(
 
 def heat(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told = at.gpu.heat
-    yield from at.needs("its temperature", told.gpu)
-    yield from at.needs("the temperature of its memory", told.memory, spare=Signal.MEMORY_HEAT)
+    yield from at.needs("its temperature", told.gpu, area=Area.HEAT)
+    yield from at.needs("the temperature of its memory", told.memory, spare=Signal.MEMORY_HEAT, area=Area.HEAT)
     margin = _margin(told, at)
     if isinstance(margin, Unread):
-        yield from at.needs("how far it is from slowing itself down", margin)
+        yield from at.needs("how far it is from slowing itself down", margin, area=Area.HEAT)
     elif margin < at.policy.least_margin:
         yield at.fails(f"it is {margin} °C from slowing itself down; at least {at.policy.least_margin} °C needed", "margin")
     elif margin < at.policy.spare_margin:
@@ -56,9 +57,9 @@ CLOCKS = Rule(
 
 def clocks(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told = at.gpu.clocks
-    yield from at.needs("why its clocks are low", told.reasons)
-    yield from at.needs("which reasons for low clocks it can tell", told.tells)
-    if not isinstance(told.tells, Unread):
+    yield from at.needs("why its clocks are low", told.reasons, area=Area.CLOCKS)
+    yield from at.needs("which reasons for low clocks it can tell", told.tells, area=Area.CLOCKS)
+    if not isinstance(told.tells, Unread) and at.applies(Area.CLOCKS):
         for reason in at.policy.slow_must_tell:
             if reason not in told.tells:
                 yield at.fails(f"it cannot tell whether it is slowed down by {reason}", f"untold {reason}")
@@ -80,10 +81,10 @@ POWER = Rule(
 
 def power(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told = at.gpu.power
-    yield from at.needs("its power limit", told.limit)
-    yield from at.needs("its standard power limit", told.standard)
-    yield from at.needs("its power draw", told.drawn)
-    yield from at.needs("the range of its power limit", told.least, told.most, spare=Signal.POWER_RANGE)
+    yield from at.needs("its power limit", told.limit, area=Area.POWER)
+    yield from at.needs("its standard power limit", told.standard, area=Area.POWER)
+    yield from at.needs("its power draw", told.drawn, area=Area.POWER)
+    yield from at.needs("the range of its power limit", told.least, told.most, spare=Signal.POWER_RANGE, area=Area.POWER)
     if isinstance(told.limit, Unread) or isinstance(told.standard, Unread):
         return
     if told.limit * 100 < told.standard * at.policy.least_power_percent:

@@ -5,8 +5,8 @@ once, about what a second model on the same device costs the first, or about ans
 
 Judged: requests that follow from a seed, at several concurrencies and arriving at random; every request counts, failed ones
 too. The aims are the policy's, or the check's own if they are stricter. A run that could not be made or timed is UNKNOWN. Also:
-what the server reports about its models and health, how long it takes to load a model, and how much memory is left during the
-load.
+calls of tools, if they were asked for; what the server reports about its models and health, how long it takes to load a model,
+and how much memory is left during the load.
 
 Fix: Read the runs in the evidence: errors first, then the lowest concurrency that misses an aim. Give the model more of the
 device, limit how many requests the server takes at once, or place models apart; then check again with the same seed.
@@ -28,6 +28,7 @@ from gates.breach import weighed
 from gates.inference.inference import server
 from gates.inference.inference.policy import InferencePolicy
 from gates.inference.inference.server import HEADROOM, LISTED, LOAD_TIME, READY
+from gates.inference.inference.tools import TOOLS, called
 from gates.words import shown
 
 MEASURED = Rule(
@@ -70,7 +71,7 @@ _LOADED = (RunKind.CLOSED, RunKind.OPEN, RunKind.TOGETHER)
     judges=(LoadedEndpoint,),
     needs=(Inference,),
     policy=InferencePolicy,
-    rules=(LISTED, READY, MEASURED, ERRORS, SLO, INTERFERENCE, DETERMINISM, COUNTED, LOAD_TIME, HEADROOM),
+    rules=(LISTED, READY, MEASURED, ERRORS, SLO, INTERFERENCE, DETERMINISM, COUNTED, TOOLS, LOAD_TIME, HEADROOM),
     speaks_to=nist("SC-5(2)") + soc("A1.1") + gdpr("Art. 32(1)(b)"),
 )
 def inference(seen: Seen, policy: InferencePolicy) -> Iterator[Finding]:
@@ -85,6 +86,7 @@ def inference(seen: Seen, policy: InferencePolicy) -> Iterator[Finding]:
         for run in _runs(found.body, model, _LOADED):
             yield from _kept(found, run, policy)
     yield from _interference(found, policy)
+    yield from called(found, policy)
     yield from server.load_time(found, policy)
     yield from server.headroom(found, policy)
 
@@ -155,7 +157,12 @@ def _errors(found: Evidence[Inference], model: str, policy: InferencePolicy) -> 
         return
     kinds = ", ".join(f"{count} {fault.value}" for fault, count in bad.most_common())
     first = next(shot.said for shot in made if shot.fault is bad.most_common(1)[0][0])
-    text = f"{bad.total()} of {len(made)} requests to {shown(model)} failed ({kinds}): {shown(first)}."
+    embeds = (
+        "; it gives embeddings, so it is a model for these and not for text"
+        if f"{model}: embeddings" in found.body.offers
+        else ""
+    )
+    text = f"{bad.total()} of {len(made)} requests to {shown(model)} failed ({kinds}): {shown(first)}{embeds}."
     if any(fault in _GRAVE for fault in bad) or bad.total() * 100 > policy.most_failed * len(made):
         yield ERRORS.fails(text, found, about=model)
     else:
@@ -175,11 +182,20 @@ def _counted(found: Evidence[Inference], model: str, policy: InferencePolicy) ->
     if silent:
         text = (
             f"The server did not count the tokens of {silent} of {len(whole)} answers of {shown(model)}; ArcOps counted"
-            " stream events."
+            f" stream events{_left_out(found.body, model)}."
         )
         yield weighed(COUNTED, policy.uncounted, text, found, about=model)
     if not wrong and not silent:
-        yield COUNTED.passes(f"The server counts the tokens of every answer of {shown(model)}.", found, about=model)
+        text = f"The server counts the tokens of every answer of {shown(model)}{_left_out(found.body, model)}."
+        yield COUNTED.passes(text, found, about=model)
+
+
+def _left_out(body: Inference, model: str) -> str:
+    """What the requests to *model* lacked, because its server refused it."""
+    parts = [one.removeprefix(f"{model}: ") for one in body.left_out if one.startswith(f"{model}: ")]
+    return (
+        f" (the server refused these parts of the request, so they were left out: {shown(', '.join(parts))})" if parts else ""
+    )
 
 
 def _repeated(found: Evidence[Inference], model: str, policy: InferencePolicy) -> Iterator[Finding]:
@@ -188,7 +204,7 @@ def _repeated(found: Evidence[Inference], model: str, policy: InferencePolicy) -
     if len(whole) < 2:
         yield DETERMINISM.unknown(f"{shown(model)} did not answer the same prompt twice.", found, about=model)
     elif len({(shot.text, shot.finish) for shot in whole}) > 1:
-        text = f"{shown(model)} gave different answers to the same prompt."
+        text = f"{shown(model)} gave different answers to the same prompt{_left_out(found.body, model)}."
         yield weighed(DETERMINISM, policy.determinism, text, found, about=model)
     else:
         yield DETERMINISM.passes(f"{shown(model)} gave the same answer to the same prompt twice.", found, about=model)
@@ -204,6 +220,9 @@ def _kept(found: Evidence[Inference], run: LoadRun, policy: InferencePolicy) -> 
     )
     flow = "-" if run.throughput is None else f"{run.throughput / 1000:.1f}"
     text = f"{title}: {good} of {many} requests met every aim; {figures}; {flow} tokens/s"
+    if misses["tpot"] and (short := [shot for shot in run.shots if shot.whole and 0 < shot.later < shot.count - 1]):
+        seen_of = f"{sum(shot.later for shot in short)} of {sum(shot.count - 1 for shot in short)}"
+        text += f"; only {seen_of} tokens can be shown to have come after the first text, so tpot is counted by these"
     if misses:
         text += f"; missed: {', '.join(f'{name} {count}' for name, count in sorted(misses.items()))}"
     most = policy.most_rate if run.kind is RunKind.OPEN else policy.most_concurrency

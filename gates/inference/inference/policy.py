@@ -16,6 +16,7 @@ class InferencePolicy:
     how late this machine may send a request. Interference is in percent of the time alone. ``most_load`` is how long loading a
     model may take, ``least_headroom`` the percent of memory that must stay free; 0 requires nothing, otherwise what was not
     measured is UNKNOWN. ``without_health`` says how grave it is that a server has no health route: 'fail' is UNKNOWN, so RED.
+    ``need_tools``: calls of tools must have been asked for (``--tools``).
     """
 
     most_ttft: int = 500
@@ -36,6 +37,7 @@ class InferencePolicy:
     without_health: Weight = Weight.FAIL
     most_load: int = 60_000
     least_headroom: int = 10
+    need_tools: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):

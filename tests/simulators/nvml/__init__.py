@@ -89,7 +89,10 @@ T4 = {
 
 @dataclass
 class Driver:
-    """A node with *count* devices that answer *device*, in *folder*, which becomes the root of the node's files."""
+    """A node with *count* devices that answer *device*, in *folder*, which becomes the root of the node's files.
+
+    ``switches`` are NVLink switches on its bus, and ``running`` are the names of its processes, as the kernel cuts them.
+    """
 
     folder: Path
     count: int = 1
@@ -105,6 +108,8 @@ class Driver:
         }
     )
     faults: list[str] = field(default_factory=list)
+    switches: int = 0
+    running: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=lambda: ["Linux version 6.8.0-45-generic"])
 
     @property
@@ -140,6 +145,16 @@ class Driver:
             device.mkdir(parents=True)
             (device / "vendor").write_text("0x10de\n")
             (device / "class").write_text("0x030200\n")
+        for index in range(self.switches):
+            device = bus / f"0000:{0xC1 + index:02x}:00.0"
+            device.mkdir(parents=True)
+            (device / "vendor").write_text("0x10de\n")
+            (device / "class").write_text("0x068000\n")
+        proc = self.folder / "proc"
+        shutil.rmtree(proc, ignore_errors=True)
+        for number, name in enumerate(("systemd", "kthreadd", *self.running), 1):
+            (proc / str(number)).mkdir(parents=True)
+            (proc / str(number) / "comm").write_text(f"{name}\n")
         bridge = bus / "0000:00:00.0"
         bridge.mkdir(parents=True)
         (bridge / "vendor").write_text("0x8086\n")

@@ -420,6 +420,9 @@ ret_t nvmlDeviceGetAttributes_v2(device_t *d, attributes_t *out) {
     BEGIN(d->index);
     return get(d->index, &out->megabytes, "mig.%d.megabytes", d->instance) ? OK : UNSUPPORTED;
 }
+ret_t nvmlDeviceGetPerformanceState(device_t *d, u32 *out) { return number(__func__, d, out, "state"); }
+typedef struct { u32 gpu, memory; } rates_t;
+ret_t nvmlDeviceGetUtilizationRates(device_t *d, rates_t *out) { return number(__func__, d, &out->gpu, "busy"); }
 ret_t nvmlDeviceGetPersistenceMode(device_t *d, u32 *out) { return number(__func__, d, out, "persistence"); }
 ret_t nvmlDeviceGetComputeMode(device_t *d, u32 *out) { return number(__func__, d, out, "compute-mode"); }
 
