@@ -19,6 +19,7 @@ from arcops.identity import Identity
 from foundation.database.lease import Lease, Leases, Lost
 from foundation.processes.environments import of_program
 from foundation.processes.keeping import Keeping
+from services.host.draining import judging
 from services.host.eras import Era
 from services.host.hosted import NotYet, Row, Shown, State
 from services.host.link import Link
@@ -26,6 +27,7 @@ from services.host.process_pipe import ProcessPipe
 from services.host.provisioning import Provisioning
 from services.host.rows import HostedRow, Rows, Said
 from services.host.serving import Key, Running, Serving
+from services.host.verdicts import Verdicts
 
 LEASE_SECONDS, RENEW_SECONDS, UNSURE_SECONDS = 15.0, 4.0, 10.0
 """A server that one host runs: its lease, how often it is renewed, and when a host that could not renew it ends the server."""
@@ -41,8 +43,8 @@ _log = logging.getLogger(__name__)
 class Hosting:
     """As `Hosted`, for the doors. *host* is this host's name, which no other has; *environment* the operator's, for secrets.
 
-    *logs* gets each line that a server writes to its standard error. *prepare* is called until it succeeds once, before rows
-    are read: it brings the database to this version's schema.
+    *verdicts* says which rows may run. *logs* gets each line that a server writes to its standard error. *prepare* is called
+    until it succeeds once, before rows are read: it brings the database to this version's schema.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Hosting:
         leases: Leases,
         provisioning: Provisioning,
         keeping: Keeping,
+        verdicts: Verdicts,
         *,
         host: str,
         home: Path,
@@ -59,6 +62,7 @@ class Hosting:
         prepare: Callable[[], object] = bool,
     ) -> None:
         self._rows, self._leases, self._provisioning, self._keeping = rows, leases, provisioning, keeping
+        self._verdicts = verdicts
         self._host, self._home, self._environment, self._logs = host, home, environment, logs
         self._servers: dict[str, Serving] = {}
         self._held: dict[str, tuple[Lease, float]] = {}
@@ -100,6 +104,8 @@ class Hosting:
         key = self._key(row, caller, session, era)
         running = serving.running.get(key)
         if running is not None and not running.link.ended and not running.pipe.asked:
+            if serving.refused:
+                raise Refused(serving.refused)
             if running.pipe.spoke:
                 serving.served()
             return running.link
@@ -165,14 +171,11 @@ class Hosting:
             serving.say(State.INSTALLING, f"resolving {row.current.spec.package}")
         lock = await self._provisioning.resolved(row)
         row = await self._fresh(serving)
-        if not row.allowed:
-            raise Refused(
-                f"{name} may not run: no one has allowed what {row.current.spec.package} resolves to ({lock.digest}); its "
-                f"operator looks at it and runs 'arcops host allow {name} {lock.digest}'"
-            )
+        await asyncio.to_thread(self._verdicts.standing, row)  # before anything is installed
         if row.current.spec.one_host:
             await self._hold(name)
         installed = await self._provisioning.installed(name, lock, say=serving.say)
+        await asyncio.to_thread(self._verdicts.standing, row, installed.content)
         serving.say(State.STARTING, f"starting {row.current.spec.package}")
         launch = self._provisioning.launch(row, installed, key.tenant, self._environment)
         home = self._home / name
@@ -244,7 +247,7 @@ class Hosting:
         with suppress(ArcOpsError):  # it is looked for again and again
             await self._look()
         loops = (self._keeping.renewing, self._looking, self._saying, self._renewing, self._reaping)
-        tasks = [asyncio.create_task(one()) for one in loops]
+        tasks = [asyncio.create_task(one()) for one in (*loops, partial(judging, self._servers, self._verdicts))]
         try:
             yield
         finally:
@@ -309,7 +312,9 @@ class Hosting:
         if serving.state is State.ERROR:
             serving.say(State.PENDING, "its row has changed since it failed")
         if not row.enabled or not row.allowed or row.generation != before.generation:
-            self._end(serving, "its operator ended it" if row.generation == before.generation else "its operator restarted it")
+            self._end(serving, f"its operator {'ended' if row.generation == before.generation else 'restarted'} it")
+        elif row.judged != before.judged:
+            serving.asked = 0.0  # the verdict is another one, and is looked at now
 
     def _end(self, serving: Serving, why: str) -> None:
         for running in serving.running.values():

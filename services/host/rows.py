@@ -11,11 +11,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import BigInteger
 
 from arcops.errors import Refused
-from artifacts.wire import canonical_bytes, from_json
+from artifacts.wire import canonical_bytes, digest, from_json
 from foundation.database.engine import Database
-from foundation.database.tables import HOSTED, HOSTED_ALLOWED, HOSTED_LOCKS, HOSTED_STATES, HOSTED_VERSIONS
+from foundation.database.tables import HOSTED, HOSTED_ALLOWED, HOSTED_LOCKS, HOSTED_STATES, HOSTED_VERDICTS, HOSTED_VERSIONS
 from services.host.lock import Lock
-from services.host.spec import Spec
+from services.host.spec import Spec, launching
 
 STATE_SECONDS = 20
 """How long what a host said of a server counts after it said it last."""
@@ -33,8 +33,21 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A verdict as it is kept: ``bundle`` is the sealed artifact, ``artifact`` its digest, ``tools`` the evidence about the
+    server's tools as JSON, or empty. Whether it counts is another question (`services.host.verdicts`).
+    """
+
+    artifact: str
+    bundle: str
+    tools: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostedRow:
-    """A hosted server as its row is now. ``allowed``: its lock may run."""
+    """A hosted server as its row is now. ``allowed``: its operator allowed its lock; ``by`` says who. ``judged`` is the last
+    verdict about this lock and this way to start it.
+    """
 
     name: str
     current: Version
@@ -42,6 +55,8 @@ class HostedRow:
     owner: str
     generation: int
     allowed: bool
+    by: str = ""
+    judged: Judgement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +130,7 @@ class Rows:
             found = self._there(connection, name)
             connection.execute(delete(HOSTED).where(HOSTED.c.name == name))
             connection.execute(delete(HOSTED_ALLOWED).where(HOSTED_ALLOWED.c.name == name))
+            connection.execute(delete(HOSTED_VERDICTS).where(HOSTED_VERDICTS.c.name == name))
             return found
 
     def lock(self, name: str, number: int, lock: Lock) -> None:
@@ -141,10 +157,25 @@ class Rows:
             connection.execute(delete(HOSTED_ALLOWED).where(HOSTED_ALLOWED.c.name == name))
             return self._there(connection, name)
 
+    def judge(self, name: str, lock: str, launch: str, found: Judgement) -> HostedRow:
+        """Keep the last verdict about *name* with the digests *lock* and *launch*."""
+        with self._database.writing() as connection:
+            self._there(connection, name)
+            values = {"artifact": found.artifact, "bundle": found.bundle, "tools": found.tools, "made": self._now}
+            put = self._insert(HOSTED_VERDICTS).values(name=name, lock=lock, launch=launch, **values)
+            keys = [HOSTED_VERDICTS.c.name, HOSTED_VERDICTS.c.lock, HOSTED_VERDICTS.c.launch]
+            connection.execute(put.on_conflict_do_update(index_elements=keys, set_=values))
+            return self._there(connection, name)
+
     def one(self, name: str) -> HostedRow | None:
         """The row of *name*, or ``None``."""
         with self._database.reading() as connection:
             return self._found(connection, name)
+
+    def there(self, name: str) -> HostedRow:
+        """The row of *name*. Raises `Refused` if there is no such row."""
+        with self._database.reading() as connection:
+            return self._there(connection, name)
 
     def all(self) -> tuple[HostedRow, ...]:
         """Every row, in the order of names."""
@@ -159,9 +190,10 @@ class Rows:
 
     def changed(self) -> tuple[int, ...]:
         """Something that is another value after each change of a row, of its lock or of what is allowed."""
-        newest = (func.max(HOSTED.c.changed), func.max(HOSTED_ALLOWED.c.made), func.max(HOSTED_LOCKS.c.made))
+        made = (HOSTED.c.changed, HOSTED_ALLOWED.c.made, HOSTED_LOCKS.c.made, HOSTED_VERDICTS.c.made)
+        newest = tuple(func.max(one) for one in made)
         sums = (func.sum(HOSTED.c.version), func.sum(HOSTED.c.generation), func.sum(HOSTED.c.enabled))
-        counts = (func.count(HOSTED.c.name), func.count(HOSTED_ALLOWED.c.name), func.count(HOSTED_LOCKS.c.name))
+        counts = tuple(func.count(one) for one in made)
         asked = select(*(select(func.coalesce(one, 0)).scalar_subquery() for one in (*newest, *sums, *counts)))
         with self._database.reading() as connection:
             return tuple(int(one) for one in connection.execute(asked).one())
@@ -256,13 +288,18 @@ class Rows:
         if row is None:
             return None
         current = next(one for one in self._versions(connection, name) if one.number == row.version)
-        asked = select(HOSTED_ALLOWED.c.digest).where(HOSTED_ALLOWED.c.name == name)
-        allowed = set(connection.execute(asked).scalars().all())
+        lock = current.lock.digest if current.lock is not None else ""
+        asked = select(HOSTED_ALLOWED.c.author).where(HOSTED_ALLOWED.c.name == name, HOSTED_ALLOWED.c.digest == lock)
+        by = connection.execute(asked).scalar_one_or_none()
+        about = (HOSTED_VERDICTS.c.lock == lock) & (HOSTED_VERDICTS.c.launch == digest(launching(current.spec)))
+        judged = connection.execute(select(HOSTED_VERDICTS).where(HOSTED_VERDICTS.c.name == name, about)).one_or_none()
         return HostedRow(
             name=name,
             current=current,
             enabled=bool(row.enabled),
             owner=row.owner,
             generation=row.generation,
-            allowed=current.lock is not None and current.lock.digest in allowed,
+            allowed=by is not None,
+            by=by or "",
+            judged=None if judged is None else Judgement(artifact=judged.artifact, bundle=judged.bundle, tools=judged.tools),
         )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
+from flows.policies.registered import registered_policy
 from foundation.database.engine import Database
 from foundation.database.lease import Leases
 from foundation.secrets import key_files
@@ -13,6 +16,8 @@ from foundation.settings import Settings
 from services.host.installers.workshop import Workshop
 from services.host.provisioning import Provisioning
 from services.host.rows import Rows
+from services.host.verdicts import Verdicts
+from tasks.signing.grounds import grounds
 
 
 def installed_in(settings: Settings) -> Path:
@@ -48,3 +53,12 @@ def provisioning(
         alive=alive,
     )
     return Provisioning(Rows(database), Leases(database, holder), workshop, installed_in(settings), tell=tell)
+
+
+def verdicts(settings: Settings, now: Callable[[], datetime]) -> Verdicts:
+    """What says which servers may run here: by the keys, the revocations and the policy of this machine, as they are now."""
+    return Verdicts(
+        partial(grounds, settings.trust),
+        partial(registered_policy, settings.hosted_policy, settings.policies),
+        now,
+    )

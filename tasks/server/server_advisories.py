@@ -1,0 +1,35 @@
+"""Known vulnerabilities of a server: a bill of materials is made of its lock and compared with the imported advisories."""
+
+from __future__ import annotations
+
+from arcops.collector import collector
+from arcops.evidence import Seen, Sighting, Source, SourceKind
+from arcops.request import Request
+from arcops.seen.sboms import Component, SbomSeen
+from arcops.seen.server import Packages, ServerAdvisories
+
+
+@collector("server-advisories", ServerAdvisories, version="1", needs=(Packages,))
+def server_advisories(request: Request, seen: Seen) -> Sighting[ServerAdvisories]:
+    """Compare every package of the lock. Raises `Refused` if no advisories were imported, or the database is damaged."""
+    from tasks.model.osv.matching import match
+
+    packages = seen[Packages]
+    document = SbomSeen(
+        path="lock",
+        sha256=packages.digest.removeprefix("sha256:"),
+        format="lock",
+        spec_version="1",
+        components=tuple(
+            Component(ref=one.place or one.name, name=one.name, kind="library", version=one.version, purl=one.purl)
+            for one in packages.body.packages
+        ),
+    )
+    found = match((document,), request.data, tick=lambda: request.progress(0, 0))
+    return Sighting(
+        body=ServerAdvisories(found=found),
+        sources=tuple(
+            Source(name=f"osv/{one.ecosystem}", kind=SourceKind.DATA, digest=f"sha256:{one.sha256}", dated=one.dated)
+            for one in found.databases
+        ),
+    )
