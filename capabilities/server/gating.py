@@ -64,7 +64,8 @@ def host_gate(ask: HostGate, at: Place) -> GatedServer:
         preparing = provisioning(at.settings, open_, new_holder(), tell=_unheard)
         made = asyncio.run(ready(ask.name, rows, preparing, Path(scratch)))
         kept = _judged(ask.name, made, policy, at)
-        rows.judge(ask.name, made.lock.digest, _launch(made), _judgement(kept))
+        judgement = _judgement(kept, made, at, good=_passes(kept.report, policy))
+        rows.judge(ask.name, made.lock.digest, _launch(made), judgement)
         if _passes(kept.report, policy) and not made.row.allowed:
             rows.allow(ask.name, made.lock.digest, author=f"policy {policy.name}")
         missing = ""
@@ -99,10 +100,19 @@ def _launch(made: Ready) -> str:
     return digest(made.case.launching)
 
 
-def _judgement(kept: KeptReport) -> Judgement:
+def _judgement(kept: KeptReport, made: Ready, at: Place, *, good: bool) -> Judgement:
+    """The verdict for every host, with what the server offers: each host compares what it offers later with that.
+
+    A verdict that is not *good* leaves what was kept of the last good one, with which the next one is compared.
+    """
+    from arcops.seen.server_tools import ServerTools
+    from capabilities.kept import kept_bytes
     from services.host.rows import Judgement
 
-    return Judgement(artifact=kept.digest, bundle=kept.bundle.decode(), tools="")
+    said = next((one.digest for one in kept.report.evidence if one.kind == ServerTools.KIND), "")
+    before = made.row.judged.tools if made.row.judged is not None else ""
+    tools = (kept_bytes(said, at).decode() if said else "") if good else before
+    return Judgement(artifact=kept.digest, bundle=kept.bundle.decode(), tools=tools)
 
 
 def _unheard(event: str, name: str, what: str) -> None:

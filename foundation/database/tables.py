@@ -159,10 +159,12 @@ HOSTED_VERDICTS = Table(
     Column("artifact", String(80), nullable=False),
     Column("bundle", Text, nullable=False),
     Column("tools", Text, nullable=False),
+    Column("withdrawn", Text, nullable=False),
     Column("made", BigInteger, nullable=False),
 )
 """The last verdict about a server: for a lock and a way to start it, by their digests. ``bundle`` is the sealed artifact and
-``artifact`` its digest, ``tools`` the evidence about its tools as JSON, or empty. Each host verifies them by itself."""
+``artifact`` its digest, ``tools`` the evidence about its tools as JSON, or empty. ``withdrawn`` says why it counts no more, or
+is empty. Each host verifies them by itself."""
 
 HOSTED_STATES = Table(
     "arcops_hosted_state",

@@ -1,7 +1,7 @@
 """Becomes a hosted server, inside a box: the files that its row names, no network unless it says so, and a most of everything.
 
-``sys.argv`` holds the box as JSON, and the program with its arguments. Unlike `foundation.processes.walls`, nothing is left out:
-what this machine cannot enforce is refused with the reason, and the program does not run.
+``sys.argv`` holds the box as JSON, and the program with its arguments. Unlike `foundation.processes.walls`, nothing is left
+out: what this machine cannot enforce is refused with the reason, and the program does not run.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from arcops.errors import Broken
 from foundation.processes import landlock, seccomp
-from foundation.processes.crowd import alone, bound
-from foundation.processes.kernel import no_new_privileges, only_files_of_root
+from foundation.processes.crowd import alone, bound, own_number
+from foundation.processes.kernel import end_at_once, no_new_privileges, only_files_of_root
 
 LIBRARIES = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/gnu/store")
 SETTINGS = (
@@ -53,7 +55,8 @@ def boxed(box: Box, command: Sequence[str]) -> list[str]:
     """The command that runs *command* in *box*. It keeps its number and its streams, and ends with 126 if a wall fails."""
     from foundation.processes.starting import python  # the box itself does not need it
 
-    return python("foundation.processes.box", json.dumps(asdict(box)), *command)
+    ends = signal.SIGKILL if box.watched >= 0 else None
+    return python("foundation.processes.box", json.dumps(asdict(box)), *command, ends_with_us=ends)
 
 
 def lacking() -> str:
@@ -64,11 +67,12 @@ def lacking() -> str:
     return f"this machine lacks {' and '.join(lacks)}, so it cannot hold a hosted server to its row" if lacks else ""
 
 
-def enter(box: Box) -> None:
-    """Put this process into *box*, for ever. Raises `Broken` if something of it cannot be enforced here."""
-    hand_over = None
-    if box.watched >= 0:  # before the walls: its module could not be read behind them
-        from foundation.processes.watched import hand_over
+def enter(box: Box, *, apart: bool) -> None:
+    """Put this process into *box*, for ever. *apart*: it is in namespaces of its own (`crowd.alone`).
+
+    Raises `Broken` if something of it cannot be enforced here.
+    """
+    watch = _watch() if box.watched >= 0 else None  # before the walls: its module could not be read behind them
     if why := lacking():
         raise Broken(why)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -76,7 +80,6 @@ def enter(box: Box) -> None:
         _, hard = resource.getrlimit(what)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (most, most))
-    apart = alone(network=box.network)
     bound(box.processes, alone=apart)
     if not no_new_privileges():
         raise Broken("the kernel did not forbid new rights")
@@ -84,7 +87,7 @@ def enter(box: Box) -> None:
         raise Broken("the kernel did not drop root's rights from a process that does not need them")
     landlock.restrict(
         landlock.Allowed(
-            reads=(*SETTINGS, f"/proc/{os.getpid()}", *box.reads),
+            reads=(*SETTINGS, f"/proc/{own_number()}", *box.reads),
             writes=box.writes,
             runs=(*LIBRARIES, *box.runs),
             devices=DEVICES,
@@ -94,17 +97,37 @@ def enter(box: Box) -> None:
     # In a network of its own without any address, a socket reaches no one; a program may still try, which is watched.
     sockets = box.network or (apart and box.watched >= 0)
     seccomp.restrict(seccomp.Calls(tcp=sockets, names=sockets, routes=box.network, programs=True))
-    if hand_over is not None:
-        hand_over(box.watched)
+    if watch is not None:
+        watch(box.watched)
+
+
+def _watch() -> Callable[[int], None]:
+    from foundation.processes.watched import hand_over
+
+    return hand_over
+
+
+def _first_of_all() -> None:
+    """Go on as the first process of its namespace: when it ends, or this one does, all that it started ends."""
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        os._exit(code if code >= 0 else 128 - code)
+    end_at_once()
 
 
 def main() -> None:
     """Enter the box and become the program; 126 if that fails."""
-    said = json.loads(sys.argv[1])
-    box = Box(**{name: tuple(value) if isinstance(value, list) else value for name, value in said.items()})
+    told = json.loads(sys.argv[1])
+    said: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+    box = Box(**said)
     command = sys.argv[2:]
     try:
-        enter(box)
+        apart = alone(network=box.network, processes=box.watched >= 0)
+        if apart and box.watched >= 0:
+            _first_of_all()
+        enter(box, apart=apart)
         os.execve(command[0], command, dict(os.environ))  # noqa: S606  # no shell is wanted
     except (Broken, OSError) as error:
         print(f"it does not run: {error}", file=sys.stderr, flush=True)

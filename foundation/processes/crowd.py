@@ -15,18 +15,20 @@ from arcops.errors import Broken
 from foundation.processes.kernel import syscall
 
 _UNSHARE = {"x86_64": 272, "aarch64": 97}
-_NEWUSER, _NEWNET = 0x10000000, 0x40000000
+_NEWUSER, _NEWNET, _NEWPID = 0x10000000, 0x40000000, 0x20000000
+_CONTROLLERS = "cgroup.subtree_control"
 _PREFIX = "arcops-box-"
 
 
-def alone(*, network: bool) -> bool:
-    """Enter namespaces of our own: of users, if this is not root, and unless *network* of a network without any address.
+def alone(*, network: bool, processes: bool = False) -> bool:
+    """Enter namespaces of our own: of users, if this is not root, and unless *network* of a network without any address. With
+    *processes*, the next child is the first of a namespace of processes, which all end with it.
 
     False if this machine forbids that; then nothing has changed.
     """
     number = _UNSHARE.get(os.uname().machine)
     uid, gid = os.getuid(), os.getgid()
-    flags = (0 if uid == 0 else _NEWUSER) | (0 if network else _NEWNET)
+    flags = (0 if uid == 0 else _NEWUSER) | (0 if network else _NEWNET) | (_NEWPID if processes else 0)
     if number is None or (flags and syscall(number, flags) < 0):
         return False
     if flags & _NEWUSER:
@@ -55,11 +57,11 @@ def _grouped(most: int) -> None:
         for left in top.glob(f"{_PREFIX}*"):
             with suppress(OSError):
                 left.rmdir()  # only one that is empty can be removed
-        group = top / f"{_PREFIX}{os.getpid()}"
+        group = top / f"{_PREFIX}{own_number()}"
         try:
             group.mkdir(exist_ok=True)
             (group / "pids.max").write_text(str(most))
-            (group / "cgroup.procs").write_text(str(os.getpid()))
+            (group / "cgroup.procs").write_text("0")  # it means this process
         except OSError:
             with suppress(OSError):
                 group.rmdir()
@@ -69,6 +71,11 @@ def _grouped(most: int) -> None:
         "this machine cannot bound the processes that a server of root starts, because it has no control group for that; run "
         "the host as an ordinary user"
     )
+
+
+def own_number() -> str:
+    """This process's number as the file system of processes knows it, also in a namespace of its own."""
+    return os.readlink("/proc/self")  # noqa: PTH115  # a number, not a path
 
 
 def _tops() -> list[Path]:
@@ -87,7 +94,7 @@ def _tops() -> list[Path]:
             with suppress(OSError):
                 own = next(one for one in Path("/proc/self/cgroup").read_text().splitlines() if one.startswith("0::"))
                 above = place / own[3:].strip("/")
-                found += [one for one in (above, above.parent) if "pids" in (one / "cgroup.subtree_control").read_text().split()]
+                found += [one for one in (above, above.parent) if "pids" in (one / _CONTROLLERS).read_text().split()]
     return found
 
 

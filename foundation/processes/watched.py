@@ -2,7 +2,8 @@
 
 Linux's user notification of seccomp (seccomp_unotify(2), Linux 5.5): the calls wait for the answer of a supervisor. To open a
 file or to run a program is only noted, because Landlock decides that; a call to another machine is noted and refused. The text
-of a call can be changed by the program while it is read, so this is evidence about programs that do not know of it, and no wall.
+of a call can be changed by the program while it is read, so this is evidence about programs that do not know of it, and no
+wall.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import os
 import select
 import socket
 import struct
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from arcops.errors import Broken
@@ -70,13 +72,30 @@ def hand_over(number: int) -> None:
     lines.append((_RETURN, 0, 0, _ALLOW))
     program = _Program(length=len(lines), lines=(_Line * len(lines))(*(_Line(*line) for line in lines)))
     with socket.socket(fileno=number) as there:
-        listener = syscall(
-            _SECCOMP[machine], ctypes.c_uint(_FILTER_MODE), ctypes.c_uint(_LISTENER), ctypes.byref(program)
-        )
+        listener = syscall(_SECCOMP[machine], ctypes.c_uint(_FILTER_MODE), ctypes.c_uint(_LISTENER), ctypes.byref(program))
         if listener < 0:
             raise Broken(f"a start cannot be watched here: {os.strerror(-listener)}")
         there.sendmsg([b"w"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener]))])
         os.close(listener)
+
+
+@contextmanager
+def watching() -> Iterator[tuple[Watch, int]]:
+    """A watch, which answers meanwhile, and the descriptor for the box, which its child must get."""
+    ours, theirs = socket.socketpair()
+    stop, stopping = os.pipe2(os.O_CLOEXEC)
+    given = theirs.detach()
+    watch = Watch(ours)
+    thread = threading.Thread(target=watch.serve, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        yield watch, given
+    finally:
+        os.write(stopping, b"x")
+        thread.join()
+        ours.close()
+        for one in (stop, stopping, given):
+            os.close(one)
 
 
 class Watch:
@@ -92,8 +111,8 @@ class Watch:
 
     def serve(self, stop: int) -> None:
         """Answer until the program is gone, or until the descriptor *stop* can be read."""
-        ready, _, _ = select.select([self._there, stop], [], [])
-        if self._there not in ready:
+        ready, _, _ = select.select([self._there.fileno(), stop], [], [])
+        if self._there.fileno() not in ready:
             return
         handles = array.array("i")
         said, extra, _, _ = self._there.recvmsg(1, socket.CMSG_LEN(handles.itemsize), socket.MSG_CMSG_CLOEXEC)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from arcops.seen.server_tools import ServerTools
+from artifacts.wire import from_json
 from services.host.hosted import State
 from services.host.lock import Lock
 from services.host.provisioning import Installed, Provisioning
@@ -45,6 +47,7 @@ async def ready(name: str, rows: Rows, provisioning: Provisioning, folder: Path)
         hosted=tuple(sorted(one.current.spec.package for one in rows.all() if one.name != name)),
         command=tuple(launch.command),
         environment=tuple(sorted(f"{one}={value}" for one, value in launch.environment.items())),
+        before=from_json(ServerTools, row.judged.tools).pins if row.judged is not None and row.judged.tools else (),
     )
     write_case(case, folder)
     return Ready(row=row, lock=lock, installed=installed, case=case, folder=folder)

@@ -22,7 +22,7 @@ from services.host.spec import bound_for, filled, pairs, read_package
 from tasks.server.installed_tree import look, seen
 
 _SEAL = "sealed.json"
-_TREE = "tree"
+TREE = "tree"
 _LOCK_SECONDS = 28.0
 """The lease for resolving a package: another host waits for so long if the one that resolves it is gone."""
 _WAIT_SECONDS = 0.2
@@ -106,7 +106,7 @@ class Provisioning:
         """
         spec = row.current.spec
         package = read_package(spec.package)
-        found = installer(package.source).launch(package, at.folder / _TREE, spec.command)
+        found = installer(package.source).launch(package, at.folder / TREE, spec.command)
         issuer, _, name = tenant.partition("\n")
         bound = bound_for(spec.bound, issuer, name)
         plain = {one: filled(value, bound) for one, value in pairs(spec.environment, "--env")}
@@ -129,7 +129,7 @@ class Provisioning:
         except OSError as error:
             raise Unavailable(f"nothing can be installed in {self._folder}: {error.strerror}") from error
         try:
-            tree = beside / _TREE
+            tree = beside / TREE
             tree.mkdir()
             installer(read_package(lock.package).source).install(lock, tree, self._workshop)
             said = {"lock": lock.digest, "package": lock.package, "tree": seen(tree).digest}
@@ -142,7 +142,7 @@ class Provisioning:
 
     def _unchanged(self, lock: Lock, folder: Path) -> Installed:
         """The installation, if it is what was sealed. Its files are read again if a look at it says that one may differ."""
-        tree = folder / _TREE
+        tree = folder / TREE
         try:
             now = look(tree)
             known = self._looks.get(folder)

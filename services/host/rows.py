@@ -34,13 +34,15 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A verdict as it is kept: ``bundle`` is the sealed artifact, ``artifact`` its digest, ``tools`` the evidence about the
-    server's tools as JSON, or empty. Whether it counts is another question (`services.host.verdicts`).
+    """A verdict as it is kept: ``bundle`` is the sealed artifact, ``artifact`` its digest, ``tools`` the evidence about what
+    the server offered when it was judged well last, as JSON, or empty. ``withdrawn`` says why it counts no more. Whether it
+    counts else is another question (`services.host.verdicts`).
     """
 
     artifact: str
     bundle: str
     tools: str
+    withdrawn: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,11 +163,23 @@ class Rows:
         """Keep the last verdict about *name* with the digests *lock* and *launch*."""
         with self._database.writing() as connection:
             self._there(connection, name)
-            values = {"artifact": found.artifact, "bundle": found.bundle, "tools": found.tools, "made": self._now}
+            values = {
+                "artifact": found.artifact,
+                "bundle": found.bundle,
+                "tools": found.tools,
+                "withdrawn": found.withdrawn,
+                "made": self._now,
+            }
             put = self._insert(HOSTED_VERDICTS).values(name=name, lock=lock, launch=launch, **values)
             keys = [HOSTED_VERDICTS.c.name, HOSTED_VERDICTS.c.lock, HOSTED_VERDICTS.c.launch]
             connection.execute(put.on_conflict_do_update(index_elements=keys, set_=values))
             return self._there(connection, name)
+
+    def withdraw(self, name: str, artifact: str, why: str) -> None:
+        """The verdict *artifact* about *name* counts no more, on every host, because of *why*."""
+        with self._database.writing() as connection:
+            mine = (HOSTED_VERDICTS.c.name == name) & (HOSTED_VERDICTS.c.artifact == artifact)
+            connection.execute(update(HOSTED_VERDICTS).where(mine).values(withdrawn=why[:2000], made=self._now))
 
     def one(self, name: str) -> HostedRow | None:
         """The row of *name*, or ``None``."""
@@ -301,5 +315,7 @@ class Rows:
             generation=row.generation,
             allowed=by is not None,
             by=by or "",
-            judged=None if judged is None else Judgement(artifact=judged.artifact, bundle=judged.bundle, tools=judged.tools),
+            judged=None
+            if judged is None
+            else Judgement(artifact=judged.artifact, bundle=judged.bundle, tools=judged.tools, withdrawn=judged.withdrawn),
         )

@@ -16,10 +16,11 @@ from arcops.errors import ArcOpsError, Refused
 from arcops.policy import Policy
 from arcops.result import Report
 from arcops.seen.server import server_digest
+from arcops.seen.server_tools import Pin, ServerTools
 from arcops.subjects.server import Server
 from arcops.verdict import Verdict
 from artifacts.vouch import Grounds, vouch_report
-from artifacts.wire import digest
+from artifacts.wire import digest, from_json
 from flows.subjects.server import SERVER
 from services.host.rows import HostedRow
 from services.host.spec import launching
@@ -27,10 +28,10 @@ from services.host.spec import launching
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A verdict that counts. ``tools`` is the evidence about the server's tools, as JSON; empty if there is none."""
+    """A verdict that counts. ``pins`` are what the server offered when it was judged; ``None`` if its policy did not ask."""
 
     report: Report
-    tools: str
+    pins: tuple[Pin, ...] | None
 
 
 class Verdicts:
@@ -57,6 +58,8 @@ class Verdicts:
         if row.judged is None:
             why = f"{row.name} may not run: it was not judged as its row is now; its operator runs {gate}"
             raise Refused(why if row.allowed else unallowed)
+        if row.judged.withdrawn:
+            raise Refused(f"{row.name} may not run: {row.judged.withdrawn}; {_again(gate)}")
         report = self._report(row)
         subject, policy = report.subject, self._policy()
         if subject.kind != Server.ABOUT.kind or subject.name != row.name:
@@ -81,7 +84,7 @@ class Verdicts:
             raise Refused(
                 f"{row.name} may not run: what is installed on this host is not what was judged; its operator runs {gate} here"
             )
-        return Standing(report=report, tools=row.judged.tools)
+        return Standing(report=report, pins=_pins(row, report))
 
     def _report(self, row: HostedRow) -> Report:
         """The sealed report about *row*, which counts here and has not expired."""
@@ -101,6 +104,20 @@ class Verdicts:
                 f"{row.name} may not run: its verdict was valid until {found.report.valid_until:%Y-%m-%d %H:%M} UTC; {again}"
             )
         return found.report
+
+
+def _pins(row: HostedRow, report: Report) -> tuple[Pin, ...] | None:
+    """What the server offered: the evidence whose digest is in the report. Raises `Refused` if it is other evidence."""
+    said = next((one.digest for one in report.evidence if one.kind == ServerTools.KIND), "")
+    if not said:
+        return None
+    tools = row.judged.tools.encode() if row.judged is not None else b""
+    if f"sha256:{hashlib.sha256(tools).hexdigest()}" != said:
+        raise Refused(
+            f"{row.name} may not run: what it offers is not kept as it was judged; its operator runs "
+            f"'arcops host gate {row.name}' again"
+        )
+    return from_json(ServerTools, tools).pins
 
 
 def _again(gate: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from arcops.errors import Refused
 from arcops.request import Request
 from arcops.seen.server import Launching
+from arcops.seen.server_tools import Pin
 from artifacts.reading import read_file
 from artifacts.wire import canonical_bytes, digest, from_json
 
@@ -35,7 +36,8 @@ class Locked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """``command`` and ``environment`` (``NAME=value``, no secret) start the server; ``cleared`` says that everything that can
-    be judged without starting it was judged well, so that it may be started behind walls, without a network.
+    be judged without starting it was judged well, so that it may be started behind walls, without a network. ``before`` is what
+    it offered when it was judged well before.
     """
 
     lock: Locked
@@ -45,6 +47,7 @@ class Case:
     command: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
     cleared: bool = False
+    before: tuple[Pin, ...] = ()
 
 
 def write_case(case: Case, folder: Path) -> None:

@@ -18,5 +18,6 @@ def upgrade() -> None:
         sa.Column("artifact", sa.String(80), nullable=False),
         sa.Column("bundle", sa.Text, nullable=False),
         sa.Column("tools", sa.Text, nullable=False),
+        sa.Column("withdrawn", sa.Text, nullable=False),
         sa.Column("made", sa.BigInteger, nullable=False),
     )

@@ -50,6 +50,7 @@ CREATE TABLE arcops_hosted_verdict (
 	artifact VARCHAR(80) NOT NULL, 
 	bundle TEXT NOT NULL, 
 	tools TEXT NOT NULL, 
+	withdrawn TEXT NOT NULL, 
 	made BIGINT NOT NULL, 
 	PRIMARY KEY (name, lock, launch)
 );
