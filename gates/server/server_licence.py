@@ -39,12 +39,14 @@ class Unsaid(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLicencePolicy:
     """``allowed`` are SPDX identifiers, which may end in ``*``. ``unsaid`` is for packages that state no licence, or state it
-    in words that are no SPDX expression; ``excepted`` are packages, as ``NAME`` or ``NAME VERSION``, whose licence someone has
-    looked up: they warn.
+    in words that are no SPDX expression. ``stated`` has ``NAME=EXPRESSION`` for those of them whose licence someone has looked
+    up: it counts as theirs. ``excepted`` are packages, as ``NAME`` or ``NAME VERSION``, that may be used whatever they state:
+    they warn.
     """
 
     allowed: tuple[str, ...] = ()
     unsaid: Unsaid = Unsaid.FAIL
+    stated: tuple[str, ...] = ()
     excepted: tuple[str, ...] = ()
 
 
@@ -73,11 +75,12 @@ def server_licence(seen: Seen, policy: ServerLicencePolicy) -> Iterator[Finding]
     """Judge each licence."""
     found = seen[ServerContents]
     licences = found.body.licences
+    looked_up = dict(entry.partition("=")[::2] for entry in policy.stated)
     wrong: list[Finding] = []
     for one in licences:
-        stated = _read(one.licence)
         about = one.package
-        if about in policy.excepted or about.partition(" ")[0] in policy.excepted:
+        stated = _read(one.licence) or _read(looked_up.get(about.rpartition(" ")[0] or about, ""))
+        if about in policy.excepted or about.rpartition(" ")[0] in policy.excepted:
             wrong.append(PERMITTED.warns(f"{shown(about)} is used by an exception of the policy.", found, about=about))
         elif stated is None:
             said = f"{shown(about)} states {shown(one.licence[:80])!r}, which is no licence of SPDX."
@@ -122,6 +125,9 @@ def _examples() -> Iterator[Example[ServerLicencePolicy]]:
     yield example("a choice of which one is permitted", Verdict.GREEN, replace(one, licence="GPL-3.0-only OR MIT"))
     silent = replace(one, licence="")
     yield example("none stated, which warns", Verdict.AMBER, silent, by=replace(policy, unsaid=Unsaid.WARN))
+    by_hand = replace(policy, stated=("mcp=MIT",))
+    yield example("none stated, and looked up", Verdict.GREEN, silent, by=by_hand)
+    yield example("another one looked up than is stated", Verdict.RED, replace(one, licence="AGPL-3.0-only"), by=by_hand)
     yield example("an exception", Verdict.AMBER, silent, by=replace(policy, excepted=("mcp",)))
     yield example("none stated", Verdict.RED, silent)
     yield example("not permitted", Verdict.RED, replace(one, licence="AGPL-3.0-only"))

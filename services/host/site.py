@@ -14,6 +14,7 @@ from foundation.database.lease import Leases
 from foundation.secrets import key_files
 from foundation.settings import Settings
 from services.host.installers.workshop import Workshop
+from services.host.known_since import KnownSince
 from services.host.provisioning import Provisioning
 from services.host.rows import Rows
 from services.host.verdicts import Verdicts
@@ -61,4 +62,5 @@ def verdicts(settings: Settings, now: Callable[[], datetime]) -> Verdicts:
         partial(grounds, settings.trust),
         partial(registered_policy, settings.hosted_policy, settings.policies),
         now,
+        KnownSince(settings.data),
     )

@@ -22,6 +22,7 @@ from arcops.verdict import Verdict
 from artifacts.vouch import Grounds, vouch_report
 from artifacts.wire import digest, from_json
 from flows.subjects.server import SERVER
+from services.host.known_since import KnownSince
 from services.host.rows import HostedRow
 from services.host.spec import launching
 
@@ -35,13 +36,20 @@ class Standing:
 
 
 class Verdicts:
-    """*grounds* are the keys and lists that are trusted here, *policy* the one that counts, *now* the clock.
+    """*grounds* are the keys and lists that are trusted here, *policy* the one that counts, *now* the clock, *since* asks what
+    became known.
 
     They are called for each question: what was revoked, replaced or has expired a moment ago counts.
     """
 
-    def __init__(self, grounds: Callable[[], Grounds], policy: Callable[[], Policy], now: Callable[[], datetime]) -> None:
-        self._grounds, self._policy, self._now = grounds, policy, now
+    def __init__(
+        self,
+        grounds: Callable[[], Grounds],
+        policy: Callable[[], Policy],
+        now: Callable[[], datetime],
+        since: KnownSince,
+    ) -> None:
+        self._grounds, self._policy, self._now, self._since = grounds, policy, now, since
 
     def standing(self, row: HostedRow, content: str = "") -> Standing:
         """The verdict by which *row* may run; *content* is the digest of what is installed, if it is already.
@@ -78,6 +86,8 @@ class Verdicts:
             )
         if not row.allowed:
             raise Refused(unallowed)
+        if known := self._since.against(row.name, lock, policy, self._now()):
+            raise Refused(f"{row.name} may not run: since it was judged, {known}; {_again(gate)}")
         launch = digest(launching(row.current.spec))
         named = {str(one) for one in subject.digests}
         if content and named != {f"sha256:{server_digest(lock.digest, content, launch)}"}:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 from arcops.collector import Bounds, collector
-from arcops.errors import ArcOpsError
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
-from arcops.seen.server import LicenceSaid, Part, ServerContents
+from arcops.seen.server import Part, ServerContents
 from tasks.server.case import TREE, read_case
-from tasks.server.installed_packages import node_packages, site_packages
+from tasks.server.licences import node_licences, python_licences
 from tasks.server.node_contents import folder_parts, node_parts
 from tasks.server.python_contents import Parts, python_parts
 
@@ -30,10 +27,10 @@ def server_contents(request: Request, seen: Seen) -> Sighting[ServerContents]:
     tree, found = request.target / TREE, Parts()
     if package.startswith("pypi:"):
         python_parts(tree, found)
-        licences = list(_python_licences(tree))
+        licences = list(python_licences(tree))
     elif package.startswith("npm:"):
         node_parts(tree, found)
-        licences = list(_node_licences(tree))
+        licences = list(node_licences(tree))
     else:
         folder_parts(tree, package, found)
         licences = []
@@ -57,27 +54,3 @@ def _bounded(parts: list[Part]) -> tuple[Part, ...]:
     if len(ordered) <= _MOST:
         return tuple(ordered)
     return (*ordered[:_MOST], Part(package="", path="…", what=f"stands for {len(ordered) - _MOST} more"))
-
-
-def _python_licences(tree: Path) -> Iterator[LicenceSaid]:
-    from tasks.model.python_distributions import installed
-
-    site = site_packages(tree)
-    if site is None:
-        return
-    try:
-        found = installed(site)
-    except ArcOpsError:
-        return
-    for one in found:
-        yield LicenceSaid(package=f"{one.name} {one.version}", licence=one.licence[:1000])
-
-
-def _node_licences(tree: Path) -> Iterator[LicenceSaid]:
-    for one in node_packages(tree):
-        said = one.manifest.get("license", one.manifest.get("licenses", ""))
-        if isinstance(said, list):
-            said = " OR ".join(str(each.get("type", "")) if isinstance(each, dict) else str(each) for each in said)
-        if isinstance(said, dict):
-            said = said.get("type", "")
-        yield LicenceSaid(package=f"{one.name or one.place} {one.version}".strip(), licence=str(said)[:1000])

@@ -59,6 +59,7 @@ from capabilities.policy.explain import Explain, Explained
 from capabilities.policy.policy import CheckPolicy, DraftWaiver, ListPolicies, RegisterPolicy
 from capabilities.server.allowing import HostAllow, HostDeny, HostResolve
 from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
+from capabilities.server.gating import HostExplain, HostGate
 from capabilities.server.looking import HostDiff, HostFind, HostHistory, HostLogs, HostStatus
 from flows.place import Place
 from foundation.database.opening import opened
@@ -134,6 +135,13 @@ def added(at: Site, *, stopped: bool = False) -> None:
         named("host_stop")(HostStop(name="small"), at.here.place())
 
 
+def runnable(at: Site) -> None:
+    """The row ``small``, with the program that it names."""
+    (at.model / "run").write_text("#!/bin/true\n")
+    (at.model / "run").chmod(0o755)
+    added(at)
+
+
 def resolved(at: Site) -> str:
     """The digest of the lock of that server."""
     added(at)
@@ -176,6 +184,8 @@ ASKS: dict[str, Asking] = {
     "host_deny": lambda at: allowed(at) or HostDeny(name="small"),
     "host_deploy": lambda at: added(at) or HostDeploy(name="small", package=f"folder:{at.model}", command="other"),
     "host_diff": lambda at: added(at) or HostDiff(name="small"),
+    "host_explain": lambda at: added(at) or HostExplain(name="small"),
+    "host_gate": lambda at: runnable(at) or HostGate(name="small"),
     "host_find": lambda at: HostFind(),
     "host_history": lambda at: added(at) or HostHistory(name="small"),
     "host_logs": lambda at: added(at) or HostLogs(name="small"),
@@ -338,7 +348,7 @@ def test_a_tool_does_what_its_hints_say(site: Site, name: str) -> None:
 def test_what_may_connect_says_so() -> None:
     connecting = {one.name for one in all_tools() if one.may_connect}
     fields = {one.name for one in all_tools() if {"context", "kubeconfig", "url"} & set(one.ask.__dataclass_fields__)}
-    assert connecting == fields | {"announce_change", "host_resolve", "move_database"}
+    assert connecting == fields | {"announce_change", "host_gate", "host_resolve", "move_database"}
 
 
 def test_no_tool_can_say_that_it_reads_only_and_destroys() -> None:

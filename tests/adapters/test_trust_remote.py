@@ -39,6 +39,7 @@ ASKS: dict[str, dict[str, object]] = {
     "check_access": {"tool": "check_model", "caller": "https://i,,x"},
     "end_sessions": {"person": "https://i,,x"},
     "explain_access": {"tool": "check_model", "caller": "https://i,,x"},
+    "host_gate": {"name": "small"},
     "host_allow": {"name": "small", "digest": "sha256:" + "0" * 64},
     "host_deny": {"name": "small"},
     "host_deploy": {"name": "small", "package": "pypi:small==1"},

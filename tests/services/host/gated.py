@@ -20,6 +20,7 @@ from flows.conclude import conclude
 from flows.plan import make_plan
 from flows.policies.reading import parse_policy
 from flows.subjects.server import SERVER
+from services.host.known_since import KnownSince
 from services.host.rows import HostedRow, Judgement, Rows
 from services.host.spec import launching
 from services.host.verdicts import Verdicts
@@ -44,10 +45,11 @@ class Judges:
         self.ground = Grounds(keys=(self.key.public,))
         self.policy: Policy = parse_policy(policy, where="test")
         self.now: datetime = NOW
+        self.data = Path("/nonexistent")
 
     @property
     def verdicts(self) -> Verdicts:
-        return Verdicts(lambda: self.ground, lambda: self.policy, lambda: self.now)
+        return Verdicts(lambda: self.ground, lambda: self.policy, lambda: self.now, KnownSince(self.data))
 
     def judge(self, rows: Rows, row: HostedRow, source: Path, *, allowed: str = "ann", key: Key | None = None) -> HostedRow:
         """Keep a verdict about *row*, whose folder is *source*."""
