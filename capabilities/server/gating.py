@@ -43,7 +43,7 @@ class GatedServer(Judged):
     """If not: what is missing, and who can repair it."""
 
 
-@tool(title="Judge a hosted server", scope=Scope.TRUST, idempotent=True, long=True, connects=always)
+@tool(title="Judge a hosted server", scope=Scope.TRUST, destructive=True, long=True, connects=always)
 def host_gate(ask: HostGate, at: Place) -> GatedServer:
     """Judge a hosted MCP server before it may run: resolve it to a lock, install it and judge what it is made of, by this
     site's policy. Only if that is good is it started once, behind walls and without a network, for what it says of its tools.
