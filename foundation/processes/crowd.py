@@ -55,8 +55,9 @@ def bound(most: int, *, alone: bool) -> None:
 def _grouped(most: int) -> None:
     for top in _tops():
         for left in top.glob(f"{_PREFIX}*"):
-            with suppress(OSError):
-                left.rmdir()  # only one that is empty can be removed
+            if not Path("/proc", left.name.removeprefix(_PREFIX)).exists():  # else another one is just beginning
+                with suppress(OSError):
+                    left.rmdir()  # only one that is empty can be removed
         group = top / f"{_PREFIX}{own_number()}"
         try:
             group.mkdir(exist_ok=True)

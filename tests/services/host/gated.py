@@ -9,13 +9,15 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from arcops.evidence import Body
 from arcops.policy import Policy
 from arcops.request import Request
 from arcops.seen.server import Installation, Packages
+from arcops.seen.server_tools import ServerTools
 from arcops.tier import Tier
 from artifacts.bundle import seal
 from artifacts.vouch import Grounds
-from artifacts.wire import digest
+from artifacts.wire import canonical_bytes, digest
 from flows.conclude import conclude
 from flows.plan import make_plan
 from flows.policies.reading import parse_policy
@@ -55,6 +57,12 @@ class Judges:
         """Keep a verdict about *row*, whose folder is *source*."""
         return self.keep(rows, row, self.sealed(row, content_of(source), allowed=allowed, key=key))
 
+    def with_tools(self, rows: Rows, row: HostedRow, source: Path, tools: ServerTools) -> HostedRow:
+        """As `judge`, by a policy that asks what the server offers too."""
+        self.policy = parse_policy(POLICY + b"  server-tools: {}\n", where="test")
+        bundle = self.sealed(row, content_of(source), more=(tools,))
+        return self.keep(rows, row, bundle, tools=canonical_bytes(tools).decode())
+
     def keep(self, rows: Rows, row: HostedRow, bundle: bytes, *, artifact: str = "", tools: str = "") -> HostedRow:
         assert row.current.lock is not None
         launch = digest(launching(row.current.spec))
@@ -63,7 +71,15 @@ class Judges:
         return rows.judge(row.name, row.current.lock.digest, launch, found)
 
     def sealed(
-        self, row: HostedRow, content: str, *, allowed: str = "ann", key: Key | None = None, named: str = "", kind: str = ""
+        self,
+        row: HostedRow,
+        content: str,
+        *,
+        allowed: str = "ann",
+        key: Key | None = None,
+        named: str = "",
+        kind: str = "",
+        more: tuple[Body, ...] = (),
     ) -> bytes:
         """The sealed verdict about *row* with the files *content*."""
         lock, start = row.current.lock, launching(row.current.spec)
@@ -79,7 +95,7 @@ class Judges:
             launching=start,
             allowed=allowed,
         )
-        found = {one.KIND: evidence(one) for one in (installed, Packages(packages=(), listed=False))}
+        found = {one.KIND: evidence(one) for one in (installed, Packages(packages=(), listed=False), *more)}
         nowhere = Path("/nowhere")
         request = Request(
             target=nowhere,
