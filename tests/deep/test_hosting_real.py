@@ -53,7 +53,7 @@ def arcops(home: Path, *line: str) -> str:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hosting")
     (folder / "work").mkdir()
-    subprocess.run(["git", "init", "--quiet", str(folder / "work" / "repository")], check=True)
+    subprocess.run(["git", "init", "--quiet", str(folder / "work" / "repository")], check=True)  # noqa: S607
     place = folder / "home"
     arcops(place, "keys", "new")
     arcops(place, "keys", "trust", str(place / "keys" / "arcops.pub"))
