@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ class HostGate:
 
     name: str = field(metadata=_NAME)
     """The server's name."""
+    attested: tuple[Path, ...] = field(default=(), metadata=shaped(option="--attest", title="FILE", most=50))
+    """A file with attestations of its publisher, which is kept beside its lock; give the option once for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,15 @@ def host_gate(ask: HostGate, at: Place) -> GatedServer:
         rows = Rows(open_)
         found(ask.name, rows)
         preparing = provisioning(at.settings, open_, new_holder(), tell=_unheard)
-        made = asyncio.run(ready(ask.name, rows, preparing, Path(scratch)))
+        preparation = ready(
+            ask.name,
+            rows,
+            preparing,
+            Path(scratch),
+            attested=[at.reach(one) for one in ask.attested],
+            published=partial(_published, at),
+        )
+        made = asyncio.run(preparation)
         kept = _judged(ask.name, made, policy, at)
         judgement = _judgement(kept, made, at, good=_passes(kept.report, policy))
         rows.judge(ask.name, made.lock.digest, _launch(made), judgement)
@@ -92,6 +103,23 @@ def _judged(name: str, made: Ready, policy: Policy, at: Place) -> KeptReport:
 
 def _passes(report: Report, policy: Policy) -> bool:
     return report.verdict is Verdict.GREEN or (report.verdict is Verdict.AMBER and policy.amber_passes)
+
+
+def _published(at: Place, earlier: Judgement) -> tuple[str, ...] | None:
+    """The kinds of attestations that an *earlier* verdict saw; ``None`` if that cannot be seen here."""
+    from arcops.seen.server_attestations import ServerAttestations
+    from artifacts.bundle import read_envelope
+    from artifacts.statement import from_statement
+    from artifacts.wire import from_json
+    from capabilities.kept import kept_bytes
+
+    try:
+        report = from_statement(read_envelope(earlier.bundle.encode()).payload)
+        said = next((one.digest for one in report.evidence if one.kind == ServerAttestations.KIND), "")
+        seen = from_json(ServerAttestations, kept_bytes(said, at)) if said else None
+    except Refused:
+        return None
+    return tuple(sorted({one.kind for one in seen.attested if not one.problem})) if seen is not None else ()
 
 
 def _launch(made: Ready) -> str:

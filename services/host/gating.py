@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arcops.seen.server_tools import ServerTools
+from artifacts.reading import read_file
 from artifacts.wire import from_json
 from services.host.hosted import State
 from services.host.lock import Lock
 from services.host.provisioning import Installed, Provisioning
-from services.host.rows import HostedRow, Rows
+from services.host.rows import HostedRow, Judgement, Rows
 from services.host.spec import launching
 from tasks.server.case import Case, Locked, write_case
+from tasks.server.server_attestations import FOLDER
+
+_MOST_ATTESTED = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +37,19 @@ class Ready:
         write_case(replace(self.case, cleared=True), self.folder)
 
 
-async def ready(name: str, rows: Rows, provisioning: Provisioning, folder: Path) -> Ready:
+async def ready(
+    name: str,
+    rows: Rows,
+    provisioning: Provisioning,
+    folder: Path,
+    *,
+    attested: Sequence[Path],
+    published: Callable[[Judgement], tuple[str, ...] | None],
+) -> Ready:
     """Resolve and install *name*, and write its case into *folder*. Nothing of it runs.
+
+    *attested* are files with attestations, which are kept beside the lock from now on. *published* says which kinds of
+    attestations an earlier verdict saw, ``None`` if that cannot be seen here.
 
     Raises `Refused` if there is no such row, or it cannot be resolved or installed.
     """
@@ -40,6 +58,9 @@ async def ready(name: str, rows: Rows, provisioning: Provisioning, folder: Path)
     row = rows.there(name)
     installed = await provisioning.installed(name, lock, say=_unsaid)
     launch = provisioning.launch(row, installed, "\n", None)
+    _keep(attested, installed.folder, folder)
+    earlier = rows.judged_before(name, lock.digest)
+    before = published(earlier) if earlier is not None else ()
     case = Case(
         lock=Locked(package=lock.package, runtime=lock.runtime, text=lock.text),
         launching=launching(row.current.spec),
@@ -48,9 +69,22 @@ async def ready(name: str, rows: Rows, provisioning: Provisioning, folder: Path)
         command=tuple(launch.command),
         environment=tuple(sorted(f"{one}={value}" for one, value in launch.environment.items())),
         before=from_json(ServerTools, row.judged.tools).pins if row.judged is not None and row.judged.tools else (),
+        published=before or (),
+        published_lost=before is None,
     )
     write_case(case, folder)
     return Ready(row=row, lock=lock, installed=installed, case=case, folder=folder)
+
+
+def _keep(attested: Sequence[Path], installed: Path, folder: Path) -> None:
+    """Put *attested* beside the lock in *installed*, and all that is there into the case in *folder*."""
+    kept = installed / FOLDER
+    for one in attested:
+        kept.mkdir(mode=0o700, exist_ok=True)
+        data = read_file(one, _MOST_ATTESTED)
+        (kept / f"{hashlib.sha256(data).hexdigest()[:16]}-{one.name[-80:]}").write_bytes(data)
+    if kept.is_dir():
+        shutil.copytree(kept, folder / FOLDER)
 
 
 def _unsaid(state: State, reason: str) -> None:

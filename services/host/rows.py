@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, literal_column, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import BigInteger
 
@@ -175,6 +176,18 @@ class Rows:
             connection.execute(put.on_conflict_do_update(index_elements=keys, set_=values))
             return self._there(connection, name)
 
+    def judged_before(self, name: str, lock: str) -> Judgement | None:
+        """The last verdict about *name* with another lock than *lock*, or ``None``."""
+        asked = (
+            select(HOSTED_VERDICTS)
+            .where(HOSTED_VERDICTS.c.name == name, HOSTED_VERDICTS.c.lock != lock)
+            .order_by(HOSTED_VERDICTS.c.made.desc())
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(asked).all()
+        found = [_judgement(one) for one in rows]
+        return next((one for one in found if one.tools), found[0] if found else None)
+
     def withdraw(self, name: str, artifact: str, why: str) -> None:
         """The verdict *artifact* about *name* counts no more, on every host, because of *why*."""
         with self._database.writing() as connection:
@@ -315,7 +328,9 @@ class Rows:
             generation=row.generation,
             allowed=by is not None,
             by=by or "",
-            judged=None
-            if judged is None
-            else Judgement(artifact=judged.artifact, bundle=judged.bundle, tools=judged.tools, withdrawn=judged.withdrawn),
+            judged=None if judged is None else _judgement(judged),
         )
+
+
+def _judgement(row: Row[Any]) -> Judgement:
+    return Judgement(artifact=row.artifact, bundle=row.bundle, tools=row.tools, withdrawn=row.withdrawn)

@@ -37,7 +37,8 @@ class Locked:
 class Case:
     """``command`` and ``environment`` (``NAME=value``, no secret) start the server; ``cleared`` says that everything that can
     be judged without starting it was judged well, so that it may be started behind walls, without a network. ``before`` is what
-    it offered when it was judged well before.
+    it offered when it was judged well before. ``published`` are the kinds of attestations that the version before had, if that
+    is not lost.
     """
 
     lock: Locked
@@ -48,6 +49,8 @@ class Case:
     environment: tuple[str, ...] = ()
     cleared: bool = False
     before: tuple[Pin, ...] = ()
+    published: tuple[str, ...] = ()
+    published_lost: bool = False
 
 
 def write_case(case: Case, folder: Path) -> None:
