@@ -31,11 +31,12 @@ if TYPE_CHECKING:
         LogsShown,
         ServersFound,
     )
+    from capabilities.server.mirroring import HostMirrorMake, HostMirrorUse, MirrorMade, MirrorUsed
     from capabilities.server.place import ServerShown
 
 HOST = group("host", "Host MCP servers of others: rows, what may run, serving, logs, history.")
-_DEPLOYING, _LOOKING, _ALLOWING, _GATING = (
-    f"capabilities.server.{one}" for one in ("deploying", "looking", "allowing", "gating")
+_DEPLOYING, _LOOKING, _ALLOWING, _GATING, _MIRRORING = (
+    f"capabilities.server.{one}" for one in ("deploying", "looking", "allowing", "gating", "mirroring")
 )
 
 
@@ -183,6 +184,30 @@ def explain(given: Given[HostExplain, ServerExplained, Answering]) -> None:
             print(printable(f"allowed by {found.allowed_by}"))
         for one in found.findings:
             print(printable(f"  {one}"))
+
+    shown(given, show)
+
+
+@command("host mirror make", f"{_MIRRORING}:host_mirror_make", own=Resolving, example="servers.yaml -o servers.tar")
+def mirror_make(given: Given[HostMirrorMake, MirrorMade, Resolving]) -> None:
+    """Put servers with every file of their locks into one tar, for a site that reaches no index."""
+
+    def show(found: MirrorMade) -> None:
+        print(printable(f"{found.path}: {', '.join(found.servers)}; {found.files} files, {found.size} bytes"))
+        print(f"sha256:{found.sha256}")
+
+    shown(given, show, tier=given.own.tier)
+
+
+@command("host mirror use", f"{_MIRRORING}:host_mirror_use", own=Answering, example="servers.tar")
+def mirror_use(given: Given[HostMirrorUse, MirrorUsed, Answering]) -> None:
+    """Take in a mirror: rows, locks, files and advisories; then gate each server here."""
+
+    def show(found: MirrorUsed) -> None:
+        if found.advisories:
+            print(printable(f"advisories of {', '.join(found.advisories)}"))
+        for one in found.servers:
+            print(printable(f"Next: arcops host gate {one}"))
 
     shown(given, show)
 

@@ -58,7 +58,7 @@ def host_gate(ask: HostGate, at: Place) -> GatedServer:
     from foundation.database.lease import new_holder
     from services.host.gating import ready
     from services.host.rows import Rows
-    from services.host.site import provisioning, verdicts
+    from services.host.site import attested_in, provisioning, verdicts
 
     policy = at.policy(at.settings.hosted_policy)
     with database(at) as open_, tempfile.TemporaryDirectory(prefix="arcops-case-") as scratch:
@@ -71,6 +71,7 @@ def host_gate(ask: HostGate, at: Place) -> GatedServer:
             preparing,
             Path(scratch),
             attested=[at.reach(one) for one in ask.attested],
+            beside=partial(attested_in, at.settings),
             published=partial(_published, at),
         )
         made = asyncio.run(preparation)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arcops.seen.server_tools import ServerTools
+from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from artifacts.wire import from_json
 from services.host.hosted import State
@@ -44,11 +45,12 @@ async def ready(
     folder: Path,
     *,
     attested: Sequence[Path],
+    beside: Callable[[Lock], Path],
     published: Callable[[Judgement], tuple[str, ...] | None],
 ) -> Ready:
     """Resolve and install *name*, and write its case into *folder*. Nothing of it runs.
 
-    *attested* are files with attestations, which are kept beside the lock from now on. *published* says which kinds of
+    *attested* are files with attestations, which are kept *beside* the lock from now on. *published* says which kinds of
     attestations an earlier verdict saw, ``None`` if that cannot be seen here.
 
     Raises `Refused` if there is no such row, or it cannot be resolved or installed.
@@ -58,7 +60,9 @@ async def ready(
     row = rows.there(name)
     installed = await provisioning.installed(name, lock, say=_unsaid)
     launch = provisioning.launch(row, installed, "\n", None)
-    _keep(attested, installed.folder, folder)
+    keep_attested([(one.name, read_file(one, _MOST_ATTESTED)) for one in attested], beside(lock))
+    if beside(lock).is_dir():
+        shutil.copytree(beside(lock), folder / FOLDER)
     earlier = rows.judged_before(name, lock.digest)
     before = published(earlier) if earlier is not None else ()
     case = Case(
@@ -76,15 +80,11 @@ async def ready(
     return Ready(row=row, lock=lock, installed=installed, case=case, folder=folder)
 
 
-def _keep(attested: Sequence[Path], installed: Path, folder: Path) -> None:
-    """Put *attested* beside the lock in *installed*, and all that is there into the case in *folder*."""
-    kept = installed / FOLDER
-    for one in attested:
-        kept.mkdir(mode=0o700, exist_ok=True)
-        data = read_file(one, _MOST_ATTESTED)
-        (kept / f"{hashlib.sha256(data).hexdigest()[:16]}-{one.name[-80:]}").write_bytes(data)
-    if kept.is_dir():
-        shutil.copytree(kept, folder / FOLDER)
+def keep_attested(files: Iterable[tuple[str, bytes]], folder: Path) -> None:
+    """Put attestations, by name and bytes, into the *folder* beside a lock."""
+    for name, data in files:
+        make_private(folder)
+        (folder / f"{hashlib.sha256(data).hexdigest()[:16]}-{name[-80:]}").write_bytes(data)
 
 
 def _unsaid(state: State, reason: str) -> None:
