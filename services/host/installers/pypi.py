@@ -80,6 +80,17 @@ def install(lock: Lock, folder: Path, at: Workshop) -> None:
         told=told,
         network=brought is None,
     )
+    _without_notes(place)
+
+
+def _without_notes(place: Path) -> None:
+    """Remove what uv notes of files that it was given, such as their times: the same lock is installed as the same bytes."""
+    for info in place.glob("lib/python*/site-packages/*.dist-info"):
+        note, listed = info / "uv_cache.json", info / "RECORD"
+        if note.is_file():
+            note.unlink()
+            lines = listed.read_bytes().splitlines(keepends=True)
+            listed.write_bytes(b"".join(one for one in lines if not one.startswith(f"{info.name}/uv_cache.json,".encode())))
 
 
 def launch(package: Package, folder: Path, command: str) -> Launch:
