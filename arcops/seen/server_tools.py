@@ -39,7 +39,7 @@ class Tried:
 class ServerTools(Body):
     """``eras`` are those that it speaks, ``legacy`` (with sessions) and ``modern``; ``version`` is the revision that it chose.
 
-    ``pins`` are sorted; ``before`` are those of the last verdict about the same lock and start, empty if there was none.
+    ``pins`` are sorted; ``before`` are those of the last good verdict about the same lock and start, empty without one.
     ``texts`` are its instructions and all that its definitions say, names too. ``stray`` are lines of its standard output that
     are no message of MCP. ``tried`` is what it asked for besides what its row permits. ``watched`` is false if that could not
     be seen.

@@ -80,7 +80,7 @@ def own_number() -> str:
 
 
 def _tops() -> list[Path]:
-    """Where groups that count processes can be made: in the first version's own tree, or in the second's."""
+    """The places in which groups that count processes can be made: in the first version's tree, or in the second's."""
     found = []
     try:
         lines = Path("/proc/self/mountinfo").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""A watch over what a boxed program asks the kernel for: which files it opens, what it runs, and whom it calls.
+"""A watch over what a boxed program asks the kernel for: which files it opens, what it runs, and which address it calls.
 
 Linux's user notification of seccomp (seccomp_unotify(2), Linux 5.5): the calls wait for the answer of a supervisor. To open a
 file or to run a program is only noted, because Landlock decides that; a call to another machine is noted and refused. The text

@@ -125,7 +125,7 @@ def server_attestations(seen: Seen, policy: ServerAttestationsPolicy) -> Iterato
 def _there(found: Evidence[ServerAttestations], policy: ServerAttestationsPolicy) -> Finding:
     if found.body.attested:
         return THERE.passes(f"{len(found.body.attested)} attestations are beside the lock.", found)
-    text = "No attestation is beside the lock: none was obtainable here, which does not say that there is none."
+    text = "No attestation is beside the lock: none was obtainable here, which does not say that it does not exist."
     match policy.absent:
         case Absent.ACCEPT:
             return THERE.passes(f"{text} The policy accepts that.", found)
@@ -149,7 +149,7 @@ def _unnamed(
             )
         if not named:
             who = one.identity or one.key or "no one"
-            text = f"{shown(one.path)} is signed by {shown(who)}, whom the policy does not name for {shown(package)}."
+            text = f"{shown(one.path)} is signed by {shown(who)}; the policy does not name that for {shown(package)}."
             yield PUBLISHER.fails(text, found, about=one.path)
 
 

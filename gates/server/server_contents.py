@@ -1,7 +1,7 @@
 """Is in the installed packages only what their makers list, and nothing that runs by itself or that no one can read?
 
 Why: most attacks through package indexes run when a package is installed or when the interpreter starts, long before anyone
-calls a tool; or they are in a compiled file, where no one reads them.
+calls a tool; or they are in a compiled file, which no one reads.
 
 Judged: whether a package asks for a script at its installation (we run none, but a package that needs one is not what its
 lock says); whether a file runs whenever the interpreter starts; whether there is native code in a package that the policy does

@@ -93,7 +93,7 @@ _LOADS = ("ARCOPS_", "PYTHON", "LD_", "DYLD_", "NODE_", "BASH_ENV", "ENV", "PERL
     speaks_to=nist("CM-7(5)", "CM-14", "SR-11") + soc("CC6.8"),
 )
 def server_origin(seen: Seen, policy: ServerOriginPolicy) -> Iterator[Finding]:
-    """Judge where the server is from and what its row asks for."""
+    """Judge the server's origin and what its row asks for."""
     here, packages = seen[Installation], seen[Packages]
     yield _allowed(here, policy)
     yield from _source(here, packages, policy)

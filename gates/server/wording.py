@@ -78,7 +78,7 @@ def instructions(text: str) -> Iterator[str]:
 
 
 def mixed(text: str) -> str:
-    """A word of *text* whose letters are of several scripts that look alike; empty if there is none."""
+    """A word of *text* whose letters are of several scripts that look alike; empty if there is no such word."""
     if text.isascii():
         return ""
     for word in _WORD.findall(text):

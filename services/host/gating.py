@@ -25,7 +25,7 @@ _MOST_ATTESTED = 16 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """``row`` is the server's, ``installed`` where it is, ``case`` what its row says, written into ``folder``."""
+    """``row`` is the server's, ``installed`` its installation, ``case`` what its row says, written into ``folder``."""
 
     row: HostedRow
     lock: Lock

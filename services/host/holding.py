@@ -1,4 +1,4 @@
-"""The leases of servers that one host at a time runs: taken, renewed, and lost aloud before another host may run them."""
+"""The leases of servers that one host at a time runs: taken, renewed, and given up before another host may run them."""
 
 from __future__ import annotations
 

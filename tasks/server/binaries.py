@@ -13,7 +13,7 @@ _BEGINS = {
 
 
 def native(data: bytes) -> str:
-    """What kind of native code a file that begins with *data* is; empty if it is none."""
+    """What kind of native code a file that begins with *data* is; empty if it is no such code."""
     found = _BEGINS.get(data[:4], "")
     if not found and data[:2] == b"MZ" and len(data) >= 64:
         at = int.from_bytes(data[60:64], "little")

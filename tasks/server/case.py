@@ -59,7 +59,7 @@ def write_case(case: Case, folder: Path) -> None:
 
 
 def read_case(request: Request) -> Case:
-    """The case of a *request*. Raises `Refused` if there is none, or if it cannot be read."""
+    """The case of a *request*. Raises `Refused` if there is no case, or if it cannot be read."""
     if request.declared is None:
         raise Refused("no case was given; 'arcops host gate NAME' makes one")
     return from_json(Case, read_file(request.declared / NAME, _MOST))

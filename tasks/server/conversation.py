@@ -37,7 +37,7 @@ class Conversation:
     _numbers: int = 0
 
     def call(self, method: str, params: dict[str, Any], *, seconds: float = 0.0) -> dict[str, Any]:
-        """The message that answers. Raises `Unavailable` if there is none in time, `Refused` if it cannot be read."""
+        """The message that answers. Raises `Unavailable` if it does not come in time, `Refused` if it cannot be read."""
         self._numbers += 1
         number = self._numbers
         self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})

@@ -38,17 +38,17 @@ def texts(kind: str, definition: Any) -> Iterator[TextSaid]:
     yield from within(f"{kind} {str(name)[:100]}", definition)
 
 
-def within(where: str, value: Any) -> Iterator[TextSaid]:
-    """Every text in *value*, which is at *where*. Raises `Refused` for one that is longer than any that a model is given."""
+def within(place: str, value: Any) -> Iterator[TextSaid]:
+    """Every text in *value*, with its place, which begins with *place*. Raises `Refused` for one that no model is given."""
     if isinstance(value, str):
         if len(value) > _MOST_TEXT:
-            raise Refused(f"a text of {where} has {len(value)} characters")
+            raise Refused(f"a text of {place} has {len(value)} characters")
         if value:
-            yield TextSaid(where=where, text=value)
+            yield TextSaid(where=place, text=value)
     elif isinstance(value, dict):
         for key, one in value.items():
-            yield TextSaid(where=f"{where}: name of a member", text=key)
-            yield from within(f"{where}.{key[:50]}", one)
+            yield TextSaid(where=f"{place}: name of a member", text=key)
+            yield from within(f"{place}.{key[:50]}", one)
     elif isinstance(value, list):
         for one in value:
-            yield from within(where, one)
+            yield from within(place, one)

@@ -52,7 +52,7 @@ def server_installation(request: Request, seen: Seen) -> Sighting[Installation]:
 
 
 def _leaving(tree: Path) -> Iterator[str]:
-    """Links to outside of *tree*, but for the interpreter of an environment."""
+    """Links to outside of *tree*, except the interpreter of an environment."""
     count, inside = 0, os.path.realpath(tree)
     for folder, folders, files in os.walk(tree):
         for name in (*folders, *files):

@@ -19,7 +19,7 @@ from foundation.processes.box import Box, boxed
 pytestmark = pytest.mark.requirement("HOST-020/only-green-servers-start")
 
 ROOT = Path(__file__).resolve().parents[2]
-NOBODY = 65534
+OTHER = 65534
 BECOME = """
 import json, os, sys
 sys.path.insert(0, {root!r})
@@ -28,7 +28,7 @@ from foundation.processes.box import Box, enter
 from foundation.processes.crowd import alone
 box = Box(**{{name: tuple(value) if isinstance(value, list) else value for name, value in json.loads({box!r}).items()}})
 if os.getuid() == 0:
-    os.setgroups([]); os.setresgid({nobody}, {nobody}, {nobody}); os.setresuid({nobody}, {nobody}, {nobody})
+    os.setgroups([]); os.setresgid({other}, {other}, {other}); os.setresuid({other}, {other}, {other})
     ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # a process that was root is closed to itself (PR_SET_DUMPABLE)
 enter(box, apart=alone(network=box.network))
 """
@@ -44,7 +44,7 @@ def ordinary(request: pytest.FixtureRequest) -> bool:
 def home(tmp_path: Path) -> Path:
     place = tmp_path / "home"
     place.mkdir()
-    made_here = Path("/tmp")  # where pytest makes its folders
+    made_here = Path("/tmp")  # pytest makes its folders there
     for one in (place, *place.parents):
         if one.is_relative_to(made_here) and one != made_here:
             one.chmod(0o777)
@@ -56,7 +56,7 @@ def inside(home: Path, code: str, *, ordinary: bool, **more: object) -> str:
     base = os.path.realpath(sys.base_prefix)
     box = Box(runs=(base,), writes=(str(home),), **more)  # type: ignore[arg-type]  # fields of one type each
     if ordinary:
-        whole = BECOME.format(root=str(ROOT), box=json.dumps(asdict(box)), nobody=NOBODY) + code
+        whole = BECOME.format(root=str(ROOT), box=json.dumps(asdict(box)), other=OTHER) + code
         command = [sys.executable, "-I", "-c", whole]
     else:
         command = boxed(box, [str(getattr(sys, "_base_executable", sys.executable)), "-I", "-c", code])

@@ -45,7 +45,7 @@ def resolve(package: Package, at: Workshop) -> Lock:
 
 
 def addresses(package: Package, lock: Lock, at: Workshop) -> str:
-    """Where the index has the files of *lock*, as ``pylock.toml`` (PEP 751)."""
+    """The addresses of the files of *lock* in the index, as ``pylock.toml`` (PEP 751)."""
     source = at.cache / f"{_plain(package)}.in"
     source.write_text(lock.text)
     command = [

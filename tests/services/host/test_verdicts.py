@@ -47,7 +47,7 @@ def test_a_verdict_about_exactly_this_counts(site: Site) -> None:
     assert standing.report.subject.name == "small"
 
 
-def test_without_a_verdict_it_says_what_is_missing_and_who_can_mend_it(site: Site) -> None:
+def test_without_a_verdict_it_says_what_is_missing_and_who_can_repair_it(site: Site) -> None:
     judged = site.allowed()
     assert "no one has allowed" in refusal(site, replace(judged, judged=None, allowed=False))
     assert refusal(site, replace(judged, judged=None)).endswith("its operator runs 'arcops host gate small'")

@@ -226,7 +226,7 @@ NODE: dict[str, tuple[Change, str]] = {
         lambda made: lock_entry(made, "node_modules/../x", integrity=f"sha512-{'A' * 86}=="),
         "server-origin/locked",
     ),
-    "a lock that is none": (lambda made: made.locked("{}"), "server-origin/locked"),
+    "a lock that is empty": (lambda made: made.locked("{}"), "server-origin/locked"),
 }
 
 
