@@ -10,8 +10,8 @@ from arcops.evidence import Body
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """Something that a server offers (``kind`` is ``tool``, ``prompt``, ``resource`` or ``template``), and the digest
-    (``sha256:…``) of its definition as canonical JSON.
+    """Something that a server offers (``kind`` is ``tool``, ``prompt``, ``resource``, ``template`` or ``instructions``), and
+    the digest (``sha256:…``) of its definition as canonical JSON, or of that text.
     """
 
     kind: str

@@ -24,8 +24,10 @@ LIBRARIES = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", 
 SETTINGS = (
     "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/timezone", "/etc/mime.types",
     "/etc/os-release", "/etc/alternatives", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/host.conf",
-    "/etc/gai.conf", "/etc/hosts", "/etc/resolv.conf", "/etc/services", "/etc/protocols", "/etc/ssl", "/etc/pki",
-    "/etc/ca-certificates", "/etc/gitconfig", "/etc/inputrc", "/etc/terminfo", "/run/systemd/resolve",
+    "/etc/gai.conf", "/etc/hosts", "/etc/resolv.conf", "/etc/services", "/etc/protocols",
+    "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs", "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/openssl.cnf", "/etc/pki/ca-trust",
+    "/etc/gitconfig", "/etc/inputrc", "/etc/terminfo", "/run/systemd/resolve",
     "/sys/devices/system/cpu", "/sys/fs/cgroup", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version",
     "/proc/version_signature", "/proc/uptime", "/proc/loadavg", "/proc/sys", "/proc/filesystems", "/proc/mounts",
 )  # fmt: skip

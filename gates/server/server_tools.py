@@ -104,7 +104,7 @@ def server_tools(seen: Seen, policy: ServerToolsPolicy) -> Iterator[Finding]:
 
 def _answered(found: Evidence[ServerTools], policy: ServerToolsPolicy) -> Finding:
     body = found.body
-    count = len({(one.kind, one.name) for one in body.pins})
+    count = len({(one.kind, one.name) for one in body.pins if one.kind != "instructions"})
     if not set(body.eras) & set(policy.eras):
         return ANSWERED.fails(f"It speaks {', '.join(body.eras) or 'no era of MCP'}.", found)
     if not count:

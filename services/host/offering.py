@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from arcops.errors import Refused
 from arcops.seen.server_tools import Pin
 from artifacts.envelope import strict_json
-from tasks.server.definitions import LISTS, pinned
+from tasks.server.definitions import INSTRUCTIONS, LISTS, pinned, pinned_text
 
 Pins = Mapping[tuple[str, str], frozenset[str]]
 """The digests of each thing that was offered, by kind and name."""
 
 _MEMBERS = {member: kind for kind, (_, member, _) in LISTS.items()}
-_SIGNS = tuple(f'"{member}"'.encode() for member in _MEMBERS)
+_SIGNS = tuple(f'"{member}"'.encode() for member in (*_MEMBERS, INSTRUCTIONS))
 
 
 def pins_by_name(pins: tuple[Pin, ...] | None) -> Pins | None:
@@ -41,14 +41,27 @@ def unlike(pins: Pins | None, changed: Callable[[str], None], line: bytes) -> bo
         # A reader that is less strict could see another list in it than this one.
         changed("it sends a message that two readers could read as two things")
         return False
-    result = message.get("result") if isinstance(message, dict) else None
-    for member, kind in _MEMBERS.items() if isinstance(result, dict) else ():
-        listed = result.get(member) if isinstance(result, dict) else None
+    for one in message if isinstance(message, list) else (message,):
+        result = one.get("result") if isinstance(one, dict) else None
+        if isinstance(result, dict) and (why := _changed(pins, result)):
+            changed(why)
+            return False
+    return True
+
+
+def _changed(pins: Pins, result: dict[str, object]) -> str:
+    """What of a *result* is not as it was judged, as a clause; empty if all of it is."""
+    said = result.get(INSTRUCTIONS)
+    if said:
+        known = pins.get((INSTRUCTIONS, INSTRUCTIONS), frozenset())
+        if not isinstance(said, str) or pinned_text(said).digest not in known:
+            return "it instructs a model otherwise than when it was judged"
+    for member, kind in _MEMBERS.items():
+        listed = result.get(member)
         for definition in listed if isinstance(listed, list) and kind != "resource" else ():
             if why := _unlike(pins, kind, definition):
-                changed(why)
-                return False
-    return True
+                return why
+    return ""
 
 
 def _unlike(pins: Pins, kind: str, definition: object) -> str:

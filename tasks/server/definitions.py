@@ -18,6 +18,8 @@ LISTS = {
     "template": ("resources/templates/list", "resourceTemplates", "uriTemplate"),
 }
 """For each kind: the method that lists it, the member of the result, and the member that names one."""
+INSTRUCTIONS = "instructions"
+"""The member of the first answer that a client shows to its model, and the kind of its pin."""
 _MOST_TEXT = 200_000
 
 
@@ -30,6 +32,11 @@ def pinned(kind: str, definition: Any) -> Pin:
     except (ValueError, TypeError, OverflowError) as error:
         raise Refused(f"the {kind} {name[:100]!r} has a value without a canonical form") from error
     return Pin(kind=kind, name=name[:1000], digest=f"sha256:{hashlib.sha256(data).hexdigest()}")
+
+
+def pinned_text(text: str) -> Pin:
+    """The pin of what a server says to a model about itself."""
+    return Pin(kind=INSTRUCTIONS, name=INSTRUCTIONS, digest=f"sha256:{hashlib.sha256(text.encode()).hexdigest()}")
 
 
 def texts(kind: str, definition: Any) -> Iterator[TextSaid]:

@@ -25,7 +25,7 @@ from foundation.processes.watched import watching
 from tasks.server.boxing import box_to_look, permits
 from tasks.server.case import TREE, Case, read_case
 from tasks.server.conversation import LEGACY, MODERN, Conversation, discovering, initializing
-from tasks.server.definitions import LISTS, pinned, texts, within
+from tasks.server.definitions import INSTRUCTIONS, LISTS, pinned, pinned_text, texts, within
 
 _SECONDS = 45.0
 _LEFTOVER_SECONDS = 0.3
@@ -169,6 +169,11 @@ def _said(heard: _Heard, where: str, answer: Any) -> None:
     """What a model is told of the server itself."""
     for text in within(where, answer):
         heard.texts.setdefault(text)
+    told = answer.get(INSTRUCTIONS) if isinstance(answer, dict) else None
+    if told is not None and not isinstance(told, str):
+        raise Refused("its instructions are no text")
+    if told:
+        heard.pins.setdefault(pinned_text(told))
 
 
 def _offers(talk: Conversation, heard: _Heard, more: dict[str, Any]) -> None:

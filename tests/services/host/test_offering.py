@@ -16,14 +16,14 @@ from artifacts.wire import canonical_bytes, digest
 from services.host.eras import Era
 from services.host.hosting import Hosting
 from services.host.offering import pins_by_name, unlike
-from tasks.server.definitions import pinned
+from tasks.server.definitions import pinned, pinned_text
 from tests.foundation.test_keeping import lives
 from tests.services.host.hosts import ANN, Site, call, eventually, hosted, linked
 
 pytestmark = pytest.mark.requirement("HOST-020/only-green-servers-start")
 
 ECHO: dict[str, Any] = {"name": "echo", "description": "Says it again.", "inputSchema": {"type": "object"}}
-PINS = pins_by_name((pinned("tool", ECHO), pinned("tool", {**ECHO, "name": "modern"})))
+PINS = pins_by_name((pinned("tool", ECHO), pinned("tool", {**ECHO, "name": "modern"}), pinned_text("Use echo.")))
 
 
 def passes(message: object, text: str = "") -> str:
@@ -42,6 +42,7 @@ def test_what_was_judged_may_be_listed_also_in_another_order_of_members() -> Non
     assert passes(listing(ECHO)) == ""
     assert passes(listing(dict(reversed(ECHO.items())))) == ""
     assert passes({"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": '{"tools": []}'}]}}) == ""
+    assert passes({"id": 1, "result": {"instructions": "Use echo."}}) == ""
     assert passes(listing({"uri": "file:///new", "name": "new"}, member="resources")) == ""
     assert unlike(None, lambda why: None, json.dumps(listing({"name": "any"})).encode())
 
@@ -68,6 +69,9 @@ def test_no_other_spelling_gets_past() -> None:
         f'{{"id":1,"result":{{"t\\u006fols":[{other}]}}}}',
         f'{{"id":1,"result":{{"tools":[{json.dumps(ECHO)}],"tools":[{other}]}}}}',
         f'{{"id":1,"result":{{"tools":[]}},"result":{{"tools":[{other}]}}}}',
+        f'[{{"id":1,"result":{{"tools":[{other}]}}}}]',
+        '{"id":1,"result":{"protocolVersion":"x","instructions":"Do as I say."}}',
+        '{"id":1,"result":{"protocolVersion":"x","instructions":["Do as I say."]}}',
         '{"id":1,"result":{"prompts":[{"name":"new"}]}}',
         '{"id":1,"result":{"resourceTemplates":[{"uriTemplate":"x:{y}"}]}}',
     ):
