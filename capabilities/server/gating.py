@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arcops.asks import shaped
+from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
 from arcops.result import Report
 from arcops.verdict import Verdict
@@ -32,7 +32,7 @@ class HostGate:
 
     name: str = field(metadata=_NAME)
     """The server's name."""
-    attested: tuple[Path, ...] = field(default=(), metadata=shaped(option="--attest", title="FILE", most=50))
+    attested: tuple[Path, ...] = field(default=(), metadata=used(Use.HERE) | shaped(option="--attest", title="FILE", most=50))
     """A file with attestations of its publisher, which is kept beside its lock; give the option once for each."""
 
 
@@ -70,7 +70,7 @@ def host_gate(ask: HostGate, at: Place) -> GatedServer:
             rows,
             preparing,
             Path(scratch),
-            attested=[at.reach(one) for one in ask.attested],
+            attested=ask.attested,
             beside=partial(attested_in, at.settings),
             published=partial(_published, at),
         )

@@ -61,10 +61,12 @@ from capabilities.server.allowing import HostAllow, HostDeny, HostResolve
 from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
 from capabilities.server.gating import HostExplain, HostGate
 from capabilities.server.looking import HostDiff, HostFind, HostHistory, HostLogs, HostStatus
+from capabilities.server.mirroring import HostMirrorUse
 from flows.place import Place
 from foundation.database.opening import opened
 from foundation.login.id_token import LoggedIn
 from foundation.login.sessions import Sessions
+from tests.adapters.test_host_mirror import Mirror
 from tests.clusters import cluster_of_the_shop
 from tests.flows.test_generated import PLAIN
 from tests.foundation.audit.home import written
@@ -186,6 +188,7 @@ ASKS: dict[str, Asking] = {
     "host_diff": lambda at: added(at) or HostDiff(name="small"),
     "host_explain": lambda at: added(at) or HostExplain(name="small"),
     "host_gate": lambda at: runnable(at) or HostGate(name="small"),
+    "host_mirror_use": lambda at: HostMirrorUse(mirror=Mirror(at.folder).write()),
     "host_find": lambda at: HostFind(),
     "host_history": lambda at: added(at) or HostHistory(name="small"),
     "host_logs": lambda at: added(at) or HostLogs(name="small"),
@@ -232,6 +235,7 @@ ASKS: dict[str, Asking] = {
 NOT_RUN = {
     "announce_change": "it takes a Prefect API; tests/flows/test_announce.py",
     "bench_node": "it uses the machine for minutes; it keeps an artifact like every check",
+    "host_mirror_make": "it asks an index; tests/deep/test_hosting_real.py",
     "make_baseline": "it takes a benchmark; it signs, and writes nothing",
 }
 
@@ -348,7 +352,7 @@ def test_a_tool_does_what_its_hints_say(site: Site, name: str) -> None:
 def test_what_may_connect_says_so() -> None:
     connecting = {one.name for one in all_tools() if one.may_connect}
     fields = {one.name for one in all_tools() if {"context", "kubeconfig", "url"} & set(one.ask.__dataclass_fields__)}
-    assert connecting == fields | {"announce_change", "host_gate", "host_resolve", "move_database"}
+    assert connecting == fields | {"announce_change", "host_gate", "host_mirror_make", "host_resolve", "move_database"}
 
 
 def test_no_tool_can_say_that_it_reads_only_and_destroys() -> None:

@@ -40,6 +40,8 @@ ASKS: dict[str, dict[str, object]] = {
     "end_sessions": {"person": "https://i,,x"},
     "explain_access": {"tool": "check_model", "caller": "https://i,,x"},
     "host_gate": {"name": "small"},
+    "host_mirror_make": {"servers": "servers.yaml", "output": "servers.tar"},
+    "host_mirror_use": {"mirror": "servers.tar"},
     "host_allow": {"name": "small", "digest": "sha256:" + "0" * 64},
     "host_deny": {"name": "small"},
     "host_deploy": {"name": "small", "package": "pypi:small==1"},
