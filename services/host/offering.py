@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
@@ -14,6 +15,8 @@ Pins = Mapping[tuple[str, str], frozenset[str]]
 """The digests of each thing that was offered, by kind and name."""
 
 _MEMBERS = {member: kind for kind, (_, member, _) in LISTS.items()}
+_SPELLED = re.compile(rb"\\u00[2-7]")
+"""A letter of ASCII written by its number: the name of a member may be written like that, and no one else needs it."""
 _SIGNS = tuple(f'"{member}"'.encode() for member in (*_MEMBERS, INSTRUCTIONS))
 
 
@@ -33,7 +36,7 @@ def unlike(pins: Pins | None, changed: Callable[[str], None], line: bytes) -> bo
     A resource may come and go, because servers list what they work on; a tool, a prompt or a template may not. A line that is
     no message is not passed on by anyone else either. Without pins everything may.
     """
-    if pins is None or not (any(sign in line for sign in _SIGNS) or b"\\u" in line):
+    if pins is None or not (any(sign in line for sign in _SIGNS) or _SPELLED.search(line)):
         return True
     try:
         message = strict_json(line, "a message")
