@@ -131,3 +131,18 @@ def test_what_this_machine_cannot_hold_is_refused_with_the_reason(monkeypatch: p
     monkeypatch.setattr(crowd, "_tops", list)
     with pytest.raises(Broken, match="run the host as an ordinary user"):
         crowd.bound(10, alone=False)
+
+
+def test_a_first_start_is_refused_if_what_it_starts_could_outlive_it(home: Path) -> None:
+    box = json.dumps(asdict(Box(runs=(), watched=99)))
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['box', {box!r}, '/bin/true']\n"
+        "from foundation.processes import box, crowd\n"
+        "from foundation.processes.kernel import only_files_of_root\n"
+        "only_files_of_root()\n"  # as in a container: neither root's rights nor namespaces of users
+        "crowd._UNSHARE.clear() if __import__('os').getuid() else None\n"
+        "box.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False, cwd=home)
+    assert done.returncode == 126
+    assert "could outlive its first words" in done.stderr
