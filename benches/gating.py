@@ -1,5 +1,5 @@
 """How long the gate of hosted servers takes: a lock of 300 packages judged, in processor time, and a verdict asked for before a
-start, in wall time with everything read anew. Bars: 5 s, and 20 ms.
+start, in wall time with everything read again. Bars: 5 s, and 20 ms.
 """
 
 from __future__ import annotations

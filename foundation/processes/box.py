@@ -130,8 +130,8 @@ def main() -> None:
         if box.watched >= 0:
             if not apart:
                 raise Broken(
-                    "this machine forbids namespaces, so what a server starts could outlive its first words; gate it on another "
-                    "machine: its verdict counts here too"
+                    "this machine forbids namespaces, so what a server starts could outlive its first words; gate it on "
+                    "another machine: its verdict counts here too"
                 )
             _first_of_all()
         enter(box, apart=apart)
