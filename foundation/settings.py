@@ -42,7 +42,8 @@ class Settings:
     says how often a caller may call tools, and ``limits_named`` whether the operator named it; ``redis`` is the address of a
     Redis server that may count them, or empty, and ``redis_password`` a reference to its password. ``database`` is the address
     of the database, and ``database_password`` a reference to its password (`foundation.secrets`), or empty. ``hosted`` is the
-    folder in which hosted MCP servers are installed, with what they write and their logs. ``audit``
+    folder in which hosted MCP servers are installed, with what they write and their logs, and ``hosted_policy`` the name of the
+    registered policy that says which of them may run. ``audit``
     is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded there.
     """
 
@@ -74,6 +75,7 @@ class Settings:
     database: str = ""
     database_password: str = ""
     hosted: Path = Path()
+    hosted_policy: str = "server"
     audit_required: bool = True
 
     def authorities_for(self, url: str) -> str:
@@ -115,6 +117,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         database=environment.get("ARCOPS_DATABASE") or f"sqlite:///{(data / 'database' / 'arcops.sqlite').absolute()}",
         database_password=_password(environment, "ARCOPS_DATABASE_PASSWORD"),
         hosted=Path(environment.get("ARCOPS_HOSTED") or data / "hosted").absolute(),
+        hosted_policy=environment.get("ARCOPS_HOST_POLICY") or "server",
         audit=audit,
         audit_required=_required(environment.get("ARCOPS_AUDIT", "")),
     )

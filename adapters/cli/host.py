@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.cli import surroundings
 from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command, group
+from adapters.cli.judging import begin, keep_and_tell
 from adapters.cli.listening import Listening
+from adapters.cli.options import Reaching
 from adapters.cli.printing import Answering
 from arcops.tier import Tier
 from artifacts.projections.lines import printable
@@ -16,6 +19,7 @@ from artifacts.projections.lines import printable
 if TYPE_CHECKING:
     from capabilities.server.allowing import HostAllow, HostDeny, HostResolve, ServerResolved
     from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
+    from capabilities.server.gating import GatedServer, HostExplain, HostGate, ServerExplained
     from capabilities.server.looking import (
         DiffShown,
         HistoryShown,
@@ -27,10 +31,13 @@ if TYPE_CHECKING:
         LogsShown,
         ServersFound,
     )
+    from capabilities.server.mirroring import HostMirrorMake, HostMirrorUse, MirrorMade, MirrorUsed
     from capabilities.server.place import ServerShown
 
 HOST = group("host", "Host MCP servers of others: rows, what may run, serving, logs, history.")
-_DEPLOYING, _LOOKING, _ALLOWING = (f"capabilities.server.{one}" for one in ("deploying", "looking", "allowing"))
+_DEPLOYING, _LOOKING, _ALLOWING, _GATING, _MIRRORING = (
+    f"capabilities.server.{one}" for one in ("deploying", "looking", "allowing", "gating", "mirroring")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +72,7 @@ def list_(given: Given[HostFind, ServersFound, Answering]) -> None:
         if not found.servers:
             print("no server is hosted yet; 'arcops host add' adds one")
         for one in found.servers:
-            may = "" if one.allowed else ", not allowed" if one.digest else ", not resolved"
+            may = f", {one.verdict}" if one.verdict else ", may not run"
             print(printable(f"{one.name} {one.state}: {one.package}, version {one.version}, of {one.owner}{may}"))
 
     shown(given, show)
@@ -146,9 +153,63 @@ def resolve(given: Given[HostResolve, ServerResolved, Resolving]) -> None:
             print(printable(one))
         print(printable(f"{found.server.package} is {len(found.packages)} packages for {found.runtime}"))
         if not found.server.allowed:
-            print(f"Next: arcops host allow {found.server.name} {found.digest}")
+            print(f"To allow exactly this: arcops host allow {found.server.name} {found.digest}")
+        print(f"Next: arcops host gate {found.server.name}")
 
     shown(given, show, tier=given.own.tier)
+
+
+@command("host gate", f"{_GATING}:host_gate", own=Reaching, example="time --tier restricted")
+def gate(given: Given[HostGate, GatedServer, Reaching]) -> int:
+    """Judge a hosted server before it may run; GREEN lets the next request start it."""
+    at = begin(given.own)
+    found = answer(given.tool, given.ask(), at)
+    code = keep_and_tell(found, given.own, at)
+    told = f"{given.ask().name} may run: the next request starts it" if found.may_run else found.missing
+    print(printable(told), file=sys.stderr)
+    return code
+
+
+@command("host explain", f"{_GATING}:host_explain", own=Answering, example="time")
+def explain(given: Given[HostExplain, ServerExplained, Answering]) -> None:
+    """Say why a hosted server may run, or why not and who can repair that."""
+
+    def show(found: ServerExplained) -> None:
+        print(printable(f"{found.name} ({found.package}) {'may run' if found.may_run else 'may not run'}"))
+        if found.missing:
+            print(printable(found.missing))
+        if found.verdict:
+            print(printable(f"{found.verdict} by the policy {found.policy}, valid until {found.valid_until}: {found.artifact}"))
+        if found.allowed_by:
+            print(printable(f"allowed by {found.allowed_by}"))
+        for one in found.findings:
+            print(printable(f"  {one}"))
+
+    shown(given, show)
+
+
+@command("host mirror make", f"{_MIRRORING}:host_mirror_make", own=Resolving, example="servers.yaml -o servers.tar")
+def mirror_make(given: Given[HostMirrorMake, MirrorMade, Resolving]) -> None:
+    """Put servers with every file of their locks into one tar, for a site that reaches no index."""
+
+    def show(found: MirrorMade) -> None:
+        print(printable(f"{found.path}: {', '.join(found.servers)}; {found.files} files, {found.size} bytes"))
+        print(f"sha256:{found.sha256}")
+
+    shown(given, show, tier=given.own.tier)
+
+
+@command("host mirror use", f"{_MIRRORING}:host_mirror_use", own=Answering, example="servers.tar")
+def mirror_use(given: Given[HostMirrorUse, MirrorUsed, Answering]) -> None:
+    """Take in a mirror: rows, locks, files and advisories; then gate each server here."""
+
+    def show(found: MirrorUsed) -> None:
+        if found.advisories:
+            print(printable(f"advisories of {', '.join(found.advisories)}"))
+        for one in found.servers:
+            print(printable(f"Next: arcops host gate {one}"))
+
+    shown(given, show)
 
 
 @command("host allow", f"{_ALLOWING}:host_allow", own=Answering, example=f"time sha256:{'0' * 64}")
@@ -202,8 +263,8 @@ def _print_row(found: ServerShown) -> None:
     for one in found.hosts:
         pids = f", process {', '.join(map(str, one.pids))}" if one.pids else ""
         print(printable(f"  on {one.host} {one.state} since {one.since:%H:%M:%S}Z{pids}: {one.reason}"))
-    if not found.digest:
-        print(f"Next: arcops host resolve {found.name}")
-    elif not found.allowed:
-        print(f"it may not run: {found.digest} is not allowed")
-        print(f"Next: arcops host allow {found.name} {found.digest}")
+    if found.missing:
+        print(printable(found.missing))
+        print(f"Next: arcops host gate {found.name}")
+    else:
+        print(f"{found.verdict}: it may run")

@@ -50,7 +50,10 @@ def host_resolve(ask: HostResolve, at: Place) -> ServerResolved:
         resolving = provisioning(at.settings, open_, new_holder(), tell=_unheard)
         lock = asyncio.run(resolving.resolved(row))
         return ServerResolved(
-            server=shown(found(ask.name, there), there), digest=lock.digest, runtime=lock.runtime, packages=_packages(lock.text)
+            server=shown(found(ask.name, there), there, at),
+            digest=lock.digest,
+            runtime=lock.runtime,
+            packages=_packages(lock.text),
         )
 
 
@@ -68,7 +71,7 @@ class HostAllow:
 def host_allow(ask: HostAllow, at: Place) -> ServerShown:
     """Let the lock with this digest run. Another version, or the same package resolved to other files, is not allowed by it."""
     with rows(at) as there:
-        return shown(there.allow(ask.name, ask.digest, author=author(at)), there)
+        return shown(there.allow(ask.name, ask.digest, author=author(at)), there, at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,7 @@ class HostDeny:
 def host_deny(ask: HostDeny, at: Place) -> ServerShown:
     """Allow nothing of a server any more: its processes end on every host, and none starts."""
     with rows(at) as there:
-        return shown(there.deny(ask.name), there)
+        return shown(there.deny(ask.name), there, at)
 
 
 def _packages(text: str) -> tuple[str, ...]:

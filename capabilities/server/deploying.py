@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from arcops.asks import shaped
+from arcops.asks import Use, shaped, used
 from capabilities.contract import Scope, tool
 from capabilities.server.place import ServerShown, author, found, rows, shown
 from flows.place import Place
@@ -30,6 +31,12 @@ class HostDeploy:
     """A variable whose value is looked up at each start, such as TOKEN=file:/run/token or TOKEN=vault:kv/site#token."""
     bound: tuple[str, ...] = field(default=(), metadata=shaped(option="--bind", title="[TENANT:]NAME=VALUE", most=100))
     """A scope parameter: {NAME} in arguments and variables becomes VALUE, and a call that asks for another one is refused."""
+    network: str = field(default="none", metadata=shaped(most=200))
+    """What it may reach: none, or open for every address."""
+    reads: tuple[Path, ...] = field(default=(), metadata=used(Use.HERE) | shaped(option="--read", title="PATH", most=50))
+    """A folder or file that it may read, besides its own; give the option once for each."""
+    writes: tuple[Path, ...] = field(default=(), metadata=used(Use.HERE) | shaped(option="--write", title="PATH", most=50))
+    """A folder or file that it may read and write, besides its own; give the option once for each."""
     stateless: bool = False
     """Sessions share one process of it: only for a server that remembers nothing between calls."""
     dedicated: bool = False
@@ -49,7 +56,7 @@ class HostDeploy:
 @tool(title="Host an MCP server", scope=Scope.TRUST, idempotent=True, destructive=True)
 def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
     """Add a hosted MCP server, or give one a new version. It is a row: nothing is installed and nothing runs before the first
-    request, and nothing may run before its exact lock was allowed.
+    request, and nothing may run before it was judged (host_gate).
     """
     from services.host.reserved import refuse_reserved
     from services.host.spec import Spec, checked
@@ -61,6 +68,9 @@ def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
         environment=ask.environment,
         secrets=ask.secrets,
         bound=ask.bound,
+        network=ask.network,
+        reads=tuple(str(one.absolute()) for one in ask.reads),
+        writes=tuple(str(one.absolute()) for one in ask.writes),
         stateless=ask.stateless,
         dedicated=ask.dedicated,
         one_host=ask.one_host,
@@ -71,7 +81,7 @@ def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
     refuse_reserved(ask.name)
     checked(spec)
     with rows(at) as there:
-        return shown(there.put(ask.name, spec, author=author(at), owner=ask.owner or None), there)
+        return shown(there.put(ask.name, spec, author=author(at), owner=ask.owner or None), there, at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +99,7 @@ def host_rollback(ask: HostRollback, at: Place) -> ServerShown:
     """Make a new version that is as an earlier one was, with the same lock: what was allowed then may run again."""
     with rows(at) as there:
         row = found(ask.name, there)
-        return shown(there.back(ask.name, ask.to or row.current.number - 1, author=author(at)), there)
+        return shown(there.back(ask.name, ask.to or row.current.number - 1, author=author(at)), there, at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +114,7 @@ class HostStart:
 def host_start(ask: HostStart, at: Place) -> ServerShown:
     """Let a server run that was stopped; the next request starts it."""
     with rows(at) as there:
-        return shown(there.enable(ask.name, True), there)
+        return shown(there.enable(ask.name, True), there, at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +129,7 @@ class HostStop:
 def host_stop(ask: HostStop, at: Place) -> ServerShown:
     """Stop a server on every host, within a second or so. Requests for it are refused until it is started again."""
     with rows(at) as there:
-        return shown(there.enable(ask.name, False), there)
+        return shown(there.enable(ask.name, False), there, at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +144,7 @@ class HostRestart:
 def host_restart(ask: HostRestart, at: Place) -> ServerShown:
     """End every process of a server, and its sessions with them; the next request starts it again."""
     with rows(at) as there:
-        return shown(there.restart(ask.name), there)
+        return shown(there.restart(ask.name), there, at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +159,6 @@ class HostRemove:
 def host_remove(ask: HostRemove, at: Place) -> ServerShown:
     """Remove a server: its processes end, its URL is gone, and nothing of it is allowed any more. Its history stays."""
     with rows(at) as there:
-        before = shown(found(ask.name, there), there)
+        before = shown(found(ask.name, there), there, at)
         there.remove(ask.name)
         return before

@@ -40,7 +40,7 @@ def host_find(ask: HostFind, at: Place) -> ServersFound:
     """List the hosted MCP servers, with their state on each host."""
     wanted = ask.words.lower().split()
     with kept_rows(at) as there:
-        listed = [shown(one, there) for one in there.all()] if there is not None else []
+        listed = [shown(one, there, at) for one in there.all()] if there is not None else []
     return ServersFound(
         servers=tuple(one for one in listed if all(word in f"{one.name} {one.package} {one.owner}".lower() for word in wanted))
     )
@@ -59,7 +59,7 @@ def host_status(ask: HostStatus, at: Place) -> ServerShown:
     """Show a hosted server: what runs, whether it may, and how it is on each host."""
     with kept_rows(at) as there:
         row = found(ask.name, there)
-        return shown(row, there)
+        return shown(row, there, at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

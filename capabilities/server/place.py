@@ -32,8 +32,9 @@ class HostSaid:
 class ServerShown:
     """A hosted server.
 
-    ``digest`` is that of its lock, empty until its package was resolved; ``allowed`` says if that lock may run, ``enabled`` if
-    the operator lets the server run. ``hosts`` are those that say something of it now.
+    ``digest`` is that of its lock, empty until its package was resolved; ``allowed`` says if someone allowed that lock,
+    ``enabled`` if the operator lets the server run. ``verdict`` is the one by which it may run; without one,
+    ``missing`` says why it may not, and who can repair that. ``hosts`` are those that say something of it now.
     """
 
     name: str
@@ -44,6 +45,8 @@ class ServerShown:
     digest: str
     allowed: bool
     hosts: tuple[HostSaid, ...]
+    verdict: str = ""
+    missing: str = ""
 
     @property
     def state(self) -> str:
@@ -93,9 +96,15 @@ def author(at: Place) -> str:
         return "the operator"
 
 
-def shown(row: HostedRow, there: Rows | None) -> ServerShown:
+def shown(row: HostedRow, there: Rows | None, at: Place) -> ServerShown:
     """*row* as it is now, with what hosts say."""
-    lock = row.current.lock
+    from services.host.site import verdicts
+
+    lock, verdict, missing = row.current.lock, "", ""
+    try:
+        verdict = verdicts(at.settings, at.now).standing(row).report.verdict.value
+    except Refused as error:
+        missing = str(error)
     return ServerShown(
         name=row.name,
         version=row.current.number,
@@ -114,6 +123,8 @@ def shown(row: HostedRow, there: Rows | None) -> ServerShown:
             )
             for one in (there.said(row.name) if there is not None else ())
         ),
+        verdict=verdict,
+        missing=missing,
     )
 
 

@@ -39,7 +39,7 @@ def hosting_here(at: Place, environment: Mapping[str, str]) -> HostingHere:
     from services.host.hosting import Hosting
     from services.host.logfile import LogFiles
     from services.host.rows import Rows
-    from services.host.site import homes_in, logs_in, provisioning
+    from services.host.site import homes_in, logs_in, provisioning, verdicts
 
     database = connected(read_address(at.settings.database), at.settings.tier, at.settings.database_password, environment)
     holder, rows = new_holder(), Rows(database)
@@ -48,6 +48,7 @@ def hosting_here(at: Place, environment: Mapping[str, str]) -> HostingHere:
         Leases(database, holder),
         provisioning(at.settings, database, holder, environment=environment, tell=_told),
         Keeping(),
+        verdicts(at.settings, at.now),
         host=holder,
         home=homes_in(at.settings),
         environment=environment,

@@ -150,6 +150,22 @@ HOSTED_ALLOWED = Table(
 )
 """Which locks of a server may run, by their digests."""
 
+HOSTED_VERDICTS = Table(
+    "arcops_hosted_verdict",
+    METADATA,
+    Column("name", String(63), primary_key=True),
+    Column("lock", String(80), primary_key=True),
+    Column("launch", String(80), primary_key=True),
+    Column("artifact", String(80), nullable=False),
+    Column("bundle", Text, nullable=False),
+    Column("tools", Text, nullable=False),
+    Column("withdrawn", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+)
+"""The last verdict about a server: for a lock and a way to start it, by their digests. ``bundle`` is the sealed artifact and
+``artifact`` its digest, ``tools`` the evidence about its tools as JSON, or empty. ``withdrawn`` says why it counts no more, or
+is empty. Each host verifies them by itself."""
+
 HOSTED_STATES = Table(
     "arcops_hosted_state",
     METADATA,

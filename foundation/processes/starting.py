@@ -87,10 +87,12 @@ def start(
     stdout: int | IO[bytes] = NOTHING,
     stderr: int | IO[bytes] | None = NOTHING,
     at_terminal: bool = False,
+    keep: Sequence[int] = (),
 ) -> Child:
     """Start *command* in *folder*, in a session of its own, with *environment* and nothing else. Raises `OSError`.
 
-    A stream that is ``None`` is this process's own. *at_terminal* keeps this process's session, for a child that asks a person.
+    A stream that is ``None`` is this process's own. The descriptors *keep* stay open in the child. *at_terminal* keeps this
+    process's session, for a child that asks a person.
     """
     return subprocess.Popen(
         list(command),
@@ -101,6 +103,7 @@ def start(
         env=dict(environment),
         start_new_session=not at_terminal,
         close_fds=True,
+        pass_fds=keep,
     )
 
 

@@ -16,22 +16,25 @@ from pathlib import Path
 
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.identity import Identity
-from foundation.database.lease import Lease, Leases, Lost
+from foundation.database.lease import Leases
 from foundation.processes.environments import of_program
 from foundation.processes.keeping import Keeping
+from services.host.draining import judging
 from services.host.eras import Era
+from services.host.held_to_its_row import in_its_box
+from services.host.holding import Holding
 from services.host.hosted import NotYet, Row, Shown, State
 from services.host.link import Link
+from services.host.offering import pins_by_name, unlike
 from services.host.process_pipe import ProcessPipe
 from services.host.provisioning import Provisioning
 from services.host.rows import HostedRow, Rows, Said
 from services.host.serving import Key, Running, Serving
+from services.host.verdicts import Verdicts
 
-LEASE_SECONDS, RENEW_SECONDS, UNSURE_SECONDS = 15.0, 4.0, 10.0
-"""A server that one host runs: its lease, how often it is renewed, and when a host that could not renew it ends the server."""
 LOOK_SECONDS = 0.5
 SAY_SECONDS = 5.0
-_DRAIN_SECONDS = 30.0
+_AGAIN_SECONDS, _DRAIN_SECONDS = 4.0, 30.0
 MOST_CHILDREN = 512
 """Children of all servers together."""
 
@@ -41,8 +44,8 @@ _log = logging.getLogger(__name__)
 class Hosting:
     """As `Hosted`, for the doors. *host* is this host's name, which no other has; *environment* the operator's, for secrets.
 
-    *logs* gets each line that a server writes to its standard error. *prepare* is called until it succeeds once, before rows
-    are read: it brings the database to this version's schema.
+    *verdicts* says which rows may run. *logs* gets each line that a server writes to its standard error. *prepare* is called
+    until it succeeds once, before rows are read: it brings the database to this version's schema.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Hosting:
         leases: Leases,
         provisioning: Provisioning,
         keeping: Keeping,
+        verdicts: Verdicts,
         *,
         host: str,
         home: Path,
@@ -58,13 +62,15 @@ class Hosting:
         logs: Callable[[str, str], None],
         prepare: Callable[[], object] = bool,
     ) -> None:
-        self._rows, self._leases, self._provisioning, self._keeping = rows, leases, provisioning, keeping
+        self._rows, self._provisioning, self._keeping = rows, provisioning, keeping
+        self._verdicts = verdicts
         self._host, self._home, self._environment, self._logs = host, home, environment, logs
         self._servers: dict[str, Serving] = {}
-        self._held: dict[str, tuple[Lease, float]] = {}
+        self._holding = Holding(leases, lose=self._lost)
         self._prepare: Callable[[], object] | None = prepare
         self._seen: tuple[int, ...] = ()
         self._closing = False
+        self._withdrawing: set[asyncio.Task[None]] = set()
 
     def row(self, name: str) -> Row | None:
         """As `Hosted.row`."""
@@ -104,6 +110,8 @@ class Hosting:
         key = self._key(row, caller, session, era)
         running = serving.running.get(key)
         if running is not None and not running.link.ended and not running.pipe.asked:
+            if serving.refused:
+                raise Refused(serving.refused)
             if running.pipe.spoke:
                 serving.served()
             return running.link
@@ -169,22 +177,22 @@ class Hosting:
             serving.say(State.INSTALLING, f"resolving {row.current.spec.package}")
         lock = await self._provisioning.resolved(row)
         row = await self._fresh(serving)
-        if not row.allowed:
-            raise Refused(
-                f"{name} may not run: no one has allowed what {row.current.spec.package} resolves to ({lock.digest}); its "
-                f"operator looks at it and runs 'arcops host allow {name} {lock.digest}'"
-            )
+        await asyncio.to_thread(self._verdicts.standing, row)  # before anything is installed
         if row.current.spec.one_host:
-            await self._hold(name)
+            await self._holding.hold(name)
         installed = await self._provisioning.installed(name, lock, say=serving.say)
+        standing = await asyncio.to_thread(self._verdicts.standing, row, installed.content)
         serving.say(State.STARTING, f"starting {row.current.spec.package}")
         launch = self._provisioning.launch(row, installed, key.tenant, self._environment)
         home = self._home / name
         await asyncio.to_thread(partial(home.mkdir, mode=0o700, parents=True, exist_ok=True))
         kept = await self._keeping.begin(
-            launch.command, environment={**of_program(str(home)), **launch.environment}, folder=str(home)
+            in_its_box(row, installed, launch, home),
+            environment={**of_program(str(home)), **launch.environment},
+            folder=str(home),
         )
         pipe = ProcessPipe(kept, self._keeping, said=partial(self._heard, serving), secrets=launch.secrets)
+        pipe.look = partial(unlike, pins_by_name(standing.pins), partial(self._withdraw, serving))
         await pipe.begin()
         link = Link(pipe, name=name, private=bool(key.session), seconds=float(row.current.spec.call_seconds))
         running = serving.running[key] = Running(link=link, pipe=pipe)
@@ -193,6 +201,18 @@ class Hosting:
             serving.say(State.RUNNING, f"process {kept.pid} began after {time.monotonic() - begun:.1f} s")
         self._event("mounted", name, f"pid {kept.pid}")
         return running
+
+    def _withdraw(self, serving: Serving, why: str) -> None:
+        """It offers something else than when it was judged: its calls stop here now, and on every host soon."""
+        name, judged = serving.row.name, serving.row.current
+        serving.refused = f"{name} may not run: {why}; its operator runs 'arcops host gate {name}' again"
+        serving.say(State.ERROR, serving.refused)
+        _log.error("hosted server %s, version %s: %s", name, judged.number, why)
+        self._end(serving, why)
+        if serving.row.judged is not None:
+            withdrawing = asyncio.create_task(asyncio.to_thread(self._rows.withdraw, name, serving.row.judged.artifact, why))
+            self._withdrawing.add(withdrawing)
+            withdrawing.add_done_callback(self._withdrawing.discard)
 
     async def _fresh(self, serving: Serving) -> HostedRow:
         """The row as the database has it now. Raises `Unavailable` if that does not answer: then nothing starts."""
@@ -247,8 +267,8 @@ class Hosting:
         await asyncio.to_thread(self._provisioning.sweep)
         with suppress(ArcOpsError):  # it is looked for again and again
             await self._look()
-        loops = (self._keeping.renewing, self._looking, self._saying, self._renewing, self._reaping)
-        tasks = [asyncio.create_task(one()) for one in loops]
+        loops = (self._keeping.renewing, self._looking, self._saying, self._holding.renewing, self._reaping)
+        tasks = [asyncio.create_task(one()) for one in (*loops, partial(judging, self._servers, self._verdicts))]
         try:
             yield
         finally:
@@ -262,8 +282,7 @@ class Hosting:
             await self._drained()
             await asyncio.to_thread(self._keeping.close)
             with suppress(ArcOpsError):
-                for lease, _ in self._held.values():
-                    await asyncio.to_thread(self._leases.give, lease)
+                await self._holding.give()
                 await asyncio.to_thread(self._rows.forget, self._host)
 
     async def _drained(self) -> None:
@@ -278,7 +297,7 @@ class Hosting:
                 await self._look()
             except ArcOpsError as error:
                 _log.warning("the rows of hosted servers cannot be read; what runs goes on: %s", error)
-                await asyncio.sleep(RENEW_SECONDS)
+                await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _look(self) -> None:
         """Read the rows again if one has changed."""
@@ -313,11 +332,17 @@ class Hosting:
         if serving.state is State.ERROR:
             serving.say(State.PENDING, "its row has changed since it failed")
         if not row.enabled or not row.allowed or row.generation != before.generation:
-            self._end(serving, "its operator ended it" if row.generation == before.generation else "its operator restarted it")
+            self._end(serving, f"its operator {'ended' if row.generation == before.generation else 'restarted'} it")
+        elif row.judged != before.judged:
+            serving.asked = 0.0  # the verdict is another one, and is looked at now
 
     def _end(self, serving: Serving, why: str) -> None:
         for running in serving.running.values():
             running.pipe.end(why)
+
+    def _lost(self, name: str) -> None:
+        if name in self._servers:
+            self._end(self._servers[name], "this host is not sure any more that it is the one that runs it")
 
     async def _saying(self) -> None:
         while True:
@@ -337,45 +362,6 @@ class Hosting:
             )
             for name, one in self._servers.items()
         ]
-
-    async def _hold(self, name: str) -> None:
-        """Be the one host that runs *name*. Raises `NotYet` if another one is."""
-        if name in self._held:
-            return
-        begun = time.monotonic()
-        lease = await asyncio.to_thread(self._leases.take, f"hosted/{name}", LEASE_SECONDS)
-        if lease is None:
-            held = await asyncio.to_thread(self._leases.held)
-            who = next((one.holder for one in held if one.name == f"hosted/{name}"), "another host")
-            raise NotYet(
-                f"{name} runs on one host at a time, and {who} runs it", state=State.RUNNING, retry=round(LEASE_SECONDS)
-            )
-        self._held[name] = (lease, begun)
-
-    async def _renewing(self) -> None:
-        """Renew what is held; end a server whose lease could not be renewed for too long, before another host may run it."""
-        renewed = time.monotonic()
-        while True:
-            await asyncio.sleep(1.0)
-            due = time.monotonic() - renewed >= RENEW_SECONDS
-            if due:
-                renewed = time.monotonic()
-            for name, (lease, since) in list(self._held.items()):
-                begun = time.monotonic()
-                try:
-                    if due:
-                        async with asyncio.timeout(RENEW_SECONDS):
-                            again = await asyncio.to_thread(self._leases.renew, lease, LEASE_SECONDS)
-                        self._held[name] = (again, begun)
-                        continue
-                except Lost:
-                    since = 0.0
-                except (Unavailable, TimeoutError):
-                    pass
-                if begun - since >= UNSURE_SECONDS or not self._leases.sure(lease):
-                    del self._held[name]
-                    if name in self._servers:
-                        self._end(self._servers[name], "this host is not sure any more that it is the one that runs it")
 
     async def _reaping(self) -> None:
         """End children that no one uses, and those of an older version whose last session is gone."""

@@ -43,6 +43,8 @@ class ProcessPipe:
         self._lost: Callable[[Lost], None] = _nothing
         self._told: Callable[[str], None] = _nothing
         self._waiting: list[bytes] = []
+        self.look: Callable[[bytes], bool] = _any
+        """May this line be passed on? Asked for each before anyone hears it."""
         self._turn = asyncio.Lock()
         self._room = asyncio.Event()
         self._room.set()
@@ -137,7 +139,8 @@ class ProcessPipe:
                 self._lost(line)
             else:
                 self.spoke = True
-                self._heard(line)
+                if not self._why and self.look(line):
+                    self._heard(line)
 
     def _error(self, line: str) -> None:
         for secret in self._secrets:
@@ -175,6 +178,11 @@ def _sentence(ended: Ended, errors: Iterable[str]) -> str:
         how = f"the server's process ended with exit code {ended.code}"
     last = next((one for one in reversed(list(errors)) if one.strip()), "")
     return f"{how}; its last words: {last[:300]}" if last else how
+
+
+def _any(_: bytes) -> bool:
+    """No one looks."""
+    return True
 
 
 def _nothing(_: object) -> None:

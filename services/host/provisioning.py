@@ -19,10 +19,10 @@ from services.host.installers.workshop import Launch, Workshop, installer
 from services.host.lock import Lock
 from services.host.rows import HostedRow, Rows
 from services.host.spec import bound_for, filled, pairs, read_package
-from services.host.tree import look, seen
+from tasks.server.installed_tree import look, seen
 
 _SEAL = "sealed.json"
-_TREE = "tree"
+TREE = "tree"
 _LOCK_SECONDS = 28.0
 """The lease for resolving a package: another host waits for so long if the one that resolves it is gone."""
 _WAIT_SECONDS = 0.2
@@ -30,10 +30,13 @@ _WAIT_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """An installed lock: its ``folder``, and the digest of the tree in it."""
+    """An installed lock: its ``folder``, the digest of the tree in it, and that of its ``content``, which is the same wherever
+    the lock is installed.
+    """
 
     folder: Path
     digest: str
+    content: str
 
 
 class Provisioning:
@@ -44,7 +47,7 @@ class Provisioning:
     ) -> None:
         self._rows, self._leases, self._workshop, self._folder = rows, leases, workshop, folder
         self._tell = tell
-        self._looks: dict[Path, tuple[bytes, str]] = {}
+        self._looks: dict[Path, tuple[bytes, Installed]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def resolved(self, row: HostedRow) -> Lock:
@@ -97,16 +100,18 @@ class Provisioning:
                 self._tell("install_complete", name, lock.digest)
             return await asyncio.to_thread(self._unchanged, lock, folder)
 
-    def launch(self, row: HostedRow, at: Installed, tenant: str, environment: Mapping[str, str]) -> Launch:
-        """How *row* is started for *tenant*, issuer and tenant in two lines. Secrets are looked up now. Raises `Refused`."""
+    def launch(self, row: HostedRow, at: Installed, tenant: str, environment: Mapping[str, str] | None) -> Launch:
+        """How *row* is started for *tenant*, issuer and tenant in two lines. Secrets are looked up now in *environment*;
+        without one, each is a word that opens nothing. Raises `Refused`.
+        """
         spec = row.current.spec
         package = read_package(spec.package)
-        found = installer(package.source).launch(package, at.folder / _TREE, spec.command)
+        found = installer(package.source).launch(package, at.folder / TREE, spec.command)
         issuer, _, name = tenant.partition("\n")
         bound = bound_for(spec.bound, issuer, name)
         plain = {one: filled(value, bound) for one, value in pairs(spec.environment, "--env")}
         secrets = {
-            one: referred(environment, reference, f"secret {one}", tier=self._workshop.tier)
+            one: "none" if environment is None else referred(environment, reference, f"secret {one}", tier=self._workshop.tier)
             for one, reference in pairs(spec.secrets, "--secret")
         }
         return Launch(
@@ -124,7 +129,7 @@ class Provisioning:
         except OSError as error:
             raise Unavailable(f"nothing can be installed in {self._folder}: {error.strerror}") from error
         try:
-            tree = beside / _TREE
+            tree = beside / TREE
             tree.mkdir()
             installer(read_package(lock.package).source).install(lock, tree, self._workshop)
             said = {"lock": lock.digest, "package": lock.package, "tree": seen(tree).digest}
@@ -137,20 +142,21 @@ class Provisioning:
 
     def _unchanged(self, lock: Lock, folder: Path) -> Installed:
         """The installation, if it is what was sealed. Its files are read again if a look at it says that one may differ."""
-        tree = folder / _TREE
+        tree = folder / TREE
         try:
             now = look(tree)
             known = self._looks.get(folder)
             if known is not None and known[0] == now:
-                return Installed(folder=folder, digest=known[1])
+                return known[1]
             sealed = json.loads((folder / _SEAL).read_text())
             found = seen(tree)
         except (OSError, ValueError) as error:
             raise Refused(_changed(lock, folder)) from error
         if sealed.get("lock") != lock.digest or sealed.get("tree") != found.digest:
             raise Refused(_changed(lock, folder))
-        self._looks[folder] = (found.look, found.digest)
-        return Installed(folder=folder, digest=found.digest)
+        installed = Installed(folder=folder, digest=found.digest, content=found.content)
+        self._looks[folder] = (found.look, installed)
+        return installed
 
     def sweep(self) -> None:
         """Remove what earlier hosts left of installations that did not come to their end."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, literal_column, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import BigInteger
 
 from arcops.errors import Refused
-from artifacts.wire import canonical_bytes, from_json
+from artifacts.wire import canonical_bytes, digest, from_json
 from foundation.database.engine import Database
-from foundation.database.tables import HOSTED, HOSTED_ALLOWED, HOSTED_LOCKS, HOSTED_STATES, HOSTED_VERSIONS
+from foundation.database.tables import HOSTED, HOSTED_ALLOWED, HOSTED_LOCKS, HOSTED_STATES, HOSTED_VERDICTS, HOSTED_VERSIONS
 from services.host.lock import Lock
-from services.host.spec import Spec
+from services.host.spec import Spec, launching
 
 STATE_SECONDS = 20
 """How long what a host said of a server counts after it said it last."""
@@ -33,8 +34,23 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A verdict as it is kept: ``bundle`` is the sealed artifact, ``artifact`` its digest, ``tools`` the evidence about what
+    the server offered when it was judged well last, as JSON, or empty. ``withdrawn`` says why it counts no more. Whether it
+    counts else is another question (`services.host.verdicts`).
+    """
+
+    artifact: str
+    bundle: str
+    tools: str
+    withdrawn: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostedRow:
-    """A hosted server as its row is now. ``allowed``: its lock may run."""
+    """A hosted server as its row is now. ``allowed``: its operator allowed its lock; ``by`` says who. ``judged`` is the last
+    verdict about this lock and this way to start it.
+    """
 
     name: str
     current: Version
@@ -42,6 +58,8 @@ class HostedRow:
     owner: str
     generation: int
     allowed: bool
+    by: str = ""
+    judged: Judgement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +133,7 @@ class Rows:
             found = self._there(connection, name)
             connection.execute(delete(HOSTED).where(HOSTED.c.name == name))
             connection.execute(delete(HOSTED_ALLOWED).where(HOSTED_ALLOWED.c.name == name))
+            connection.execute(delete(HOSTED_VERDICTS).where(HOSTED_VERDICTS.c.name == name))
             return found
 
     def lock(self, name: str, number: int, lock: Lock) -> None:
@@ -141,10 +160,49 @@ class Rows:
             connection.execute(delete(HOSTED_ALLOWED).where(HOSTED_ALLOWED.c.name == name))
             return self._there(connection, name)
 
+    def judge(self, name: str, lock: str, launch: str, found: Judgement) -> HostedRow:
+        """Keep the last verdict about *name* with the digests *lock* and *launch*."""
+        with self._database.writing() as connection:
+            self._there(connection, name)
+            values = {
+                "artifact": found.artifact,
+                "bundle": found.bundle,
+                "tools": found.tools,
+                "withdrawn": found.withdrawn,
+                "made": self._now,
+            }
+            put = self._insert(HOSTED_VERDICTS).values(name=name, lock=lock, launch=launch, **values)
+            keys = [HOSTED_VERDICTS.c.name, HOSTED_VERDICTS.c.lock, HOSTED_VERDICTS.c.launch]
+            connection.execute(put.on_conflict_do_update(index_elements=keys, set_=values))
+            return self._there(connection, name)
+
+    def judged_before(self, name: str, lock: str) -> Judgement | None:
+        """The last verdict about *name* with another lock than *lock*, or ``None``."""
+        asked = (
+            select(HOSTED_VERDICTS)
+            .where(HOSTED_VERDICTS.c.name == name, HOSTED_VERDICTS.c.lock != lock)
+            .order_by(HOSTED_VERDICTS.c.made.desc())
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(asked).all()
+        found = [_judgement(one) for one in rows]
+        return next((one for one in found if one.tools), found[0] if found else None)
+
+    def withdraw(self, name: str, artifact: str, why: str) -> None:
+        """The verdict *artifact* about *name* counts no more, on every host, because of *why*."""
+        with self._database.writing() as connection:
+            mine = (HOSTED_VERDICTS.c.name == name) & (HOSTED_VERDICTS.c.artifact == artifact)
+            connection.execute(update(HOSTED_VERDICTS).where(mine).values(withdrawn=why[:2000], made=self._now))
+
     def one(self, name: str) -> HostedRow | None:
         """The row of *name*, or ``None``."""
         with self._database.reading() as connection:
             return self._found(connection, name)
+
+    def there(self, name: str) -> HostedRow:
+        """The row of *name*. Raises `Refused` if there is no such row."""
+        with self._database.reading() as connection:
+            return self._there(connection, name)
 
     def all(self) -> tuple[HostedRow, ...]:
         """Every row, in the order of names."""
@@ -159,9 +217,10 @@ class Rows:
 
     def changed(self) -> tuple[int, ...]:
         """Something that is another value after each change of a row, of its lock or of what is allowed."""
-        newest = (func.max(HOSTED.c.changed), func.max(HOSTED_ALLOWED.c.made), func.max(HOSTED_LOCKS.c.made))
+        made = (HOSTED.c.changed, HOSTED_ALLOWED.c.made, HOSTED_LOCKS.c.made, HOSTED_VERDICTS.c.made)
+        newest = tuple(func.max(one) for one in made)
         sums = (func.sum(HOSTED.c.version), func.sum(HOSTED.c.generation), func.sum(HOSTED.c.enabled))
-        counts = (func.count(HOSTED.c.name), func.count(HOSTED_ALLOWED.c.name), func.count(HOSTED_LOCKS.c.name))
+        counts = tuple(func.count(one) for one in made)
         asked = select(*(select(func.coalesce(one, 0)).scalar_subquery() for one in (*newest, *sums, *counts)))
         with self._database.reading() as connection:
             return tuple(int(one) for one in connection.execute(asked).one())
@@ -256,13 +315,22 @@ class Rows:
         if row is None:
             return None
         current = next(one for one in self._versions(connection, name) if one.number == row.version)
-        asked = select(HOSTED_ALLOWED.c.digest).where(HOSTED_ALLOWED.c.name == name)
-        allowed = set(connection.execute(asked).scalars().all())
+        lock = current.lock.digest if current.lock is not None else ""
+        asked = select(HOSTED_ALLOWED.c.author).where(HOSTED_ALLOWED.c.name == name, HOSTED_ALLOWED.c.digest == lock)
+        by = connection.execute(asked).scalar_one_or_none()
+        about = (HOSTED_VERDICTS.c.lock == lock) & (HOSTED_VERDICTS.c.launch == digest(launching(current.spec)))
+        judged = connection.execute(select(HOSTED_VERDICTS).where(HOSTED_VERDICTS.c.name == name, about)).one_or_none()
         return HostedRow(
             name=name,
             current=current,
             enabled=bool(row.enabled),
             owner=row.owner,
             generation=row.generation,
-            allowed=current.lock is not None and current.lock.digest in allowed,
+            allowed=by is not None,
+            by=by or "",
+            judged=None if judged is None else _judgement(judged),
         )
+
+
+def _judgement(row: Row[Any]) -> Judgement:
+    return Judgement(artifact=row.artifact, bundle=row.bundle, tools=row.tools, withdrawn=row.withdrawn)

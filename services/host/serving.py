@@ -43,7 +43,10 @@ class Running:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Serving:
-    """``failures`` are starts that failed one after another; before ``again`` (`time.monotonic`) there is no other one."""
+    """``failures`` are starts that failed one after another; before ``again`` (`time.monotonic`) there is no other one.
+
+    ``asked`` is when its verdict was looked at last; ``refused`` says why that does not count any more, since ``stopping``.
+    """
 
     row: HostedRow
     state: State = State.PENDING
@@ -55,6 +58,9 @@ class Serving:
     restarts: int = 0
     failures: int = 0
     again: float = 0.0
+    asked: float = 0.0
+    refused: str = ""
+    stopping: float = 0.0
     errors: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_LINES))
 
     def say(self, state: State, reason: str) -> None:

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
+from flows.policies.registered import registered_policy
 from foundation.database.engine import Database
 from foundation.database.lease import Leases
 from foundation.secrets import key_files
 from foundation.settings import Settings
 from services.host.installers.workshop import Workshop
+from services.host.known_since import KnownSince
+from services.host.lock import Lock
 from services.host.provisioning import Provisioning
 from services.host.rows import Rows
+from services.host.verdicts import Verdicts
+from tasks.signing.grounds import grounds
 
 
 def installed_in(settings: Settings) -> Path:
     """The folder of installations."""
     return settings.hosted / "installed"
+
+
+def mirrored_in(settings: Settings) -> Path:
+    """The folder of files that mirrors brought."""
+    return settings.hosted / "mirrored"
+
+
+def attested_in(settings: Settings, lock: Lock) -> Path:
+    """The folder with the attestations of publishers that were put beside *lock*."""
+    return settings.hosted / "attested" / lock.digest.partition(":")[2][:40]
 
 
 def homes_in(settings: Settings) -> Path:
@@ -40,11 +57,29 @@ def provisioning(
     tell: Callable[[str, str, str], None],
 ) -> Provisioning:
     """What resolves and installs here, as *holder*."""
-    workshop = Workshop(
+    shop = workshop(settings, environment=environment, alive=alive)
+    return Provisioning(Rows(database), Leases(database, holder), shop, installed_in(settings), tell=tell)
+
+
+def workshop(
+    settings: Settings, *, environment: Mapping[str, str] = os.environ, alive: Callable[[], object] = bool
+) -> Workshop:
+    """What installers work with here."""
+    return Workshop(
         tier=settings.tier,
         cache=settings.cache / "hosted",
         environment=environment,
         secrets=key_files(settings.key),
         alive=alive,
+        mirror=mirrored_in(settings),
     )
-    return Provisioning(Rows(database), Leases(database, holder), workshop, installed_in(settings), tell=tell)
+
+
+def verdicts(settings: Settings, now: Callable[[], datetime]) -> Verdicts:
+    """What says which servers may run here: by the keys, the revocations and the policy of this machine, as they are now."""
+    return Verdicts(
+        partial(grounds, settings.trust),
+        partial(registered_policy, settings.hosted_policy, settings.policies),
+        now,
+        KnownSince(settings.data),
+    )

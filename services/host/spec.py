@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from arcops.errors import Refused
+from arcops.seen.server import Launching
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _PYPI = re.compile(
@@ -20,6 +21,11 @@ _NPM = re.compile(
 )
 _OURS = ("ARCOPS_", "PYTHON", "LD_", "NODE_OPTIONS", "DYLD_")
 """Variables that would change what runs, or that are ours."""
+
+NETWORKS = ("none", "open")
+"""What a row may say about the network. Named hosts cannot be enforced without a proxy, so no row may name any."""
+_WHOLE = ("", "/proc", "/sys", "/dev", "/etc", "/root", "/home", "/var", "/run")
+"""Paths that are too much for one server."""
 
 
 class Source(StrEnum):
@@ -55,6 +61,8 @@ class Spec:
     ``tenant:name=value`` or ``issuer,tenant:name=value``: ``{name}`` in arguments and variables becomes that value, and a call
     whose argument *name* is another value is refused.
 
+    ``network`` is ``none`` or ``open``; ``reads`` and ``writes`` are paths of this machine that it may use besides its own.
+
     ``stateless``: sessions share one process. ``dedicated``: a tenant has processes of its own. ``one_host``: one host at a
     time runs it. At most ``most`` processes run at once; one that no one used for ``idle_seconds`` ends, and a call that takes
     more than ``call_seconds`` is cancelled.
@@ -69,9 +77,17 @@ class Spec:
     stateless: bool = False
     dedicated: bool = False
     one_host: bool = False
+    network: str = "none"
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
     most: int = 32
     idle_seconds: int = 600
     call_seconds: int = 600
+
+
+def launching(spec: Spec) -> Launching:
+    """What of *spec* says how the server is started: a verdict is about exactly this."""
+    return Launching(**{one.name: getattr(spec, one.name) for one in fields(Launching)})
 
 
 def read_package(text: str) -> Package:
@@ -107,6 +123,14 @@ def checked(spec: Spec) -> Spec:
         raise Refused(f"the variable {twice} is given twice; give it once, with --env or with --secret")
     for _ in pairs(spec.bound, "--bind"):
         pass
+    if spec.network not in NETWORKS:
+        raise Refused(
+            f"--network {spec.network[:100]!r} cannot be enforced here: write {' or '.join(NETWORKS)}; named hosts would "
+            "take a proxy that this machine does not have"
+        )
+    for path in (*spec.reads, *spec.writes):
+        if not path.startswith("/") or ".." in path.split("/") or "\0" in path or path.rstrip("/") in _WHOLE:
+            raise Refused(f"{path[:200]!r} is no path that a server may be given; give an absolute one, of a folder or a file")
     if any("\0" in one for one in (*spec.arguments, *spec.environment, *spec.bound)):
         raise Refused("an argument or a variable holds a NUL; no program can be given one")
     return spec

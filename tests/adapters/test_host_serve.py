@@ -29,7 +29,16 @@ HELLO = {
     "capabilities": {},
     "clientInfo": {"name": "test", "version": "1"},
 }
-REFUSED = 2
+REFUSED, RED, AMBER = 2, 3, 4
+FOLDERS = """\
+name: folders
+description: A folder may run if its start is good.
+validFor: P7D
+amberPasses: true
+gates:
+  server-origin: {sources: [folder], foldersWarn: true}
+  server-tools: {}
+"""
 
 
 @dataclass
@@ -78,7 +87,11 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"ARCOPS_HOME": str(self.folder / "home")}
+        return {
+            "ARCOPS_HOME": str(self.folder / "home"),
+            "ARCOPS_PASSPHRASE": "of a test",
+            "ARCOPS_HOST_POLICY": "folders",
+        }
 
     def arcops(self, *line: str, expect: int = 0) -> str:
         done = typed(*line, environment=self.environment)
@@ -88,6 +101,8 @@ class Home:
     def allow(self) -> None:
         digest = json.loads(self.arcops("host", "resolve", "small", "--format", "json"))["digest"]
         self.arcops("host", "allow", "small", digest)
+        told = self.arcops("host", "gate", "small", expect=AMBER)
+        assert "small may run" in told
 
     @contextmanager
     def serving(self, **more: str) -> Iterator[Served]:
@@ -101,6 +116,10 @@ def home(tmp_path: Path) -> Home:
     source.mkdir()
     shutil.copy(SMALL, source / "server.py")
     made = Home(tmp_path)
+    made.arcops("keys", "new")
+    made.arcops("keys", "trust", str(tmp_path / "home" / "keys" / "arcops.pub"))
+    (tmp_path / "folders.yaml").write_text(FOLDERS)
+    made.arcops("policy", "register", str(tmp_path / "folders.yaml"))
     made.arcops("host", "add", "small", "--package", f"folder:{source}", "--command", "server.py", "--owner", "team")
     return made
 
@@ -118,7 +137,9 @@ def test_a_row_the_first_call_a_crash_and_the_end(home: Home) -> None:
         refused = client.begin()
         assert refused.status_code == 403
         assert "no one has allowed what folder:" in said(refused)["error"]["message"]
-        assert "Next: arcops host allow small sha256:" in home.arcops("host", "status", "small")
+        assert "Next: arcops host gate small" in home.arcops("host", "status", "small")
+        assert "server-origin/allowed No one allowed folder:" in home.arcops("host", "gate", "small", expect=RED)
+        assert "its verdict is RED; its operator can repair that" in said(client.begin())["error"]["message"]
         home.allow()
         assert client.begin().status_code == 200
         assert client.call("echo", a=1) == {"a": 1}
@@ -214,6 +235,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_installed(home: Home) -> No
     (home.folder / "source" / "large").write_bytes(b"x" * (8 << 20))
     home.allow()
     installed = home.folder / "home" / "hosted" / "installed"
+    shutil.rmtree(installed)  # as on another host: the verdict is there, and the installation is not
     with home.serving() as host:
         resource.prlimit(host.process.pid, resource.RLIMIT_FSIZE, (4 << 20, resource.RLIM_INFINITY))
         client = Client(host)

@@ -61,11 +61,14 @@ from capabilities.release.check import CheckRelease, PreviewRelease
 from capabilities.release.describe import DescribeRelease
 from capabilities.server.allowing import HostAllow, HostDeny, HostResolve
 from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
+from capabilities.server.gating import HostExplain, HostGate
 from capabilities.server.looking import HostDiff, HostFind, HostHistory, HostLogs, HostStatus
+from capabilities.server.mirroring import HostMirrorUse
 from flows.place import Place
 from foundation.database.opening import opened
 from foundation.login.id_token import LoggedIn
 from foundation.login.sessions import Sessions
+from tests.adapters.test_host_mirror import Mirror
 from tests.clusters import cluster_of_the_shop
 from tests.flows.test_generated import PLAIN
 from tests.foundation.audit.home import written
@@ -144,6 +147,13 @@ def added(at: Site, *, stopped: bool = False) -> None:
         named("host_stop")(HostStop(name="small"), at.here.place())
 
 
+def runnable(at: Site) -> None:
+    """The row ``small``, with the program that it names."""
+    (at.model / "run").write_text("#!/bin/true\n")
+    (at.model / "run").chmod(0o755)
+    added(at)
+
+
 def resolved(at: Site) -> str:
     """The digest of the lock of that server."""
     added(at)
@@ -188,6 +198,9 @@ ASKS: dict[str, Asking] = {
     "host_deny": lambda at: allowed(at) or HostDeny(name="small"),
     "host_deploy": lambda at: added(at) or HostDeploy(name="small", package=f"folder:{at.model}", command="other"),
     "host_diff": lambda at: added(at) or HostDiff(name="small"),
+    "host_explain": lambda at: added(at) or HostExplain(name="small"),
+    "host_gate": lambda at: runnable(at) or HostGate(name="small"),
+    "host_mirror_use": lambda at: HostMirrorUse(mirror=Mirror(at.folder).write()),
     "host_find": lambda at: HostFind(),
     "host_history": lambda at: added(at) or HostHistory(name="small"),
     "host_logs": lambda at: added(at) or HostLogs(name="small"),
@@ -235,6 +248,7 @@ ASKS: dict[str, Asking] = {
 NOT_RUN = {
     "announce_change": "it takes a Prefect API; tests/flows/test_announce.py",
     "bench_node": "it uses the machine for minutes; it keeps an artifact like every check",
+    "host_mirror_make": "it asks an index; tests/deep/test_hosting_real.py",
     "make_baseline": "it takes a benchmark; it signs, and writes nothing",
 }
 
@@ -351,7 +365,7 @@ def test_a_tool_does_what_its_hints_say(site: Site, name: str) -> None:
 def test_what_may_connect_says_so() -> None:
     connecting = {one.name for one in all_tools() if one.may_connect}
     fields = {one.name for one in all_tools() if {"context", "kubeconfig", "url"} & set(one.ask.__dataclass_fields__)}
-    assert connecting == fields | {"announce_change", "host_resolve", "move_database"}
+    assert connecting == fields | {"announce_change", "host_gate", "host_mirror_make", "host_resolve", "move_database"}
 
 
 def test_no_tool_can_say_that_it_reads_only_and_destroys() -> None:

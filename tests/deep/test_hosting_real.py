@@ -1,4 +1,4 @@
-"""Real MCP servers, from the site's indexes: resolved, allowed, installed by the first request, called, and asked again.
+"""Real MCP servers, from the site's indexes: gated, installed, called, and asked again.
 
 It takes a network, npm and Node; what is not there is skipped and said. In seconds of the clock it prints what a first request
 took, which has to be under 60 (HOST-NFR).
@@ -12,13 +12,17 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.adapters.serving import REPOSITORY, Served, served
 from tests.adapters.test_host_serve import Client, said
+from tests.tasks.server.made import advisory
+from tests.waiting import until
 
 FIRST_SECONDS = 60
 SERVERS: dict[str, tuple[str, int, str, dict[str, object]]] = {
@@ -32,13 +36,16 @@ SERVERS: dict[str, tuple[str, int, str, dict[str, object]]] = {
 """The package, how many tools it has, and a call that changes nothing."""
 
 
+SITE = {"ARCOPS_TIER": "restricted", "ARCOPS_HOST_POLICY": "real", "ARCOPS_PASSPHRASE": "of a test"}
+
+
 def arcops(home: Path, *line: str) -> str:
-    env = {"ARCOPS_HOME": str(home), "ARCOPS_TIER": "restricted", "PYTHONPATH": str(REPOSITORY)}
+    env = {"ARCOPS_HOME": str(home), "PYTHONPATH": str(REPOSITORY), **SITE}
     done = subprocess.run(
         [sys.executable, "-m", "adapters.cli", *line],
         env={**os.environ, **env}, cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -46,6 +53,25 @@ def arcops(home: Path, *line: str) -> str:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hosting")
     (folder / "work").mkdir()
+    subprocess.run(["git", "init", "--quiet", str(folder / "work" / "repository")], check=True)  # noqa: S607
+    place = folder / "home"
+    arcops(place, "keys", "new")
+    arcops(place, "keys", "trust", str(place / "keys" / "arcops.pub"))
+    # The shipped policy, with what only a site knows: its folders, and how old its advisories are. Those here are made up.
+    shipped = (REPOSITORY / "policies" / "server" / "server.yaml").read_text()
+    real = shipped.replace("name: server\n", "name: real\n").replace("failAt: 70", "failAt: 70\n    minAdvisories: 1")
+    paths = str(folder / "work")
+    real = real.replace(
+        "  server-origin:\n", f"  server-origin:\n    network: true\n    reads: [{paths}]\n    writes: [{paths}]\n"
+    )
+    (folder / "real.yaml").write_text(real)
+    arcops(place, "policy", "register", str(folder / "real.yaml"))
+    for ecosystem in ("PyPI", "npm"):
+        said = advisory(ecosystem, "X-1", "no-such-package")
+        said["modified"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        with zipfile.ZipFile(folder / f"{ecosystem}.zip", "w") as export:
+            export.writestr("X-1.json", json.dumps(said))
+        arcops(place, "data", "import", str(folder / f"{ecosystem}.zip"))
     return folder
 
 
@@ -54,7 +80,7 @@ def host(home: Path) -> Iterator[Served]:
     indexes = {
         name: value for name, value in os.environ.items() if name.startswith(("UV_", "npm_config_", "SSL_", "NODE_EXTRA"))
     }
-    with served("host", "serve", env={"ARCOPS_HOME": str(home / "home"), "ARCOPS_TIER": "restricted", **indexes}) as found:
+    with served("host", "serve", env={"ARCOPS_HOME": str(home / "home"), **SITE, **indexes}) as found:
         yield found
 
 
@@ -63,16 +89,23 @@ def test_a_real_server_is_served_by_its_first_request(home: Path, host: Served, 
     package, tools, tool, arguments = SERVERS[name]
     if package.startswith("npm:") and (shutil.which("npm") is None or shutil.which("node") is None):
         pytest.skip("there is no npm and no Node here")
-    more = ["--arg", str(home / "work")] if name == "filesystem" else []
+    more = {
+        "filesystem": ["--arg", str(home / "work"), "--write", str(home / "work")],
+        "git": ["--read", str(home / "work")],
+        "fetch": ["--network", "open"],
+    }.get(name, [])
     arcops(home / "home", "host", "add", name, "--package", package, *more)
-    digest = json.loads(arcops(home / "home", "host", "resolve", name, "--format", "json"))["digest"]
-    arcops(home / "home", "host", "allow", name, digest)
-    client, began = Client(host, name=name), time.monotonic()
+    client = Client(host, name=name)
+    refused = until(lambda: found if (found := client.begin()).status_code != 404 else None, "the row was read")
+    assert refused.status_code == 403
+    assert f"its operator runs 'arcops host gate {name}'" in said(refused)["error"]["message"]
+    assert f"GREEN mcp-server {name}" in arcops(home / "home", "host", "gate", name)
+    began = time.monotonic()
     assert client.begin().status_code == 200
     first = time.monotonic() - began
     assert len(said(client.post("tools/list", {}))["result"]["tools"]) == tools
     if tool:
-        given = {key: str(REPOSITORY) if value == "REPOSITORY" else value for key, value in arguments.items()}
+        given = {key: str(home / "work" / "repository") if value == "REPOSITORY" else value for key, value in arguments.items()}
         answer = said(client.post("tools/call", {"name": tool, "arguments": given}))["result"]
         assert not answer.get("isError"), answer
     began = time.monotonic()

@@ -53,6 +53,10 @@ _ALLOWED = {
         {"socket", "socket.socket", "socket.socketpair"},
         "a pair of sockets to the keeper that it starts",
     ),
+    "foundation/processes/watched.py": (
+        {"socket", "socket.socket", "socket.socketpair"},
+        "a pair of sockets to the box that it starts, which hands over its watch",
+    ),
     "foundation/processes/warm.py": ({"socket", "socket.socket"}, "it listens at a file of this user alone"),
     "foundation/processes/handed.py": ({"socket", "socket.socket", "asked.connect"}, "a file of this user, on this machine"),
 }

@@ -81,10 +81,7 @@ HOSTING: tuple[Claim, ...] = (
     *of_row(
         "HOST-020",
         only_allowed_locks_start="A server starts only if its exact lock was allowed, and only as it was installed.",
-        only_green_servers_start=(
-            "A server starts only if its supply-chain gate is GREEN and it is on the allow list.",
-            deferred("gap", "Only an exact lock that the operator allowed runs; the gate itself is not built yet."),
-        ),
+        only_green_servers_start="A server starts only if its supply-chain gate is GREEN and it is on the allow list.",
     ),
     *of_row(
         "HOST-021",
@@ -136,7 +133,7 @@ HOSTING: tuple[Claim, ...] = (
         crashes_are_recovered_from="A crash shows, and the next call is served; a lost database stops nothing that runs.",
         limits_of_time_and_cost=(
             "Start, crash recovery, rollback, advisories, cost and limits keep the required times and accuracy.",
-            deferred("gap", "Crashes are noticed and recovered from; advisories, cost and the other times are not built yet."),
+            deferred("gap", "Crashes are noticed and recovered from; cost and the other times are not built yet."),
         ),
     ),
 )

@@ -11,7 +11,7 @@ from arcops.errors import Refused
 from services.host.installers.workshop import Launch, Workshop
 from services.host.lock import Lock
 from services.host.spec import Package
-from services.host.tree import seen
+from tasks.server.installed_tree import seen
 
 _MOST_BYTES = 1 << 30
 

@@ -50,8 +50,17 @@ def install(lock: Lock, folder: Path, at: Workshop) -> None:
 
     _manifest(folder, read_package(lock.package))
     (folder / _LOCK).write_text(lock.text)
+    brought = at.mirrored(lock)
+    offline: tuple[str, ...] = ()
+    if brought is not None:  # npm finds them in its store by the digests that the lock names
+        offline = ("--offline",)
+        files = [str(one) for one in sorted(brought.iterdir())]
+        at.program([*_npm(), "cache", "add", *files], what=f"taking in {lock.package}", told=_told(at), network=False)
     at.program(
-        [*_npm(), "ci", "--omit=dev", *_QUIET, "--prefix", str(folder)], what=f"installing {lock.package}", told=_told(at)
+        [*_npm(), "ci", "--omit=dev", *offline, *_QUIET, "--prefix", str(folder)],
+        what=f"installing {lock.package}",
+        told=_told(at),
+        network=brought is None,
     )
 
 

@@ -44,6 +44,17 @@ def resolve(package: Package, at: Workshop) -> Lock:
     return Lock(package=str(package), runtime=runtime(), text=text)
 
 
+def addresses(package: Package, lock: Lock, at: Workshop) -> str:
+    """The addresses of the files of *lock* in the index, as ``pylock.toml`` (PEP 751)."""
+    source = at.cache / f"{_plain(package)}.in"
+    source.write_text(lock.text)
+    command = [
+        *(_uv(), "pip", "compile", str(source), "--format", "pylock.toml", "--only-binary", ":all:", "--no-deps"),
+        *("--no-header", "--python", _python(), "--no-config", "--quiet"),
+    ]
+    return at.program(command, what=f"looking for the files of {package}", told=_told(at)).output.decode()
+
+
 def install(lock: Lock, folder: Path, at: Workshop) -> None:
     """Install the lock's files, each of which must have its digest; no file that would have to be built."""
     if lock.runtime != runtime():
@@ -51,21 +62,35 @@ def install(lock: Lock, folder: Path, at: Workshop) -> None:
     listed = folder / _LOCK
     listed.write_text(lock.text)
     place = folder / "venv"
-    told = _told(at)
+    told, brought = _told(at), at.mirrored(lock)
+    offline = ("--offline", "--no-index", "--no-cache", "--find-links", str(brought)) if brought is not None else ()
     at.program(
         [_uv(), "venv", str(place), "--relocatable", "--python", _python(), "--no-project", "--no-config", "--quiet"],
         what=f"making an environment for {lock.package}",
         told=told,
+        network=brought is None,
     )
     at.program(
         [
             *(_uv(), "pip", "install", "--python", str(place / "bin" / "python"), "--no-deps", "--require-hashes"),
             *("--only-binary", ":all:", "--link-mode", "copy", "--compile-bytecode", "--no-config", "--quiet"),
-            *("--requirements", str(listed)),
+            *("--requirements", str(listed), *offline),
         ],
         what=f"installing {lock.package}",
         told=told,
+        network=brought is None,
     )
+    _without_notes(place)
+
+
+def _without_notes(place: Path) -> None:
+    """Remove what uv notes of files that it was given, such as their times: the same lock is installed as the same bytes."""
+    for info in place.glob("lib/python*/site-packages/*.dist-info"):
+        note, listed = info / "uv_cache.json", info / "RECORD"
+        if note.is_file():
+            note.unlink()
+            lines = listed.read_bytes().splitlines(keepends=True)
+            listed.write_bytes(b"".join(one for one in lines if not one.startswith(f"{info.name}/uv_cache.json,".encode())))
 
 
 def launch(package: Package, folder: Path, command: str) -> Launch:

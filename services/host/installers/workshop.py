@@ -36,7 +36,8 @@ class Launch:
 class Workshop:
     """``cache`` is a folder of ours that may be lost, ``environment`` the operator's, ``secrets`` the files of the signing key.
 
-    ``alive`` is called often, and may raise to end the work.
+    ``alive`` is called often, and may raise to end the work. Below ``mirror`` are files that were brought here, one folder for
+    each lock.
     """
 
     tier: Tier
@@ -44,12 +45,25 @@ class Workshop:
     environment: Mapping[str, str] = field(repr=False)
     secrets: tuple[Path, ...]
     alive: Callable[[], object] = bool
+    mirror: Path | None = None
 
-    def program(self, arguments: Sequence[str], *, what: str, told: Mapping[str, str]) -> Output:
-        """Run an installer's program, which may ask an index if the tier allows that. Raises `Refused` with what it said."""
-        permit_unread(
-            self.tier, what, "set ARCOPS_TIER=restricted, so that the index of this site may be asked, or use folder:/PATH"
-        )
+    def mirrored(self, lock: Lock) -> Path | None:
+        """The folder with the files of *lock* that came with a mirror, if one has it."""
+        folder = self.mirror / lock.digest.partition(":")[2][:40] if self.mirror is not None else None
+        return folder if folder is not None and folder.is_dir() else None
+
+    def program(self, arguments: Sequence[str], *, what: str, told: Mapping[str, str], network: bool = True) -> Output:
+        """Run an installer's program, which may ask an index with *network*, if the tier allows that.
+
+        Raises `Refused` with what it said.
+        """
+        if network:
+            permit_unread(
+                self.tier,
+                what,
+                "set ARCOPS_TIER=restricted, so that the index of this site may be asked, bring it with "
+                "'arcops host mirror use', or use folder:/PATH",
+            )
         self.cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="install-", dir=self.cache) as scratch:
             done = run(
@@ -58,7 +72,7 @@ class Workshop:
                 limits=_LIMITS,
                 alive=self.alive,
                 secrets=self.secrets,
-                network=True,
+                network=network,
                 told={**of_installer(self.environment), **told},
             )
         if done.code != 0:

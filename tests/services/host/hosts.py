@@ -22,12 +22,15 @@ from foundation.processes.keeping import Keeping
 from services.host.eras import Era
 from services.host.hosted import NotYet, State
 from services.host.hosting import Hosting
+from services.host.installers import folder
 from services.host.installers.workshop import Workshop
 from services.host.link import Link
+from services.host.lock import Lock
 from services.host.provisioning import Provisioning
 from services.host.rows import HostedRow, Rows
-from services.host.spec import Spec
+from services.host.spec import Spec, read_package
 from tests.foundation.database.open_here import at_server, hurried
+from tests.services.host.gated import Judges
 
 SMALL = Path(__file__).parent / "small.py"
 ANN = Identity(issuer="https://login.example.org", tenant="acme", id="ann")
@@ -42,6 +45,7 @@ class Site:
     address: str = ""
     events: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    judges: Judges = field(default_factory=Judges)
 
     def __post_init__(self) -> None:
         self.source = self.folder / "source"
@@ -57,15 +61,16 @@ class Site:
         return Spec(package=f"folder:{self.source}", command="server.py", **more)
 
     def allowed(self, name: str = "small", **more: Any) -> HostedRow:
-        """A row whose lock may run."""
-        from services.host.installers import folder
-        from services.host.spec import read_package
+        """A row that may run: its lock is allowed, and was judged."""
+        row = self.rows.put(name, self.spec(**more), author="ann")
+        row = self.rows.allow(name, self.locked(row).digest, author="ann")
+        return self.judges.judge(self.rows, row, self.source)
 
-        spec = self.spec(**more)
-        row = self.rows.put(name, spec, author="ann")
-        lock = folder.resolve(read_package(spec.package), self.workshop())
-        self.rows.lock(name, row.current.number, lock)
-        return self.rows.allow(name, lock.digest, author="ann")
+    def locked(self, row: HostedRow) -> Lock:
+        """The lock of *row*, whose folder is resolved now."""
+        lock = folder.resolve(read_package(row.current.spec.package), self.workshop())
+        self.rows.lock(row.name, row.current.number, lock)
+        return lock
 
     def workshop(self) -> Workshop:
         return Workshop(tier=Tier.AIR_GAPPED, cache=self.folder / "cache", environment={}, secrets=())
@@ -80,6 +85,7 @@ class Site:
             leases,
             Provisioning(Rows(database), leases, self.workshop(), self.folder / "installed", tell=tell),
             Keeping(),
+            self.judges.verdicts,
             host=holder,
             home=self.folder / "homes",
             environment=environment or {},

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.errors import Refused
-from services.host.spec import Package, Source, Spec, bound_for, checked, filled, read_package
+from services.host.spec import Package, Source, Spec, bound_for, checked, filled, launching, read_package
 
 pytestmark = pytest.mark.requirement("HOST-015/onboarding-by-a-row")
 
@@ -90,3 +90,32 @@ def test_a_value_is_never_read_again(bound: dict[str, str], text: str) -> None:
         else:
             expected, rest = expected + rest[0], rest[1:]
     assert filled(text, bound) == expected
+
+
+@pytest.mark.requirement("HOST-020/only-green-servers-start")
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (replace(GOOD, network="index.example"), "cannot be enforced here"),
+        (replace(GOOD, network=""), "cannot be enforced here"),
+        (replace(GOOD, reads=("relative",)), "is no path"),
+        (replace(GOOD, reads=("/",)), "is no path"),
+        (replace(GOOD, writes=("/etc/",)), "is no path"),
+        (replace(GOOD, writes=("/srv/../etc/shadow",)), "is no path"),
+        (replace(GOOD, reads=("/srv/a\0b",)), "is no path"),
+    ],
+)
+def test_what_no_box_can_hold_is_no_row(row: Spec, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        checked(row)
+
+
+@pytest.mark.requirement("HOST-020/only-green-servers-start")
+def test_the_verdict_is_about_all_that_changes_what_runs_and_nothing_else() -> None:
+    other = {
+        "package": "pypi:x==1", "command": "x", "arguments": ("x",), "environment": ("A=x",), "secrets": ("A=env:X",),
+        "bound": ("a=b",), "network": "open", "reads": ("/srv/x",), "writes": ("/srv/x",),
+    }  # fmt: skip
+    for name in (one.name for one in fields(Spec)):
+        changed = replace(GOOD, **{name: other.get(name, 7)})  # type: ignore[arg-type]  # of the field's type, or a number
+        assert (launching(changed) != launching(GOOD)) is (name in other), name

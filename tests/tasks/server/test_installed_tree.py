@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from arcops.errors import Refused
-from services.host.tree import look, seen
+from tasks.server.installed_tree import look, seen
 
 pytestmark = pytest.mark.requirement("HOST-020/only-allowed-locks-start")
 

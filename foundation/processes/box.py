@@ -1,0 +1,145 @@
+"""Becomes a hosted server, inside a box: the files that its row names, no network unless it says so, and a most of everything.
+
+``sys.argv`` holds the box as JSON, and the program with its arguments. Unlike `foundation.processes.walls`, nothing is left
+out: what this machine cannot enforce is refused with the reason, and the program does not run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from arcops.errors import Broken
+from foundation.processes import landlock, seccomp
+from foundation.processes.crowd import alone, bound, own_number
+from foundation.processes.kernel import end_at_once, no_new_privileges, only_files_of_root
+
+LIBRARIES = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/gnu/store")
+SETTINGS = (
+    "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/timezone", "/etc/mime.types",
+    "/etc/os-release", "/etc/alternatives", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/host.conf",
+    "/etc/gai.conf", "/etc/hosts", "/etc/resolv.conf", "/etc/services", "/etc/protocols",
+    "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs", "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/openssl.cnf", "/etc/pki/ca-trust",
+    "/etc/gitconfig", "/etc/inputrc", "/etc/terminfo", "/run/systemd/resolve",
+    "/sys/devices/system/cpu", "/sys/fs/cgroup", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version",
+    "/proc/version_signature", "/proc/uptime", "/proc/loadavg", "/proc/sys", "/proc/filesystems", "/proc/mounts",
+)  # fmt: skip
+"""What a runtime reads of a machine; no secret is in it."""
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/random", "/dev/tty")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """``runs`` may be read and run, ``reads`` read, ``writes`` read and written: files, or folders with all that is below.
+
+    ``network``: it may reach other machines. ``files``, ``processes`` and ``bytes`` are the most open files, processes with
+    threads, and bytes of memory of its own. ``watched`` is the descriptor of a socket that gets a watch over its calls, or -1.
+    """
+
+    runs: tuple[str, ...]
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    network: bool = False
+    files: int = 1024
+    processes: int = 256
+    bytes: int = 4 << 30
+    watched: int = -1
+
+
+def boxed(box: Box, command: Sequence[str]) -> list[str]:
+    """The command that runs *command* in *box*. It keeps its number and its streams, and ends with 126 if a wall fails."""
+    from foundation.processes.starting import python  # the box itself does not need it
+
+    ends = signal.SIGKILL if box.watched >= 0 else None
+    return python("foundation.processes.box", json.dumps(asdict(box)), *command, ends_with_us=ends)
+
+
+def lacking() -> str:
+    """A sentence that says which wall this machine does not have, without which no server runs; empty if it has all."""
+    lacks = [] if landlock.version() else ["Landlock (Linux 5.13)"]
+    if not seccomp.known():
+        lacks.append("filters of system calls for this processor")
+    return f"this machine lacks {' and '.join(lacks)}, so it cannot hold a hosted server to its row" if lacks else ""
+
+
+def enter(box: Box, *, apart: bool) -> None:
+    """Put this process into *box*, for ever. *apart*: it is in namespaces of its own (`crowd.alone`).
+
+    Raises `Broken` if something of it cannot be enforced here.
+    """
+    watch = _watch() if box.watched >= 0 else None  # before the walls: its module could not be read behind them
+    if why := lacking():
+        raise Broken(why)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for what, most in ((resource.RLIMIT_NOFILE, box.files), (resource.RLIMIT_DATA, box.bytes)):
+        _, hard = resource.getrlimit(what)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (most, most))
+    bound(box.processes, alone=apart)
+    if not no_new_privileges():
+        raise Broken("the kernel did not forbid new rights")
+    if not only_files_of_root():
+        raise Broken("the kernel did not drop root's rights from a process that does not need them")
+    landlock.restrict(
+        landlock.Allowed(
+            reads=(*SETTINGS, f"/proc/{own_number()}", *box.reads),
+            writes=box.writes,
+            runs=(*LIBRARIES, *box.runs),
+            devices=DEVICES,
+            any_port=box.network,
+        )
+    )
+    # In a network of its own without any address, a socket reaches no one; a program may still try, which is watched.
+    sockets = box.network or box.watched >= 0
+    seccomp.restrict(seccomp.Calls(tcp=sockets, names=sockets, routes=box.network, programs=True))
+    if watch is not None:
+        watch(box.watched)
+
+
+def _watch() -> Callable[[int], None]:
+    from foundation.processes.watched import hand_over
+
+    return hand_over
+
+
+def _first_of_all() -> None:
+    """Go on as the first process of its namespace: when it ends, or this one does, all that it started ends."""
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        os._exit(code if code >= 0 else 128 - code)
+    end_at_once()
+
+
+def main() -> None:
+    """Enter the box and become the program; 126 if that fails."""
+    told = json.loads(sys.argv[1])
+    said: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+    box = Box(**said)
+    command = sys.argv[2:]
+    try:
+        apart = alone(network=box.network, processes=box.watched >= 0)
+        if box.watched >= 0:
+            if not apart:
+                raise Broken(
+                    "this machine forbids namespaces, so what a server starts could outlive its first words; gate it on "
+                    "another machine: its verdict counts here too"
+                )
+            _first_of_all()
+        enter(box, apart=apart)
+        os.execve(command[0], command, dict(os.environ))  # noqa: S606  # no shell is wanted
+    except (Broken, OSError) as error:
+        print(f"it does not run: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(126) from error
+
+
+if __name__ == "__main__":
+    main()

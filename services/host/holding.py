@@ -1,0 +1,65 @@
+"""The leases of servers that one host at a time runs: taken, renewed, and given up before another host may run them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from arcops.errors import Unavailable
+from foundation.database.lease import Lease, Leases, Lost
+from services.host.hosted import NotYet, State
+
+LEASE_SECONDS, RENEW_SECONDS, UNSURE_SECONDS = 15.0, 4.0, 10.0
+"""A server that one host runs: its lease, how often it is renewed, and when a host that could not renew it ends the server."""
+
+
+class Holding:
+    """What this host holds of *leases*. *lose* is called with the name of a server that it does not hold for sure any more."""
+
+    def __init__(self, leases: Leases, *, lose: Callable[[str], None]) -> None:
+        self._leases, self._lose = leases, lose
+        self._held: dict[str, tuple[Lease, float]] = {}
+
+    async def hold(self, name: str) -> None:
+        """Be the one host that runs *name*. Raises `NotYet` if another one is."""
+        if name in self._held:
+            return
+        begun = time.monotonic()
+        lease = await asyncio.to_thread(self._leases.take, f"hosted/{name}", LEASE_SECONDS)
+        if lease is None:
+            held = await asyncio.to_thread(self._leases.held)
+            who = next((one.holder for one in held if one.name == f"hosted/{name}"), "another host")
+            raise NotYet(
+                f"{name} runs on one host at a time, and {who} runs it", state=State.RUNNING, retry=round(LEASE_SECONDS)
+            )
+        self._held[name] = (lease, begun)
+
+    async def give(self) -> None:
+        """Give back what is held. Raises `Unavailable` if the database does not answer."""
+        for lease, _ in self._held.values():
+            await asyncio.to_thread(self._leases.give, lease)
+
+    async def renewing(self) -> None:
+        """Renew for ever what is held; lose what could not be renewed for too long, before another host may run it."""
+        renewed = time.monotonic()
+        while True:
+            await asyncio.sleep(1.0)
+            due = time.monotonic() - renewed >= RENEW_SECONDS
+            if due:
+                renewed = time.monotonic()
+            for name, (lease, since) in list(self._held.items()):
+                begun = time.monotonic()
+                try:
+                    if due:
+                        async with asyncio.timeout(RENEW_SECONDS):
+                            again = await asyncio.to_thread(self._leases.renew, lease, LEASE_SECONDS)
+                        self._held[name] = (again, begun)
+                        continue
+                except Lost:
+                    since = 0.0
+                except (Unavailable, TimeoutError):
+                    pass
+                if begun - since >= UNSURE_SECONDS or not self._leases.sure(lease):
+                    del self._held[name]
+                    self._lose(name)
