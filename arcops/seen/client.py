@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
+
+from arcops.evidence import Body
 
 
 class Transport(Enum):
@@ -69,3 +72,65 @@ class Draft:
     servers: tuple[Wanted, ...]
     inputs: tuple[Input, ...] = ()
     tags: tuple[str, ...] = ()
+
+
+class Action(Enum):
+    """What a rule of an organisation's policy does with what it applies to."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    PIN = "pin"
+    REDACT = "redact"
+    REQUIRE = "require"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What one rule decided of one server: ``effect`` says it in a sentence. ``refused``: the draft cannot be released so."""
+
+    rule: str
+    action: Action
+    server: str
+    effect: str
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What a draft gives for one client, in one version of its schema: the ``payload`` as the client reads it, and its SHA-256.
+
+    If the client cannot express it, there is no payload, and ``problem`` says why. ``misfits`` are the places at which the
+    payload breaks the client's schema.
+    """
+
+    client: str
+    schema: str
+    artifact: str
+    payload: str
+    servers: tuple[str, ...]
+    decisions: tuple[Decision, ...]
+    problem: str = ""
+    misfits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfiguration(Body):
+    """A draft, as it was read, and what it gives under an organisation's policy.
+
+    ``source`` is the whole text of the draft, because secrets hide in comments, too. ``policy_set`` is the policy's id with its
+    version, empty if there is no policy; ``policy_digest`` is that of its bytes.
+    """
+
+    KIND: ClassVar[str] = "client-configuration"
+
+    digest: str
+    source: str
+    draft: Draft
+    policy_set: str
+    policy_digest: str
+    made: tuple[Made, ...]
+
+    @property
+    def attached_read(self) -> frozenset[str]:
+        return frozenset({self.policy_digest.removeprefix("sha256:")} if self.policy_digest else ())
