@@ -42,7 +42,11 @@ _FORMS: tuple[tuple[str, str], ...] = (
 _KNOWN = tuple((what, re.compile(form)) for what, form in _FORMS)
 _RANDOM = re.compile(r"[A-Za-z0-9_+/=.~-]{20,}")
 _DIGEST = re.compile(r"(?:sha256|sha384|sha512)[:-][A-Za-z0-9+/=]+")
-_WORDS = re.compile(r"[a-z]{3,}|[A-Z][a-z]{2,}|[A-Z]{3,}")
+_UUID = re.compile(r"(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b")
+_WORDS = re.compile(r"[a-z]{2,14}|[A-Z][a-z]{1,13}|[A-Z]{2,12}|[0-9]{1,8}")
+_HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-f]{32,}|[0-9A-F]{32,})(?![0-9A-Za-z])")
+_VOWEL = re.compile(r"(?i)[aeiouy]|^.{1,3}$|^[0-9]+$|^(?:http|https|html)$")
+_HUMPS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _SECRET_NAME = re.compile(
     r"(?i)(?:^|[_-])(?:api[_-]?key|access[_-]?key|secret|token|passwd|password|pwd|pat|auth|credentials?|private[_-]?key)(?:[_-]|$)"
     r"|^(?:authorization|cookie|proxy-authorization|x-api-key)$"
@@ -62,12 +66,13 @@ def secret_form(text: str) -> str:
 def random_part(text: str) -> str:
     """A part of *text* that looks random, shortened to be shown; empty if there is no such part.
 
-    Random: at least 20 characters of the alphabets of encodings, few of which are words, with more than 3.6 bits each. A digest
-    that names what it is (``sha256:``) is no secret.
+    Random: at least 20 characters of the alphabets of encodings, of which 16 are in no word and no number, with more than 3
+    bits each. A digest that names what it is (``sha256:``) and a UUID are no secrets by themselves.
     """
-    for found in _RANDOM.finditer(_DIGEST.sub(" ", text)):
+    for found in _RANDOM.finditer(_UUID.sub(" ", _DIGEST.sub(" ", text))):
         part = found[0]
-        if _bits(part) > 3.6 and _mixed(part) and _wordless(part):
+        left = "".join(one for one in re.split(r"[-_./=~+]", part) if not _worded(one))
+        if (len(left) >= 16 and _bits(left) > 3.0 and _mixed(left)) or (_HEX.search(part) and _bits(part) > 2.5):
             return f"{part[:3]}… ({len(part)} characters)"
     return ""
 
@@ -83,7 +88,8 @@ def _mixed(text: str) -> bool:
     return sum(kinds) >= 2 and (kinds[2] or len(text) >= 32)
 
 
-def _wordless(text: str) -> bool:
-    """Do words cover less than half of it? A long path or a package's name is made of words."""
-    covered = sum(len(one[0]) for one in _WORDS.finditer(text) if len(one[0]) >= 4)
-    return covered * 2 < len(text)
+def _worded(text: str) -> bool:
+    """Is it a word, a number, or a few of them in one (``getUser2``)? Many short pieces are none."""
+    pieces = [one for one in _HUMPS.findall(text) if len(one) > 1 or one.isdigit()]
+    said = sum(len(one) for one in pieces if (_WORDS.fullmatch(one) and _VOWEL.search(one) and len(one) > 2) or one.isdigit())
+    return len(pieces) <= 1 + len(text) // 4 and said * 4 >= len(text) * 3
