@@ -338,15 +338,3 @@ def _decoded(text: str) -> bytes:
     from artifacts.envelope import strict_base64
 
     return strict_base64(text, "the signature")
-
-
-def effects(before: Validated, after: Validated) -> tuple[str, ...]:
-    """What *after*, the same draft under other rules, takes out or refuses that *before* did not: one sentence each."""
-    had = {(one.client, decision.effect) for one in before.body.made for decision in one.decisions}
-    new = [
-        f"{one.client}: {decision.effect}"
-        for one in after.body.made
-        for decision in one.decisions
-        if (one.client, decision.effect) not in had
-    ]
-    return tuple(dict.fromkeys(new))

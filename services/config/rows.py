@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -140,6 +139,13 @@ class Rows:
         with self.database.reading() as connection:
             return tuple(map(_released, connection.execute(asked.order_by(c.position.desc()).limit(chosen.limit)).all()))
 
+    def profiles(self, client: str) -> tuple[str, ...]:
+        """The profiles in which something was released for *client*."""
+        c = CONFIG_RELEASES.c
+        with self.database.reading() as connection:
+            asked = select(c.profile).where(c.client == client).distinct().order_by(c.profile)
+            return tuple(connection.execute(asked).scalars())
+
     def after(self, position: int, most: int) -> tuple[Released, ...]:
         """The *most* first releases after *position* of the log, in its order."""
         c = CONFIG_RELEASES.c
@@ -204,11 +210,3 @@ def cohort(client: str, salt: str) -> int:
     import hashlib
 
     return int.from_bytes(hashlib.sha256(f"{salt}\n{client}".encode()).digest()[:8], "big") % 100
-
-
-def for_client(found: Sequence[Released], salts: dict[str, str], client: str) -> Released | None:
-    """The release that *client* gets of *found*, the newest first: the first whose cohorts it is in."""
-    for one in found:
-        if one.percent >= 100 or (client and cohort(client, salts[one.record]) < one.percent):
-            return one
-    return None
