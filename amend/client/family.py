@@ -97,6 +97,10 @@ class Family:
     sources: tuple[str, ...]
     dated: str
     lists: tuple[str, ...] = ()
+    row: str = ""
+    """The form of the line with which a server begins in that list, as a regular expression with the group ``name``."""
+    row_tells: bool = True
+    """Whether the list shows the command or address, too."""
 
     def schema(self, version: str = "") -> SchemaVersion:
         """The form of that *version*, or the newest. Raises `Refused` naming those that there are."""

@@ -132,5 +132,5 @@ class ClientConfiguration(Body):
     made: tuple[Made, ...]
 
     @property
-    def attached_read(self) -> frozenset[str]:
-        return frozenset({self.policy_digest.removeprefix("sha256:")} if self.policy_digest else ())
+    def names_subject(self) -> str:
+        return self.digest.removeprefix("sha256:")

@@ -18,7 +18,3 @@ class ClientConfig(Judgeable):
     """The draft: a YAML file, as 'arcops conf draft new' writes it."""
     rules: Path | None = field(default=None, metadata=shaped(most=4096))
     """The organisation's policy set: a YAML file of rules that allow, deny, pin, redact, require and default."""
-
-    @property
-    def beside(self) -> tuple[Path, ...]:
-        return (self.rules,) if self.rules is not None else ()

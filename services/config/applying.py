@@ -149,7 +149,9 @@ def _additive(one: Taken, path: Path, before: bytes | None, text: str, had: Owne
     ]
     asked = {str(each["id"]) for each in inputs if isinstance(each, dict)}
     gone_inputs = [each for each in (had.inputs if had is not None else ()) if each not in asked]
-    new = changed(form, text, key, ours, gone, where=str(path), inputs=inputs, drop_inputs=gone_inputs)
+    new = one.payload  # a file that is not there begins as exactly these bytes
+    if before is not None:
+        new = changed(form, text, key, ours, gone, where=str(path), inputs=inputs, drop_inputs=gone_inputs)
     ownership = _owned(one, path, ours, tuple(sorted(asked)), "")
     return Plan(path=path, before=before, text=new, ownership=ownership, removed=tuple(gone))
 

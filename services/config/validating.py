@@ -19,7 +19,7 @@ from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.wire import digest
 from gates.client.client_configuration.gate import ClientConfigurationPolicy, client_configuration
-from tasks.client.configuration import look
+from tasks.client.client_configuration import look
 from tasks.client.reading import read_draft, read_policy_set
 
 

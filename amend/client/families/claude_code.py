@@ -49,4 +49,5 @@ CLAUDE_CODE = Family(
     ),
     dated="2026-11-28",
     lists=("claude", "mcp", "list"),
+    row=r"(?P<name>[\w-]+): .+ - ",
 )

@@ -91,4 +91,5 @@ CODEX = Family(
     ),
     dated="2026-11-28",
     lists=("codex", "mcp", "list", "--json"),
+    row=r'\s*"name": "(?P<name>[^"]+)"',
 )

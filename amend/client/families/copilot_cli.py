@@ -58,4 +58,6 @@ COPILOT_CLI = Family(
     ),
     dated="2026-11-28",
     lists=("copilot", "mcp", "list"),
+    row_tells=False,
+    row=r"  (?P<name>[\w-]+) \(",
 )

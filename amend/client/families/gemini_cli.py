@@ -72,4 +72,5 @@ GEMINI_CLI = Family(
     ),
     dated="2026-11-28",
     lists=("gemini", "mcp", "list"),
+    row=r"\S+ (?P<name>[\w-]+): .+ - ",
 )

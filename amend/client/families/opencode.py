@@ -78,4 +78,5 @@ OPENCODE = Family(
     ),
     dated="2026-11-28",
     lists=("opencode", "mcp", "list"),
+    row=r"●\s+\S+ (?P<name>[\w-]+) ",
 )

@@ -58,4 +58,5 @@ QWEN_CODE = Family(
     sources=("0.24.4 and 0.15.10 run offline 2026-11-28",),
     dated="2026-11-28",
     lists=("qwen", "mcp", "list"),
+    row=r"\S+ (?P<name>[\w-]+): .+ - ",
 )

@@ -10,7 +10,8 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Callable, Iterator
-from urllib.parse import unquote_plus
+
+from gates.client.client_configuration.addresses import unquoted
 
 DEEPEST = 3
 """How many encodings may lie in one another."""
@@ -53,7 +54,7 @@ def _joined(text: str) -> Iterator[str]:
 
 def _unescaped(text: str) -> Iterator[str]:
     if "%" in text:
-        yield unquote_plus(text)
+        yield unquoted(text)
     if "&" in text:
         yield html.unescape(text)
     if "\\" in text:

@@ -16,13 +16,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from urllib.parse import urlsplit
 
+from arcops.control import nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
 from arcops.gate import gate
 from arcops.seen.client import ClientConfiguration, Transport
 from arcops.subjects.client import ClientConfig
+from gates.client.client_configuration.addresses import address
 from gates.client.client_configuration.secrets import secrets_in
 from gates.listing import listed
 from gates.words import shown
@@ -70,6 +71,7 @@ class ClientConfigurationPolicy:
     needs=(ClientConfiguration,),
     policy=ClientConfigurationPolicy,
     rules=(EXPRESSED, SCHEMA, RULES, SECRETS, TRANSPORT),
+    speaks_to=nist("CM-3", "CM-6", "IA-5(7)") + soc("CC8.1"),
 )
 def client_configuration(seen: Seen, policy: ClientConfigurationPolicy) -> Iterator[Finding]:
     found = seen[ClientConfiguration]
@@ -124,13 +126,8 @@ def _transport(found: Evidence[ClientConfiguration], policy: ClientConfiguration
     for one in found.body.draft.servers:
         if one.transport is Transport.STDIO or any(fnmatchcase(one.url, glob) for glob in policy.plain):
             continue
-        try:
-            parts = urlsplit(one.url)
-            host = parts.hostname or ""
-        except ValueError:
+        parts = address(one.url)
+        if parts is None:
             yield TRANSPORT.unknown(f"The address of {one.name} cannot be read.", found, about=one.name)
-            continue
-        if parts.scheme != "https" and not (parts.scheme == "http" and host in ("localhost", "127.0.0.1", "::1")):
-            yield TRANSPORT.fails(
-                f"{one.name} is reached by {parts.scheme or 'no scheme'}, not by https.", found, about=one.name
-            )
+        elif parts.scheme != "https" and not (parts.scheme == "http" and parts.here):
+            yield TRANSPORT.fails(f"{one.name} is reached by {parts.scheme}, not by https.", found, about=one.name)

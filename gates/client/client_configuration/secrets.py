@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
 
 from arcops.seen.client import ClientConfiguration, Draft, Wanted
+from gates.client.client_configuration.addresses import address
 from gates.client.client_configuration.disguises import readings
 from gates.client.client_configuration.tokens import named_secret, random_part, secret_form
 
@@ -95,17 +95,13 @@ def _by_name(server: Wanted, source: str) -> Iterator[Found]:
             value = value if equals else next(arguments, "")
             if value:
                 yield Found(where=f"the argument {flag} of {server.name}", what="a secret's value", line=_line(source, value))
-    try:
-        parts = urlsplit(server.url)
-        pairs = [*parse_qsl(parts.query), *parse_qsl(parts.fragment)]
-    except ValueError:
+    found = address(server.url) if server.url else None
+    if server.url and found is None:
         yield Found(where=f"the url of {server.name}", what="an address that cannot be read")
-        return
-    if parts.username is not None or parts.password is not None:
-        yield Found(
-            where=f"the url of {server.name}", what="a user or a password in an address", line=_line(source, server.url)
-        )
-    for name, value in pairs:
+    if found is not None and found.user:
+        what = "a user or a password in an address"
+        yield Found(where=f"the url of {server.name}", what=what, line=_line(source, server.url))
+    for name, value in found.pairs if found is not None else ():
         if value and (named_secret(name) or name.lower() in ("key", "sig", "code", "jwt")):
             yield Found(where=f"the url of {server.name}", what=f"the parameter {name}", line=_line(source, server.url))
 

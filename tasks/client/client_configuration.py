@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from amend.client.materialising import configured
 from arcops.collector import collector
-from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting, Source, SourceKind
 from arcops.request import Request
 from arcops.seen.client import ClientConfiguration
@@ -17,11 +16,10 @@ def look(request: Request, seen: Seen) -> Sighting[ClientConfiguration]:
     """Read the draft and the policy set beside it, and make what each client would read. Raises `Refused` if one is wrong."""
     source = read_limited(request, request.target, MOST_BYTES)
     draft = read_draft(source, request.target.name)
-    if len(request.attached) > 1:
-        raise Refused("more than one policy set was named; name one")
     policy, digest = None, ""
     sources: tuple[Source, ...] = ()
-    for path in request.attached:
+    if request.declared is not None:
+        path = request.declared
         policy, digest = read_policy_set(read_limited(request, path, MOST_BYTES), path.name)
         sources = (Source(name=policy.named, kind=SourceKind.TRUST, digest=digest),)
     body = configured(source.decode(), draft, policy, digest, claims=(), at=request.now)
