@@ -17,7 +17,7 @@ from artifacts.projections.printable import printable
 
 if TYPE_CHECKING:
     from capabilities.client.applying import ApplyClientConfig, ClientConfigApplied
-    from capabilities.client.checking import CheckClientDraft
+    from capabilities.client.checking import CheckClientDraft, ClientDraftValidated, ValidateClientDraft
     from capabilities.client.families import (
         DraftMade,
         FamiliesKnown,
@@ -114,6 +114,24 @@ def draft_new(given: Given[NewClientDraft, DraftMade, Writing]) -> None:
 def validate(given: Given[CheckClientDraft, Judged, Reaching]) -> int:
     """Judge a draft: schemas, the organisation's rules, secrets; print the verdict and keep a signed artifact of it."""
     return judge(given)
+
+
+@command("conf preview", "capabilities.client.checking:validate_client_draft", own=Answering, example="dev.yaml --client codex")
+def preview(given: Given[ValidateClientDraft, ClientDraftValidated, Answering]) -> int:
+    """Judge a draft by the rules of this place and print what each client would read; nothing is kept."""
+    from adapters.cli.exits import BY_VERDICT
+    from arcops.verdict import Verdict
+
+    def show(found: ClientDraftValidated) -> None:
+        for made in found.payloads:
+            print(printable(f"# {made.client_id}, {made.schema_ref}, {made.artifact_id or made.problem}"))
+            print(made.payload)
+        for one in found.findings:
+            place = f" (line {one.line})" if one.line else ""
+            print(printable(f"{one.outcome} {one.rule} {one.text}{place}"))
+        print(found.verdict)
+
+    return BY_VERDICT[Verdict(shown(given, show).verdict)]
 
 
 @command("conf roles", "capabilities.client.roles:set_client_roles", own=Answering, example=f"--publisher sha256:{'0' * 64}")

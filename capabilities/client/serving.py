@@ -1,0 +1,75 @@
+"""What a door serves clients' configuration with: the releases of this place's database, or those in the folder of a
+replica.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arcops.errors import ArcOpsError
+from flows.place import Place
+
+if TYPE_CHECKING:
+    from services.config.reading import Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedHere:
+    """``reading`` is what is released; ``healthy`` says what is wrong, or nothing. ``replica`` says that nothing can be
+    written.
+    """
+
+    reading: Reading
+    healthy: Callable[[], str]
+    close: Callable[[], None]
+    replica: bool
+
+
+def served_here(at: Place, replica: Path | None, environment: Mapping[str, str] = os.environ) -> ServedHere:
+    """What is released at this place, or what the folder *replica* holds. Nothing is read yet."""
+    from services.config.reading import Reading
+
+    if replica is not None:
+        from services.config.replica import Folder
+
+        reading = Reading(Folder(replica))
+        return ServedHere(reading=reading, healthy=lambda: _asked(reading), close=lambda: None, replica=True)
+    from foundation.database.opening import opened
+    from services.config.rows import Rows
+
+    database = opened(at.settings, environment)
+    reading = Reading(Rows(database))
+    return ServedHere(reading=reading, healthy=lambda: _asked(reading), close=database.close, replica=False)
+
+
+def exported(at: Place, folder: Path) -> int:
+    """Write what is released here into the *folder* of a replica; how many releases were new there."""
+    from foundation.database.opening import opened
+    from services.config.replica import Folder
+    from services.config.rows import Rows
+
+    with opened(at.settings) as database:
+        rows, there, last, count = Rows(database), Folder(folder), -1, 0
+        while page := rows.after(last, 500):
+            count += there.add(page)
+            last = page[-1].position
+    return count
+
+
+def _asked(reading: Reading) -> str:
+    try:
+        reading.refresh()
+    except ArcOpsError as error:
+        return f"what is released cannot be read, so what was read before is served: {error}"
+    return ""
+
+
+def packed_mirror(folder: Path, target: Path) -> int:
+    """Write the releases in *folder* into the new tar *target*; how many there are."""
+    from services.config.replica import packed
+
+    return packed(folder, target)
