@@ -37,10 +37,12 @@ class Folder:
         found: list[Released] = []
         for path in self.files():
             if int(path.name[:12]) > position:
-                one = from_json(Released, read_file(path, MOST_BYTES))
-                if one.position != int(path.name[:12]):
-                    raise Refused(f"{path} holds the release {one.position}; copy the folder again")
-                found.append(one)
+                try:
+                    found.append(_read(path))
+                except Refused:
+                    if not found:
+                        raise
+                    break  # those before it are whole; the next look names this one
                 if len(found) >= most:
                     break
         return found
@@ -63,6 +65,13 @@ class Folder:
             return sorted(path for path in self.folder.iterdir() if _NAME.match(path.name))
         except OSError as error:
             raise Unavailable(f"the folder of the replica {self.folder} cannot be read: {error.strerror}") from error
+
+
+def _read(path: Path) -> Released:
+    one = from_json(Released, read_file(path, MOST_BYTES))
+    if one.position != int(path.name[:12]):
+        raise Refused(f"{path} holds the release {one.position}; copy the folder again")
+    return one
 
 
 @contextmanager
