@@ -36,7 +36,7 @@ class ClientRelease:
 
     ``artifact`` is the SHA-256 of the payload. ``policyDigest`` and ``draftDigest`` are those of the policy set's and of the
     draft's bytes. ``publisher`` is the id of the key that publishes. Of all clients, ``percent`` get it, chosen with ``salt``.
-    ``supersedes`` is the digest of the release record before it, empty if there is none, and ``reason`` says why a revert is
+    ``supersedes`` is the digest of the release record before it, empty for the first one, and ``reason`` says why a revert is
     made. After ``validUntil`` a client keeps what it has and takes nothing new.
     """
 

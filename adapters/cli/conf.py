@@ -302,7 +302,7 @@ def report(given: Given[ReportClientState, ClientStateNoted, Answering]) -> None
     "conf apply", "capabilities.client.applying:apply_client_config", own=Answering, example="--client codex --profile dev"
 )
 def apply(given: Given[ApplyClientConfig, ClientConfigApplied, Answering]) -> int:
-    """Verify what is released for a client and write it where the client reads it; every byte that is not ours stays."""
+    """Verify what is released for a client and write it to the client's own file; every byte that is not ours stays."""
 
     def show(found: ClientConfigApplied) -> None:
         names = ", ".join(found.servers) or "no server"

@@ -71,9 +71,7 @@ class Mirroring:
 
 @command("conf mirror", own=Mirroring, example="--to replica --tar site.tar")
 def mirror(given: Given[None, None, Mirroring]) -> None:
-    """Write what is released into a folder that a replica serves, and that 'conf apply --mirror' reads where there is no
-    network.
-    """
+    """Write what is released into a folder that a replica serves, and that 'conf apply --mirror' reads without a network."""
     from capabilities.client.serving import exported, packed_mirror
 
     count = exported(surroundings.place(), given.own.to)

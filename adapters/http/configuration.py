@@ -218,7 +218,7 @@ class Configuration:
         return _json(to_json(found), seconds=0, status=200 if asked.operation.method == "GET" else 201)
 
     async def discovery(self, request: Request) -> Response:
-        """Where everything is: for clients, and for the conformance kit."""
+        """The addresses of everything: for clients, and for the conformance kit."""
         return JSONResponse(
             {
                 "specification": "MCP Orchestration 1",

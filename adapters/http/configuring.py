@@ -1,4 +1,6 @@
-"""The operations of client configuration over HTTP, by the names of the specification: what each path asks, and of whom."""
+"""The operations of client configuration over HTTP, by the names of the specification: what each path asks, and by which
+tool.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ _PART = r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """``name`` is the specification's, where it has one. ``path`` is below the base, its parts the fields ``parts`` of the ask.
+    """``name`` is the specification's, if it has one. ``path`` is below the base, its parts the fields ``parts`` of the ask.
 
     ``memory`` says that it is answered from memory; the others call their tool.
     """

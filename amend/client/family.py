@@ -1,6 +1,6 @@
-"""A family of MCP clients: what its configuration looks like, where it lies, and what it cannot express.
+"""A family of MCP clients: what its configuration looks like, in which files it lies, and what it cannot express.
 
-Facts about clients have a source and a date, because clients change: where two sources disagree, the family says so in a note.
+Facts about clients have a source and a date, because clients change: if two sources disagree, the family says so in a note.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Missing(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """A file that the client reads, by operating system; empty where it does not exist or is not known.
+    """A file that the client reads, by operating system; empty if it does not exist or is not known.
 
     ``surface`` is its name among the family's files: ``user``, ``project`` or ``managed``. ``~`` is the user's folder, and
     ``%APPDATA%`` and the like are variables of Windows.
@@ -66,7 +66,7 @@ class SchemaVersion:
     """One version of a family's form: SemVer ``version``, the ``key`` under which the entries stand, and its JSON Schema.
 
     ``clients`` are the client's versions that read it; ``until`` is the date (YYYY-MM-DD) from which it may be gone, or empty.
-    ``entry`` makes a server's entry, or raises `Refused`; ``inputs`` makes the list of inputs where the client has one.
+    ``entry`` makes a server's entry, or raises `Refused`; ``inputs`` makes the list of inputs if the client has one.
     """
 
     version: str
@@ -82,7 +82,8 @@ class SchemaVersion:
 class Family:
     """One family. ``schemas`` are the newest first. ``lists`` is the client's own command that lists what it has read.
 
-    ``variables`` is how it spells an input; ``notes`` are its limits and traps, ``sources`` and ``dated`` where they are from.
+    ``variables`` is how it spells an input; ``notes`` are its limits and traps, ``sources`` and ``dated`` say who said so,
+    and when.
     """
 
     id: str
@@ -140,7 +141,7 @@ def no_filter(wanted: Wanted, client: str) -> None:
 
 
 def no_before(wanted: Wanted, client: str, given: tuple[Setting, ...]) -> None:
-    """Raises `Refused` if an input has text before it, where *client* passes only whole variables by name."""
+    """Raises `Refused` if an input has text before it, because *client* passes only whole variables by name."""
     for one in given:
         if one.input and one.before:
             raise cannot(wanted, client, f"{one.name!r} as text with an input after it", "let the input be the whole value")

@@ -32,7 +32,7 @@ def launched(wanted: Wanted) -> tuple[str, tuple[str, ...]]:
 
 
 def split_package(package: str) -> tuple[str, str]:
-    """The name with its ecosystem, and the version or digest, of a *package*; the version is empty if there is none."""
+    """The name with its ecosystem, and the version or digest, of a *package*; the version is empty if it names no version."""
     kind, _, rest = package.partition(":")
     if kind == "pypi":
         name, _, version = rest.partition("==")

@@ -55,7 +55,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule. ``servers`` are globs over the names of servers, all if there are none.
+    """One rule. ``servers`` are globs over the names of servers, all if no glob is named.
 
     - ``allow``: of the servers, only those named by an allowing rule that applies; with ``tools``, only these tools of them.
     - ``deny``: these servers; with ``tools``, these tools of them.

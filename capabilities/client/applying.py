@@ -40,7 +40,7 @@ class ApplyClientConfig:
     surface: str = field(default="user", metadata=shaped(least=1, most=40))
     """Which of the client's files: user, project or managed."""
     file: Path | None = field(default=None, metadata=used(Use.HERE) | shaped(most=4096))
-    """The file to write, if it is not where the client usually has it."""
+    """The file to write, if it is another one than the client's usual file."""
     schema: str = field(default="", metadata=shaped(most=60))
     """The version of the client's schema; the default one if none is named."""
     machine: str = field(default="", metadata=shaped(most=128))
@@ -78,7 +78,7 @@ class ClientConfigApplied:
 
 @tool(title="Put a client's configuration in place", scope=Scope.TRUST, destructive=True, idempotent=True, outside=False)
 def apply_client_config(ask: ApplyClientConfig, at: Place) -> ClientConfigApplied:
-    """Verify a released configuration and write it where the client reads it: our entries alone; every other byte stays.
+    """Verify a released configuration and write it to the client's own file: our entries alone; every other byte stays.
 
     Only on one's own command line. What the client's own list does not show afterwards is said, because clients skip what they
     cannot read without an error.
@@ -164,7 +164,9 @@ def _place(family: Family, ask: ApplyClientConfig) -> tuple[Where, Path]:
     system = _SYSTEMS.get(sys.platform, "")
     text = found.on(system)
     if not text:
-        raise Refused(f"where {family.title} reads its {ask.surface} file on this system is not known; name it with --file")
+        raise Refused(
+            f"the place at which {family.title} reads its {ask.surface} file on this system is not known; name it with --file"
+        )
     path = Path(os.path.expandvars(text)).expanduser()
     return found, path.absolute()
 

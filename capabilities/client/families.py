@@ -50,7 +50,7 @@ class FileKnown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FamilyKnown:
-    """A family, with where its facts are from and how old they are."""
+    """A family, with the sources of its facts and their date."""
 
     client_id: str
     title: str

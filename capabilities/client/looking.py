@@ -127,7 +127,7 @@ def diff_client_config(ask: DiffClientConfig, at: Place) -> ClientConfigDiffered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollClientChanges:
-    """From where on to list the changes."""
+    """From which token on to list the changes."""
 
     since: str = field(default="", metadata=shaped(most=100))
     """The token of the last answer; from the beginning if it is empty."""

@@ -1,4 +1,4 @@
-"""Put a verified configuration where its client reads it: our entries alone, whole or not at all, with a copy of what was
+"""Put a verified configuration into its client's own file: our entries alone, whole or not at all, with a copy of what was
 there.
 """
 
@@ -195,7 +195,7 @@ def _copy(path: Path, before: bytes, mode: int) -> Path:
 
 
 def real_path(path: Path) -> Path:
-    """The file itself, where *path* is a link, as people have who keep their settings in a repository."""
+    """The file itself, if *path* is a link, as people have who keep their settings in a repository."""
     return Path(os.path.realpath(path))
 
 

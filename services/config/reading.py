@@ -25,7 +25,7 @@ _TOKEN = late(r"r(0|[1-9][0-9]{0,17})\.([0-9a-f]{16})\Z")
 
 
 class Source(Protocol):
-    """Where releases come from, in the order of the log."""
+    """What gives releases, in the order of the log."""
 
     def after(self, position: int, most: int) -> Sequence[Released]: ...
 

@@ -62,7 +62,9 @@ class Counted:
 
 
 def read_roles(trust: Path) -> Roles:
-    """The roles of the *trust* folder. Raises `Refused` if there are none: then no one may publish, and nothing counts."""
+    """The roles of the *trust* folder. Raises `Refused` if there is no such file: then no one may publish, and nothing
+    counts.
+    """
     path = trust / FILE
     if not path.exists():
         raise Refused(
@@ -78,8 +80,8 @@ def read_roles(trust: Path) -> Roles:
 def counted(sealed: bytes, ground: Grounds, roles: Roles, at: datetime) -> Counted:
     """Check the release in *sealed*: the trusted keys that signed it and are not revoked, each in its role.
 
-    Raises `Refused` if the publisher that it names did not sign it, or is none here. Whether there are enough approvals, the
-    caller asks.
+    Raises `Refused` if the publisher that it names did not sign it, or is no publisher here. Whether there are enough
+    approvals, the caller asks.
     """
     vouched = vouch(sealed, ground, at)
     release = release_from(vouched.statement)

@@ -154,7 +154,7 @@ class Rows:
             return tuple(map(_released, connection.execute(asked).all()))
 
     def last(self) -> int:
-        """The position of the newest release; -1 if there is none."""
+        """The position of the newest release; -1 if there is no release."""
         with self.database.reading() as connection:
             asked = select(func.coalesce(func.max(CONFIG_RELEASES.c.position), -1))
             return int(connection.execute(asked).scalar_one())

@@ -25,9 +25,9 @@ from services.config.roles import Roles, counted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """An artifact that counts here: its release, the payload as text, where its record stands in the log ``origin``.
+    """An artifact that counts here: its release, the payload as text, the place of its record in the log ``origin``.
 
-    ``stale``: its time is over, so it may be kept where it is, and is not taken new.
+    ``stale``: its time is over, so it may be kept as it is, and is not taken new.
     """
 
     release: ClientRelease

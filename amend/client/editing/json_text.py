@@ -41,7 +41,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A member of an object or an item of an array, from ``start``, where its key begins."""
+    """A member of an object or an item of an array, from ``start``, the begin of its key."""
 
     key: str
     start: int
@@ -128,7 +128,9 @@ class _Reader:
 
 
 def read(text: str, *, comments: bool, where: str) -> Node:
-    """The object that *text* holds. Raises `Refused`, naming *where* and the line, for anything else, and for a key twice."""
+    """The object that *text* holds. Raises `Refused`, which names *where* and the line, for anything else, and for a key
+    twice.
+    """
     reader = _Reader(text, comments=comments, where=where)
     reader.space()
     node = reader.value()
@@ -162,6 +164,6 @@ def name_of(member: Member) -> str:
 
 
 def spelled(value: Value, *, indent: str, unit: str, line: str) -> str:
-    """*value* as JSON text whose first line stands where it is put and whose others begin with *indent*."""
+    """*value* as JSON text whose first line stands at its place and whose others begin with *indent*."""
     text = json.dumps(value, indent=unit, ensure_ascii=False)
     return text.replace("\n", line + indent)

@@ -37,7 +37,7 @@ CLAUDE_CODE = Family(
     missing=Missing.LITERAL,
     notes=(
         "The user's file holds other state of the client, so only our entries in it are changed.",
-        "The managed file is exclusive from 2.1.332 on; 2.1.197 fell back to the user's servers where it could not be used.",
+        "The managed file is exclusive from 2.1.332 on; 2.1.197 fell back to the user's servers if it could not be used.",
         "An entry that it cannot read is skipped, and 'claude mcp list' still exits 0.",
         "Servers of a project wait until the user approves them.",
         "Limits of tools are permissions elsewhere in its settings, not part of a server's entry.",

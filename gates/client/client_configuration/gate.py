@@ -7,7 +7,7 @@ Judged: that each client can express each server (a way to connect, a variable, 
 its schema; that the organisation's rules refuse nothing; that no text of the draft holds a secret or something that looks like
 one, also encoded, split, in an address or in a comment; that remote servers are reached by TLS.
 
-Fix: Take out what a client cannot express, or leave that client out of the draft. Name an input where a secret was written, and
+Fix: Take out what a client cannot express, or leave that client out of the draft. Name an input in place of a secret, and
 withdraw that secret: it was in a file. Use https.
 """
 

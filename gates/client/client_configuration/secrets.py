@@ -1,4 +1,4 @@
-"""Where secrets stand in a draft: in each of its texts, in texts that belong together, and in the file around them."""
+"""The places of secrets in a draft: in each of its texts, in texts that belong together, and in the file around them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _texts(draft: Draft) -> Iterator[tuple[str, str]]:
 
 
 def _by_name(server: Wanted, source: str) -> Iterator[Found]:
-    """Fixed texts where the name says that a secret belongs there: whatever the text is, it is the same for everyone."""
+    """Fixed texts if the name says that a secret belongs there: whatever the text is, it is the same for everyone."""
     for kind, settings in (("variable", server.env), ("header", server.headers)):
         for one in settings:
             scheme = one.input and one.before.strip().lower() in ("", "bearer", "token", "basic", "apikey")

@@ -89,7 +89,7 @@ def _mixed(text: str) -> bool:
 
 
 def _worded(text: str) -> bool:
-    """Is it a word, a number, or a few of them in one (``getUser2``)? Many short pieces are none."""
+    """Is it a word, a number, or a few of them in one (``getUser2``)? Many short pieces are no word."""
     pieces = [one for one in _HUMPS.findall(text) if len(one) > 1 or one.isdigit()]
     said = sum(len(one) for one in pieces if (_WORDS.fullmatch(one) and _VOWEL.search(one) and len(one) > 2) or one.isdigit())
     return len(pieces) <= 1 + len(text) // 4 and said * 4 >= len(text) * 3
