@@ -22,10 +22,13 @@ from adapters.http.configuration_api import openapi
 from adapters.http.configuration_stream import Subscribers
 from adapters.http.configuring import OPERATIONS, Operation, asked_by_query
 from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.identity import Identity
 from artifacts.envelope import strict_json
 from artifacts.wire import from_values, to_json
 from capabilities.client.looking import refuse_values
+from capabilities.client.place import CALLER
 from capabilities.client.serving import ServedHere
+from capabilities.contract import Tool
 from capabilities.place import Place
 from foundation.authorization.authorizing import decide
 from foundation.authorization.objects import CALL
@@ -204,7 +207,7 @@ class Configuration:
         except ArcOpsError as error:
             return _failed(error)
         try:
-            found = await asyncio.to_thread(tool, ask, replace(self.at(), own=False))
+            found = await asyncio.to_thread(_called, tool, ask, replace(self.at(), own=False), scope.get(IDENTITY))
         except ArcOpsError as error:
             if kept is not None:
                 kept.failed(error)
@@ -232,6 +235,19 @@ class Configuration:
             },
             headers=_cached(60),
         )
+
+
+def _called(tool: Tool[Any, Any], ask: Any, at: Place, caller: Identity | None) -> Any:
+    """What *tool* answers, while its rules know who asks."""
+    if caller is not None:
+        known = {
+            "user": (caller.id,),
+            "issuer": (caller.issuer,),
+            "tenant": (caller.tenant,),
+            "roles": tuple(sorted(caller.roles)),
+        }
+        CALLER.set(tuple((name, values) for name, values in known.items() if any(values)))
+    return tool(ask, at)
 
 
 def _failed(error: ArcOpsError) -> Response:

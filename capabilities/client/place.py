@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from amend.client.rules import Claim
 from arcops.errors import Refused
 from artifacts.reading import read_file
 from flows.place import Place
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from services.config.validating import RulesHere
 
 MOST_DRAFT = 1024 * 1024
+CALLER: ContextVar[tuple[tuple[str, tuple[str, ...]], ...]] = ContextVar("arcops.client.caller", default=())
+"""What a door knows of the caller: claims by name, which an organisation's rules may ask for."""
 
 
 def tooling() -> str:
@@ -69,4 +73,5 @@ def publisher(at: Place) -> Iterator[Publisher]:
             now=at.now,
             tier=at.settings.tier,
             tooling=tooling(),
+            claims=tuple(Claim(name=name, values=values) for name, values in CALLER.get()),
         )

@@ -29,7 +29,7 @@ from artifacts.vouch import Grounds
 from services.config.documents import document, read_document
 from services.config.envelopes import envelope, opened, signed, verified, with_signature
 from services.config.roles import Counted, Roles, counted
-from services.config.rows import Publication, Released, Rows, State
+from services.config.rows import Chosen, Publication, Released, Rows, State
 from services.config.validating import RulesHere, Validated, payload_bytes, refuse_red, validated
 
 VALID = timedelta(days=30)
@@ -76,8 +76,7 @@ class Publisher:
         made = [
             self._release(one.client, one.schema, one.artifact, found, changelog, signer, percent) for one in found.body.made
         ]
-        payloads = {one.artifact: one.payload for one in found.body.made}
-        return self._begin(draft.decode(), made, payloads, found, signer)
+        return self._begin(draft.decode(), made, found, signer)
 
     def revert(self, client: str, profile: str, to: str, *, reason: str, signer: Signer) -> Published:
         """Issue again what *to*, an artifact id, was, as the newest for everyone. Raises `Refused` if today's rules give
@@ -86,34 +85,35 @@ class Publisher:
         if not reason.strip() or len(reason) > MOST_CHANGELOG:
             raise Refused("a revert needs a reason; say what is wrong with what is out now")
         self.settle(signer)
-        old, found = self._again(client, profile, to)
-        release = replace(
-            self._release(client, old.schema, to, found, f"Back to {old.version}: {reason}", signer, EVERYONE),
-            kind=ReleaseKind.REVERT,
-            reason=reason,
-            version=old.version,
-        )
-        payloads = {one.artifact: one.payload for one in found.body.made}
-        return self._begin(found.body.source, [release], payloads, found, signer)
+        forms, found = self._again(client, profile, to)
+        made = [
+            replace(
+                self._release(client, old.schema, old.artifact, found, f"Back to {old.version}: {reason}", signer, EVERYONE),
+                kind=ReleaseKind.REVERT,
+                reason=reason,
+                version=old.version,
+            )
+            for old in forms
+        ]
+        return self._begin(found.body.source, made, found, signer)
 
     def widen(self, client: str, profile: str, artifact: str, *, percent: int, signer: Signer) -> Published:
         """Give the canary *artifact* to more clients: those that have it keep it, because the salt stays."""
         self.settle(signer)
-        old, found = self._again(client, profile, artifact)
-        with self.rows.database.reading() as connection:
-            newest = self.rows.newest(connection, client, profile, old.schema)
-        if newest is None or newest.artifact != artifact or newest.percent >= EVERYONE:
-            raise Refused(f"{artifact} is not the canary of {client} in {profile}; 'arcops conf releases' shows what is out")
-        if not newest.percent < percent <= EVERYONE:
-            raise Refused(f"the canary is given to {newest.percent} %; name more than that, up to 100")
-        release = replace(
-            self._release(client, old.schema, artifact, found, old.changelog, signer, percent),
-            kind=ReleaseKind.WIDENED,
-            version=old.version,
-            salt=old.salt,
-        )
-        payloads = {one.artifact: one.payload for one in found.body.made}
-        return self._begin(found.body.source, [release], payloads, found, signer)
+        forms, found = self._again(client, profile, artifact)
+        made: list[ClientRelease] = []
+        for old in forms:
+            with self.rows.database.reading() as connection:
+                newest = self.rows.newest(connection, client, profile, old.schema)
+            if newest is None or newest.artifact != old.artifact or newest.percent >= EVERYONE:
+                raise Refused(
+                    f"{old.artifact} is not the canary of {client} in {profile}; 'arcops conf audit' shows what is out"
+                )
+            if not newest.percent < percent <= EVERYONE:
+                raise Refused(f"the canary is given to {newest.percent} %; name more than that, up to 100")
+            release = self._release(client, old.schema, old.artifact, found, old.changelog, signer, percent)
+            made.append(replace(release, kind=ReleaseKind.WIDENED, version=old.version, salt=old.salt))
+        return self._begin(found.body.source, made, found, signer)
 
     def approve(
         self, given: str, *, log: Signer, approver: Signer | None = None, signatures: tuple[str, ...] = ()
@@ -134,7 +134,8 @@ class Publisher:
                     f"publish "
                     "its draft again, so that it is judged by the rules of today"
                 )
-            found = self._judged(one.draft.encode())
+            found = self._judged(one.draft.encode(), one.claims)
+            self._refuse_other_bytes(one, found)
             if approver is None and len(signatures) != len(one.envelopes):
                 raise Refused(
                     f"the publication has {len(one.envelopes)} records and {len(signatures)} signatures came; sign each"
@@ -178,8 +179,20 @@ class Publisher:
                 done += 1
         return done
 
-    def _judged(self, draft: bytes) -> Validated:
-        found = validated(draft, self.rules, claims=self.claims, at=self.now(), tier=self.tier)
+    def _refuse_other_bytes(self, one: Publication, found: Validated) -> None:
+        """Raise `Refused` if the draft, judged now, gives other bytes than those that wait: a rule began or ended meanwhile."""
+        now = {(each.client, each.schema): each.artifact for each in found.body.made}
+        for data in one.envelopes:
+            release = release_from(opened(data.encode()).payload)
+            if now.get((release.client, release.schema)) != release.artifact:
+                raise Refused(
+                    f"since {one.id[:12]} was published, a rule began or ended, and its draft now gives other bytes for "
+                    f"{release.client}; publish it again"
+                )
+
+    def _judged(self, draft: bytes, claims: tuple[Claim, ...] | None = None) -> Validated:
+        claims = self.claims if claims is None else claims
+        found = validated(draft, self.rules, claims=claims, at=self.now(), tier=self.tier)
         refuse_red(found)
         return found
 
@@ -215,14 +228,13 @@ class Publisher:
             supersedes=before.record if before is not None else "",
         )
 
-    def _begin(
-        self, draft: str, made: list[ClientRelease], payloads: dict[str, str], found: Validated, signer: Signer
-    ) -> Published:
+    def _begin(self, draft: str, made: list[ClientRelease], found: Validated, signer: Signer) -> Published:
         statements = [release_statement(one) for one in made]
         for statement in statements:
             release_from(statement)  # what could not be read again is not signed
         envelopes = tuple(envelope(one, (signed(one, signer),)).decode() for one in statements)
         used = {one.artifact for one in made}
+        payloads = {one.artifact: one.payload for one in found.body.made}
         publication = Publication(
             id=hashlib.sha256("\n".join(envelopes).encode()).hexdigest(),
             state=State.WAITING,
@@ -230,6 +242,7 @@ class Publisher:
             policy=self.rules.data.decode(),
             envelopes=envelopes,
             payloads=tuple((artifact, payload) for artifact, payload in payloads.items() if artifact in used),
+            claims=self.claims,
             made=self.now(),
         )
         for data in envelopes:  # a key that may not publish is refused now, and not when others have approved
@@ -295,25 +308,33 @@ class Publisher:
         )
         self.rows.release(connection, row)
 
-    def _again(self, client: str, profile: str, artifact: str) -> tuple[ClientRelease, Validated]:
-        """The newest release of *artifact*, and its draft judged by today's rules, which must give the same bytes."""
-        from services.config.rows import Chosen
+    def _again(self, client: str, profile: str, artifact: str) -> tuple[list[ClientRelease], Validated]:
+        """The newest releases of *artifact* and of the same draft in the other versions of the client's schema, and that draft.
 
-        listed = self.rows.list(Chosen(client=client, profile=profile, artifact=artifact))
+        It is judged by the rules of today, which must give the same bytes for each of them: raises `Refused` if not.
+        """
+        listed = self.rows.list(Chosen(client=client, profile=profile, artifact=artifact, limit=1))
         if not listed:
+            raise Refused(f"{artifact[:80]} was never released for {client} in {profile}; 'arcops conf audit' lists what was")
+        draft = self.store.get(_released(listed[0]).draft_digest)
+        found = self._judged(draft)
+        forms: list[ClientRelease] = []
+        for one in found.body.made:
+            if one.client != client:
+                continue
+            again = self.rows.list(Chosen(client=client, profile=profile, artifact=one.artifact))
+            same = next((each for each in again if each.schema == one.schema), None)
+            if same is None:
+                raise Refused(
+                    f"under the rules of today ({self.rules.policy.named}) that draft gives other bytes than {artifact[:20]}…; "
+                    "publish it as a new version instead"
+                )
+            forms.append(_released(same))
+        if artifact not in {one.artifact for one in forms}:
             raise Refused(
-                f"{artifact[:80]} was never released for {client} in {profile}; 'arcops conf releases' lists what was"
+                f"under the rules of today that draft does not give {artifact[:20]}…; publish it as a new version instead"
             )
-        said = read_document(listed[0].document)
-        old = release_from(base64.b64decode(said["release"]["envelope"]["payload"]))
-        found = self._judged(self.store.get(old.draft_digest))
-        now = [one for one in found.body.made if one.client == client and one.schema == old.schema]
-        if not now or now[0].artifact != artifact:
-            raise Refused(
-                f"under the rules of today ({self.rules.policy.named}) the draft of {old.version} gives other bytes than "
-                f"{artifact[:20]}…; publish that draft as a new version instead"
-            )
-        return old, found
+        return forms, found
 
     def _refuse_approver(self, key: str, release: ClientRelease) -> None:
         if key == release.publisher:
@@ -328,6 +349,11 @@ class Publisher:
         """The position of this record in the log; ``None`` if it is not there."""
         found = self.store.list(Filter(artifact=_digest(data.encode()), limit=1))
         return found[0].position if found else None
+
+
+def _released(row: Released) -> ClientRelease:
+    said = read_document(row.document)
+    return release_from(base64.b64decode(said["release"]["envelope"]["payload"]))
 
 
 def _digest(data: bytes) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, func, insert, literal_column, select, up
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import BigInteger
 
+from amend.client.rules import Claim
 from arcops.errors import Refused
 from foundation.database.engine import Database
 from foundation.database.tables import CONFIG_PUBLICATIONS, CONFIG_RELEASES
@@ -28,7 +29,7 @@ class State(Enum):
 class Publication:
     """What one publishing made: an envelope for each release record, with the payloads, the draft and the policy set behind it.
 
-    ``payloads`` are texts by artifact id; ``policy`` is the bytes of the policy set as text, ``draft`` those of the draft.
+    ``payloads`` are texts by artifact id; ``policy`` is the bytes of the policy set as text, ``draft`` those of the draft; ``claims`` are those of who published.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Publication:
     policy: str
     envelopes: tuple[str, ...]
     payloads: tuple[tuple[str, str], ...]
+    claims: tuple[Claim, ...]
     made: datetime
 
 
@@ -79,7 +81,14 @@ class Rows:
     def put(self, connection: Connection, one: Publication) -> None:
         """Keep a new publication, or the new signatures and state of one that is there."""
         said = json.dumps(
-            {"draft": one.draft, "policy": one.policy, "envelopes": one.envelopes, "payloads": one.payloads}, ensure_ascii=False
+            {
+                "draft": one.draft,
+                "policy": one.policy,
+                "envelopes": one.envelopes,
+                "payloads": one.payloads,
+                "claims": [(each.name, each.values) for each in one.claims],
+            },
+            ensure_ascii=False,
         )
         if self._publication(connection, one.id) is None:
             values = {"id": one.id, "state": one.state.value, "said": said, "made": _millis(one.made)}
@@ -178,6 +187,7 @@ def _publication(row: Row[tuple[object, ...]]) -> Publication:
         policy=said["policy"],
         envelopes=tuple(said["envelopes"]),
         payloads=tuple((artifact, payload) for artifact, payload in said["payloads"]),
+        claims=tuple(Claim(name=name, values=tuple(values)) for name, values in said["claims"]),
         made=_moment(row.made),
     )
 

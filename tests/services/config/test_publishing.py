@@ -137,6 +137,27 @@ class TestApprovals:
             approved.publisher().approve(one.id, log=approved.publisher_key, approver=approved.approver_key)
 
 
+def test_a_rule_that_began_while_it_waited(approved: Site) -> None:
+    """The rules are the same bytes, but what they do depends on the time."""
+    later = approved.now.replace(day=approved.now.day + 1).isoformat()
+    timed = f"  - {{id: t, action: deny, servers: [time], strip: true, when: {{since: '{later}'}}}}\n"
+    approved.rules = rules_from(RULES + timed.encode())
+    one = approved.publisher().publish(DRAFT, changelog="First.", signer=approved.publisher_key).publication
+    approved.later(days=2)
+    with pytest.raises(Refused, match="began or ended"):
+        approved.publisher().approve(one.id, log=approved.publisher_key, approver=approved.approver_key)
+
+
+def test_a_revert_goes_back_in_every_version_of_the_schema(here: Site) -> None:
+    both = DRAFT.replace(b"[claude-code]", b"[opencode]")
+    here.publisher().publish(both, changelog="First.", signer=here.publisher_key)
+    first = {one.schema: one.artifact for one in here.rows.list(Chosen())}
+    assert len(first) == 2
+    here.publisher().publish(version("1.1.0", both), changelog="Second.", signer=here.publisher_key)
+    here.publisher().revert("opencode", "dev", next(iter(first.values())), reason="x", signer=here.publisher_key)
+    assert {one.schema: one.artifact for one in here.rows.list(Chosen(limit=2))} == first
+
+
 class TestRevertAndCanary:
     def test_a_revert_issues_the_same_artifact_again(self, here: Site) -> None:
         here.publisher().publish(DRAFT, changelog="First.", signer=here.publisher_key)
