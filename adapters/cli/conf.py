@@ -10,6 +10,7 @@ from adapters.cli import surroundings
 from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command, group
 from adapters.cli.judging import judge
+from adapters.cli.listening import Listening
 from adapters.cli.options import Reaching
 from adapters.cli.printing import Answering
 from arcops.asks import shaped
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         GetClientConfig,
         PollClientChanges,
     )
+    from capabilities.client.mirroring import ClientConfigsMirrored, MirrorClientConfigs
     from capabilities.client.publishing import (
         ApproveClientConfig,
         ClientRulesSet,
@@ -320,6 +322,36 @@ def apply(given: Given[ApplyClientConfig, ClientConfigApplied, Answering]) -> in
 
     found = shown(given, show)
     return _NOT_SHOWN if found.missing else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingConfiguration(Listening):
+    """The options of ``conf serve``."""
+
+    port: int = 8440
+    """The port to listen at; 0 takes a free one."""
+    replica: Path | None = field(default=None, metadata=shaped(title="FOLDER"))
+    """Serve what this folder holds, without a key and without a database; it only reads."""
+
+
+@command("conf serve", own=ServingConfiguration, example="--port 8440")
+def serve(given: Given[None, None, ServingConfiguration]) -> None:
+    """Serve clients' configuration over REST: families, releases, differences, changes; and publishing, for those who may."""
+    from adapters.cli.configured import configuration
+
+    configuration(given.own, given.own.replica)
+
+
+@command(
+    "conf mirror", "capabilities.client.mirroring:mirror_client_configs", own=Answering, example="--to replica --tar site.tar"
+)
+def mirror(given: Given[MirrorClientConfigs, ClientConfigsMirrored, Answering]) -> None:
+    """Write what is released into a folder for a replica, or for machines without a network."""
+
+    def show(found: ClientConfigsMirrored) -> None:
+        print(f"{found.new} new release(s) were written, {found.all} are there")
+
+    shown(given, show)
 
 
 _NOT_SHOWN = 3

@@ -76,7 +76,13 @@ class ClientConfigApplied:
     remarks: tuple[str, ...]
 
 
-@tool(title="Put a client's configuration in place", scope=Scope.TRUST, destructive=True, idempotent=True, outside=False)
+@tool(
+    title="Put a client's configuration in place",
+    scope=Scope.TRUST,
+    destructive=True,
+    idempotent=True,
+    connects=lambda ask: bool(ask.url),
+)
 def apply_client_config(ask: ApplyClientConfig, at: Place) -> ClientConfigApplied:
     """Verify a released configuration and write it to the client's own file: our entries alone; every other byte stays.
 

@@ -80,7 +80,7 @@ class ApproveClientConfig:
     """
 
 
-@tool(title="Approve clients' configuration", scope=Scope.PUBLISH)
+@tool(title="Approve clients' configuration", scope=Scope.PUBLISH, destructive=True)
 def approve_client_config(ask: ApproveClientConfig, at: Place) -> PublicationShown:
     """Approve a publication; the last approval that is needed releases it. The one who published it cannot approve it."""
     with publisher(at) as here:
@@ -96,7 +96,7 @@ class WithdrawClientConfig:
     """The publication's id, or its beginning."""
 
 
-@tool(title="Withdraw clients' configuration that waits", scope=Scope.PUBLISH, destructive=True, idempotent=False)
+@tool(title="Withdraw clients' configuration that waits", scope=Scope.PUBLISH, destructive=True)
 def withdraw_client_config(ask: WithdrawClientConfig, at: Place) -> PublicationShown:
     """Take back a publication that waits for approvals. What is released is never taken back, only replaced or reverted."""
     with publisher(at) as here:
@@ -117,7 +117,7 @@ class RevertClientConfig:
     """What is wrong with what is out now."""
 
 
-@tool(title="Revert clients' configuration", scope=Scope.PUBLISH, destructive=True)
+@tool(title="Revert clients' configuration", scope=Scope.PUBLISH)
 def revert_client_config(ask: RevertClientConfig, at: Place) -> PublicationShown:
     """Issue an earlier artifact again as the newest, with a reason: clients see a new release and go back.
 

@@ -33,7 +33,7 @@ class ClientStateNoted:
     counted: bool
 
 
-@tool(title="Report a client's state", scope=Scope.READ, idempotent=True)
+@tool(title="Report a client's state", scope=Scope.CHECK, idempotent=True)
 def report_client_state(ask: ReportClientState, at: Place) -> ClientStateNoted:
     """Count a client's state: by client, profile and artifact, with nothing that names a person or a machine."""
     from foundation.database.opening import opened

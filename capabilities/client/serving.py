@@ -46,18 +46,19 @@ def served_here(at: Place, replica: Path | None, environment: Mapping[str, str] 
     return ServedHere(reading=reading, healthy=lambda: _asked(reading), close=database.close, replica=False)
 
 
-def exported(at: Place, folder: Path) -> int:
-    """Write what is released here into the *folder* of a replica; how many releases were new there."""
+def exported(at: Place, folder: Path) -> tuple[int, int]:
+    """Write what is released here into the *folder* of a replica; how many releases were new there, and how many there are."""
     from foundation.database.opening import opened
     from services.config.replica import Folder
     from services.config.rows import Rows
 
     with opened(at.settings) as database:
-        rows, there, last, count = Rows(database), Folder(folder), -1, 0
+        rows, there, last, new, count = Rows(database), Folder(folder), -1, 0, 0
         while page := rows.after(last, 500):
-            count += there.add(page)
+            new += there.add(page)
+            count += len(page)
             last = page[-1].position
-    return count
+    return new, count
 
 
 def _asked(reading: Reading) -> str:

@@ -29,7 +29,8 @@ class State(Enum):
 class Publication:
     """What one publishing made: an envelope for each release record, with the payloads, the draft and the policy set behind it.
 
-    ``payloads`` are texts by artifact id; ``policy`` is the bytes of the policy set as text, ``draft`` those of the draft; ``claims`` are those of who published.
+    ``payloads`` are texts by artifact id; ``policy`` and ``draft`` are the bytes of both as text,
+    ``claims`` those of the one who published.
     """
 
     id: str

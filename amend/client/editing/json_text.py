@@ -128,7 +128,7 @@ class _Reader:
 
 
 def read(text: str, *, comments: bool, where: str) -> Node:
-    """The object that *text* holds. Raises `Refused`, which names *where* and the line, for anything else, and for a key
+    """The object that *text* holds. Raises `Refused`, which names the file and the line, for anything else, and for a key
     twice.
     """
     reader = _Reader(text, comments=comments, where=where)

@@ -265,6 +265,7 @@ def test_a_caller_without_a_token_gets_nothing(here: Machine, tmp_path: Path) ->
     served(here, tmp_path, work)
 
 
+@pytest.mark.requirement("CONF-14-15/client-state-is-counted")
 def test_reports_are_counted_and_name_no_one(here: Machine, tmp_path: Path) -> None:
     artifact = publish(here)
     named = "alice-laptop-192-168-1-20"
@@ -282,11 +283,12 @@ def test_reports_are_counted_and_name_no_one(here: Machine, tmp_path: Path) -> N
     assert named.encode() not in kept
 
 
+@pytest.mark.requirement("CONF-TOP/topologies-work")
 def test_a_replica_serves_the_same_bytes_without_a_key(here: Machine, tmp_path: Path) -> None:
     publish(here)
     folder = tmp_path / "replica"
-    assert exported(here.at, folder) == 1
-    assert exported(here.at, folder) == 0
+    assert exported(here.at, folder) == (1, 1)
+    assert exported(here.at, folder) == (0, 1)
     bodies: list[bytes] = []
 
     async def work(running: Running) -> None:

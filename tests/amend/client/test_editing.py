@@ -163,7 +163,7 @@ FORMS: tuple[tuple[Form, Callable[[], st.SearchStrategy[str]], str], ...] = (
 class TestEveryByteOutsideStays:
     def test_of_what_is_put(self, form: Form, files: Callable[[], st.SearchStrategy[str]], key: str) -> None:
         @given(files(), OURS, st.sampled_from(["\n", "\r\n"]))
-        @settings(max_examples=40, deadline=None)
+        @settings(max_examples=30, deadline=None)
         def holds(text: str, ours: dict[str, Value], line: str) -> None:
             text = text.replace("\n", line) if form is not Form.TOML or "'''" not in text else text
             try:
@@ -180,7 +180,7 @@ class TestEveryByteOutsideStays:
 
     def test_of_what_is_taken_out_again(self, form: Form, files: Callable[[], st.SearchStrategy[str]], key: str) -> None:
         @given(files(), OURS)
-        @settings(max_examples=40, deadline=None)
+        @settings(max_examples=30, deadline=None)
         def holds(text: str, ours: dict[str, Value]) -> None:
             try:
                 before = read(form, text, "f")
@@ -202,7 +202,7 @@ class TestEveryByteOutsideStays:
 
     def test_of_what_is_changed(self, form: Form, files: Callable[[], st.SearchStrategy[str]], key: str) -> None:
         @given(files(), OURS, ENTRY)
-        @settings(max_examples=25, deadline=None)
+        @settings(max_examples=15, deadline=None)
         def holds(text: str, ours: dict[str, Value], other: Value) -> None:
             try:
                 read(form, text, "f")

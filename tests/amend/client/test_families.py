@@ -18,7 +18,7 @@ from arcops.errors import Refused
 from arcops.seen.client import Draft, Input, Setting, Transport, Wanted
 
 pytestmark = pytest.mark.requirement(
-    "CONF-1-2-3/clients-and-profiles-are-listed", "CONF-4-5/configurations-are-complete", "CONF-NFR/read-path-is-fast"
+    "CONF-1-2-3/clients-and-profiles-are-listed", "CONF-4-5/configurations-are-complete", "CONF-NFR/older-schemas-are-kept"
 )
 
 INPUT = Input(name="TOKEN")

@@ -15,6 +15,7 @@ from arcops.errors import Refused
 from artifacts.client_release import ReleaseKind
 from artifacts.log.checkpoint import open_checkpoint
 from artifacts.log.merkle import leaf_hash, verify_inclusion
+from artifacts.private_key import Algorithm, create
 from services.config.envelopes import opened, signed
 from services.config.rows import Chosen, State
 from services.config.validating import rules_from
@@ -156,6 +157,27 @@ def test_a_revert_goes_back_in_every_version_of_the_schema(here: Site) -> None:
     here.publisher().publish(version("1.1.0", both), changelog="Second.", signer=here.publisher_key)
     here.publisher().revert("opencode", "dev", next(iter(first.values())), reason="x", signer=here.publisher_key)
     assert {one.schema: one.artifact for one in here.rows.list(Chosen(limit=2))} == first
+
+
+@pytest.mark.parametrize("algorithm", list(Algorithm))
+def test_keys_of_each_algorithm_and_their_rotation(tmp_path: Path, algorithm: Algorithm) -> None:
+    """A new key takes over while something waits: what the old one signed does not count any more."""
+    made = site(tmp_path, approvals=1)
+    made.other_key = create(algorithm)
+    both = (made.publisher_key.public.id, made.other_key.public.id)
+    made.roles = replace(made.roles, publishers=both)
+    one = made.publisher().publish(DRAFT, changelog="First.", signer=made.publisher_key).publication
+    made.roles = replace(made.roles, publishers=both[1:])
+    with pytest.raises(Refused, match="may not publish"):
+        made.publisher().approve(one.id, log=made.other_key, approver=made.approver_key)
+    made.publisher().withdraw(one.id)
+    again = made.publisher().publish(DRAFT, changelog="First.", signer=made.other_key).publication
+    done = made.publisher().approve(again.id, log=made.other_key, approver=made.approver_key)
+    assert done.publication.state is State.RELEASED
+    said = json.loads(made.rows.list(Chosen())[0].document)
+    assert said["signature"]["alg"] == {"ed25519": "Ed25519", "ecdsa-p256": "ECDSA-SHA256"}[algorithm.value]
+    made.database.close()
+    made.store.close()
 
 
 class TestRevertAndCanary:
