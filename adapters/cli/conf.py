@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,13 @@ from adapters.cli.listening import Listening
 from adapters.cli.options import Reaching
 from adapters.cli.printing import Answering
 from arcops.asks import shaped
+from arcops.tier import Tier
 from artifacts.projections.printable import printable
 
 if TYPE_CHECKING:
     from capabilities.client.applying import ApplyClientConfig, ClientConfigApplied
     from capabilities.client.checking import CheckClientDraft, ClientDraftValidated, ValidateClientDraft
+    from capabilities.client.conformance import CheckClientService, ConformanceReport
     from capabilities.client.families import (
         DraftMade,
         FamiliesKnown,
@@ -322,6 +325,45 @@ def apply(given: Given[ApplyClientConfig, ClientConfigApplied, Answering]) -> in
 
     found = shown(given, show)
     return _NOT_SHOWN if found.missing else 0
+
+
+class KitFormat(Enum):
+    """As the page of a request for proposals, as JSON, or as JUnit."""
+
+    PAGE = "page"
+    JSON = "json"
+    JUNIT = "junit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checking:
+    """The options of ``conf conformance``."""
+
+    form: KitFormat = field(default=KitFormat.PAGE, metadata=shaped(option="--format"))
+    """What to print."""
+    tier: Tier | None = None
+    """How far it may connect; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
+
+
+@command(
+    "conf conformance",
+    "capabilities.client.conformance:check_client_service",
+    own=Checking,
+    example="--url http://127.0.0.1:8440 --tokens env:CONF_ --read-only",
+)
+def conformance(given: Given[CheckClientService, ConformanceReport, Checking]) -> int:
+    """Check a configuration service of any maker against AC-1 to AC-5, and print the checklist."""
+    from adapters.cli.plain import print_json
+
+    found = answer(given.tool, given.ask(), surroundings.place(given.own.tier))
+    match given.own.form:
+        case KitFormat.JSON:
+            print_json(found)
+        case KitFormat.JUNIT:
+            print(found.junit, end="")
+        case KitFormat.PAGE:
+            print(found.page, end="")
+    return 0 if found.conforms else _NOT_SHOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ from capabilities.place import Place
 from foundation.authorization.authorizing import decide
 from foundation.authorization.objects import CALL
 from services.config.documents import BASE, VERIFY
+from services.config.pages import PAGES, page
 
 _log = logging.getLogger(__name__)
 MOST_BODY = 2 * 1024 * 1024
@@ -96,9 +97,8 @@ class Configuration:
         path = str(scope["path"]).removeprefix(BASE) or "/"
         if scope["type"] != "http":
             return
-        if scope["method"] == "GET" and path in ("/openapi.json", "/verification"):
-            shown: Any = openapi(self.origin) if path == "/openapi.json" else {"version": 1, "steps": list(VERIFY)}
-            await JSONResponse(shown, headers={"Cache-Control": "max-age=3600"})(scope, receive, send)
+        if scope["method"] == "GET" and (shown := self._published(path)) is not None:
+            await shown(scope, receive, send)
             return
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         for one in OPERATIONS:
@@ -111,6 +111,18 @@ class Configuration:
         said = "what is released cannot be changed or removed" if status == 405 else "there is no such operation"
         answer = JSONResponse({"error": said}, status_code=status, headers={"Allow": ", ".join(known)} if known else {})
         await answer(scope, receive, send)
+
+    def _published(self, path: str) -> Response | None:
+        """What anyone may read: how to ask and to verify, and what operators read; ``None`` if *path* is something else."""
+        headers = {"Cache-Control": "max-age=3600"}
+        if path == "/openapi.json":
+            return JSONResponse(openapi(self.origin), headers=headers)
+        if path == "/verification":
+            return JSONResponse({"version": 1, "steps": list(VERIFY)}, headers=headers)
+        name = path.removeprefix("/docs/")
+        if name in PAGES and path != name:
+            return Response(page(name), media_type="text/markdown", headers=headers)
+        return None
 
     async def _guarded(self, one: Operation, parts: Any, scope: Scope, receive: Receive, send: Send) -> None:
         def asks(body: bytes) -> Asked:
@@ -163,6 +175,8 @@ class Configuration:
             case "GetSchema":
                 tool = next(one.tool for one in OPERATIONS if one.name == "GetSchema")
                 return Response(tool(ask, self.at()).schema, media_type="application/schema+json", headers=_cached(3600))
+            case "GetKeys":
+                return _json({"keys": self.served.keys()}, seconds=60)
             case "DiffConfig":
                 found = reading.diff(ask.client, ask.profile, ask.current, schema=ask.schema, who=ask.machine)
                 return _json(
@@ -231,6 +245,11 @@ class Configuration:
                 "verification": f"{self.origin}{BASE}/verification",
                 "schemas": f"{self.origin}{BASE}/schemas/CLIENT/VERSION",
                 "operations": {one.name: {"method": one.method, "path": BASE + one.path} for one in OPERATIONS},
+                "documentation": {
+                    "schemas": f"{BASE}/openapi.json",
+                    "policyModel": f"{BASE}/docs/policy-model",
+                    "runbook": f"{BASE}/docs/runbook",
+                },
                 "readOnly": self.served.replica,
             },
             headers=_cached(60),

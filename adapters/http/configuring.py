@@ -61,6 +61,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="GetSchema", method="GET", path="/schemas/{}/{}", tool=show_client_schema, parts=("client", "version"), memory=True
     ),
+    Operation(name="GetKeys", method="GET", path="/keys", tool=list_client_families, memory=True),
     Operation(
         name="GetConfig",
         method="GET",

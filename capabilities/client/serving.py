@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedHere:
-    """``reading`` is what is released; ``healthy`` says what is wrong, or nothing. ``replica`` says that nothing can be
-    written.
+    """``reading`` is what is released; ``healthy`` says what is wrong, or nothing; ``keys`` are those that sign here.
+
+    ``replica`` says that nothing can be written.
     """
 
     reading: Reading
     healthy: Callable[[], str]
     close: Callable[[], None]
     replica: bool
+    keys: Callable[[], list[dict[str, str]]]
 
 
 def served_here(at: Place, replica: Path | None, environment: Mapping[str, str] = os.environ) -> ServedHere:
@@ -37,13 +39,25 @@ def served_here(at: Place, replica: Path | None, environment: Mapping[str, str] 
         from services.config.replica import Folder
 
         reading = Reading(Folder(replica))
-        return ServedHere(reading=reading, healthy=lambda: _asked(reading), close=lambda: None, replica=True)
+        return ServedHere(reading=reading, healthy=lambda: _asked(reading), close=lambda: None, replica=True, keys=list)
     from foundation.database.opening import opened
     from services.config.rows import Rows
 
     database = opened(at.settings, environment)
     reading = Reading(Rows(database))
-    return ServedHere(reading=reading, healthy=lambda: _asked(reading), close=database.close, replica=False)
+    return ServedHere(
+        reading=reading, healthy=lambda: _asked(reading), close=database.close, replica=False, keys=lambda: keys_here(at)
+    )
+
+
+def keys_here(at: Place) -> list[dict[str, str]]:
+    """The public keys that may publish or approve here. One who verifies had better been given them another way."""
+    from services.config.roles import read_roles
+    from tasks.signing.grounds import trusted_keys
+
+    roles = read_roles(at.settings.trust)
+    able = {*roles.publishers, *roles.approvers}
+    return [{"keyId": one.id, "pem": one.pem.decode()} for one in trusted_keys(at.settings.trust) if one.id in able]
 
 
 def exported(at: Place, folder: Path) -> tuple[int, int]:

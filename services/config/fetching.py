@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 import anyio
 
 from arcops.errors import Refused, Unavailable
 from arcops.tier import Tier
-from foundation.egress.permission import Purpose
+from foundation.egress.permission import Purpose, permitted
 from foundation.egress.web import client as web_client
 from foundation.egress.web import failures
 from services.config.documents import BASE
+from services.config.kit.asking import Answer, Transport
 
 MOST_BYTES = 64 * 1024 * 1024
 _SECONDS = 20.0
@@ -20,6 +22,29 @@ _PURPOSE = Purpose(
     form="write it like https://conf.example.com",
     instead="use a mirror that was carried here (--mirror), or set ARCOPS_TIER=restricted",
 )
+
+
+def asking(url: str, tier: Tier) -> Transport:
+    """The way to ask the service at *url* for the conformance kit. Raises `Refused` if *tier* does not reach it."""
+    permitted(tier, url, _PURPOSE)
+
+    def ask(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        ours = not path.startswith(("http://", "https://"))
+        whole = f"{url.rstrip('/')}{path}" if ours else path
+        if not ours and not whole.startswith(f"{url.rstrip('/')}/"):  # the token is for this service alone
+            headers = {name: value for name, value in headers.items() if name != "Authorization"}
+
+        async def send() -> Answer:
+            async with web_client(tier, whole, _PURPOSE, seconds=_SECONDS, headers=headers) as client:
+                found = await client.request(method, whole, content=body or None)
+                return Answer(status=found.status_code, headers=dict(found.headers), body=found.content)
+
+        try:
+            return anyio.run(send)
+        except failures() as error:
+            raise Unavailable(f"the configuration service at {url} does not answer: {error}") from error
+
+    return ask
 
 
 def fetched(url: str, tier: Tier, *, client: str, profile: str, schema: str = "", machine: str = "", token: str = "") -> bytes:

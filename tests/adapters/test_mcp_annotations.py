@@ -308,6 +308,7 @@ ASKS: dict[str, Asking] = {
 NOT_RUN = {
     "announce_change": "it takes a Prefect API; tests/flows/test_announce.py",
     "bench_node": "it uses the machine for minutes; it keeps an artifact like every check",
+    "check_client_service": "it takes a service to be checked; tests/services/config/test_kit.py",
     "make_baseline": "it takes a benchmark; it signs, and writes nothing",
 }
 

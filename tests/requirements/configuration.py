@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from tests.requirements.claims import Claim, deferred, of_row
 
-_NOT_BUILT = deferred("not built", "Configuration control for MCP clients is not built yet.")
-
 CONFIGURATION: tuple[Claim, ...] = (
     *of_row(
         "CONF-1-2-3",
@@ -50,7 +48,7 @@ CONFIGURATION: tuple[Claim, ...] = (
     ),
     *of_row(
         "CONF-AC",
-        conformance_kit=("A conformance kit runs against any implementation by URL and fills in the checklist.", _NOT_BUILT),
+        conformance_kit="A conformance kit runs against any implementation by URL and fills in the checklist.",
     ),
     *of_row(
         "CONF-POL",

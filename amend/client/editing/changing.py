@@ -16,7 +16,7 @@ INPUTS = "inputs"
 
 
 def read(form: Form, text: str, where: str) -> dict[str, object]:
-    """What a file (its name is *where*) with this *text* holds. Raises `Refused` if its client could not read it."""
+    """What a file with this *text* holds. Raises `Refused` if its client could not read it."""
     match form:
         case Form.TOML:
             return toml_edit.parsed(text, where)
@@ -48,7 +48,7 @@ def changed(
     inputs: Sequence[Value] = (),
     drop_inputs: Collection[str] = (),
 ) -> str:
-    """*text* of a file (its name is *where*) with the entries *put* at *path*, without those of *drop*; the inputs likewise.
+    """*text* of a file with the entries *put* at *path*, without those of *drop*; the inputs likewise.
 
     Raises `Refused` if the file cannot be read, or cannot be changed without changing something else.
     """

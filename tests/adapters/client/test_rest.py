@@ -313,5 +313,33 @@ def test_a_replica_serves_the_same_bytes_without_a_key(here: Machine, tmp_path: 
     served(other, tmp_path, behind, replica=folder)
 
 
+@pytest.mark.requirement("CONF-AC/conformance-kit")
+def test_it_conforms_by_its_own_kit(here: Machine, tmp_path: Path) -> None:
+    """Each request of the kit goes through the whole application."""
+    from services.config.kit.asking import Answer, Service
+    from services.config.kit.running import Result, conforms
+    from services.config.kit.running import run as check
+
+    publish(here)
+
+    async def work(running: Running) -> None:
+        loop = asyncio.get_running_loop()
+
+        def transport(method: str, path: str, headers: Any, body: bytes) -> Answer:
+            running.made.served.reading.refresh()
+            asked = running.client.request(method, path, headers=headers, content=body or None)
+            found = asyncio.run_coroutine_threadsafe(asked, loop).result(30)
+            return Answer(status=found.status_code, headers=dict(found.headers), body=found.content)
+
+        tokens = {"reader": "the-secret", "publisher": "the-secret"}
+        service = Service(transport=transport, tokens=tokens, draft=DRAFT.decode(), keys=(here.key.public,))
+        found = await asyncio.to_thread(check, service, here.at.now())
+        assert [one for one in found if one.result is Result.NO] == []
+        assert [one.id for one in found if one.result is Result.NOT_ASKED] == ["AC-3/separate"], "this user has one token"
+        assert conforms(found)
+
+    served(here, tmp_path, work)
+
+
 def _no_key() -> Any:
     raise AssertionError("a replica asked for a key")
