@@ -61,6 +61,8 @@ class Configuration:
     origin: str
     subscribers: Subscribers = field(init=False)
     fetches: dict[str, int] = field(default_factory=dict)
+    _clients: tuple[int, bytes] = (-2, b"")
+    """The list of clients as it was made for the newest release: it changes with releases only."""
 
     def __post_init__(self) -> None:
         self.subscribers = Subscribers(reading=self.served.reading)
@@ -169,7 +171,9 @@ class Configuration:
     def _answer(self, name: str, ask: Any, request: Request, reading: Any) -> Response:
         match name:
             case "ListClients":
-                return _json({"clients": reading.clients()}, seconds=60)
+                if self._clients[0] != reading.last:
+                    self._clients = (reading.last, _json({"clients": reading.clients()}, seconds=60).body)
+                return Response(self._clients[1], media_type="application/json", headers=_cached(60))
             case "ListProfiles":
                 return _json({"clientId": ask.client, "profiles": list(reading.profiles(ask.client))}, seconds=5)
             case "GetSchema":
