@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.cli import surroundings
 from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command, group
+from adapters.cli.conf_options import Checking, KitFormat, ServingConfiguration, Watching, Writing
 from adapters.cli.judging import judge
-from adapters.cli.listening import Listening
 from adapters.cli.options import Reaching
 from adapters.cli.printing import Answering
-from arcops.asks import shaped
-from arcops.tier import Tier
 from artifacts.projections.printable import printable
 
 if TYPE_CHECKING:
@@ -93,14 +88,6 @@ def profiles(given: Given[ListClientProfiles, ProfilesKnown, Answering]) -> None
 def schema(given: Given[ShowClientSchema, SchemaShown, Answering]) -> None:
     """Show the JSON Schema that a client's configuration is held to."""
     shown(given, lambda found: print(found.schema))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Writing:
-    """The options of ``conf draft new``."""
-
-    to: Path = field(metadata=shaped(positional=True, title="FILE"))
-    """The file to write; it must not exist."""
 
 
 @command("conf draft new", f"{_FAMILIES}:new_client_draft", own=Writing, example="dev.yaml --servers time --for vscode,codex")
@@ -234,14 +221,6 @@ def diff(given: Given[DiffClientConfig, ClientConfigDiffered, Answering]) -> Non
     shown(given, show)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watching(Answering):
-    """The options of ``conf watch``."""
-
-    follow: bool = False
-    """Go on with what is released from now on, until Ctrl-C."""
-
-
 @command("conf watch", f"{_LOOKING}:poll_client_changes", own=Watching, example="--follow")
 def watch(given: Given[PollClientChanges, ClientChanges, Watching]) -> None:
     """List what was released, with the token to go on from."""
@@ -327,24 +306,6 @@ def apply(given: Given[ApplyClientConfig, ClientConfigApplied, Answering]) -> in
     return _NOT_SHOWN if found.missing else 0
 
 
-class KitFormat(Enum):
-    """As the page of a request for proposals, as JSON, or as JUnit."""
-
-    PAGE = "page"
-    JSON = "json"
-    JUNIT = "junit"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checking:
-    """The options of ``conf conformance``."""
-
-    form: KitFormat = field(default=KitFormat.PAGE, metadata=shaped(option="--format"))
-    """What to print."""
-    tier: Tier | None = None
-    """How far it may connect; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
-
-
 @command(
     "conf conformance",
     "capabilities.client.conformance:check_client_service",
@@ -364,16 +325,6 @@ def conformance(given: Given[CheckClientService, ConformanceReport, Checking]) -
         case KitFormat.PAGE:
             print(found.page, end="")
     return 0 if found.conforms else _NOT_SHOWN
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServingConfiguration(Listening):
-    """The options of ``conf serve``."""
-
-    port: int = 8440
-    """The port to listen at; 0 takes a free one."""
-    replica: Path | None = field(default=None, metadata=shaped(title="FOLDER"))
-    """Serve what this folder holds, without a key and without a database; it only reads."""
 
 
 @command("conf serve", own=ServingConfiguration, example="--port 8440")

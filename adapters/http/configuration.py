@@ -172,7 +172,7 @@ class Configuration:
         match name:
             case "ListClients":
                 if self._clients[0] != reading.last:
-                    self._clients = (reading.last, _json({"clients": reading.clients()}, seconds=60).body)
+                    self._clients = (reading.last, bytes(_json({"clients": reading.clients()}, seconds=60).body))
                 return Response(self._clients[1], media_type="application/json", headers=_cached(60))
             case "ListProfiles":
                 return _json({"clientId": ask.client, "profiles": list(reading.profiles(ask.client))}, seconds=5)

@@ -17,7 +17,7 @@ _MOST_KEY = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckClientService:
-    """Which service to check, as whom, and whether anything may be published there."""
+    """Which service to check, with which tokens, and whether anything may be published there."""
 
     url: str = field(metadata=shaped(least=1, most=500))
     """The address of the service, such as https://conf.example.com."""

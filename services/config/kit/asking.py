@@ -96,7 +96,7 @@ class Service:
         return path + (f"?{urlencode(query)}" if query else "")
 
     def target(self) -> tuple[str, str]:
-        """A client and a profile in which something is released. Raises `Failed` if there are none."""
+        """A client and a profile in which something is released. Raises `Failed` if there is no such client."""
         for one in self.clients():
             if one.get("profiles"):
                 return str(one["clientId"]), str(one["profiles"][0])

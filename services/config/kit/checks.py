@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import copy
-import json
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import jsonschema_rs
-import yaml
 
 from artifacts.private_key import create
 from services.config.kit.asking import Failed, NotAsked, Service
 from services.config.kit.following import STEPS, follow
+from services.config.kit.trying import draft_of, parsed, publish_next
 
 Work = Callable[[Service, datetime], str]
 SECRET = "ghp_" + "k3Jq9ZtB" * 4 + "Wx7d"  # made here; no one ever had it
@@ -106,7 +104,7 @@ def schema_valid(at: Service, now: datetime) -> str:
     if named is None:
         raise Failed(f"{said['schemaRef']} is not a schema that is listed for {client}")
     schema = at.good("GET", at.path("GetSchema", client, str(named.get("version") or said["schemaRef"])))
-    value = _parsed(str(said["payload"]), str(said.get("mediaType", "application/json")))
+    value = parsed(str(said["payload"]), str(said.get("mediaType", "application/json")))
     problem = next(iter(jsonschema_rs.validator_for(schema, offline=True).iter_errors(value)), None)
     if problem is not None:
         raise Failed(f"the payload breaks its schema at /{'/'.join(map(str, problem.instance_path))}")
@@ -180,7 +178,7 @@ def not_known(at: Service, now: datetime) -> str:
 def outdated(at: Service, now: datetime) -> str:
     client, profile = at.target()
     before, _ = at.artifact(client, profile)
-    _publish_next(at, client, profile)
+    publish_next(at, client, profile)
     found = _status(at, before["artifactId"])
     if found.get("status") != "outdated" or not found.get("changelog"):
         raise Failed(f"of an older artifact it says {found.get('status')!r}, with the changelog {found.get('changelog')!r}")
@@ -213,12 +211,12 @@ def token(at: Service, now: datetime) -> str:
 
 @check("AC-3/policy", "Is a draft that breaks the policy refused, with a report, and without an artifact?", writes=True)
 def policy(at: Service, now: datetime) -> str:
-    return _refused(at, _draft(at).replace("servers:\n", f"servers:\n  - {{name: leak, command: {SECRET}}}\n", 1), "secret")
+    return _refused(at, draft_of(at).replace("servers:\n", f"servers:\n  - {{name: leak, command: {SECRET}}}\n", 1), "secret")
 
 
 @check("AC-3/schema", "Is a draft that a client cannot express refused?", writes=True)
 def inexpressible(at: Service, now: datetime) -> str:
-    return _refused(at, _draft(at) + "nonsense: true\n", "field that does not exist")
+    return _refused(at, draft_of(at) + "nonsense: true\n", "field that does not exist")
 
 
 def _refused(at: Service, draft: str, what: str) -> str:
@@ -238,7 +236,7 @@ def _refused(at: Service, draft: str, what: str) -> str:
 @check("AC-3/audited", "Is what was published in the audit, with signer and policy version?", writes=True)
 def audited(at: Service, now: datetime) -> str:
     client, profile = at.target()
-    _publish_next(at, client, profile)
+    publish_next(at, client, profile)
     said, _ = at.artifact(client, profile)
     found = at.good("GET", at.path("GetAudit", client=client, profile=profile), role="auditor").get("releases") or []
     mine = next((one for one in found if one.get("artifactId") == said["artifactId"]), None)
@@ -267,7 +265,7 @@ def immutable(at: Service, now: datetime) -> str:
 def separate(at: Service, now: datetime) -> str:
     if not at.tokens.get("reader") or at.tokens.get("reader") == at.tokens.get("publisher"):
         raise NotAsked("no token of a reader alone was given")
-    found = at.ask("POST", at.path("Publish"), role="reader", body={"draft": _draft(at), "changelog": "A check."})
+    found = at.ask("POST", at.path("Publish"), role="reader", body={"draft": draft_of(at), "changelog": "A check."})
     if found.status not in (401, 403):
         raise Failed(f"a reader who publishes is answered {found.status}")
     return f"refused with {found.status}"
@@ -378,43 +376,3 @@ def schemas(at: Service, now: datetime) -> str:
                 raise Failed(f"{each['schemaRef']} allows everything")
             count += 1
     return f"{count} schemas"
-
-
-def _draft(at: Service) -> str:
-    if not at.draft:
-        raise NotAsked("no draft was given (--draft)")
-    return at.draft
-
-
-def _publish_next(at: Service, client: str, profile: str) -> None:
-    """Publish the given draft with one server more, as a new version."""
-    draft = yaml.safe_load(_draft(at))
-    if draft.get("profile") != profile or client not in draft.get("clients", []):
-        raise NotAsked(f"the given draft is not for {client} in {profile}")
-    said, _ = at.artifact(client, profile)
-    number = int(str(said["version"]).split(".")[1]) + 1 if str(said["version"]).count(".") == 2 else 1
-    draft["version"] = f"{str(said['version']).split('.')[0]}.{number}.0"
-    draft["servers"] = [
-        *(one for one in draft["servers"] if not one["name"].startswith("kit-")),
-        {"name": f"kit-{number}", "package": f"npm:kit-{number}@1.0.0"},
-    ]
-    found = at.ask(
-        "POST", at.path("Publish"), role="publisher", body={"draft": yaml.safe_dump(draft), "changelog": f"Number {number}."}
-    )
-    if not 200 <= found.status < 300:
-        raise Failed(f"a good draft is answered {found.status}: {found.body[:200].decode('utf-8', 'replace')}")
-    if found.json().get("state") == "waiting":
-        raise NotAsked("the service waits for approvals, which the kit does not give")
-    for _ in range(200):
-        if at.artifact(client, profile)[0]["version"] == draft["version"]:
-            return
-    raise Failed("what was published is not what GetConfig gives")
-
-
-def _parsed(text: str, media: str) -> object:
-    try:
-        if "toml" in media:
-            return tomllib.loads(text)
-        return yaml.safe_load(text) if "yaml" in media else json.loads(text)
-    except (ValueError, yaml.YAMLError):
-        raise Failed(f"the payload is not {media}") from None
