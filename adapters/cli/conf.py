@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         GetClientConfig,
         PollClientChanges,
     )
-    from capabilities.client.mirroring import ClientConfigsMirrored, MirrorClientConfigs
+    from capabilities.client.mirroring import ClientConfigsMirrored, ClientMetadata, GetClientMetadata, MirrorClientConfigs
     from capabilities.client.publishing import (
         ApproveClientConfig,
         ClientRulesSet,
@@ -304,6 +304,12 @@ def apply(given: Given[ApplyClientConfig, ClientConfigApplied, Answering]) -> in
 
     found = shown(given, show)
     return _NOT_SHOWN if found.missing else 0
+
+
+@command("conf metadata", "capabilities.client.mirroring:get_client_metadata", own=Answering, example="1.root.json")
+def metadata(given: Given[GetClientMetadata, ClientMetadata, Answering]) -> None:
+    """Print a file of the metadata that says what is newest: 1.root.json is the root that machines are given."""
+    shown(given, lambda found: print(found.text))
 
 
 @command(

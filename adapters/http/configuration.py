@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,7 @@ from services.config.pages import PAGES, page
 _log = logging.getLogger(__name__)
 MOST_BODY = 2 * 1024 * 1024
 REFRESH_SECONDS = 0.5
+FRESHEN_SECONDS = 3600.0
 _DISCOVERY = "/.well-known/mcp-configuration"
 _ASK = "arcops.config.ask"
 _REFUSED = {"there is no": 404, "nothing is released": 404}
@@ -63,6 +65,7 @@ class Configuration:
     fetches: dict[str, int] = field(default_factory=dict)
     _clients: tuple[int, bytes] = (-2, b"")
     """The list of clients as it was made for the newest release: it changes with releases only."""
+    _fresh_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.subscribers = Subscribers(reading=self.served.reading)
@@ -94,6 +97,18 @@ class Configuration:
                 _log.warning("%s", problem)
             if self.served.reading.last != before:
                 self.subscribers.tell()
+            await self._freshen(self.served.reading.last != before)
+
+    async def _freshen(self, changed: bool) -> None:
+        """Sign again what says what is newest, if something was released, or once an hour."""
+        now = time.monotonic()
+        if not changed and now < self._fresh_at:
+            return
+        self._fresh_at = now + FRESHEN_SECONDS
+        try:
+            await asyncio.to_thread(self.served.freshen)
+        except ArcOpsError as error:
+            _log.warning("what is newest could not be signed again: %s", error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = str(scope["path"]).removeprefix(BASE) or "/"
@@ -179,6 +194,9 @@ class Configuration:
             case "GetSchema":
                 tool = next(one.tool for one in OPERATIONS if one.name == "GetSchema")
                 return Response(tool(ask, self.at()).schema, media_type="application/schema+json", headers=_cached(3600))
+            case "GetFreshness":
+                seconds = 0 if ask.name == "timestamp.json" else 3600
+                return Response(self.served.metadata(ask.name), media_type="application/json", headers=_cached(seconds))
             case "GetKeys":
                 return _json({"keys": self.served.keys()}, seconds=60)
             case "DiffConfig":

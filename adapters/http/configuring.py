@@ -13,6 +13,7 @@ from arcops.errors import Refused
 from capabilities.client.checking import validate_client_draft
 from capabilities.client.families import list_client_families, list_client_profiles, show_client_schema
 from capabilities.client.looking import audit_client_releases, diff_client_config, get_client_config, poll_client_changes
+from capabilities.client.mirroring import get_client_metadata
 from capabilities.client.publishing import (
     approve_client_config,
     list_waiting_client_configs,
@@ -24,7 +25,7 @@ from capabilities.client.publishing import (
 from capabilities.client.reporting import count_client_states, report_client_state
 from capabilities.contract import Tool
 
-_PART = r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})"
+_PART = r"([A-Za-z0-9][A-Za-z0-9._-]{0,249})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="GetSchema", method="GET", path="/schemas/{}/{}", tool=show_client_schema, parts=("client", "version"), memory=True
     ),
+    Operation(name="GetFreshness", method="GET", path="/tuf/{}", tool=get_client_metadata, parts=("name",), memory=True),
     Operation(name="GetKeys", method="GET", path="/keys", tool=list_client_families, memory=True),
     Operation(
         name="GetConfig",

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from arcops.asks import Use, shaped, used
 from arcops.errors import ArcOpsError, Refused, Unavailable
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 _MOST_DOCUMENT = 64 * 1024 * 1024
 _LIST_SECONDS = 60.0
+ROOT = "client-root.json"
+"""The root of the metadata, in the trust folder: what 'arcops conf metadata 1.root.json' prints at the service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,7 @@ def apply_client_config(ask: ApplyClientConfig, at: Place) -> ClientConfigApplie
     roles = read_roles(at.settings.trust)
     data = _document(ask, at)
     one = taken(data, grounds(at.settings.trust), roles, at.now(), client=ask.client, profile=ask.profile)
+    unproven = _refuse_older(one, ask, at)
     where, path = _place(one.family, ask)
     path = real_path(path)
     records = Applied(at.settings.store.parent / "applied")
@@ -125,10 +128,51 @@ def apply_client_config(ask: ApplyClientConfig, at: Place) -> ClientConfigApplie
         missing=missing,
         remarks=tuple(
             each
-            for each in (remark, "its time is over; nothing new is taken until a newer one comes" if one.stale else "")
+            for each in (
+                unproven,
+                remark,
+                "its time is over; nothing new is taken until a newer one comes" if one.stale else "",
+            )
             if each
         ),
     )
+
+
+def _refuse_older(one: Taken, ask: ApplyClientConfig, at: Place) -> str:
+    """Raise `Refused` if *one* is not the newest release, by metadata from the root that this machine was given.
+
+    A sentence, if this machine was given no root, or asks its own releases.
+    """
+    if not ask.url and ask.mirror is None:
+        return ""
+    root = at.settings.trust / ROOT
+    if not root.exists():
+        return f"there is no {ROOT} in the trust folder, so it is not known that this is the newest release"
+    from artifacts.reading import read_file
+    from services.config.fetching import fetched_file
+    from services.config.fresh import newest
+    from services.config.freshness import Freshness
+    from services.config.replica import METADATA, unpacked
+
+    known = at.settings.store.parent / "applied" / "metadata"
+    given: dict[str, Any] = {
+        "root": read_file(root, _MOST_DOCUMENT),
+        "known": known / one.origin.replace("/", "_"),
+        "now": at.now(),
+        "client": ask.client,
+        "profile": ask.profile,
+        "version": one.schema.version,
+        "machine": ask.machine,
+    }
+    if ask.mirror is not None:
+        with unpacked(ask.mirror) as folder:
+            found = newest(Freshness(folder / METADATA).file, **given)
+    else:
+        token = os.environ.get("ARCOPS_TOKEN", "")
+        found = newest(lambda name: fetched_file(ask.url, at.settings.tier, name, token=token), **given)
+    if found.record != one.record:
+        raise Refused("the release is not the one that the service's metadata says is the newest; try again in a moment")
+    return ""
 
 
 def _document(ask: ApplyClientConfig, at: Place) -> bytes:

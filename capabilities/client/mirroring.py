@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from arcops.asks import Use, shaped, used
+from capabilities.client.place import freshness_here
 from capabilities.client.serving import exported, packed_mirror
 from capabilities.contract import Scope, tool
 from flows.place import Place
@@ -39,3 +40,24 @@ def mirror_client_configs(ask: MirrorClientConfigs, at: Place) -> ClientConfigsM
     if ask.tar is not None:
         packed_mirror(ask.to, ask.tar)
     return ClientConfigsMirrored(new=new, all=count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetClientMetadata:
+    """Which file to get."""
+
+    name: str = field(metadata=shaped(positional=True, title="NAME", least=1, most=250))
+    """The file's name, such as timestamp.json or 1.root.json."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientMetadata:
+    """A file of metadata (TUF 1.0), which says what is newest."""
+
+    text: str
+
+
+@tool(title="Get metadata of clients' configuration", scope=Scope.READ, reads_only=True)
+def get_client_metadata(ask: GetClientMetadata, at: Place) -> ClientMetadata:
+    """Get one file of the metadata that says what is newest (TUF 1.0). Machines are given 1.root.json once, another way."""
+    return ClientMetadata(text=freshness_here(at).file(ask.name).decode())

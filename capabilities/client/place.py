@@ -13,6 +13,7 @@ from artifacts.reading import read_file
 from flows.place import Place
 
 if TYPE_CHECKING:
+    from services.config.freshness import Freshness
     from services.config.publishing import Publisher
     from services.config.rows import Rows
     from services.config.validating import RulesHere
@@ -54,6 +55,24 @@ def rows_here(at: Place) -> Iterator[Rows]:
         yield Rows(database)
 
 
+def freshness_here(at: Place) -> Freshness:
+    """The metadata that says what is newest; it lies beside the store."""
+    from services.config.freshness import Freshness
+
+    return Freshness(at.settings.store.parent / "configuration-metadata")
+
+
+def freshen(at: Place, rows: Rows) -> int:
+    """Sign what is released now as the newest, if it is due; how many files that wrote."""
+    from services.config.freshness import heads_of
+    from services.config.reading import Reading
+
+    reading = Reading(rows)
+    reading.refresh()
+    made, heads = freshness_here(at), heads_of(reading.heads())
+    return made.write(heads, at.signer(), at.now()) if heads and made.due(heads, at.now()) else 0
+
+
 @contextmanager
 def publisher(at: Place) -> Iterator[Publisher]:
     """What publishes here. Raises `Refused` if there are no rules or no roles."""
@@ -75,3 +94,4 @@ def publisher(at: Place) -> Iterator[Publisher]:
             tooling=tooling(),
             claims=tuple(Claim(name=name, values=values) for name, values in CALLER.get()),
         )
+        freshen(at, rows)  # what a crash here leaves undone, the next one or the service does

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError
+from capabilities.client.place import freshen, freshness_here
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedHere:
-    """``reading`` is what is released; ``healthy`` says what is wrong, or nothing; ``keys`` are those that sign here.
+    """``reading`` is what is released; ``healthy`` says what is wrong, or nothing; ``keys`` are those that sign here,
+    ``metadata`` gives a file of what says what is newest, and ``freshen`` signs it again if that is due.
 
     ``replica`` says that nothing can be written.
     """
@@ -29,6 +31,8 @@ class ServedHere:
     close: Callable[[], None]
     replica: bool
     keys: Callable[[], list[dict[str, str]]]
+    metadata: Callable[[str], bytes]
+    freshen: Callable[[], int]
 
 
 def served_here(at: Place, replica: Path | None, environment: Mapping[str, str] = os.environ) -> ServedHere:
@@ -36,17 +40,33 @@ def served_here(at: Place, replica: Path | None, environment: Mapping[str, str] 
     from services.config.reading import Reading
 
     if replica is not None:
-        from services.config.replica import Folder
+        from services.config.freshness import Freshness
+        from services.config.replica import METADATA, Folder
 
-        reading = Reading(Folder(replica))
-        return ServedHere(reading=reading, healthy=lambda: _asked(reading), close=lambda: None, replica=True, keys=list)
+        copied = Reading(Folder(replica))
+        return ServedHere(
+            reading=copied,
+            healthy=lambda: _asked(copied),
+            close=lambda: None,
+            replica=True,
+            keys=list,
+            metadata=Freshness(replica / METADATA).file,
+            freshen=int,
+        )
     from foundation.database.opening import opened
     from services.config.rows import Rows
 
     database = opened(at.settings, environment)
-    reading = Reading(Rows(database))
+    rows = Rows(database)
+    reading = Reading(rows)
     return ServedHere(
-        reading=reading, healthy=lambda: _asked(reading), close=database.close, replica=False, keys=lambda: keys_here(at)
+        reading=reading,
+        healthy=lambda: _asked(reading),
+        close=database.close,
+        replica=False,
+        keys=lambda: keys_here(at),
+        metadata=freshness_here(at).file,
+        freshen=lambda: freshen(at, rows),
     )
 
 
@@ -72,6 +92,8 @@ def exported(at: Place, folder: Path) -> tuple[int, int]:
             new += there.add(page)
             count += len(page)
             last = page[-1].position
+    made = freshness_here(at)
+    there.add_metadata({name: made.file(name) for name in made.files()})
     return new, count
 
 

@@ -52,6 +52,15 @@ def fetched(url: str, tier: Tier, *, client: str, profile: str, schema: str = ""
     asked = {name: value for name, value in (("schema", schema), ("machine", machine)) if value}
     path = f"{BASE}/configs/{quote(client, safe='')}/{quote(profile, safe='')}"
     whole = f"{url.rstrip('/')}{path}" + (f"?{urlencode(asked)}" if asked else "")
+    return _got(whole, tier, url, token)
+
+
+def fetched_file(url: str, tier: Tier, name: str, *, token: str = "") -> bytes:
+    """The file of metadata *name* from the service at *url*. Raises as `fetched`."""
+    return _got(f"{url.rstrip('/')}{BASE}/tuf/{quote(name, safe='')}", tier, url, token)
+
+
+def _got(whole: str, tier: Tier, url: str, token: str) -> bytes:
     headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
     async def get() -> tuple[int, bytes]:

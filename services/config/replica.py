@@ -10,7 +10,7 @@ import io
 import re
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -19,11 +19,14 @@ from arcops.errors import Refused, Unavailable
 from artifacts.canonical import canonical
 from artifacts.reading import read_file
 from artifacts.wire import from_json, to_json
-from artifacts.writing import stream_new, write_new
+from artifacts.writing import replace_whole, stream_new, write_new
 from services.config.rows import Released
 
 MOST_BYTES = 16 * 1024 * 1024
+METADATA = "metadata"
+"""The folder, in a replica's, of what says what is newest."""
 _NAME = re.compile(r"([0-9]{12})\.json\Z")
+_METADATA = re.compile(rf"{METADATA}/[A-Za-z0-9][A-Za-z0-9._-]{{0,249}}\.json\Z")
 
 
 class Folder:
@@ -59,6 +62,13 @@ class Folder:
             write_new(self.folder / f"{one.position:012}.json", canonical(to_json(one)))
         return len(new)
 
+    def add_metadata(self, files: Mapping[str, bytes]) -> None:
+        """Write the metadata *files*; the timestamp last, because it says which of them count."""
+        folder = self.folder / METADATA
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in sorted(files, key=lambda one: (one == "timestamp.json", one)):
+            replace_whole(folder / name, files[name])
+
     def files(self) -> list[Path]:
         """Its files, in the order of the log."""
         try:
@@ -87,9 +97,11 @@ def unpacked(mirror: Path) -> Iterator[Path]:
         try:
             with tarfile.open(mirror, "r:") as tar:
                 for member in tar:
-                    if not member.isreg() or not _NAME.match(member.name) or member.size > MOST_BYTES:
+                    named = _NAME.match(member.name) or _METADATA.match(member.name)
+                    if not member.isreg() or not named or member.size > MOST_BYTES:
                         raise Refused(f"{mirror} holds {member.name[:100]!r}, which a mirror does not hold")
                     file = tar.extractfile(member)
+                    (folder / member.name).parent.mkdir(exist_ok=True)
                     (folder / member.name).write_bytes(file.read() if file is not None else b"")
                 if tar.fileobj is not None and not _ended(mirror):
                     raise Refused(f"{mirror} was cut short; carry it again")
@@ -110,11 +122,12 @@ def _ended(mirror: Path) -> bool:
 def packed(folder: Path, target: Path) -> int:
     """Write the releases of *folder* into the new tar *target*, the same bytes each time; how many there are."""
     found = Folder(folder).files()
+    metadata = sorted((folder / METADATA).glob("*.json"))
 
     def write(file: BinaryIO) -> None:
         with tarfile.open(fileobj=file, mode="w:", format=tarfile.USTAR_FORMAT) as tar:
-            for path in found:
-                member = tarfile.TarInfo(path.name)
+            for path in (*found, *metadata):
+                member = tarfile.TarInfo(str(path.relative_to(folder)))
                 data = read_file(path, MOST_BYTES)
                 member.size, member.mode = len(data), 0o644
                 tar.addfile(member, io.BytesIO(data))

@@ -42,7 +42,7 @@ from capabilities.client.applying import ApplyClientConfig
 from capabilities.client.checking import CheckClientDraft, ValidateClientDraft
 from capabilities.client.families import ListClientFamilies, ListClientProfiles, NewClientDraft, ShowClientSchema
 from capabilities.client.looking import AuditClientReleases, DiffClientConfig, GetClientConfig, PollClientChanges
-from capabilities.client.mirroring import MirrorClientConfigs
+from capabilities.client.mirroring import GetClientMetadata, MirrorClientConfigs
 from capabilities.client.publishing import (
     ApproveClientConfig,
     ListWaitingClientConfigs,
@@ -210,6 +210,7 @@ ASKS: dict[str, Asking] = {
     "count_client_states": lambda at: CountClientStates(),
     "diff_client_config": lambda at: DiffClientConfig(client="claude-code", profile="dev", current=released(at)),
     "get_client_config": lambda at: released(at) and GetClientConfig(client="claude-code", profile="dev"),
+    "get_client_metadata": lambda at: released(at) and GetClientMetadata(name="1.root.json"),
     "list_client_families": lambda at: ListClientFamilies(),
     "list_client_profiles": lambda at: ListClientProfiles(client="codex"),
     "list_waiting_client_configs": lambda at: ListWaitingClientConfigs(),

@@ -293,6 +293,9 @@ def test_a_replica_serves_the_same_bytes_without_a_key(here: Machine, tmp_path: 
 
     async def work(running: Running) -> None:
         bodies.append((await running.get(GET)).content)
+        fresh = await running.get(f"{BASE}/tuf/timestamp.json")
+        assert fresh.json()["signed"]["_type"] == "timestamp"
+        assert (await running.get(f"{BASE}/tuf/none.json")).status_code == 404
         if running.made.served.replica:
             said = {"draft": DRAFT.decode(), "changelog": "x"}
             assert (await running.post(f"{BASE}/publish", said)).status_code == 405
@@ -303,7 +306,7 @@ def test_a_replica_serves_the_same_bytes_without_a_key(here: Machine, tmp_path: 
     assert bodies[0] == bodies[1]
     publish(here, version("1.1.0"))
     exported(here.at, folder)
-    (damaged,) = sorted(folder.iterdir())[1:]
+    (damaged,) = sorted(folder.glob("0*.json"))[1:]
     damaged.write_bytes(damaged.read_bytes()[:-20])
 
     async def behind(running: Running) -> None:

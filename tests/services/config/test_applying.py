@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -224,6 +225,33 @@ class TestTheFile:
         publish(here)
         assert apply(here, preview=True).status == "preview"
         assert not list(here.home.iterdir())
+
+
+class TestFreshness:
+    """With the root that a machine was given, what is not the newest release is refused."""
+
+    def test_the_newest_of_a_mirror_is_taken(self, here: Machine, tmp_path: Path) -> None:
+        publish(here)
+        exported(here.at, tmp_path / "mirror")
+        assert any("client-root.json" in one for one in apply(here, mirror=tmp_path / "mirror").remarks)
+        shutil.copy(tmp_path / "mirror" / "metadata" / "1.root.json", here.at.settings.trust / "client-root.json")
+        assert apply(here, mirror=tmp_path / "mirror").remarks == ()
+        packed_mirror(tmp_path / "mirror", tmp_path / "site.tar")
+        assert apply(here, mirror=tmp_path / "site.tar").remarks == ()
+
+    def test_a_machine_that_is_new_is_not_shown_an_old_release(self, here: Machine, tmp_path: Path) -> None:
+        publish(here)
+        exported(here.at, tmp_path / "old")
+        publish(here, version("1.1.0"))
+        exported(here.at, tmp_path / "mirror")
+        shutil.copy(tmp_path / "old" / "metadata" / "1.root.json", here.at.settings.trust / "client-root.json")
+        newer = sorted((tmp_path / "mirror").glob("0*.json"))[-1]
+        newer.unlink()
+        with pytest.raises(Refused, match="newest"):
+            apply(here, mirror=tmp_path / "mirror")
+        late = replace(here, at=replace(here.at, now=lambda: NOW + timedelta(days=8)))
+        with pytest.raises(Refused, match="STALE"):
+            apply(late, mirror=tmp_path / "mirror")
 
 
 class TestTime:
