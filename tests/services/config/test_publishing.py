@@ -284,3 +284,55 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
     rules = rules_from(RULES)
     made = [validated(DRAFT, rules, at=NOW, tier=Tier.AIR_GAPPED).body.made for _ in range(2)]
     assert made[0] == made[1]
+
+
+def test_two_publishers_at_once_make_one_chain(here: Site) -> None:
+    """Each release supersedes the one before it: one of two that were made on the same one is refused."""
+    import threading
+
+    here.publisher().publish(DRAFT, changelog="First.", signer=here.publisher_key)
+    both = threading.Barrier(2, timeout=30)
+    refused: list[str] = []
+
+    def step(word: str) -> None:
+        if word == "signed":
+            both.wait()
+
+    here.step = step
+
+    def publish(number: str) -> None:
+        try:
+            here.publisher().publish(version(number), changelog="More.", signer=here.publisher_key)
+        except Refused as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=publish, args=(f"1.{number}.0",)) for number in (1, 2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(60)
+    found = here.rows.list(Chosen())
+    assert len(found) + len(refused) == 3
+    assert len(refused) == 1
+    chain = [json.loads(one.document)["release"]["supersedes"] for one in found]
+    assert chain == [found[1].record, ""]
+    assert not here.store.check([here.publisher_key.public])
+
+
+def test_a_full_disk_releases_nothing_and_it_can_be_published_again(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    from arcops.errors import Unavailable
+    from artifacts.store import Store
+
+    whole = Store.put
+
+    def full(*_: object, **__: object) -> None:
+        raise Unavailable("the disk is full")
+
+    monkeypatch.setattr(Store, "put", full)
+    with pytest.raises(Unavailable, match="full"):
+        here.publisher().publish(DRAFT, changelog="First.", signer=here.publisher_key)
+    assert not here.rows.list(Chosen())
+    monkeypatch.setattr(Store, "put", whole)
+    assert here.publisher().settle(here.publisher_key) == 0, "what is not in the log was never released"
+    here.publisher().publish(DRAFT, changelog="First.", signer=here.publisher_key)
+    assert len(here.rows.list(Chosen())) == 1
