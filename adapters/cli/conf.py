@@ -16,6 +16,7 @@ from artifacts.projections.printable import printable
 if TYPE_CHECKING:
     from capabilities.client.applying import ApplyClientConfig, ClientConfigApplied
     from capabilities.client.checking import CheckClientDraft, ClientDraftValidated, ValidateClientDraft
+    from capabilities.client.comparing import ClientConfigsCompared, CompareClientConfigs
     from capabilities.client.conformance import CheckClientService, ConformanceReport
     from capabilities.client.families import (
         DraftMade,
@@ -304,6 +305,22 @@ def apply(given: Given[ApplyClientConfig, ClientConfigApplied, Answering]) -> in
 
     found = shown(given, show)
     return _NOT_SHOWN if found.missing else 0
+
+
+@command(
+    "conf compare",
+    "capabilities.client.comparing:compare_client_configs",
+    own=Answering,
+    example=f"sha256:{'0' * 64} sha256:{'1' * 64}",
+)
+def compare(given: Given[CompareClientConfigs, ClientConfigsCompared, Answering]) -> None:
+    """Say what differs between two releases, line by line of what a client reads."""
+
+    def show(found: ClientConfigsCompared) -> None:
+        for one in (*found.fields, *found.lines):
+            print(printable(one))
+
+    shown(given, show)
 
 
 @command("conf metadata", "capabilities.client.mirroring:get_client_metadata", own=Answering, example="1.root.json")

@@ -28,7 +28,8 @@ _NAME = late(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
 
 
 @contextmanager
-def _reading(at: Place) -> Iterator[Reading]:
+def reading_here(at: Place) -> Iterator[Reading]:
+    """What is released at this place. Raises `Refused` if nothing ever was."""
     if not is_made(at.settings):
         raise Refused("nothing is released here yet; 'arcops conf publish' releases a draft")
     from services.config.reading import Reading
@@ -79,7 +80,7 @@ def get_client_config(ask: GetClientConfig, at: Place) -> ClientConfigShown:
     are.
     """
     refuse_values(ask.inputs)
-    with _reading(at) as reading:
+    with reading_here(at) as reading:
         found = reading.get(ask.client, ask.profile, schema=ask.schema, who=ask.machine)
     used = json.loads(found.body)["inputs"]
     missing = tuple(one for one in used if one not in ask.inputs) if ask.inputs else ()
@@ -115,7 +116,7 @@ class ClientConfigDiffered:
 @tool(title="Compare a client's configuration with what is released", scope=Scope.READ, reads_only=True)
 def diff_client_config(ask: DiffClientConfig, at: Place) -> ClientConfigDiffered:
     """Say if what a client has is what is released for it now."""
-    with _reading(at) as reading:
+    with reading_here(at) as reading:
         found = reading.diff(ask.client, ask.profile, ask.current, schema=ask.schema, who=ask.machine)
     return ClientConfigDiffered(
         status=found.status,
@@ -171,7 +172,7 @@ def poll_client_changes(ask: PollClientChanges, at: Place) -> ClientChanges:
     """List what was released after a token, with changelog, publisher and policy set."""
     from artifacts.wire import from_values
 
-    with _reading(at) as reading:
+    with reading_here(at) as reading:
         events, token = reading.poll(ask.since, client=ask.client, profile=ask.profile, most=ask.most)
     return ClientChanges(events=tuple(from_values(ClientChange, one) for one in events), next=token)
 

@@ -58,7 +58,7 @@ class PublishClientConfig:
     """Give it to so many of a hundred machines first (a canary)."""
 
 
-@tool(title="Publish clients' configuration", scope=Scope.PUBLISH)
+@tool(title="Publish clients' configuration", scope=Scope.PUBLISH, destructive=True)
 def publish_client_config(ask: PublishClientConfig, at: Place) -> PublicationShown:
     """Judge a draft and release it for its clients, signed and in the log; or let it wait for the approvals that are needed.
 
@@ -117,7 +117,7 @@ class RevertClientConfig:
     """What is wrong with what is out now."""
 
 
-@tool(title="Revert clients' configuration", scope=Scope.PUBLISH)
+@tool(title="Revert clients' configuration", scope=Scope.PUBLISH, destructive=True)
 def revert_client_config(ask: RevertClientConfig, at: Place) -> PublicationShown:
     """Issue an earlier artifact again as the newest, with a reason: clients see a new release and go back.
 
@@ -141,7 +141,7 @@ class WidenClientConfig:
     """To so many of a hundred machines; those that have it keep it."""
 
 
-@tool(title="Widen a canary of clients' configuration", scope=Scope.PUBLISH)
+@tool(title="Widen a canary of clients' configuration", scope=Scope.PUBLISH, destructive=True)
 def widen_client_config(ask: WidenClientConfig, at: Place) -> PublicationShown:
     """Give a canary to more machines, or to all."""
     with publisher(at) as here:

@@ -40,6 +40,7 @@ from capabilities.audit.verify import VerifyAudit
 from capabilities.catalogue import all_tools
 from capabilities.client.applying import ApplyClientConfig
 from capabilities.client.checking import CheckClientDraft, ValidateClientDraft
+from capabilities.client.comparing import CompareClientConfigs
 from capabilities.client.families import ListClientFamilies, ListClientProfiles, NewClientDraft, ShowClientSchema
 from capabilities.client.looking import AuditClientReleases, DiffClientConfig, GetClientConfig, PollClientChanges
 from capabilities.client.mirroring import GetClientMetadata, MirrorClientConfigs
@@ -178,6 +179,13 @@ def released(at: Site, percent: int = 100) -> str:
     return str(named("publish_client_config")(asked, at.here.place(now=CLOCK.replace(hour=15))).records[0].artifact_id)
 
 
+def recorded(at: Site) -> str:
+    """The newest release record."""
+    released(at)
+    found = named("audit_client_releases")(AuditClientReleases(), at.here.place(now=CLOCK.replace(hour=15)))
+    return str(found.releases[0].record)
+
+
 def waiting(at: Site) -> str:
     """A publication that waits for this site's approval: another key published it."""
     roles(at)
@@ -207,6 +215,7 @@ ASKS: dict[str, Asking] = {
     "approve_client_config": lambda at: ApproveClientConfig(id=waiting(at)),
     "audit_client_releases": lambda at: released(at) and AuditClientReleases(),
     "check_client_draft": lambda at: CheckClientDraft(target=drafted(at)),
+    "compare_client_configs": lambda at: CompareClientConfigs(old=recorded(at), new=recorded(at)),
     "count_client_states": lambda at: CountClientStates(),
     "diff_client_config": lambda at: DiffClientConfig(client="claude-code", profile="dev", current=released(at)),
     "get_client_config": lambda at: released(at) and GetClientConfig(client="claude-code", profile="dev"),
