@@ -14,13 +14,28 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from securesystemslib.signer import Key, Signature, SSlibKey  # type: ignore[attr-defined]
-from securesystemslib.signer import Signer as TufSigner  # type: ignore[attr-defined]
-from tuf.api.metadata import Delegations, Metadata, MetaFile, Root, Snapshot, SuccinctRoles, TargetFile, Targets, Timestamp  # type: ignore[attr-defined]
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from tuf.api.metadata import (  # type: ignore[attr-defined]
+    Delegations,
+    Key,
+    Metadata,
+    MetaFile,
+    Root,
+    Signature,
+    Snapshot,
+    SuccinctRoles,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
+from tuf.api.metadata import Signer as TufSigner  # type: ignore[attr-defined]
 
 from arcops.errors import Refused, Unavailable
 from artifacts.private_folder import make_private
 from artifacts.private_key import Signer
+from artifacts.public_key import PublicKey
 from artifacts.store_lock import StoreLock
 from artifacts.writing import replace_whole
 from services.config.reading import Served
@@ -63,7 +78,7 @@ class _Signing(TufSigner):
 
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
-        self._key = SSlibKey.from_crypto(signer.public.raw)
+        self._key = _key(signer.public)
 
     @property
     def public_key(self) -> Key:
@@ -75,6 +90,20 @@ class _Signing(TufSigner):
 
     def sign(self, payload: bytes) -> Signature:
         return Signature(self._key.keyid, self._signer.sign(payload).hex())
+
+
+def _key(public: PublicKey) -> Key:
+    """A public key, in TUF's own form. Raises `Refused` for one that it cannot write."""
+    named = public.id.removeprefix("sha256:")
+    match public.raw:
+        case Ed25519PublicKey():
+            raw = public.raw.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+            value = {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": raw.hex()}}
+        case ec.EllipticCurvePublicKey() if public.raw.curve.name == "secp256r1":
+            value = {"keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp256", "keyval": {"public": public.pem.decode()}}
+        case _:
+            raise Refused(f"the key {public.id} cannot sign metadata; use Ed25519 or ECDSA on P-256")
+    return Key.from_dict(named, value)
 
 
 class Freshness:

@@ -239,6 +239,16 @@ class TestFreshness:
         packed_mirror(tmp_path / "mirror", tmp_path / "site.tar")
         assert apply(here, mirror=tmp_path / "site.tar").remarks == ()
 
+    def test_a_release_by_another_publisher_is_made_and_its_metadata_waits(self, here: Machine) -> None:
+        publish(here)
+        said: list[str] = []
+        roles = here.at.settings.trust / "client-roles.yaml"
+        roles.write_text(roles.read_text().replace("publishers:\n", f"publishers:\n- {here.approver.public.id}\n"))
+        other = replace(here, at=replace(here.at, signer=lambda: here.approver, say=said.append))
+        publish(other, version("1.1.0"))
+        assert "another key" in said[0]
+        assert apply(here).version == "1.1.0"
+
     def test_a_machine_that_is_new_is_not_shown_an_old_release(self, here: Machine, tmp_path: Path) -> None:
         publish(here)
         exported(here.at, tmp_path / "old")

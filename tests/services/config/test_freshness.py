@@ -60,6 +60,13 @@ def test_the_newest_release_is_named(here: Site, tmp_path: Path) -> None:
     assert seen(here, made, tmp_path / "known").record == second
 
 
+@pytest.mark.parametrize("algorithm", list(Algorithm))
+def test_it_is_signed_by_keys_of_each_algorithm(here: Site, tmp_path: Path, algorithm: Algorithm) -> None:
+    first = publish(here)
+    here.publisher_key = create(algorithm)
+    assert seen(here, written(here, tmp_path / "tuf"), tmp_path / "known").record == first
+
+
 def test_a_change_writes_one_bin_and_the_way_to_it(here: Site, tmp_path: Path) -> None:
     publish(here)
     made = written(here, tmp_path / "tuf")
