@@ -13,7 +13,7 @@ COMPILED = $(BIN)/python -m compileall -q -j 0 "$$($(BIN)/python -c 'import sysc
 # If the environment forbids compiled files, each worker and each process that the tests start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: ready test test-site test-deep test-foundry coverage newest lock lint docs bench bench-gpu definitions conformance clean
+.PHONY: ready test test-site test-deep test-foundry test-clients coverage newest lock lint docs bench bench-gpu definitions conformance clean
 
 ready: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deployments/local/ready.sh
@@ -77,6 +77,21 @@ test-foundry: $(VENV)/.installed-dev $(FOUNDRY)/.installed
 $(FOUNDRY)/.installed: Makefile | $(VENV)/bin/python
 	$(BIN)/python -m venv $(FOUNDRY)
 	$(FOUNDRY)/bin/python -m pip install --quiet --disable-pip-version-check 'foundry-local-sdk>=2.2.1,<2.3' 'onnx>=1.23,<2' 'tokenizers>=0.23,<1'
+	touch $@
+
+# The real MCP clients, in a folder of their own below $(VENV), each at a version that was seen to list what it reads. It takes npm.
+CLIENTS = $(VENV)/clients
+REAL_CLIENTS = node@24.21.0 @anthropic-ai/claude-code@2.1.332 @openai/codex@0.171.0 @google/gemini-cli@0.61.0 \
+	@qwen-code/qwen-code@0.24.4 opencode-ai@1.18.33 @github/copilot@1.0.102
+
+test-clients: $(VENV)/.installed-dev $(CLIENTS)/.installed
+	ARCOPS_CLIENTS="$(CURDIR)/$(CLIENTS)/node_modules/.bin" $(BIN)/python -m pytest -q -n0 tests/deep/test_real_clients.py
+
+$(CLIENTS)/.installed: Makefile
+	@command -v npm >/dev/null || { echo "make test-clients takes npm; install Node.js, which brings it" >&2; exit 1; }
+	rm -rf $(CLIENTS)
+	mkdir -p $(CLIENTS)
+	npm install --prefix $(CLIENTS) --no-save --no-audit --no-fund --loglevel=error $(REAL_CLIENTS)
 	touch $@
 
 # On a machine with a GPU: its figures against the vendor's. `pip install nvidia-cublas` beside it brings cuBLASLt.

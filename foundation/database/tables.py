@@ -193,3 +193,54 @@ MCP_SESSIONS = Table(
 ``opening`` what the client said of itself then, as JSON: its revision, its name and what it can do. After ``until`` a row means
 nothing.
 """
+
+CONFIG_PUBLICATIONS = Table(
+    "arcops_config_publication",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("said", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Index("arcops_config_publication_state", "state"),
+)
+"""What was published for clients and is waiting for approvals, was released, or was withdrawn. ``said`` is JSON: the draft, and
+each record with the signatures that it has."""
+
+CONFIG_RELEASES = Table(
+    "arcops_config_release",
+    METADATA,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("record", String(80), nullable=False, unique=True),
+    Column("client", String(63), nullable=False),
+    Column("profile", String(63), nullable=False),
+    Column("schema", String(200), nullable=False),
+    Column("artifact", String(80), nullable=False),
+    Column("version", String(200), nullable=False),
+    Column("percent", Integer, nullable=False),
+    Column("issued", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    Index("arcops_config_release_client", "client", "profile", "schema"),
+)
+"""The releases that the log holds, each at its ``position`` there, with the JSON ``document`` that clients get. It is
+derived: the log decides."""
+
+CONFIG_REPORTS = Table(
+    "arcops_config_report",
+    METADATA,
+    Column("month", String(7), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("client", String(63), primary_key=True),
+    Column("profile", String(63), primary_key=True),
+    Column("artifact", String(80), nullable=False),
+    Column("result", String(16), nullable=False),
+)
+"""What clients reported of themselves in a month, the last word of each. ``fingerprint`` is keyed with the month's key, so two
+months cannot be joined, and the time of day is not kept."""
+
+CONFIG_REPORT_KEYS = Table(
+    "arcops_config_report_key",
+    METADATA,
+    Column("month", String(7), primary_key=True),
+    Column("key", LargeBinary(32), nullable=False),
+)
+"""The key of a month's fingerprints. It is deleted when the month is over."""

@@ -19,7 +19,7 @@ from arcops.errors import ArcOpsError, Broken
 from arcops.identity import Identity
 from arcops.tier import Tier
 from artifacts.index import Filter
-from artifacts.private_key import Algorithm, Signer
+from artifacts.private_key import Algorithm, Signer, create
 from capabilities.access.access import CheckAccess, ExplainAccess, ListRoles
 from capabilities.access.keys import ListApiKeys, NewApiKey, RevokeApiKey
 from capabilities.access.revoking import ListRevoked, RevokeAccess
@@ -38,6 +38,23 @@ from capabilities.audit.query import QueryAudit
 from capabilities.audit.report import ReportAudit
 from capabilities.audit.verify import VerifyAudit
 from capabilities.catalogue import all_tools
+from capabilities.client.applying import ApplyClientConfig
+from capabilities.client.checking import CheckClientDraft, ValidateClientDraft
+from capabilities.client.comparing import CompareClientConfigs
+from capabilities.client.families import ListClientFamilies, ListClientProfiles, NewClientDraft, ShowClientSchema
+from capabilities.client.looking import AuditClientReleases, DiffClientConfig, GetClientConfig, PollClientChanges
+from capabilities.client.mirroring import GetClientMetadata, MirrorClientConfigs
+from capabilities.client.publishing import (
+    ApproveClientConfig,
+    ListWaitingClientConfigs,
+    PublishClientConfig,
+    RevertClientConfig,
+    SetClientRules,
+    WidenClientConfig,
+    WithdrawClientConfig,
+)
+from capabilities.client.reporting import CountClientStates, ReportClientState
+from capabilities.client.roles import SetClientRoles
 from capabilities.cluster.admit import Admit
 from capabilities.cluster.check import CheckCluster, SnapshotCluster
 from capabilities.contract import Scope, Tool, tool
@@ -76,6 +93,7 @@ from tests.foundation.login.signed import Signing as SigningIn
 from tests.kept import fresh
 from tests.manifests import shop
 from tests.models import CLOCK, POLICY, Bench, bench, good_model
+from tests.services.config.place import DRAFT, RULES
 from tests.simulators.kubernetes_api import serving
 
 pytestmark = pytest.mark.requirement("ARC-3/every-capability-is-a-tool")
@@ -165,8 +183,86 @@ def allowed(at: Site) -> None:
     named("host_allow")(HostAllow(name="small", digest=resolved(at)), at.here.place())
 
 
+def roles(at: Site) -> None:
+    """Let the site's own key publish clients' configuration, under rules."""
+    own = at.here.signer.public.id
+    asked = SetClientRoles(publishers=(own,), approvals=0, emergency=0)
+    named("set_client_roles")(asked, at.here.place(now=CLOCK.replace(hour=15)))
+    named("set_client_rules")(SetClientRules(rules=RULES.decode()), at.here.place(now=CLOCK.replace(hour=15)))
+
+
+def released(at: Site, percent: int = 100) -> str:
+    """The artifact of a configuration that was released; a client's file is there, too."""
+    roles(at)
+    (at.folder / "claude.json").write_text("{}")
+    asked = PublishClientConfig(draft=DRAFT.decode(), changelog="First.", percent=percent)
+    return str(named("publish_client_config")(asked, at.here.place(now=CLOCK.replace(hour=15))).records[0].artifact_id)
+
+
+def recorded(at: Site) -> str:
+    """The newest release record."""
+    released(at)
+    found = named("audit_client_releases")(AuditClientReleases(), at.here.place(now=CLOCK.replace(hour=15)))
+    return str(found.releases[0].record)
+
+
+def waiting(at: Site) -> str:
+    """A publication that waits for this site's approval: another key published it."""
+    roles(at)
+    other = create(Algorithm.ED25519)
+    named("trust_key")(TrustKey(public=other.public.pem.decode()), at.here.place(now=CLOCK.replace(hour=15)))
+    own = at.here.signer.public.id
+    asked = SetClientRoles(publishers=(own, other.public.id), approvers=(own,), approvals=1, emergency=0)
+    named("set_client_roles")(asked, at.here.place(now=CLOCK.replace(hour=15)))
+    publish = PublishClientConfig(draft=DRAFT.decode(), changelog="First.")
+    return str(
+        named("publish_client_config")(publish, replace(at.here.place(now=CLOCK.replace(hour=15)), signer=lambda: other)).id
+    )
+
+
+def drafted(at: Site) -> Path:
+    """A draft of clients' configuration."""
+    path = at.folder / "draft.yaml"
+    path.write_bytes(DRAFT)
+    return path
+
+
 Asking = Callable[[Site], Any]
 ASKS: dict[str, Asking] = {
+    "apply_client_config": lambda at: ApplyClientConfig(
+        client="claude-code", profile="dev", file=released(at) and at.folder / "claude.json", without_client=True
+    ),
+    "approve_client_config": lambda at: ApproveClientConfig(id=waiting(at)),
+    "audit_client_releases": lambda at: released(at) and AuditClientReleases(),
+    "check_client_draft": lambda at: CheckClientDraft(target=drafted(at)),
+    "compare_client_configs": lambda at: CompareClientConfigs(old=recorded(at), new=recorded(at)),
+    "count_client_states": lambda at: CountClientStates(),
+    "diff_client_config": lambda at: DiffClientConfig(client="claude-code", profile="dev", current=released(at)),
+    "get_client_config": lambda at: released(at) and GetClientConfig(client="claude-code", profile="dev"),
+    "get_client_metadata": lambda at: released(at) and GetClientMetadata(name="1.root.json"),
+    "list_client_families": lambda at: ListClientFamilies(),
+    "list_client_profiles": lambda at: ListClientProfiles(client="codex"),
+    "list_waiting_client_configs": lambda at: ListWaitingClientConfigs(),
+    "mirror_client_configs": lambda at: released(at) and MirrorClientConfigs(to=at.folder / "replica"),
+    "new_client_draft": lambda at: NewClientDraft(servers=("time",), clients=("codex",)),
+    "poll_client_changes": lambda at: released(at) and PollClientChanges(),
+    "publish_client_config": lambda at: released(at) and PublishClientConfig(draft=DRAFT.decode(), changelog="More."),
+    "report_client_state": lambda at: ReportClientState(
+        fingerprint="0123456789abcdef", client="codex", profile="dev", artifact="sha256:" + "0" * 64, result="applied"
+    ),
+    "revert_client_config": lambda at: RevertClientConfig(
+        client="claude-code", profile="dev", to=released(at), reason="It breaks."
+    ),
+    "set_client_roles": lambda at: roles(at) or SetClientRoles(publishers=("sha256:" + "1" * 64,), approvals=0, emergency=0),
+    "set_client_rules": lambda at: (
+        roles(at) or SetClientRules(rules=RULES.decode().replace("version: 1.0.0", "version: 1.1.0"))
+    ),
+    "show_client_schema": lambda at: ShowClientSchema(client="codex"),
+    "validate_client_draft": lambda at: roles(at) or ValidateClientDraft(draft=DRAFT.decode()),
+    "widen_client_config": lambda at: WidenClientConfig(
+        client="claude-code", profile="dev", artifact=released(at, percent=5), percent=50
+    ),
+    "withdraw_client_config": lambda at: WithdrawClientConfig(id=waiting(at)),
     "admit_workload": lambda at: Admit(manifest="apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"),
     "audit_key": lambda at: AskAuditKey(),
     "check_access": lambda at: CheckAccess(tool="check_model", caller="https://i,,x"),
@@ -249,6 +345,7 @@ NOT_RUN = {
     "announce_change": "it takes a Prefect API; tests/flows/test_announce.py",
     "bench_node": "it uses the machine for minutes; it keeps an artifact like every check",
     "host_mirror_make": "it asks an index; tests/deep/test_hosting_real.py",
+    "check_client_service": "it takes a service to be checked; tests/services/config/test_kit.py",
     "make_baseline": "it takes a benchmark; it signs, and writes nothing",
 }
 

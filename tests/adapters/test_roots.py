@@ -23,6 +23,7 @@ from capabilities.artifact.store import ExportStore, ImportStore
 from capabilities.audit.assessment import ExportAssessment
 from capabilities.audit.export import ExportAudit
 from capabilities.catalogue import all_tools
+from capabilities.client.checking import CheckClientDraft
 from capabilities.cluster.check import CheckCluster
 from capabilities.contract import Tool
 from capabilities.gpu.bench import BenchNode
@@ -82,6 +83,15 @@ def attachment(path: Path, word: str) -> None:
     path.write_text(json.dumps({"payloadType": word, "bomFormat": "CycloneDX", "specVersion": word}))
 
 
+def client_draft(path: Path, word: str) -> None:
+    path.write_text(f"version: 1.0.0\nprofile: dev\nclients: [codex]\nservers: []\ntags: ['{word}']\n")
+
+
+def client_rules(path: Path, word: str) -> None:
+    client_draft(path.parent / "draft.yaml", "x")
+    path.write_text(f"id: '{word}'\nversion: 1.0.0\nrules: []\n")
+
+
 def policy(path: Path, word: str) -> None:
     path.write_text(POLICY.format(word=word))
 
@@ -131,6 +141,11 @@ CASES: dict[tuple[str, str], tuple[Make, Callable[[Path, Bench], Any]]] = {
     ("map_network", "target"): (manifests, lambda path, here: MapNetwork(target=path)),
     ("expose_network", "target"): (manifests, lambda path, here: ExposeNetwork(target=path)),
     ("check_inference", "of"): (model, lambda path, here: CheckInference(url=URL, models=("a",), of=path)),
+    ("check_client_draft", "target"): (client_draft, lambda path, here: CheckClientDraft(target=path)),
+    ("check_client_draft", "rules"): (
+        client_rules,
+        lambda path, here: CheckClientDraft(target=path.parent / "draft.yaml", rules=path),
+    ),
     ("bench_node", "baseline"): (attachment, lambda path, here: BenchNode(cpu=True, baseline=path)),
     ("check_release", "description"): (description, lambda path, here: CheckRelease(description=path)),
     ("preview_release", "description"): (description, lambda path, here: PreviewRelease(description=path)),

@@ -36,6 +36,9 @@ TRUSTING = tuple(one.name for one in all_tools() if one.scope is Scope.TRUST)
 LENIENT = "validFor: P1D\ngates: {integrity: {}}\n"
 OUTSIDER = create(Algorithm.ED25519).public.pem.decode()
 ASKS: dict[str, dict[str, object]] = {
+    "apply_client_config": {"client": "codex", "profile": "dev"},
+    "set_client_roles": {"publishers": ["sha256:" + "0" * 64]},
+    "set_client_rules": {"rules": "id: x\nversion: 1.0.0\nrules: []\n"},
     "check_access": {"tool": "check_model", "caller": "https://i,,x"},
     "end_sessions": {"person": "https://i,,x"},
     "explain_access": {"tool": "check_model", "caller": "https://i,,x"},

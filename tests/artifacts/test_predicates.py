@@ -11,6 +11,7 @@ import pytest
 
 from arcops.errors import Broken, Refused
 from artifacts.baseline import baseline_statement
+from artifacts.client_release import release_statement
 from artifacts.predicate import Predicate, name_of
 from artifacts.predicate_schema import predicate_schema
 from artifacts.predicates import all_predicates, known
@@ -19,6 +20,7 @@ from artifacts.schemas import schema_text
 from artifacts.statement import to_statement
 from tests.artifacts.reports import AT, full_report
 from tests.artifacts.test_baseline import baseline
+from tests.artifacts.test_client_release import release
 
 pytestmark = pytest.mark.requirement("ARC-1/agents-can-read-it")
 GOLDENS = Path(__file__).parent / "goldens"
@@ -27,6 +29,7 @@ PUBLISHED = [one for one in all_predicates() if one.published]
 STATED: dict[str, tuple[Callable[[], bytes], Callable[[], object]]] = {
     "https://arcops.dev/predicates/readiness-report/v1": (lambda: to_statement(full_report()), full_report),
     "https://arcops.dev/predicates/benchmark-baseline/v1": (lambda: baseline_statement(baseline()), baseline),
+    "https://arcops.dev/predicates/client-configuration-release/v1": (lambda: release_statement(release()), release),
     "https://arcops.dev/predicates/revocations/v1": (
         lambda: revocation_statement(RevocationList(issued_at=AT)),
         lambda: RevocationList(issued_at=AT),

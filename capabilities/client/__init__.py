@@ -1,0 +1,1 @@
+"""Configuration of MCP clients: families, drafts, rules, publications, what is released, reports, and putting it in place."""

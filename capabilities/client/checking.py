@@ -1,0 +1,113 @@
+"""Check a draft of clients' configuration: collect, judge, sign, keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from arcops.asks import shaped
+from arcops.errors import Refused
+from arcops.subjects.client import ClientConfig
+from capabilities.client.place import MOST_DRAFT, rules_here
+from capabilities.contract import Scope, tool
+from capabilities.judging import Judged, deployed, judged
+from flows.place import Place
+from flows.subjects.evaluation import evaluation
+
+_CLIENT_CHECK = evaluation("client-check")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckClientDraft(ClientConfig):
+    """Which draft to judge, under which rules, and by which policy."""
+
+    policy: str = "clients"
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
+
+
+@tool(title="Check a draft of clients' configuration", scope=Scope.CHECK, long=True, deployed=deployed(_CLIENT_CHECK))
+def check_client_draft(ask: CheckClientDraft, at: Place) -> Judged:
+    """Judge a draft, and keep a signed artifact of the verdict: GREEN, AMBER or RED.
+
+    Each client must be able to express each server; what it would read must fit its schema; the organisation's rules must
+    accept it; and no text of the draft may hold a secret, also in disguise.
+    """
+    return judged(_CLIENT_CHECK, ask, ask.policy, at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidateClientDraft:
+    """The draft to judge, as text."""
+
+    draft: str = field(metadata=shaped(positional=True, title="DRAFT", text_of=MOST_DRAFT, least=1))
+    """The text of the draft."""
+    client: str = field(default="", metadata=shaped(most=63))
+    """Only what it gives for this family."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftFinding:
+    """What a rule says: its id, PASS, WARN, FAIL or UNKNOWN, a sentence, the place (a line of the draft, 0 if none), the
+    fix.
+    """
+
+    rule: str
+    outcome: str
+    text: str
+    about: str
+    line: int
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftPayload:
+    """What a client would read; empty, with a problem, if it cannot be expressed."""
+
+    client_id: str
+    schema_ref: str
+    artifact_id: str
+    payload: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientDraftValidated:
+    """The report: the verdict, its findings, the policy set, and what each client would read."""
+
+    verdict: str
+    policy_set_id: str
+    policy_digest: str
+    findings: tuple[DraftFinding, ...]
+    payloads: tuple[DraftPayload, ...]
+
+
+@tool(title="Judge a draft of clients' configuration in memory", scope=Scope.CHECK, reads_only=True)
+def validate_client_draft(ask: ValidateClientDraft, at: Place) -> ClientDraftValidated:
+    """Judge the text of a draft by the rules of this place, and show what each client would read; nothing is kept or signed."""
+    from services.config.validating import validated
+
+    found = validated(ask.draft.encode(), rules_here(at), at=at.now(), tier=at.settings.tier)
+    if ask.client and ask.client not in found.body.draft.clients:
+        raise Refused(f"the draft does not name the client {ask.client[:63]!r}")
+    return ClientDraftValidated(
+        verdict=found.verdict.value,
+        policy_set_id=found.body.policy_set,
+        policy_digest=found.body.policy_digest,
+        findings=tuple(
+            DraftFinding(
+                rule=one.rule,
+                outcome=one.outcome.value,
+                text=one.text,
+                about=one.about,
+                line=one.location.line if one.location is not None else 0,
+                fix=one.fix,
+            )
+            for one in found.findings
+        ),
+        payloads=tuple(
+            DraftPayload(
+                client_id=one.client, schema_ref=one.schema, artifact_id=one.artifact, payload=one.payload, problem=one.problem
+            )
+            for one in found.body.made
+            if ask.client in ("", one.client)
+        ),
+    )

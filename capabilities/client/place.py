@@ -1,0 +1,100 @@
+"""What the capabilities of clients' configuration share: the publisher of this place, its rows, and its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from amend.client.rules import Claim
+from arcops.errors import ArcOpsError, Refused
+from artifacts.reading import read_file
+from flows.place import Place
+
+if TYPE_CHECKING:
+    from services.config.freshness import Freshness
+    from services.config.publishing import Publisher
+    from services.config.rows import Rows
+    from services.config.validating import RulesHere
+
+MOST_DRAFT = 1024 * 1024
+CALLER: ContextVar[tuple[tuple[str, tuple[str, ...]], ...]] = ContextVar("arcops.client.caller", default=())
+"""What a door knows of the caller: claims by name, which an organisation's rules may ask for."""
+
+
+def tooling() -> str:
+    """The name and version of this program, as release records have it."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"arcops {version('arcops')}"
+    except PackageNotFoundError:  # run from a checkout without an installation
+        return "arcops 0.0.0"
+
+
+def rules_here(at: Place) -> RulesHere:
+    """The organisation's policy set. Raises `Refused` if there is no such set: then nothing is released."""
+    from services.config.roles import RULES
+    from services.config.validating import rules_from
+
+    path = at.settings.trust / RULES
+    if not path.exists():
+        raise Refused(f"there is no {RULES} in the trust folder, so nothing is released; 'arcops conf rules FILE' sets it")
+    return rules_from(read_file(path, MOST_DRAFT), RULES)
+
+
+@contextmanager
+def rows_here(at: Place) -> Iterator[Rows]:
+    """The rows of releases, in this place's database. Raises as `opened` does."""
+    from foundation.database.opening import opened
+
+    with opened(at.settings) as database:
+        from services.config.rows import Rows
+
+        yield Rows(database)
+
+
+def freshness_here(at: Place) -> Freshness:
+    """The metadata that says what is newest; it lies beside the store."""
+    from services.config.freshness import Freshness
+
+    return Freshness(at.settings.store.parent / "configuration-metadata")
+
+
+def freshen(at: Place, rows: Rows) -> int:
+    """Sign what is released now as the newest, if it is due; how many files that wrote."""
+    from services.config.freshness import heads_of
+    from services.config.reading import Reading
+
+    reading = Reading(rows)
+    reading.refresh()
+    made, heads = freshness_here(at), heads_of(reading.heads())
+    return made.write(heads, at.signer(), at.now()) if heads and made.due(heads, at.now()) else 0
+
+
+@contextmanager
+def publisher(at: Place) -> Iterator[Publisher]:
+    """What publishes here. Raises `Refused` if there are no rules or no roles."""
+    from artifacts.store import Store
+    from services.config.publishing import Publisher
+    from services.config.roles import read_roles
+    from tasks.signing.grounds import grounds
+
+    rules, roles = rules_here(at), read_roles(at.settings.trust)
+    with rows_here(at) as rows, Store.at(at.settings) as store:
+        yield Publisher(
+            rows=rows,
+            store=store,
+            ground=grounds(at.settings.trust),
+            roles=roles,
+            rules=rules,
+            now=at.now,
+            tier=at.settings.tier,
+            tooling=tooling(),
+            claims=tuple(Claim(name=name, values=values) for name, values in CALLER.get()),
+        )
+        try:
+            freshen(at, rows)  # what a crash here leaves undone, the next one or the service does
+        except ArcOpsError as error:  # the release is made; that it is the newest can be signed later
+            at.say(f"it is released, but that it is the newest could not be signed yet: {error}")

@@ -1,0 +1,1 @@
+"""Judges of what MCP clients are to be configured with."""

@@ -1,0 +1,105 @@
+"""What a text may say in disguise: encoded, split, reversed, with letters that only look like others. Pure, and bounded."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import html
+import re
+import unicodedata
+import zlib
+from collections.abc import Callable, Iterator
+
+from gates.client.client_configuration.addresses import unquoted
+
+DEEPEST = 3
+"""How many encodings may lie in one another."""
+MOST = 4000
+"""How many readings of one text are tried."""
+LONGEST = 200_000
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}[:\s]?){12,}")
+_BASE32 = re.compile(r"[A-Z2-7]{16,}=*")
+_ESCAPED = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[0-7]{3})")
+_NUMBERS = re.compile(r"(?:\d{2,3}[,\s]+){11,}\d{2,3}")
+_GLUE = re.compile(r"[\s\"'`+,;|\\()\[\]{}<>]+|(?:\.\.\.)|…")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_ALIKE = str.maketrans("АВСЕНІЈКМОРЅТХавсеһіјкморѕтхуԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοѵ", "ABCEHIJKMOPSTXabcehijkmopstxydqwABEZHIKMNOPTYXov")
+
+
+def readings(text: str) -> Iterator[str]:
+    """*text* and everything that it may say in disguise, each once, at most `MOST`."""
+    seen: set[str] = set()
+    waiting = [(text[:LONGEST], 0)]
+    while waiting and len(seen) < MOST:
+        here, depth = waiting.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        yield here
+        if depth < DEEPEST:
+            waiting.extend((new, depth + 1) for read in _READERS for new in read(here) if new != here and len(new) >= 8)
+
+
+def _plain(text: str) -> Iterator[str]:
+    """Without what is invisible, and with the usual letters for those that look like them."""
+    yield unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).translate(_ALIKE)
+
+
+def _joined(text: str) -> Iterator[str]:
+    """Parts that a program would put together."""
+    yield _GLUE.sub("", text)
+
+
+def _unescaped(text: str) -> Iterator[str]:
+    if "%" in text:
+        yield unquoted(text)
+    if "&" in text:
+        yield html.unescape(text)
+    if "\\" in text:
+        yield _ESCAPED.sub(lambda found: codecs.decode(found[0].encode("ascii"), "unicode_escape"), text)
+
+
+def _turned(text: str) -> Iterator[str]:
+    yield text[::-1]
+    yield codecs.encode(text, "rot13")
+
+
+def _decoded(text: str) -> Iterator[str]:
+    for found in _BASE64.finditer(text):
+        part = found[0].rstrip("=").replace("-", "+").replace("_", "/")
+        yield from _said(lambda part=part: base64.b64decode(part + "=" * (-len(part) % 4), validate=True))  # type: ignore[misc]
+    for found in _HEX.finditer(text):
+        yield from _said(lambda part=found[0]: bytes.fromhex(re.sub(r"[:\s]", "", part)))  # type: ignore[misc]
+    for found in _BASE32.finditer(text.upper() if text.islower() else text):
+        part = found[0].rstrip("=")
+        yield from _said(lambda part=part: base64.b32decode(part + "=" * (-len(part) % 8)))  # type: ignore[misc]
+    for found in _NUMBERS.finditer(text):
+        yield from _said(lambda part=found[0]: bytes(int(one) for one in re.findall(r"\d+", part)))  # type: ignore[misc]
+    if "<~" in text:
+        yield from _said(lambda: base64.a85decode(text[text.index("<~") :].strip(), adobe=True))
+
+
+_READERS: tuple[Callable[[str], Iterator[str]], ...] = (_plain, _unescaped, _decoded, _turned, _joined)
+
+
+def _said(decode: Callable[[], bytes]) -> Iterator[str]:
+    """The text that the decoded bytes are, also after they were compressed; nothing if they are no text."""
+    try:
+        data = decode()
+    except (ValueError, binascii.Error):
+        return
+    if data[:2] == b"\x1f\x8b" or data[:1] == b"\x78":
+        try:
+            data = zlib.decompressobj(wbits=47).decompress(data, LONGEST)
+        except zlib.error:
+            return
+    for name in ("utf-8", "utf-16-le"):
+        try:
+            found = data.decode(name)
+        except UnicodeDecodeError:
+            continue
+        if found.isprintable() or "\n" in found:
+            yield found
+            return

@@ -1,0 +1,115 @@
+"""The places of secrets in a draft: in each of its texts, in texts that belong together, and in the file around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from arcops.seen.client import ClientConfiguration, Draft, Wanted
+from gates.client.client_configuration.addresses import address
+from gates.client.client_configuration.disguises import readings
+from gates.client.client_configuration.tokens import named_secret, random_part, secret_form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A secret: ``what`` it looks like, ``where`` in the draft, and on which ``line``, from 1; 0 if it is not one line."""
+
+    where: str
+    what: str
+    line: int = 0
+
+
+def secrets_in(body: ClientConfiguration) -> Iterator[Found]:
+    """Every place of the draft at which a secret stands, or something that looks like one. No value is told."""
+    for where, text in _texts(body.draft):
+        if what := _secret(text):
+            yield Found(where=where, what=what, line=_line(body.source, text))
+    for server in body.draft.servers:
+        yield from _by_name(server, body.source)
+    for number, line in enumerate(body.source.splitlines(), 1):
+        what = next((form for one in readings(line) if (form := secret_form(one))), "")
+        if what:
+            yield Found(where="the file", what=what, line=number)
+    whole = next((form for one in readings(_comments(body.source)) if (form := secret_form(one))), "")
+    if whole:
+        yield Found(where="the comments of the file", what=whole)
+    for made in body.made:  # a rule may have put one in
+        if made.payload and (what := secret_form(made.payload)):
+            yield Found(where=f"what {made.client} would read", what=what)
+
+
+def _secret(text: str) -> str:
+    for one in readings(text):
+        if what := secret_form(one):
+            return what
+    if part := random_part(text):
+        return f"{part}, which looks random"
+    return ""
+
+
+def _texts(draft: Draft) -> Iterator[tuple[str, str]]:
+    """Each text with its place, and the texts together that a program could put together."""
+    for each in draft.inputs:
+        yield f"the description of the input {each.name}", each.description
+        yield f"the name of the input {each.name}", each.name
+    yield "the tags", " ".join(draft.tags)
+    for server in draft.servers:
+        name = server.name
+        yield f"the name of {name}", name
+        yield f"the command of {name}", server.command
+        yield f"the package of {name}", server.package
+        yield f"the url of {name}", server.url
+        for number, one in enumerate(server.args, 1):
+            yield f"argument {number} of {name}", one
+        for kind, settings in (("variable", server.env), ("header", server.headers)):
+            for setting in settings:
+                yield f"the {kind} {setting.name} of {name}", setting.before
+                yield f"the name of the {kind} {setting.name} of {name}", setting.name
+        tools = (*server.tools, *server.denied_tools)
+        together = {
+            "the arguments": server.args,
+            "the variables": tuple(one.before for one in server.env),
+            "the headers": tuple(one.before for one in server.headers),
+            "the names of the tools": tools,
+        }
+        for what, parts in together.items():
+            if len(parts) > 1:
+                yield f"{what} of {name}, put together", "".join(parts)
+    yield "the names of the servers, put together", "".join(one.name for one in draft.servers)
+    yield "the descriptions of the inputs, put together", "".join(one.description for one in draft.inputs)
+
+
+def _by_name(server: Wanted, source: str) -> Iterator[Found]:
+    """Fixed texts if the name says that a secret belongs there: whatever the text is, it is the same for everyone."""
+    for kind, settings in (("variable", server.env), ("header", server.headers)):
+        for one in settings:
+            scheme = one.input and one.before.strip().lower() in ("", "bearer", "token", "basic", "apikey")
+            if named_secret(one.name) and one.before and not scheme:
+                what = "a fixed text under a secret's name"
+                yield Found(where=f"the {kind} {one.name} of {server.name}", what=what, line=_line(source, one.before))
+    arguments = iter(server.args)
+    for argument in arguments:
+        flag, equals, value = argument.partition("=")
+        if flag.startswith("-") and named_secret(flag.lstrip("-")):
+            value = value if equals else next(arguments, "")
+            if value:
+                yield Found(where=f"the argument {flag} of {server.name}", what="a secret's value", line=_line(source, value))
+    found = address(server.url) if server.url else None
+    if server.url and found is None:
+        yield Found(where=f"the url of {server.name}", what="an address that cannot be read")
+    if found is not None and found.user:
+        what = "a user or a password in an address"
+        yield Found(where=f"the url of {server.name}", what=what, line=_line(source, server.url))
+    for name, value in found.pairs if found is not None else ():
+        if value and (named_secret(name) or name.lower() in ("key", "sig", "code", "jwt")):
+            yield Found(where=f"the url of {server.name}", what=f"the parameter {name}", line=_line(source, server.url))
+
+
+def _comments(source: str) -> str:
+    return "".join(line.partition("#")[2].strip() for line in source.splitlines() if "#" in line)
+
+
+def _line(source: str, text: str) -> int:
+    at = source.find(text) if text else -1
+    return source.count("\n", 0, at) + 1 if at >= 0 else 0

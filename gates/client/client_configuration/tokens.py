@@ -1,0 +1,95 @@
+"""Forms of secrets that are known, and texts that look like one because they are random: pure functions of a text."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+
+_FORMS: tuple[tuple[str, str], ...] = (
+    ("a token of GitHub", r"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"),
+    ("a token of GitLab", r"gl(?:pat|rt|dt|cbt|ptt|ft)-[A-Za-z0-9_-]{16,}"),
+    ("an access key of AWS", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}"),
+    ("a key of Google", r"AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,}"),
+    ("a key of OpenAI or Anthropic", r"sk-(?:proj-|ant-|svcacct-|admin-|or-)?[A-Za-z0-9_-]{20,}"),
+    ("a token of Slack", r"xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}"),
+    ("a hook of Slack", r"hooks\.slack\.com/services/[A-Za-z0-9/]{20,}"),
+    ("a key of Stripe", r"(?:sk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{20,}"),
+    ("a token of npm", r"npm_[A-Za-z0-9]{30,}"),
+    ("a token of PyPI", r"pypi-[A-Za-z0-9_-]{30,}"),
+    ("a token of Hugging Face", r"hf_[A-Za-z0-9]{20,}"),
+    ("a token of Vault", r"hv[sbr]\.[A-Za-z0-9_-]{20,}"),
+    ("a token of Databricks", r"dapi[a-f0-9]{32}"),
+    ("a token of SendGrid", r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
+    ("a token of Telegram", r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}"),
+    ("a token of Notion or Linear", r"(?:ntn|lin_api|secret)_[A-Za-z0-9]{30,}"),
+    ("a token of Docker", r"dckr_(?:pat|oat)_[A-Za-z0-9_-]{20,}"),
+    ("a token of DigitalOcean", r"do[opr]_v1_[a-f0-9]{40,}"),
+    (
+        "a key of Azure",
+        r"AccountKey=[A-Za-z0-9+/=]{40,}|SharedAccessSignature|[?&]sig=[A-Za-z0-9%+/=]{20,}",
+    ),
+    ("a JSON Web Token", r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"),
+    ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----|PuTTY-User-Key-File|AGE-SECRET-KEY-1[A-Z0-9]{20,}"),
+    ("a password in an address", r"[a-z][a-z0-9+.-]*://[^/\s:@?#]*:[^/\s@]+@"),
+    ("credentials of HTTP", r"(?i)\b(?:basic|bearer)\s+[A-Za-z0-9._~+/-]{12,}=*"),
+    (
+        "a value for a secret's name",
+        r"(?i)(?:^|[^a-z])(?:api[_-]?key|access[_-]?key|secret|token|passwd|password|pwd|auth|credential)s?"
+        r"[\"']?\s*(?:=|:|%3d)\s*[\"']?(?!\s)[^\s\"'<>${}&,]{6,}",
+    ),
+)
+_KNOWN = tuple((what, re.compile(form)) for what, form in _FORMS)
+_RANDOM = re.compile(r"[A-Za-z0-9_+/=.~-]{20,}")
+_DIGEST = re.compile(r"(?:sha256|sha384|sha512)[:-][A-Za-z0-9+/=]+")
+_UUID = re.compile(r"(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b")
+_WORDS = re.compile(r"[a-z]{2,14}|[A-Z][a-z]{1,13}|[A-Z]{2,12}|[0-9]{1,8}")
+_HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-f]{32,}|[0-9A-F]{32,})(?![0-9A-Za-z])")
+_VOWEL = re.compile(r"(?i)[aeiouy]|^.{1,3}$|^[0-9]+$|^(?:http|https|html)$")
+_HUMPS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+_SECRET_NAME = re.compile(
+    r"(?i)(?:^|[_-])(?:api[_-]?key|access[_-]?key|secret|token|passwd|password|pwd|pat|auth|credentials?|private[_-]?key)(?:[_-]|$)"
+    r"|^(?:authorization|cookie|proxy-authorization|x-api-key)$"
+)
+
+
+def named_secret(name: str) -> bool:
+    """Is *name* that of a variable, header or parameter that holds a secret?"""
+    return _SECRET_NAME.search(name) is not None
+
+
+def secret_form(text: str) -> str:
+    """The known form of a secret that stands in *text*, in words; empty if there is no such form."""
+    return next((what for what, form in _KNOWN if form.search(text)), "")
+
+
+def random_part(text: str) -> str:
+    """A part of *text* that looks random, shortened to be shown; empty if there is no such part.
+
+    Random: at least 20 characters of the alphabets of encodings, of which 16 are in no word and no number, with more than 3
+    bits each. A digest that names what it is (``sha256:``) and a UUID are no secrets by themselves.
+    """
+    for found in _RANDOM.finditer(_UUID.sub(" ", _DIGEST.sub(" ", text))):
+        part = found[0]
+        left = "".join(one for one in re.split(r"[-_./=~+]", part) if not _worded(one))
+        if (len(left) >= 16 and _bits(left) > 3.0 and _mixed(left)) or (_HEX.search(part) and _bits(part) > 2.5):
+            return f"{part[:3]}… ({len(part)} characters)"
+    return ""
+
+
+def _bits(text: str) -> float:
+    """The entropy of *text* in bits a character (Shannon)."""
+    counts = Counter(text)
+    return -sum(count / len(text) * math.log2(count / len(text)) for count in counts.values())
+
+
+def _mixed(text: str) -> bool:
+    kinds = (any(c.islower() for c in text), any(c.isupper() for c in text), any(c.isdigit() for c in text))
+    return sum(kinds) >= 2 and (kinds[2] or len(text) >= 32)
+
+
+def _worded(text: str) -> bool:
+    """Is it a word, a number, or a few of them in one (``getUser2``)? Many short pieces are no word."""
+    pieces = [one for one in _HUMPS.findall(text) if len(one) > 1 or one.isdigit()]
+    said = sum(len(one) for one in pieces if (_WORDS.fullmatch(one) and _VOWEL.search(one) and len(one) > 2) or one.isdigit())
+    return len(pieces) <= 1 + len(text) // 4 and said * 4 >= len(text) * 3

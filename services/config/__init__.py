@@ -1,0 +1,1 @@
+"""Configuration of MCP clients: drafts, approvals and releases, what is served to clients, and what they report."""

@@ -1,0 +1,1 @@
+"""Collectors of what MCP clients are to be configured with."""
