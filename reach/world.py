@@ -166,7 +166,7 @@ class World:
         out = self._unpacked(self.may(Direction.EGRESS, port_class))
         into = self._unpacked(self.may(Direction.INGRESS, port_class))
         found = np.zeros((self.ends, self.ends), dtype=np.bool_)
-        found[:pods, :pods] = out[:, :pods] & into[:, :pods].T
+        np.logical_and(out[:, :pods], into[:, :pods].T, out=found[:pods, :pods])
         found[:pods, pods:] = out[:, pods:]
         found[pods:, :pods] = into[:, pods:].T
         return found

@@ -41,6 +41,8 @@ __all__ = [
     "Selector",
 ]
 
+CALICO = frozenset(("CalicoNetworkPolicy", "GlobalNetworkPolicy"))
+"""Kinds of Calico's own policies; the first is its NetworkPolicy, which has the name of that of Kubernetes."""
 CILIUM = frozenset(("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"))
 """Kinds of policies that are evaluated together with NetworkPolicies, by the rules of the network plugin Cilium."""
 
@@ -195,7 +197,7 @@ class PolicySeen:
     @property
     def plain(self) -> bool:
         """Is it a NetworkPolicy of Kubernetes itself?"""
-        return self.tier is PolicyTier.NAMESPACE and self.kind not in CILIUM
+        return self.tier is PolicyTier.NAMESPACE and self.kind not in CILIUM | CALICO
 
     def counts(self, direction: Direction) -> bool:
         """Do its rules for *direction* have an effect? Those of a NetworkPolicy only in directions in which it

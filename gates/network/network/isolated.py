@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
-from arcops.seen.network import Direction, Network, PodSet, PolicyTier
+from arcops.seen.network import CALICO, Direction, Network, PodSet, PolicyTier
 from gates.listing import listed
 from gates.network.words import place
 from gates.words import shown
@@ -93,7 +93,9 @@ def _covered(body: Network, direction: Direction) -> set[str]:
     closing = [
         policy
         for policy in body.policies
-        if policy.tier is PolicyTier.NAMESPACE and policy.pods.everything and direction in policy.directions
+        if (policy.tier is PolicyTier.NAMESPACE or policy.kind in CALICO)
+        and policy.pods.everything
+        and direction in policy.directions
     ]
     if any(policy.namespaces is not None and policy.namespaces.everything for policy in closing):
         return {one.name for one in body.namespaces}

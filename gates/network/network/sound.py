@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
-from arcops.seen.network import Network, PolicyTier, Protocol
+from arcops.seen.network import CALICO, Network, PolicyTier, Protocol
 from gates.listing import listed
 from gates.network.words import named, place, said
 from gates.words import shown
@@ -50,7 +50,7 @@ ENFORCERS: dict[str, frozenset[str]] = {
     "antrea": frozenset(("ports", "sctp", "cluster")),
     "aws-vpc-cni": frozenset(("ports",)),
     "azure-npm": frozenset(),
-    "calico": frozenset(("ports", "sctp", "cluster")),
+    "calico": frozenset(("ports", "sctp", "cluster", "calico")),
     "cilium": frozenset(("ports", "sctp", "cilium", "domains")),
     "kube-network-policies": frozenset(("ports", "sctp", "cluster", "domains")),
     "kube-router": frozenset(("ports", "sctp")),
@@ -64,6 +64,7 @@ _NEEDS = {
     "ports": "port ranges (endPort)",
     "sctp": "SCTP",
     "cluster": "policies for the whole cluster (policy.networking.k8s.io)",
+    "calico": "policies of Calico",
     "cilium": "policies of Cilium",
     "domains": "rules by host name",
 }
@@ -123,7 +124,9 @@ def _enforced(seen: Seen, enforcer: str) -> Finding:
 
 def _needed(body: Network) -> Iterator[str]:
     for policy in body.policies:
-        if policy.tier is not PolicyTier.NAMESPACE:
+        if policy.kind in CALICO:
+            yield "calico"
+        elif policy.tier is not PolicyTier.NAMESPACE:
             yield "cluster"
         elif not policy.plain:
             yield "cilium"

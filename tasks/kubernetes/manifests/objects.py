@@ -21,7 +21,7 @@ from arcops.seen.network import (
     RouteSeen,
     ServiceSeen,
 )
-from tasks.kubernetes.manifests import cilium, cluster_policy, policy, routes, workloads
+from tasks.kubernetes.manifests import calico, cilium, cluster_policy, policy, routes, workloads
 from tasks.kubernetes.manifests.custom import Custom
 from tasks.kubernetes.manifests.definitions import Read, remember, remembered
 from tasks.kubernetes.manifests.fields import Complaints, Field, text_at
@@ -222,6 +222,10 @@ class Objects:
                 policies, unclear = cilium.cilium_policies(found, kind, namespace, name)
                 self.policies.extend(policies)
                 self.unread.extend(unclear)
+            case ("projectcalico.org" | "crd.projectcalico.org", _, _) if kind in calico.KINDS:
+                of_calico, why = calico.calico_policy(found, kind, namespace, name)
+                self.policies.extend([of_calico] if of_calico is not None else [])
+                self.unread.extend(why)
             case ("gateway.networking.k8s.io", _, _) if kind in routes.ROUTES:
                 self.routes.append(routes.route(found, kind, namespace, name))
             case ("gateway.networking.k8s.io", _, "Gateway"):
