@@ -142,9 +142,10 @@ def discovering() -> dict[str, Any]:
     return {"_meta": meta}
 
 
-def initializing() -> dict[str, Any]:
-    """The parameters of ``initialize`` as a client of 2025-11-25 sends them."""
-    return {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": _US}
+def initializing(*, able: bool) -> dict[str, Any]:
+    """The parameters of ``initialize`` as a client of 2025-11-25 sends them: one that can nothing, or is *able* to do all."""
+    can: dict[str, Any] = {"roots": {"listChanged": True}, "sampling": {}, "elicitation": {}} if able else {}
+    return {"protocolVersion": LEGACY, "capabilities": can, "clientInfo": _US}
 
 
 def _refuse(why: str) -> NoReturn:

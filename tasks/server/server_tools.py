@@ -62,32 +62,47 @@ def server_tools(request: Request, seen: Seen) -> Sighting[ServerTools]:
         raise Broken(why)
     tried: dict[Tried, None] = {}
     stray: list[str] = []
-    try:
-        heard, watched = _listen(request, case, tried, stray, modern=True)
-    except Unavailable:  # one that ends when it is asked for what it does not know is asked as older clients do
-        heard, watched = _listen(request, case, tried, stray, modern=False)
+    heard, watched = _Heard(), True
+    for modern, able in ((True, False), (False, True)):  # some servers offer more to a client that can do more
+        try:
+            watched &= _listen(request, case, heard, tried, stray, modern=modern, able=able)
+        except Unavailable:
+            if not modern:
+                raise
+            # One that ends when it is asked for what it does not know is asked as older clients do.
+            watched &= _listen(request, case, heard, tried, stray, modern=False, able=able)
     return Sighting(
         body=ServerTools(
-            eras=tuple(heard.eras),
+            eras=tuple(dict.fromkeys(heard.eras)),
             version=heard.version,
             pins=tuple(sorted(heard.pins, key=lambda one: (one.kind, one.name, one.digest))),
             texts=tuple(heard.texts),
             before=case.before,
-            stray=tuple(stray),
+            stray=tuple(dict.fromkeys(stray)),
             tried=tuple(tried)[:_MOST_TRIED],
             watched=watched,
         )
     )
 
 
-def _listen(request: Request, case: Case, tried: dict[Tried, None], stray: list[str], *, modern: bool) -> tuple[_Heard, bool]:
+def _listen(
+    request: Request,
+    case: Case,
+    heard: _Heard,
+    tried: dict[Tried, None],
+    stray: list[str],
+    *,
+    modern: bool,
+    able: bool,
+) -> bool:
+    """Start it once and add what it says to *heard* and what it does to *tried* and *stray*. Could it be watched?"""
     with watching() as (watch, given), tempfile.TemporaryDirectory(prefix="arcops-start-") as scratch:
         home = Path(scratch) / "home"
         home.mkdir()
         box = box_to_look(request.target / TREE, case.command, case.launching, home, given)
         with _started(case, box, home, request) as started:
             try:
-                heard = _talk(started.talk, modern=modern)
+                _talk(started.talk, heard, modern=modern, able=able)
             except Unavailable as error:
                 last = b"".join(started.words)[-2000:].decode("utf-8", "replace").strip().splitlines()
                 raise Unavailable(f"{error}{f'; its last words: {last[-1][:300]}' if last else ''}") from error
@@ -98,7 +113,7 @@ def _listen(request: Request, case: Case, tried: dict[Tried, None], stray: list[
             there = attempt.what == "connect" or attempt.what == "write" or os.path.lexists(attempt.place)
             if there and (attempt.what == "connect" or not permits(box, attempt.what, attempt.place)):
                 tried.setdefault(Tried(what=attempt.what, place=attempt.place.encode("utf-8", "replace").decode()[:1000]))
-        return heard, watch.began
+        return watch.began
 
 
 @contextmanager
@@ -141,8 +156,7 @@ def _words(errors: IO[bytes] | None, words: list[bytes]) -> None:
             words[:] = [*words[-3:], part]
 
 
-def _talk(talk: Conversation, *, modern: bool) -> _Heard:
-    heard = _Heard()
+def _talk(talk: Conversation, heard: _Heard, *, modern: bool, able: bool) -> None:
     if modern:
         answer = talk.call("server/discover", discovering()).get("result")
         versions = answer.get("supportedVersions") if isinstance(answer, dict) else None
@@ -151,18 +165,18 @@ def _talk(talk: Conversation, *, modern: bool) -> _Heard:
             heard.version = MODERN
             _said(heard, "discover", answer)
             _offers(talk, heard, discovering())
-    answer = talk.call("initialize", initializing()).get("result")
+    answer = talk.call("initialize", initializing(able=able)).get("result")
     version = answer.get("protocolVersion") if isinstance(answer, dict) else None
     if version in _VERSIONS:
         heard.eras.append("legacy")
         heard.version = heard.version or str(version)
         _said(heard, "initialize", answer)
         talk.notify("notifications/initialized")
+        talk.leftover(_LEFTOVER_SECONDS)  # some servers add tools when they have heard this
         _offers(talk, heard, {})
     if not heard.eras:
         raise Refused("it refused the handshake of both eras of MCP")
     talk.leftover(_LEFTOVER_SECONDS)
-    return heard
 
 
 def _said(heard: _Heard, where: str, answer: Any) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.serving import REPOSITORY, Served, served
-from tests.adapters.test_host_serve import Client, said
+from tests.adapters.test_host_serve import HELLO, Client, said
 from tests.tasks.server.made import advisory
 from tests.waiting import until
 
@@ -110,5 +110,11 @@ def test_a_real_server_is_served_by_its_first_request(home: Path, host: Served, 
         assert not answer.get("isError"), answer
     began = time.monotonic()
     assert Client(host, name=name).begin().status_code == 200
+    able = Client(host, name=name)
+    can = {"roots": {"listChanged": True}, "sampling": {}, "elicitation": {}}
+    answer = able.post("initialize", {**HELLO, "capabilities": can})
+    able.session = {"mcp-session-id": answer.headers["mcp-session-id"]}
+    able.post("notifications/initialized", {}, None)
+    assert len(said(able.post("tools/list", {}))["result"]["tools"]) >= tools  # what it offers to such a client was judged too
     print(f"{name}: first request {first:.1f} s, one more session {time.monotonic() - began:.1f} s")
     assert first < FIRST_SECONDS

@@ -59,6 +59,8 @@ def main() -> None:
             continue
         answer: dict = {"error": {"code": -32601, "message": "no"}}  # type: ignore[type-arg]
         if asked["method"] == "initialize":
+            if "for-able-clients" in words and "roots" in asked["params"]["capabilities"]:
+                TOOLS.append({"name": "roots", "inputSchema": {"type": "object"}})
             said = {"name": "odd", "version": "1"}
             answer = {"result": {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": said}}
         elif asked["method"] == "tools/list":

@@ -51,6 +51,12 @@ def test_a_plain_server_says_what_it_offers(made: Made) -> None:
     assert bad(made) == set()
 
 
+def test_what_it_offers_only_to_a_client_that_can_more_is_seen_too(made: Made) -> None:
+    found = started(made, "for-able-clients")
+    assert isinstance(found, Evidence)
+    assert [one.name for one in found.body.pins] == ["echo", "roots"]
+
+
 def test_one_that_ends_when_it_is_asked_for_the_other_era_is_asked_again(made: Made) -> None:
     assert bad(made, "leaves") == set()
 
