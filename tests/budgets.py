@@ -34,19 +34,19 @@ BEGINNING = Budget(114, 60)
 """For importing and collecting everything, which each worker does for itself: of all workers together."""
 
 BUDGETS: dict[str, Budget] = {
-    "adapters": Budget(tests=622, site=570),
-    "amend": Budget(tests=6),
+    "adapters": Budget(tests=623, site=570),
+    "amend": Budget(tests=5),
     "arcops": Budget(tests=8),
     "artifacts": Budget(tests=76),
     "conformance": Budget(tests=14),
     "flows": Budget(tests=52, site=590),
     "foundation": Budget(tests=82, site=45),
     "foundry": Budget(tests=2),
-    "gates": Budget(tests=42),
+    "gates": Budget(tests=41),
     "house": Budget(tests=125, site=165),
     "reach": Budget(tests=34),
     "released": Budget(tests=5),
-    "services": Budget(tests=29),
+    "services": Budget(tests=30),
     "tasks": Budget(tests=228),
 }
 
