@@ -34,7 +34,7 @@ BEGINNING = Budget(114, 40)
 """For importing and collecting everything, which each worker does for itself: of all workers together."""
 
 BUDGETS: dict[str, Budget] = {
-    "adapters": Budget(tests=622, site=640),
+    "adapters": Budget(tests=623, site=640),
     "amend": Budget(tests=6),
     "arcops": Budget(tests=8),
     "artifacts": Budget(tests=76),
@@ -42,11 +42,11 @@ BUDGETS: dict[str, Budget] = {
     "flows": Budget(tests=52, site=545),
     "foundation": Budget(tests=82, site=42),
     "foundry": Budget(tests=2),
-    "gates": Budget(tests=42),
+    "gates": Budget(tests=41),
     "house": Budget(tests=125, site=165),
     "reach": Budget(tests=34),
     "released": Budget(tests=5),
-    "services": Budget(tests=29),
+    "services": Budget(tests=30),
     "tasks": Budget(tests=228),
 }
 

@@ -152,8 +152,9 @@ class Freshness:
                 if name == "targets":
                     made.delegations = self._delegations(signing)
                 count += self._put(name, Metadata(made), signing)
-                role = self._read(name, Targets)
-            meta[f"{name}.json"] = MetaFile(version=role.signed.version if role is not None else 1)
+                meta[f"{name}.json"] = MetaFile(version=version)
+            else:
+                meta[f"{name}.json"] = MetaFile(version=role.signed.version)
         snapshot = self._read("snapshot", Snapshot)
         number = snapshot.signed.version + 1 if snapshot is not None else 1
         made_snapshot = Snapshot(version=number, expires=now + timedelta(days=TIME_DAYS), meta=meta)
@@ -211,14 +212,27 @@ class Freshness:
     def _put(self, name: str, made: Metadata[Any], signing: _Signing) -> int:
         made.sign(signing)
         data = made.to_bytes()
-        if name != "timestamp":
-            replace_whole(self.folder / f"{made.signed.version}.{name}.json", data)
-        replace_whole(self.folder / f"{name}.json", data)
+        version = "" if name == "timestamp" else f"{made.signed.version}."
+        replace_whole(self.folder / f"{version}{name}.json", data)
         return 1
 
     def _read(self, name: str, kind: type[object]) -> Metadata[Any] | None:
-        path = self.folder / f"{name}.json"
+        """The file of the role *name* that counts now: the timestamp names the snapshot, and that one the others."""
+        version = ""
+        if name == "root":
+            version = "1."
+        elif name != "timestamp":
+            above = self._read("timestamp", Timestamp) if name == "snapshot" else self._read("snapshot", Snapshot)
+            if above is None:
+                return None
+            meta = above.signed.snapshot_meta if name == "snapshot" else above.signed.meta.get(f"{name}.json")
+            if meta is None:
+                return None
+            version = f"{meta.version}."
+        path = self.folder / f"{version}{name}.json"
         if not os.path.lexists(path):
+            if version and name != "root":
+                raise Refused(f"{path} is missing, and what is newest names it; restore it from a copy")
             return None
         try:
             found: Metadata[Any] = Metadata.from_file(str(path))
