@@ -23,6 +23,7 @@ from artifacts.bundle import seal
 from artifacts.private_key import Algorithm, Signer, create
 from artifacts.store import Store
 from capabilities.catalogue import all_tools
+from capabilities.client.checking import CheckClientDraft
 from capabilities.cluster.check import CheckCluster
 from capabilities.contract import Left, Tool
 from capabilities.inference.check import CheckInference
@@ -191,6 +192,7 @@ REMOTE: dict[str, Callable[[Path], object]] = {
     "check_network": lambda here: CheckNetwork(target=here / "manifests"),
     "check_cluster": lambda here: CheckCluster(context="edge"),
     "diff_network": lambda here: DiffNetwork(declared=here / "declared", context="edge"),
+    "check_client_draft": lambda here: CheckClientDraft(target=here / "draft.yaml"),
     "check_inference": lambda here: CheckInference(url="http://127.0.0.1:1/v1", models=("a",), of=here / "tiny"),
 }
 

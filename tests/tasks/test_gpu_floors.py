@@ -10,20 +10,28 @@ from tasks.gpu.gpu_profiles import shipped_profiles
 pytestmark = pytest.mark.requirement("ARC-C2/figures-are-judged-by-baseline-and-kind")
 
 PROFILES = [profile for profile, _ in shipped_profiles()]
-WITHOUT_TENSOR_FIGURES = {"RTX PRO 6000 Blackwell Server Edition"}
-"""The vendor's page gives these with sparsity in FP4 alone."""
+WITHOUT_TENSOR_FIGURES = {
+    "RTX 6000 Ada Generation", "RTX PRO 6000 Blackwell Server Edition", "RTX PRO 6000 Blackwell Workstation Edition",
+    "RTX PRO 6000 Blackwell Max-Q Workstation Edition",
+}  # fmt: skip
+"""The vendor's page gives these with sparsity in one format alone."""
+UNPUBLISHED = {"fp32": {"B300", "GB200"}, "tf32": {"GH200 96 GB"}, "bf16": {"A16"}}
+"""Formats that these have, and for which their page gives no figure of one device."""
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.sku)
 def test_a_kind_has_figures_for_its_formats(profile: Profile) -> None:
-    figures = {name: figure for name in ("fp32", "tf32", "fp16", "bf16", "fp8") if (figure := getattr(profile, name))}
-    assert "fp32" in figures
-    if profile.sku in WITHOUT_TENSOR_FIGURES:
-        assert set(figures) == {"fp32"}
+    figures = {name for name in ("fp32", "tf32", "fp16", "bf16", "fp8") if getattr(profile, name)}
+    if profile.sku == "GB10":
+        assert figures == set(), "its page gives FP4 with sparsity alone"
         return
-    turing, small = profile.sku == "T4", profile.sku == "A16"  # the data sheet of the A16 does not name BFLOAT16
-    assert ("tf32" in figures, "bf16" in figures) == (not turing, not turing and not small)
-    assert ("fp8" in figures) == profile.sku.startswith(("L4", "H", "B2"))
+    if profile.sku in WITHOUT_TENSOR_FIGURES:
+        assert figures == {"fp32"}
+        return
+    before_ampere = profile.sku.startswith(("T4", "V100"))
+    hardware = {"fp32", "fp16"} | (set() if before_ampere else {"tf32", "bf16"})
+    hardware |= {"fp8"} if profile.sku.startswith(("L4", "H", "B", "GB", "GH")) else set()
+    assert figures == hardware - {name for name, skus in UNPUBLISHED.items() if profile.sku in skus}
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.sku)
@@ -35,4 +43,5 @@ def test_the_figures_stand_to_each_other_as_the_hardware_does(profile: Profile) 
         assert profile.bf16.value == profile.fp16.value
     if profile.fp8 and profile.fp16:
         assert profile.fp8.value == pytest.approx(2 * profile.fp16.value, rel=0.02)
-    assert profile.fp32.value < 130e12 if profile.fp32 else False
+    if profile.fp32:
+        assert profile.fp32.value < 130e12
