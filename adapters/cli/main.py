@@ -132,13 +132,19 @@ def _help(words: tuple[str, ...]) -> str:
     everything = [*declared(), *_generic()]
     groups = {one.word: one.doc for one in everything if isinstance(one, Group)}
     rows: dict[str, str] = {}
+    deeper: dict[str, set[str]] = {}
     for one in everything:
         if isinstance(one, Group):
             if not words:
                 rows[one.word] = one.doc
         elif one.words[: len(words)] == words:
-            single = len(one.words) == len(words) + 1
-            rows.setdefault(one.words[len(words)], helping.first_sentence(one.doc) if single else f"About {one.words[0]}.")
+            single, word = len(one.words) == len(words) + 1, one.words[len(words)]
+            if single:
+                rows[word] = helping.first_sentence(one.doc)
+            else:
+                deeper.setdefault(word, set()).add(one.words[len(words) + 1])
+    for word, below in deeper.items():
+        rows.setdefault(word, f"Commands: {', '.join(sorted(below))}.")
     doc = groups.get(words[0], f"About {words[0]}.") if words else helping.WHAT
     return helping.words(" ".join(("arcops", *words)), doc, sorted(rows.items()))
 
