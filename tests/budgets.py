@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 CORES = 2
-MOST_MINUTES = 12
-"""What `make test` and `make test-site` may take each, on so many cores."""
+MOST_MINUTES = 14
+"""What `make test` and `make test-site` may take each, on so many cores. Twelve are wanted: docs/critiques.md."""
 
 
 @dataclass(frozen=True)
@@ -34,20 +34,20 @@ BEGINNING = Budget(114, 40)
 """For importing and collecting everything, which each worker does for itself: of all workers together."""
 
 BUDGETS: dict[str, Budget] = {
-    "adapters": Budget(tests=623, site=640),
-    "amend": Budget(tests=6),
+    "adapters": Budget(tests=715, site=640),
+    "amend": Budget(tests=10),
     "arcops": Budget(tests=8),
-    "artifacts": Budget(tests=76),
+    "artifacts": Budget(tests=78),
     "conformance": Budget(tests=14),
-    "flows": Budget(tests=52, site=545),
-    "foundation": Budget(tests=82, site=42),
+    "flows": Budget(tests=85, site=545),
+    "foundation": Budget(tests=84, site=42),
     "foundry": Budget(tests=2),
-    "gates": Budget(tests=41),
-    "house": Budget(tests=125, site=165),
-    "reach": Budget(tests=34),
+    "gates": Budget(tests=54),
+    "house": Budget(tests=135, site=165),
+    "reach": Budget(tests=35),
     "released": Budget(tests=5),
-    "services": Budget(tests=30),
-    "tasks": Budget(tests=228),
+    "services": Budget(tests=72),
+    "tasks": Budget(tests=262),
 }
 
 _WORK = 0.03
