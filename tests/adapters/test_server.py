@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from tests.flows.site import now
 from tests.hostile_folder import Hostile, as_a_wheel, hostile, told
 from tests.migrated import migrated
 from tests.models import Bench, bench, good_model
-from tests.simulators.otlp import Collected, collecting
+from tests.simulators.otlp import Collected, Spanned, collecting
 from tests.waiting import until
 
 pytestmark = [
@@ -115,10 +115,16 @@ def test_the_run_is_part_of_the_trace_and_the_log_of_the_call(site: Served, here
 
     (line,) = until(ours, "the line about the artifact")
     assert (line["message"], line["verdict"]) == ("tool check_model: answered", "GREEN")
-    spans = otlp.until(
-        lambda spans: any(one.attributes.get("arcops.run.id") == line["run"] and "flow" in one.name for one in spans)
-    )
-    flow = next(one for one in spans if one.name == "flow readiness" and one.attributes["arcops.run.id"] == line["run"])
+
+    def of_the_run(spans: Sequence[Spanned]) -> Spanned | None:
+        return next(
+            (one for one in spans if one.name == "flow readiness" and one.attributes["arcops.run.id"] == line["run"]), None
+        )
+
+    # Two processes send them, each in its own time.
+    spans = otlp.until(lambda spans: (flow := of_the_run(spans)) is not None and any(one.id == flow.parent for one in spans))
+    flow = of_the_run(spans)
+    assert flow is not None
     (begun,) = [one for one in spans if one.id == flow.parent]
     assert (begun.name, begun.trace) == ("tools/call", flow.trace)
     below = {one.name for one in spans if one.parent == flow.id}
