@@ -128,6 +128,8 @@ def examples() -> Iterator[Example[ReleasePolicy]]:
     yield example("a part that does not say which GPU", Verdict.RED, _CHAIN, node(facts=(), unread=("gpus",)))
     faster = replace(_SPEED, answers=(replace(_SPEED.answers[0], facts=(Fact(key="gpu", value="NVIDIA H100 NVL"),)),))
     yield example("measured on another GPU", Verdict.RED, _CHAIN, _NODE, faster)
+    elsewhere = replace(faster, name="edge-07-b")
+    yield example("other GPUs on another node", Verdict.GREEN, _CHAIN, _NODE, elsewhere)
     yield example("which model it is, no one knows", Verdict.RED, model="")
     yield example("the log lost entries", Verdict.RED, problems=("The log has 3 entries, and 5 were signed.",))
     yield example("an artifact that cannot be read", Verdict.RED, _CHAIN, replace(_NODE, doubts=("sha256:9: it is gone",)))

@@ -5,8 +5,8 @@ policy, by a signer who may not say so, withdrawn, or about to end.
 
 Judged: that every kind of part that the policy wants is in the plan, and every part of the plan is answered: by its newest
 artifact, of the digest or the name that the plan says, by a policy and a signer that count for such a part, at the release's
-own site, GREEN (AMBER only if allowed), and valid for longer than the margin. All parts must agree on the model's digest and
-on the product of the GPUs. The verdict is that of the worst part, and it ends with the first of them.
+own site, GREEN (AMBER only if allowed), and valid for longer than the margin. All parts must agree on the model's digest, and
+those of one node on its GPUs. The verdict is that of the worst part, and it ends with the first of them.
 
 Fix: run 'arcops release check' again, which runs the parts that are missing or about to end, and repair what their findings
 say. The release policy names the policies and signers that count for each kind of part.
@@ -104,7 +104,7 @@ VALID = Rule(
 )
 SAME = Rule(
     id="release/same",
-    asks="Do all parts speak of the same model and the same GPUs?",
+    asks="Do all parts speak of the same model, and those of one node of the same GPUs?",
     fix="Check the parts again with the model of this release, on the nodes of this site.",
 )
 
@@ -264,12 +264,17 @@ def _same(counting: list[tuple[PartSeen, Answer]], policy: ReleasePolicy, found:
                 good = False
                 text = f"{part.part} is about the model {fact.value}, and this release is {body.model}."
                 yield SAME.fails(text, found, about=part.part)
-    named = {part.part: sorted({one.value for one in answer.facts if one.key == "gpu"}) for part, answer in counting}
-    named = {part: values for part, values in named.items() if values}
-    if len({tuple(values) for values in named.values()}) > 1:
-        good = False
-        listed = "; ".join(f"{part}: {', '.join(values)}" for part, values in sorted(named.items()))
-        yield SAME.fails(f"The parts are about different GPUs: {listed}.", found)
+    for node in sorted({part.name for part, _ in counting}):
+        said_of = {
+            part.part: sorted(one.value for one in answer.facts if one.key == "gpu")
+            for part, answer in counting
+            if part.name == node
+        }
+        named = {part: values for part, values in said_of.items() if values}
+        if len({tuple(values) for values in named.values()}) > 1:
+            good = False
+            listed = "; ".join(f"{part}: {', '.join(values)}" for part, values in sorted(named.items()))
+            yield SAME.fails(f"The parts of {node} are about different GPUs: {listed}.", found, about=node)
     if not counting:
         good = False
         yield SAME.unknown("No part has an answer that counts, so nothing says what they are about.", found)
