@@ -25,11 +25,11 @@ class Judged:
     """The digest under which the store keeps the sealed report."""
 
 
-def judged(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Place) -> Judged:
-    """Judge *subject* here. Raises as `flows.evaluate.evaluate` does."""
+def judged(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Place, *, runner: str = "") -> Judged:
+    """Judge *subject* here; *runner* is who does it, if the artifact is to say. Raises as `flows.evaluate.evaluate` does."""
     from flows.evaluate import evaluate  # not for a check at another server
 
-    sealed = evaluate(what, subject, policy, at)
+    sealed = evaluate(what, subject, policy, at, runner=runner)
     return Judged(report=sealed.report, artifact=sealed.digest)
 
 

@@ -49,7 +49,7 @@ class NotKept(ArcOpsError):
     """The store is damaged, so a result cannot be kept. The request itself is fine."""
 
 
-def evaluate(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Place) -> KeptReport:
+def evaluate(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Place, *, runner: str = "") -> KeptReport:
     """Judge *subject* here, by threads of this process; returns the report as it was signed, and its name in the store.
 
     *policy* is the caller's name for it, or the policy itself if it was read before: it is read once. Raises `Refused` for
@@ -65,7 +65,7 @@ def evaluate(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Pla
         learned(run=known().get("run") or _new_run())
         collected = direct.collect(plan, stop=at.stop)
         with told(lambda: _unless(at.stop)):
-            report = conclude(plan, collected, runner=direct.RUNNER)
+            report = conclude(plan, collected, runner=runner or direct.RUNNER)
         with _kept_in(at):
             return seal_and_keep(report, collected, policy=plan.policy, signer=signer, store=store, now=at.now)
 

@@ -51,6 +51,8 @@ class PartSeen:
     ``name`` its name, and ``digest`` its content as it is now, or empty for what runs (a cluster, a node, an endpoint), whose
     name and site say what it is. ``policy`` is the digest of the policy that must have judged it.
 
+    ``gates`` are all that its flow asks of that policy.
+
     ``answers`` are the newest artifact about it by this policy, and one that was judged later and says worse, if there is one;
     ``others`` counts those about it that do not count: by another policy, or by no trusted signer. ``doubts`` are artifacts
     that may be about it and cannot be read. ``problem`` says why it could not be checked, if it could not.
@@ -62,6 +64,7 @@ class PartSeen:
     name: str
     policy: str
     digest: str = ""
+    gates: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()
     others: int = 0
     doubts: tuple[str, ...] = ()

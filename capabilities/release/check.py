@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from arcops.asks import shaped
 from arcops.errors import ArcOpsError
 from arcops.result import Report
 from arcops.subjects.release import Release
-from capabilities.contract import Scope, tool
+from capabilities.contract import Scope, always, tool
 from capabilities.judging import judged
 from flows.place import Place
 from flows.subjects.release.describing import Described
 from flows.subjects.release.evaluation import RELEASE
-from flows.subjects.release.planning import Step, described_here, margin_of, plan_of, steps
+from flows.subjects.release.planning import Step, described_here, plan_of, release_policy, steps
 from tasks.release.planned import PlannedPart, write_plan
 
 _TARGET = shaped(positional=True, title="FILE", least=1, most=4096)
@@ -75,7 +76,7 @@ class PreviewedRelease:
     parts: tuple[PartShown, ...]
 
 
-@tool(title="Check a release", scope=Scope.CHECK, long=True)
+@tool(title="Check a release", scope=Scope.CHECK, long=True, connects=always)
 def check_release(ask: CheckRelease, at: Place) -> CheckedRelease:
     """Judge whether a model is ready to ship on a site. Parts that are missing or about to end are checked first; then the
     newest artifact of every part is judged: its signer, policy, site, subject, verdict and term. The verdict is kept like any
@@ -83,7 +84,8 @@ def check_release(ask: CheckRelease, at: Place) -> CheckedRelease:
     """
     policy = at.policy(ask.policy)
     described = described_here(ask.description, at)
-    found = steps(described, at, margin=margin_of(policy))
+    at = replace(at, signer=cache(at.signer))  # once: its passphrase may come through a pipe
+    found = steps(described, at, release_policy(policy), own_key=at.signer().public.id)
     parts, told = [], []
     for number, step in enumerate(found):
         at.progress(number, len(found))
@@ -101,7 +103,7 @@ def check_release(ask: CheckRelease, at: Place) -> CheckedRelease:
 def preview_release(ask: PreviewRelease, at: Place) -> PreviewedRelease:
     """Say which parts of a release a check would run now, and which artifacts it would take again. Nothing is judged."""
     described = described_here(ask.description, at)
-    found = steps(described, at, margin=margin_of(at.policy(ask.policy)))
+    found = steps(described, at, release_policy(at.policy(ask.policy)), own_key="")
     return PreviewedRelease(name=described.head.name, site=described.head.site, parts=tuple(map(_shown, found)))
 
 
@@ -112,8 +114,10 @@ def _done(step: Step, described: Described, again: bool, at: Place) -> tuple[Pla
     one = step.described
     at.say(f"{one.part}: {step.why}; it is checked now ({one.what.flow}, policy {one.policy})")
     try:
-        sealed = judged(one.what, one.subject, one.policy, replace(at, progress=lambda done, total: at.progress(0, 0)))
-    except (ArcOpsError, OSError) as error:
+        here = replace(at, progress=lambda done, total: at.progress(0, 0))
+        runner = step.planned.runner if step.planned.ask else ""
+        sealed = judged(one.what, one.subject, one.policy, here, runner=runner)
+    except (ArcOpsError, OSError, ValueError) as error:
         said = str(error)
         return replace(step.planned, problem=said), replace(_shown(step), runs=True, said=said)
     report = sealed.report

@@ -95,5 +95,6 @@ parts:
   # An endpoint that serves it:
   # endpoint:
   #   flow: inference-validation
-  #   target: http://127.0.0.1:8000/v1
+  #   url: http://127.0.0.1:8000/v1
+  #   models: [NAME]
 """

@@ -22,7 +22,7 @@ from flows.prefect.client import asked
 from flows.prefect.flow import begun, evaluated, here
 from flows.subjects.release.describing import Described
 from flows.subjects.release.evaluation import RELEASE
-from flows.subjects.release.planning import Step, described_here, margin_of, plan_of, steps
+from flows.subjects.release.planning import Step, described_here, plan_of, release_policy, steps
 from foundation.telemetry import traces
 from foundation.telemetry.spans import span
 from tasks.release.planned import PlannedPart, write_plan
@@ -64,7 +64,7 @@ async def _judged(at: Place, named: dict[str, str], minutes: int, run: str) -> S
 
 def _planned(path: Path, policy: str, at: Place) -> tuple[Described, tuple[Step, ...]]:
     described = described_here(at.reach(path), at)
-    return described, steps(described, at, margin=margin_of(at.policy(policy)))
+    return described, steps(described, at, release_policy(at.policy(policy)), own_key=at.signer().public.id)
 
 
 async def _done(step: Step, at: Place, minutes: int) -> PlannedPart:
@@ -81,4 +81,4 @@ async def _done(step: Step, at: Place, minutes: int) -> PlannedPart:
         return replace(step.planned, problem=str(error))
     if left.state is None or not left.state.is_final():
         return replace(step.planned, problem=f"its run {left.id} did not end within {minutes} minutes")
-    return step.planned
+    return replace(step.planned, run=str(left.id))

@@ -16,7 +16,9 @@ class PlannedPart:
     """As `arcops.seen.release.PartSeen`: what must have been judged, by which policy, and why it could not be, if so.
 
     ``flow`` is the evaluation that judges it. ``live``: it runs (a cluster, a node, an endpoint), so its name and site say what
-    it is; anything else is what its ``digest`` says, and without one no artifact is about it.
+    it is; anything else is what its ``digest`` says, and without one no artifact is about it. ``ask`` is the digest of what is
+    asked besides, if anything is: an artifact counts only if it was made for this ask, or by the ``run`` of Prefect that was
+    begun for it. ``gates`` are those that its flow asks of the policy.
     """
 
     part: str
@@ -26,7 +28,15 @@ class PlannedPart:
     policy: str
     live: bool = False
     digest: str = ""
+    ask: str = ""
+    run: str = ""
+    gates: tuple[str, ...] = ()
     problem: str = ""
+
+    @property
+    def runner(self) -> str:
+        """The runner's name in artifacts that are made here for this ask."""
+        return f"release/{self.ask}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +51,7 @@ class PlannedRelease:
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of what the release is. What happened to its parts meanwhile is not in it."""
-        plain = tuple(replace(one, problem="") for one in sorted(self.parts, key=lambda one: one.part))
+        plain = tuple(replace(one, problem="", run="") for one in sorted(self.parts, key=lambda one: one.part))
         return hashlib.sha256(canonical_bytes(replace(self, parts=plain))).hexdigest()
 
 

@@ -129,7 +129,7 @@ def _plan(request: Request) -> PlannedRelease:
 
 def _model(parts: list[PartSeen]) -> str:
     """The digest of the model, if one part alone is a model."""
-    found = {one.digest for one in parts if one.kind == "model"}
+    found = {one.digest for one in parts if one.kind == "model" and one.digest}
     return found.pop() if len(found) == 1 else ""
 
 
@@ -146,7 +146,7 @@ def _looked_up(part: PlannedPart, site: str, log: _Log) -> PartSeen:
         digests = tuple(str(digest) for digest in subject.digests)
         if subject.kind != part.kind or (subject.name != part.name if part.live else part.digest not in digests):
             continue
-        if one.report.policy_digest != part.policy:
+        if one.report.policy_digest != part.policy or not _made_for(part, one.report):
             others += 1
             continue
         answers.append(one)
@@ -157,11 +157,19 @@ def _looked_up(part: PlannedPart, site: str, log: _Log) -> PartSeen:
         name=part.name,
         policy=part.policy,
         digest=part.digest,
+        gates=part.gates,
         answers=tuple(_answer(one, log) for one in _newest(_of_site(answers, site), log.seen)),
         others=others,
         doubts=tuple(doubts[-_MOST_DOUBTS:]),
         problem=part.problem,
     )
+
+
+def _made_for(part: PlannedPart, report: Report) -> bool:
+    """Was it made for what *part* asks? A RED counts in any case: who says worse is heard."""
+    if not part.ask or report.verdict is Verdict.RED:
+        return True
+    return report.runner == part.runner or bool(part.run and report.runner.startswith(f"prefect/{part.run}/"))
 
 
 def _of_site(found: list[_Known], site: str) -> list[_Known]:

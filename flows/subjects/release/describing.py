@@ -104,5 +104,7 @@ def _part(name: str, given: object, about: str, folder: Path) -> DescribedPart:
         subject = what.read({key.replace("-", "_"): value for key, value in told.items()})
     except Refused as error:
         raise Refused(f"{place}: {error}") from error
+    if "/" in policy or policy.endswith((".yaml", ".yml")):
+        policy = str(folder / policy)
     rooted = with_paths(subject, lambda path, use: folder / path)
     return DescribedPart(part=name, what=what, subject=rooted, policy=policy or what.default_policy)

@@ -5,25 +5,28 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Body, Evidence, Seen
-from arcops.seen.release import Answer, PartSeen
+from arcops.seen.release import Answer, PartSeen, ReleaseParts
+from arcops.signer import SignerRule
+from arcops.verdict import Verdict
 from flows.evaluate import plan_for
 from flows.place import Place
 from flows.plan import AnyCollector, Plan
 from flows.runners import direct
 from flows.subjects.meaning import ROOT, existing
+from flows.subjects.release.asking import asked
 from flows.subjects.release.describing import Described, DescribedPart, read_description
+from gates.release.release.gate import ReleasePolicy, unanswered
 from tasks.release.planned import PlannedPart, PlannedRelease, write_plan
 from tasks.release.release_parts import release_parts
 
 if TYPE_CHECKING:
     from arcops.policy import Policy
-    from gates.release.release.gate import ReleasePolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +54,12 @@ def described_here(path: Path, at: Place) -> Described:
     return described
 
 
-def margin_of(policy: Policy) -> timedelta:
-    """How long each part must stay valid."""
+def release_policy(policy: Policy) -> ReleasePolicy:
+    """What *policy* says of releases. Raises `Refused` if it says nothing."""
     own: ReleasePolicy | None = policy.gates.get("release")  # type: ignore[assignment]  # the gate's own policy
     if own is None:
         raise Refused(f"policy {policy.name!r} does not judge releases: it has no gate 'release'")
-    return own.margin
+    return own
 
 
 def plan_of(described: Described, parts: Sequence[PlannedPart]) -> PlannedRelease:
@@ -65,12 +68,21 @@ def plan_of(described: Described, parts: Sequence[PlannedPart]) -> PlannedReleas
     return PlannedRelease(name=head.name, site=head.site, model=head.model, parts=tuple(parts))
 
 
-def steps(described: Described, at: Place, *, margin: timedelta) -> tuple[Step, ...]:
-    """What is to be done about each part, so that each stays valid for longer than *margin*. Nothing is judged here."""
+def steps(described: Described, at: Place, policy: ReleasePolicy, *, own_key: str) -> tuple[Step, ...]:
+    """What is to be done about each part, so that it counts by *policy*. Nothing is judged here.
+
+    *own_key* is the id of the key that signs here; empty if it is not opened, and then every signer counts as this site's own.
+    """
     planned = [_planned(one, at) for one in described.parts]
-    seen = _looked_up(plan_of(described, planned), at)
+    plan = plan_of(described, planned)
+    seen = _looked_up(plan, at)
+    if not own_key:
+        anyone = tuple(replace(one, signers=(SignerRule(key="*"),)) for one in policy.parts)
+        policy = replace(policy, parts=anyone)
+    whole = ReleaseParts(plan=plan.digest, name=plan.name, site=plan.site, model="", parts=seen, own_key=own_key)
+    until = at.now() + policy.margin
     return tuple(
-        _step(one, part, found, described.head.site, at.now() + margin)
+        _step(one, part, found, unanswered(found, policy, whole), policy, until)
         for one, part, found in zip(described.parts, planned, seen, strict=True)
     )
 
@@ -80,11 +92,19 @@ def _planned(one: DescribedPart, at: Place) -> PlannedPart:
     found = PlannedPart(part=one.part, flow=one.what.flow, kind=one.subject.kind, name=one.part, policy="")
     try:
         plan = plan_for(one.what, one.subject, one.policy, at, signed=False)
-        found = replace(found, name=plan.request.name, policy=plan.policy.digest, live=_is_live(plan))
-        digest = "" if found.live else _content(plan, at)
-    except (ArcOpsError, OSError) as error:
+        live = _is_live(plan)
+        found = replace(
+            found,
+            name=plan.request.name,
+            policy=plan.policy.digest,
+            gates=tuple(gate.id for gate in plan.gates),
+            live=live,
+            ask=asked(one, plan.policy.digest, at, live=live),
+        )
+        digest = "" if live else _content(plan, at)
+    except (ArcOpsError, OSError, ValueError) as error:  # such as a path that no system has
         return replace(found, problem=str(error))
-    unread = "" if found.live or digest else "its content cannot be read as a whole, so no artifact can be about it"
+    unread = "" if live or digest else "its content cannot be read as a whole, so no artifact can be about it"
     return replace(found, digest=digest, problem=unread)
 
 
@@ -130,19 +150,23 @@ def _looked_up(plan: PlannedRelease, at: Place) -> tuple[PartSeen, ...]:
             )
 
 
-def _step(one: DescribedPart, planned: PlannedPart, found: PartSeen, site: str, until: datetime) -> Step:
+def _step(
+    one: DescribedPart, planned: PlannedPart, found: PartSeen, lacking: str, policy: ReleasePolicy, until: datetime
+) -> Step:
     if planned.problem:
         return Step(described=one, planned=planned, runs=False, why=planned.problem)
-    ours = [answer for answer in found.answers if answer.site == site]
-    last = max(ours, key=lambda answer: answer.position, default=None)
-    if last is None:
-        why = "no artifact of this site, this policy and a trusted signer is about it"
-        return Step(described=one, planned=planned, runs=True, why=why)
+    last = max(found.answers, key=lambda answer: answer.position, default=None)
+    if lacking or last is None:
+        return Step(described=one, planned=planned, runs=True, why=lacking or "nothing answers it", answer=last)
+    said = f"{last.verdict.value}, judged {_moment(last.judged_at)}, valid until {_moment(last.valid_until)}"
+    rule = policy.rule(planned.flow)
+    amber = last.verdict is Verdict.AMBER and rule is not None and rule.allow_amber
+    if not amber and any(answer.verdict is not Verdict.GREEN for answer in found.answers):
+        return Step(described=one, planned=planned, runs=True, why=f"it is {said}; it may be repaired by now", answer=last)
     if last.valid_until < until:
         why = f"its artifact is valid until {_moment(last.valid_until)}"
         return Step(described=one, planned=planned, runs=True, why=why, answer=last)
-    why = f"{last.verdict.value}, judged {_moment(last.judged_at)}, valid until {_moment(last.valid_until)}"
-    return Step(described=one, planned=planned, runs=False, why=why, answer=last)
+    return Step(described=one, planned=planned, runs=False, why=said, answer=last)
 
 
 def _moment(at: datetime) -> str:

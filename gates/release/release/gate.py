@@ -25,7 +25,7 @@ from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.policy import MOST_VALID
-from arcops.seen.release import Answer, PartSeen, ReleaseParts
+from arcops.seen.release import Answer, Fact, PartSeen, ReleaseParts
 from arcops.signer import SignerRule, allowed
 from arcops.subjects.release import Release
 from arcops.verdict import Verdict
@@ -90,7 +90,7 @@ LOGGED = Rule(
 ANSWERED = Rule(
     id="release/answered",
     asks="Has each part an artifact, by a policy and a signer that count for it, from this site?",
-    fix="Run 'arcops release check', which checks what is missing, or name the policy and the signer in the release policy.",
+    fix="Run 'arcops release check' again, which checks what is missing, or name policy and signer in the release policy.",
 )
 READY = Rule(
     id="release/ready",
@@ -133,7 +133,7 @@ def release(seen: Seen, policy: ReleasePolicy) -> Iterator[Finding]:
             yield ANSWERED.unknown(
                 f"{part.part}: an artifact that may be about it cannot be read: {doubt}.", found, about=part.part
             )
-        problem = _unanswered(part, policy, body)
+        problem = unanswered(part, policy, body)
         if problem:
             yield ANSWERED.fails(f"{part.part}: {problem}.", found, about=part.part)
             continue
@@ -154,7 +154,7 @@ def _planned(found: Evidence[ReleaseParts], policy: ReleasePolicy) -> Iterator[F
     for name in sorted({one for one in names if names.count(one) > 1}):
         good = False
         yield PLANNED.fails(f"The plan has the part {name} {names.count(name)} times.", found, about=name)
-    alike = [(part.flow, part.digest or part.name, part.policy) for part in body.parts]
+    alike = [(part.flow, part.digest or part.name) for part in body.parts]
     for part, what in zip(body.parts, alike, strict=True):
         if alike.index(what) != len(alike) - 1 - alike[::-1].index(what) and names.count(part.part) == 1:
             good = False
@@ -184,7 +184,7 @@ def _planned(found: Evidence[ReleaseParts], policy: ReleasePolicy) -> Iterator[F
         yield PLANNED.passes(f"The plan has {len(body.parts)} part(s), and all that the policy wants{also}.", found)
 
 
-def _unanswered(part: PartSeen, policy: ReleasePolicy, body: ReleaseParts) -> str:
+def unanswered(part: PartSeen, policy: ReleasePolicy, body: ReleaseParts) -> str:
     """Why *part* has no answer that counts, or nothing."""
     rule = policy.rule(part.flow)
     if rule is None:
@@ -199,8 +199,8 @@ def _unanswered(part: PartSeen, policy: ReleasePolicy, body: ReleaseParts) -> st
     for answer in part.answers:
         if answer.site != body.site:
             return f"{answer.artifact} was judged at the site {answer.site or '(none)'}, and this release is for {body.site}"
-        if unasked := sorted(set(rule.gates) - set(answer.gates)):
-            return f"{answer.artifact} was not judged by {', '.join(unasked)}, which the release policy wants"
+        if unasked := sorted({*part.gates, *rule.gates} - set(answer.gates)):
+            return f"{answer.artifact} was not judged by {', '.join(unasked)}, which its policy or the release policy wants"
         rules = [
             replace(one, key=body.own_key) if one.key == OWN else one for one in rule.signers if body.own_key or one.key != OWN
         ]
@@ -264,6 +264,9 @@ def _same(counting: list[tuple[PartSeen, Answer]], policy: ReleasePolicy, found:
                 good = False
                 text = f"{part.part} is about the model {fact.value}, and this release is {body.model}."
                 yield SAME.fails(text, found, about=part.part)
+    if body.model and counting and not any(Fact(key="model", value=body.model) in answer.facts for _, answer in counting):
+        good = False
+        yield SAME.unknown(f"No part that counts has seen the model {body.model}.", found)
     for node in sorted({part.name for part, _ in counting}):
         said_of = {
             part.part: sorted(one.value for one in answer.facts if one.key == "gpu")

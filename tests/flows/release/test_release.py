@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,11 +17,15 @@ from arcops.verdict import Verdict
 from artifacts.objects import object_path
 from artifacts.store import Store
 from capabilities.artifact.rejudge import Again, Rejudge, rejudge_artifact
+from capabilities.contract import Scope
 from capabilities.keys.keys import RevokeKey, revoke_key
+from capabilities.network.drift import DiffNetwork, diff_network
 from capabilities.release.check import CheckedRelease, CheckRelease, PreviewRelease, check_release, preview_release
 from capabilities.release.describe import DescribeRelease, describe_release
 from flows.place import Place
+from flows.plan import Plan
 from flows.subjects.release import planning
+from tests.manifests import shop
 from tests.models import CLOCK, Bench, bench, good_model
 
 pytestmark = pytest.mark.requirement("ARC-R1/one-signed-release-verdict")
@@ -162,12 +167,86 @@ def test_a_part_that_cannot_be_checked_is_never_left_out(world: World) -> None:
     assert "nowhere does not exist" in said
 
 
-def test_what_runs_is_found_again_by_its_name_and_site(world: World) -> None:
-    world.file.write_text(world.file.read_text() + "  node: {flow: gpu-validation}\n")
-    assert [one.runs for one in world.check().parts] == [True, True, True]
+def drifting(world: World) -> Path:
+    """Add a part that compares the network of two folders; the folder that is declared."""
+    folder = world.file.parent
+    for name in ("declared", "prod"):
+        shop(folder / name)
+    policy = "name: drift\nvalidFor: P2D\ngates: {drift: {}}\n"
+    (folder / "drift.yaml").write_text(policy)
+    digest = f"sha256:{hashlib.sha256(policy.encode()).hexdigest()}"
+    rule = f"      - {{flow: network-drift, policies: ['{digest}'], signers: [{{key: own}}]}}\n"
+    world.policy.write_text(world.policy.read_text() + rule)
+    part = "  drift: {flow: network-drift, declared: declared, live: prod, policy: ./drift.yaml}\n"
+    world.file.write_text(world.file.read_text() + part)
+    return folder / "declared"
+
+
+def runs(found: CheckedRelease) -> dict[str, bool]:
+    return {one.part: one.runs for one in found.parts}
+
+
+def test_a_part_is_taken_again_only_for_the_same_ask(world: World) -> None:
+    """Mutation: what is asked besides the subject is no part of what must match."""
+    declared = drifting(world)
+    assert runs(world.check()) == {"chain": True, "files": True, "drift": True}
     again = world.check(CLOCK + timedelta(hours=1))
-    assert [one.runs for one in again.parts] == [False, False, False]
-    assert ("release/planned", "node") in bad(again), "the policy says nothing about nodes"
+    assert (again.report.verdict, runs(again)["drift"]) == (Verdict.GREEN, False), bad(again)
+    next(declared.glob("*.yaml")).write_text("# nothing is declared\n")
+    changed = world.check(CLOCK + timedelta(hours=2))
+    assert runs(changed)["drift"] is True
+    assert changed.report.verdict is Verdict.RED
+
+
+def test_what_was_saved_does_not_answer_for_what_runs(world: World) -> None:
+    drifting(world)
+    assert world.check().report.verdict is Verdict.GREEN
+    world.file.write_text(world.file.read_text().replace("live: prod", "context: prod"))
+    found = world.check(CLOCK + timedelta(hours=1))
+    assert found.report.verdict is Verdict.RED
+    assert ("release/answered", "drift") in bad(found)
+
+
+def test_an_artifact_that_was_made_for_another_ask_is_heard_only_if_it_is_red(world: World) -> None:
+    drifting(world)
+    folder = world.file.parent
+    ask = DiffNetwork(declared=folder / "declared", live=folder / "prod", policy=str(folder / "drift.yaml"))
+    assert diff_network(ask, world.at()).report.verdict is Verdict.GREEN
+    assert runs(world.check(CLOCK + timedelta(hours=1)))["drift"] is True
+
+
+def test_a_red_part_runs_again_because_it_may_be_repaired(world: World) -> None:
+    weights = world.model / "model.safetensors"
+    good = weights.read_bytes()
+    weights.write_bytes(good[:-1] + b"\1")
+    assert runs(world.check())["chain"] is True
+    assert runs(world.check(CLOCK + timedelta(minutes=5)))["chain"] is True
+    weights.write_bytes(good)
+    assert world.check(CLOCK + timedelta(minutes=9)).report.verdict is Verdict.GREEN
+
+
+def test_a_subject_counts_once_under_two_policies(world: World) -> None:
+    world.policy.write_text(world.policy.read_text().replace("signers: [{key: own}]}", "signers: [{key: own}], least: 2}"))
+    world.file.write_text(world.file.read_text() + world.file.read_text().splitlines()[-1].replace("files:", "more:") + "\n")
+    found = world.check()
+    assert found.report.verdict is Verdict.RED
+    assert ("release/planned", "supply-chain") in bad(found)
+
+
+def test_all_gates_that_the_flow_asks_must_have_judged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert world.check().report.verdict is Verdict.GREEN
+    real = planning.plan_for
+
+    def more(*given: Any, **named: Any) -> Plan:
+        plan = real(*given, **named)
+        return replace(plan, gates=(*plan.gates, replace(plan.gates[0], id="one-more")))
+
+    monkeypatch.setattr(planning, "plan_for", more)
+    assert world.check(CLOCK + timedelta(hours=1)).report.verdict is Verdict.RED
+
+
+def test_it_connects_so_callers_need_that_scope(world: World) -> None:
+    assert Scope.CONNECT in check_release.scopes(CheckRelease(description=world.file))
 
 
 def test_what_cannot_be_read_is_not_answered_by_an_artifact_of_its_name(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,11 +263,11 @@ def test_the_parts_that_exist_are_not_run_twice_after_a_crash(world: World, monk
 
     real, begun = check.judged, []
 
-    def dying(what: object, *more: object) -> object:
+    def dying(what: object, *more: object, **named: object) -> object:
         begun.append(what)
         if len(begun) == 2:
             raise KeyboardInterrupt
-        return real(what, *more)  # type: ignore[arg-type]  # as it is called
+        return real(what, *more, **named)  # type: ignore[arg-type]  # as it is called
 
     monkeypatch.setattr(check, "judged", dying)
     with pytest.raises(KeyboardInterrupt):
