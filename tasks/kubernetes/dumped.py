@@ -20,7 +20,7 @@ _GATHERED = re.compile(
     r"(?P<root>(?:.*/)?)(?:cluster-scoped-resources|namespaces/(?P<namespace>[^/]+))/(?P<group>[^/]+)/(?P<plural>[^/]+?)"
     r"(?P<one>/[^/]+)?\.(?:yaml|yml|json)\Z"
 )
-"""Where ``oc adm inspect`` writes: a list of a namespace, or one object; the group of ``v1`` is ``core``."""
+"""The places to which ``oc adm inspect`` writes: a list of a namespace, or one object; the group of ``v1`` is ``core``."""
 _SPACE = re.compile(r"(?P<root>(?:.*/)?)namespaces/(?P<namespace>[^/]+)/(?P=namespace)\.(?:yaml|yml|json)\Z")
 NAMESPACES, DEFINITIONS = "namespaces", "customresourcedefinitions.apiextensions.k8s.io"
 _DEFINITION = "CustomResourceDefinition"
@@ -172,7 +172,7 @@ class Dump:
 
     def _why(self, kind: Kind, found: list[tuple[str, Shown]], every: set[str] | None) -> str:
         if not found:
-            return "this dump holds none of them, so they were not asked for, or there are none"
+            return "this dump holds none of them; perhaps they were not asked for"
         other = sorted({one.version for _, one in found} - set(kind.versions)) if kind.versions else []
         if other:
             return f"this dump has version {', '.join(other)}, but the version that is read is {' or '.join(kind.versions)}"

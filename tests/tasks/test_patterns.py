@@ -1,4 +1,4 @@
-"""Regular expressions as Kubernetes' rules search with them, compared with Python's own where both mean the same."""
+"""Regular expressions as Kubernetes' rules search with them, compared with Python's own in what both know."""
 
 from __future__ import annotations
 

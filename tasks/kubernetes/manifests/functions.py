@@ -233,7 +233,7 @@ class Meter:
         self.left = 0
 
     def spend(self, steps: int) -> None:
-        """Count *steps* of a search. Raises `ValueError` if there are none left."""
+        """Count *steps* of a search. Raises `ValueError` if no step is left."""
         self.left -= steps
         if self.left < 0:
             raise ValueError("the rule reads too many values; its budget is used up")

@@ -22,7 +22,7 @@ def _machine(pattern: str) -> tuple[list[Step], int]:
 def matches(text: str, pattern: str, spend: Callable[[int], None]) -> Iterator[str]:
     """Every match of *pattern* in *text*, from the left, as Go's ``FindAllString`` gives them.
 
-    *spend* is called with the steps that were taken and may raise. Raises `ValueError` if *pattern* is none, and `Unsupported`.
+    *spend* is called with the steps that were taken and may raise. Raises `ValueError` if RE2 refuses it, and `Unsupported`.
     """
     steps, begin = _machine(pattern)
     place, before = 0, -1
