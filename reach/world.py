@@ -80,10 +80,18 @@ class World:
         count = len(self.network.pods)
         self.effort.spend(3 * self.ends * len(self.clauses), steps=5 * len(self.clauses))
         found: dict[tuple[PolicyTier, Direction], list[tuple[Clause, NDArray[np.intp], Bits]]] = {}
+        # Rules share the flags of equal peers, and policies those of their pods: each is packed once.
+        chosen: dict[int, NDArray[np.intp]] = {}
+        packed: dict[int, Bits] = {}
         for clause in self.clauses:
-            subject = np.flatnonzero(clause.subject[self.first_of_class])
+            subject = chosen.get(id(clause.subject))
+            if subject is None:
+                subject = chosen[id(clause.subject)] = np.flatnonzero(clause.subject[self.first_of_class])
             self.effort.hold(8 * len(subject) + self.ends // 8)
-            peers = np.packbits(np.concatenate([clause.peers[:count][self.first_of_class], clause.peers[count:]]))
+            peers = packed.get(id(clause.peers))
+            if peers is None:
+                peers = np.packbits(np.concatenate([clause.peers[:count][self.first_of_class], clause.peers[count:]]))
+                packed[id(clause.peers)] = peers
             found.setdefault((clause.policy.tier, clause.direction), []).append((clause, subject, peers))
         return found
 
@@ -117,11 +125,13 @@ class World:
     def _ordered(self, tier: PolicyTier, direction: Direction, piece: int, *, otherwise: Bits | None) -> Bits:
         """The decision of the clauses of *tier*, in order; if no clause decides, *otherwise* (`None`: allowed)."""
         clauses = self._by_tier.get((tier, direction), ())
+        if not clauses and otherwise is not None:
+            return otherwise
         every = np.packbits(np.ones(self.ends, dtype=np.bool_))
         open_to = np.tile(every, (len(self.first_of_class), 1))
-        rest = open_to.copy() if otherwise is None else otherwise
         if not clauses:
-            return rest
+            return open_to
+        rest = open_to.copy() if otherwise is None else otherwise
         allowed = np.zeros_like(open_to)
         passed = np.zeros_like(open_to)
         for clause, subject, peers in clauses:

@@ -116,8 +116,8 @@ def outcomes(found: Network) -> dict[str, Outcome]:
 def test_a_filter_is_unknown_with_its_workloads_or_without_effect() -> None:
     assert outcomes(read(FILTER)) == {"network/understood": Outcome.UNKNOWN}
     assert ["StatefulSet shop/db do" in one.text for one in doubts(read(FILTER))] == [True]
-    nobody = changed(FILTER, "app: db", "app: nobody")
-    assert outcomes(read(nobody)) == {"mesh/used": Outcome.WARN}
+    absent = changed(FILTER, "app: db", "app: absent")
+    assert outcomes(read(absent)) == {"mesh/used": Outcome.WARN}
     elsewhere = changed(FILTER, "namespace: shop", "namespace: elsewhere")
     assert outcomes(read(elsewhere)) == {"network/understood": Outcome.UNKNOWN}
     assert ["none of its pods is shown" in one.text for one in doubts(read(elsewhere))] == [True]

@@ -1,4 +1,4 @@
-"""EnvoyFilters: not what they change, but for which proxies they change it."""
+"""EnvoyFilters: the proxies that they change. What they change there is not read."""
 
 from __future__ import annotations
 
