@@ -103,13 +103,25 @@ class World:
         blank = np.zeros((rows, (self.ends + 7) // 8), dtype=np.uint8)
         isolated = self.terrain.isolated[direction][self.first_of_class]
         allowed, denied = blank.copy(), blank
-        for clause, subject, peers in self._by_tier.get((PolicyTier.NAMESPACE, direction), ()):
-            if clause.ports[piece]:
-                (denied if clause.rule.action is Action.DENY else allowed)[subject] |= peers
+        clauses = self._by_tier.get((PolicyTier.NAMESPACE, direction), [])
+        for number in self._hit(PolicyTier.NAMESPACE, direction, piece):
+            clause, subject, peers = clauses[number]
+            (denied if clause.rule.action is Action.DENY else allowed)[subject] |= peers
         if not isolated.all():
             allowed[~isolated] = self._ordered(PolicyTier.BASELINE, direction, piece, otherwise=None)[~isolated]
         allowed &= ~denied
         return self._ordered(PolicyTier.ADMIN, direction, piece, otherwise=allowed)
+
+    @cached_property
+    def _ports_by_tier(self) -> dict[tuple[PolicyTier, Direction], Flags]:
+        """The ports of the clauses in `_by_tier`: a row for each."""
+        self.effort.hold(len(self.clauses) * len(self.terrain.ports.pieces))
+        return {key: np.array([one.ports for one, _, _ in found]) for key, found in self._by_tier.items()}
+
+    def _hit(self, tier: PolicyTier, direction: Direction, piece: int) -> list[int]:
+        """The numbers of the clauses of *tier* that are about the ports *piece*."""
+        found = self._ports_by_tier.get((tier, direction))
+        return [] if found is None else [int(one) for one in np.flatnonzero(found[:, piece])]
 
     def _count(self, direction: Direction, piece: int) -> None:
         """Count the cost of one table of bits, and of each clause that is written into it."""
@@ -117,8 +129,8 @@ class World:
         self.effort.hold(6 * len(self.first_of_class) * width)
         self.effort.release(6 * len(self.first_of_class) * width)
         for tier in PolicyTier:
-            clauses = self._by_tier.get((tier, direction), ())
-            hit = [len(subject) for clause, subject, _ in clauses if clause.ports[piece]]
+            clauses = self._by_tier.get((tier, direction), [])
+            hit = [len(clauses[number][1]) for number in self._hit(tier, direction, piece)]
             size = 2 * sum(hit) * width * (1 if tier is PolicyTier.NAMESPACE else 3)
             self.effort.spend(size + len(clauses) * STEP // 4, steps=3 * len(hit))
 
