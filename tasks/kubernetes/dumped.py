@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tasks.kubernetes.manifests import nodes
 from tasks.kubernetes.manifests.kinds import CLUSTER_WIDE
@@ -69,9 +70,7 @@ def shown(document: Node) -> tuple[Shown, ...]:
     metadata = document.items.get("metadata")
     if not kind.endswith("List") or not isinstance(items, nodes.Sequence):
         made = isinstance(metadata, Mapping) and "uid" in metadata.items
-        spaces = frozenset(filter(None, [_of(document, "namespace")]))
-        names = frozenset([_of(document, "name")] if kind == _DEFINITION else [])
-        return (Shown(version=version, kind=kind, namespaces=spaces, alone=True, cut=False, made=made, defines=names),)
+        return _alone(version, kind, _of(document, "namespace"), _of(document, "name") if kind == _DEFINITION else "", made)
     of_list = metadata.items if isinstance(metadata, Mapping) else {}
     cut = bool(_text(metadata, "continue")) if isinstance(metadata, Mapping) else False
     found: dict[tuple[str, str], set[str]] = {} if kind == "List" else {(version, kind.removesuffix("List")): set()}
@@ -99,6 +98,13 @@ def shown(document: Node) -> tuple[Shown, ...]:
         )
         for (of, name), spaces in found.items()
     )
+
+
+@lru_cache(maxsize=10_000)
+def _alone(version: str, kind: str, namespace: str, defines: str, made: bool) -> tuple[Shown, ...]:
+    """What a single object shows; kept, because manifests are thousands of objects of few kinds and namespaces."""
+    spaces, names = frozenset(filter(None, [namespace])), frozenset(filter(None, [defines]))
+    return (Shown(version=version, kind=kind, namespaces=spaces, alone=True, cut=False, made=made, defines=names),)
 
 
 @dataclass(slots=True)
