@@ -30,6 +30,7 @@ Shape = tuple[int, int, int, int, int]
 FAMILIES: dict[str, tuple[Shape, ...]] = {
     "sparse": ((60, 24, 3, 2, 2), (400, 160, 20, 2, 2), (800, 320, 40, 2, 2), (2500, 1000, 125, 4, 2), (5000, 2000, 250, 4, 2)),
     "dense": ((60, 24, 2, 15, 4), (400, 160, 4, 20, 4), (800, 320, 4, 25, 4), (2500, 1000, 8, 40, 4), (5000, 2000, 10, 50, 4)),
+    "policies": ((5000, 5200, 250, 4, 2),),
 }
 AIM = 10.0, 1024.0
 """Seconds and MiB for 5,000 pods under 2,000 policies, all pairs, on two cores."""

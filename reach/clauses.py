@@ -74,6 +74,7 @@ class Terrain:
         self._by_namespace_labels = Labelled(one.labels for one in network.namespaces)
         self._not_host = np.array([not pod.host_network for pod in network.pods], dtype=np.bool_)
         self._named_by: dict[tuple[str, bool, tuple[object, ...]], Flags] = {}
+        self._of_both: dict[tuple[int, int], tuple[Flags, Flags, Flags]] = {}
         self._chosen: dict[tuple[str, Selector | None, Selector | None], Flags] = {}
         self.isolated = {direction: np.zeros(len(self.pods), dtype=np.bool_) for direction in Direction}
         for policy in network.policies:
@@ -146,13 +147,24 @@ class Terrain:
             for number, having in sorted(self._named.get((port.name, protocol), {}).items()):
                 self.effort.hold(len(self.pods) + len(peers) + len(self.ports.pieces))
                 if direction is Direction.INGRESS:
-                    chosen, called = subject & having, peers
+                    chosen, called = self._having(subject, having), peers
                 else:
-                    chosen, called = subject, np.zeros_like(peers)
-                    np.logical_and(peers[: len(self.pods)], having, out=called[: len(self.pods)])
+                    chosen, called = subject, self._having(peers, having)
                 if chosen.any() and called.any():
                     ports = self.ports.within(Ports(protocol=protocol, first=number, last=number))
                     yield Clause(policy=policy, rule=rule, direction=direction, subject=chosen, peers=called, ports=ports)
+
+    def _having(self, flags: Flags, having: Flags) -> Flags:
+        """Of *flags* (over pods, or over pods and what is outside) those of the pods *having* a port; made once for each two.
+
+        The key is the identity of both, which are kept with the answer, so that no other array can take it over.
+        """
+        found = self._of_both.get((id(flags), id(having)))
+        if found is None:
+            made = np.zeros_like(flags)
+            np.logical_and(flags[: len(self.pods)], having, out=made[: len(self.pods)])
+            found = self._of_both[id(flags), id(having)] = (made, flags, having)
+        return found[0]
 
     def peers(self, policy: PolicySeen, rule: PolicyRule) -> Flags:
         """The peers that *rule* names: flags over pods, then over the ranges outside."""

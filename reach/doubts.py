@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterator
 
 from arcops.finding import Location
 from arcops.seen.network import NAMESPACE_NAME, Complaint, Network, PolicySeen, PolicyTier, Selector
+from reach.filters import doubts_of_filters
 
+_FILTER = "EnvoyFilter.networking.istio.io"
 LATER_LABELS = frozenset(
     (
         "pod-template-hash",
@@ -25,11 +27,20 @@ LATER_LABELS = frozenset(
 """Labels that workload controllers add to the pods they make (Kubernetes reference, well-known labels)."""
 
 
-def doubts(network: Network, harmless: Collection[str] = ()) -> Iterator[Complaint]:
-    """Each doubt about *network*. ``harmless`` are kinds (``Kind.group``) that are known not to affect traffic."""
+def doubts(network: Network, harmless: Collection[str] = (), *, filters: bool = True) -> Iterator[Complaint]:
+    """Each doubt about *network*. ``harmless`` are kinds (``Kind.group``) that are known not to affect traffic.
+
+    Without *filters*, EnvoyFilters are left out: an answer about two pods asks which of them they select (`reach.filters`).
+    """
+    known = {one.at for one in network.mesh.filters}
+    if filters and _FILTER not in harmless:
+        for found, words in doubts_of_filters(network):
+            yield Complaint(
+                at=found.at, about=f"{_FILTER} {found.namespace}/{found.name}", field="", text=f"{found.title}: {words}"
+            )
     for one in network.others:
         kind = f"{one.kind}.{one.group}" if one.group else one.kind
-        if not one.harmless and kind not in harmless:
+        if not one.harmless and kind not in harmless and not (kind == _FILTER and one.at in known):
             name = f"{one.namespace}/{one.name}" if one.namespace else one.name
             text = f"it is not known how {kind} {name} affects the network"
             yield Complaint(at=one.at, about=f"{kind} {name}", field="", text=text)

@@ -15,8 +15,8 @@ from reach.attachment import Attachment, attachments
 from reach.changes import Change, Way, words_of
 from reach.drift_rows import Kind, kind_of, kinds_of, like
 from reach.entries import Services
+from reach.filters import ROOT
 from reach.future import KIND
-from reach.mesh_layer import ROOT
 from reach.mesh_parts import selects
 from reach.meshed import meshed
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from arcops.seen.network import Network, PodSet, Protocol, ServiceSeen
+from arcops.seen.network import Direction, Network, PodSet, Protocol, ServiceSeen
 from reach.decision import End
+from reach.filters import ROOT, Filters, doubt
 from reach.mesh_inbound import Inbound
 from reach.mesh_outbound import Outbound
 from reach.mesh_parts import MeshPart, MeshSaid, place, together
 from reach.meshed import Meshed, meshed
 from reach.sure import Sure
-
-ROOT = "istio-system"
-"""The namespace whose policies apply to the whole mesh, unless its settings say otherwise."""
 
 
 class MeshLayer:
@@ -29,6 +27,7 @@ class MeshLayer:
         self._inside = {id(one.pods): one for one in meshed(network)}
         self._declared = {one.name for one in network.namespaces if one.declared}
         self._root = next((one.root_namespace for one in self._mesh.configs if one.root_namespace), ROOT)
+        self._filters = Filters(network, self._root)
         self._outbound, self._inbound = Outbound(network, self._root), Inbound(network, self._root)
 
     def say(self, source: End | None, target: End, protocol: Protocol, port: int, service: ServiceSeen | None) -> MeshSaid:
@@ -44,9 +43,17 @@ class MeshLayer:
         if calling is not None and not calling.ambient:
             out, known = self._outbound.say(calling.pods, target, port, service)
             parts.append(out)
+        leaving = self._filters.on(source, Direction.EGRESS)
+        if leaving:
+            parts, known = _loosened(parts), Sure.PERHAPS
+        arriving = self._filters.on(target, Direction.INGRESS)
         if called is not None:
-            parts += self._inbound.say(source, called, port, service, inside=self._sure(source), known=known)
-            parts += self._listens(called)
+            said = list(self._inbound.say(source, called, port, service, inside=self._sure(source), known=known))
+            said += self._listens(called)
+            parts += _loosened(said) if arriving else said
+        for end, found in ((source, leaving), (target, arriving)):
+            words = [doubt(one, end) for one in found if isinstance(end, PodSet)]
+            parts += [MeshPart(Sure.PERHAPS, doubts=words)] if words else []
         parts += self._bypassed(one for one in (calling, called) if one is not None)
         return together(parts)
 
@@ -78,3 +85,8 @@ class MeshLayer:
             if one.pods.bypasses and not one.ambient:
                 text = f"some traffic of {one.pods.title} bypasses its sidecar ({one.pods.bypasses[0]})"
                 yield MeshPart(Sure.PERHAPS, doubts=[f"{place(one.pods.at)}: {text}"])
+
+
+def _loosened(parts: list[MeshPart]) -> list[MeshPart]:
+    """*parts* that an EnvoyFilter may have changed: none of them is certain to close a connection."""
+    return [MeshPart(Sure.PERHAPS, doubts=one.doubts) if one.answer is Sure.NO else one for one in parts]

@@ -84,7 +84,7 @@ def ask(network: Network, source: str, target: str) -> Answer:
         doubts=tuple(
             dict.fromkeys(
                 (
-                    *said_doubts(network),
+                    *said_doubts(network, filters=False),
                     *_of_nodes([one for one in ends if isinstance(one, PodSet)]),
                     *by_address,
                     *of_mesh,
@@ -98,9 +98,11 @@ def _title(end: End) -> str:
     return end.title if isinstance(end, PodSet) else str(end)
 
 
-def said_doubts(network: Network, harmless: Collection[str] = ()) -> Iterator[str]:
-    """Sentences about what makes answers about *network* uncertain. *harmless* kinds are known not to affect traffic."""
-    for one in (*network.unread, *network.refused, *doubts(network, harmless)):
+def said_doubts(network: Network, harmless: Collection[str] = (), *, filters: bool = True) -> Iterator[str]:
+    """Sentences about what makes answers about *network* uncertain. *harmless* kinds are known not to affect traffic; without
+    *filters*, EnvoyFilters are left out.
+    """
+    for one in (*network.unread, *network.refused, *doubts(network, harmless, filters=filters)):
         place = f"{one.at.path}:{one.at.line}" if one.at.line else one.at.path
         field = f"{one.about} {one.field}".strip() if one.field else ""
         yield f"{place}: {f'{field}: ' if field else ''}{one.text}"

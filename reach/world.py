@@ -80,10 +80,18 @@ class World:
         count = len(self.network.pods)
         self.effort.spend(3 * self.ends * len(self.clauses), steps=5 * len(self.clauses))
         found: dict[tuple[PolicyTier, Direction], list[tuple[Clause, NDArray[np.intp], Bits]]] = {}
+        # Rules share the flags of equal peers, and policies those of their pods: each is packed once.
+        chosen: dict[int, NDArray[np.intp]] = {}
+        packed: dict[int, Bits] = {}
         for clause in self.clauses:
-            subject = np.flatnonzero(clause.subject[self.first_of_class])
+            subject = chosen.get(id(clause.subject))
+            if subject is None:
+                subject = chosen[id(clause.subject)] = np.flatnonzero(clause.subject[self.first_of_class])
             self.effort.hold(8 * len(subject) + self.ends // 8)
-            peers = np.packbits(np.concatenate([clause.peers[:count][self.first_of_class], clause.peers[count:]]))
+            peers = packed.get(id(clause.peers))
+            if peers is None:
+                peers = np.packbits(np.concatenate([clause.peers[:count][self.first_of_class], clause.peers[count:]]))
+                packed[id(clause.peers)] = peers
             found.setdefault((clause.policy.tier, clause.direction), []).append((clause, subject, peers))
         return found
 
@@ -95,13 +103,25 @@ class World:
         blank = np.zeros((rows, (self.ends + 7) // 8), dtype=np.uint8)
         isolated = self.terrain.isolated[direction][self.first_of_class]
         allowed, denied = blank.copy(), blank
-        for clause, subject, peers in self._by_tier.get((PolicyTier.NAMESPACE, direction), ()):
-            if clause.ports[piece]:
-                (denied if clause.rule.action is Action.DENY else allowed)[subject] |= peers
+        clauses = self._by_tier.get((PolicyTier.NAMESPACE, direction), [])
+        for number in self._hit(PolicyTier.NAMESPACE, direction, piece):
+            clause, subject, peers = clauses[number]
+            (denied if clause.rule.action is Action.DENY else allowed)[subject] |= peers
         if not isolated.all():
             allowed[~isolated] = self._ordered(PolicyTier.BASELINE, direction, piece, otherwise=None)[~isolated]
         allowed &= ~denied
         return self._ordered(PolicyTier.ADMIN, direction, piece, otherwise=allowed)
+
+    @cached_property
+    def _ports_by_tier(self) -> dict[tuple[PolicyTier, Direction], Flags]:
+        """The ports of the clauses in `_by_tier`: a row for each."""
+        self.effort.hold(len(self.clauses) * len(self.terrain.ports.pieces))
+        return {key: np.array([one.ports for one, _, _ in found]) for key, found in self._by_tier.items()}
+
+    def _hit(self, tier: PolicyTier, direction: Direction, piece: int) -> list[int]:
+        """The numbers of the clauses of *tier* that are about the ports *piece*."""
+        found = self._ports_by_tier.get((tier, direction))
+        return [] if found is None else [int(one) for one in np.flatnonzero(found[:, piece])]
 
     def _count(self, direction: Direction, piece: int) -> None:
         """Count the cost of one table of bits, and of each clause that is written into it."""
@@ -109,19 +129,21 @@ class World:
         self.effort.hold(6 * len(self.first_of_class) * width)
         self.effort.release(6 * len(self.first_of_class) * width)
         for tier in PolicyTier:
-            clauses = self._by_tier.get((tier, direction), ())
-            hit = [len(subject) for clause, subject, _ in clauses if clause.ports[piece]]
+            clauses = self._by_tier.get((tier, direction), [])
+            hit = [len(clauses[number][1]) for number in self._hit(tier, direction, piece)]
             size = 2 * sum(hit) * width * (1 if tier is PolicyTier.NAMESPACE else 3)
             self.effort.spend(size + len(clauses) * STEP // 4, steps=3 * len(hit))
 
     def _ordered(self, tier: PolicyTier, direction: Direction, piece: int, *, otherwise: Bits | None) -> Bits:
         """The decision of the clauses of *tier*, in order; if no clause decides, *otherwise* (`None`: allowed)."""
         clauses = self._by_tier.get((tier, direction), ())
+        if not clauses and otherwise is not None:
+            return otherwise
         every = np.packbits(np.ones(self.ends, dtype=np.bool_))
         open_to = np.tile(every, (len(self.first_of_class), 1))
-        rest = open_to.copy() if otherwise is None else otherwise
         if not clauses:
-            return rest
+            return open_to
+        rest = open_to.copy() if otherwise is None else otherwise
         allowed = np.zeros_like(open_to)
         passed = np.zeros_like(open_to)
         for clause, subject, peers in clauses:

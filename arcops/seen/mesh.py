@@ -216,6 +216,25 @@ class MeshConfigSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilterSeen:
+    """An EnvoyFilter. ``selector`` is `None` for all pods of its namespace. ``gateways`` are the names of what its
+    ``targetRefs`` name, `None` if it has none. ``contexts`` are those of its patches (``ANY``, ``SIDECAR_INBOUND``,
+    ``SIDECAR_OUTBOUND``, ``GATEWAY``).
+    """
+
+    namespace: str
+    name: str
+    at: Location
+    selector: Selector | None
+    contexts: tuple[str, ...]
+    gateways: tuple[str, ...] | None = None
+
+    @property
+    def title(self) -> str:
+        return f"EnvoyFilter {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeshSeen:
     """All mesh objects of the manifests, in the order of files and lines."""
 
@@ -227,3 +246,4 @@ class MeshSeen:
     configs: tuple[MeshConfigSeen, ...] = ()
     gateways: tuple[MeshGatewaySeen, ...] = ()
     virtual_services: tuple[VirtualServiceSeen, ...] = ()
+    filters: tuple[FilterSeen, ...] = ()

@@ -16,7 +16,7 @@ class NamedCluster(Judgeable):
     """A Kubernetes cluster, saved or live."""
 
     saved: Path | None = field(default=None, metadata=shaped(positional=True, most=4096))
-    """The folder of a snapshot, on the machine that runs the check. Without it, a live cluster is checked."""
+    """The folder of a snapshot, or a dump of kubectl, on the machine that runs the check. Omit it for a live cluster."""
     context: str = field(default="", metadata=shaped(most=253))
     """The context of the kubeconfig (default: the current one). Through a server: the name that its operator gave the
     cluster.

@@ -21,7 +21,7 @@ class Manifests(Judgeable):
     target: Path | None = field(default=None, metadata=shaped(positional=True, most=4096))
     """A folder with Kubernetes manifests, or one file, on the machine that runs the check. Omit it if you name a context."""
     saved: Path | None = field(default=None, metadata=shaped(most=4096))
-    """The folder of a snapshot, which must be complete. Give a folder that was put together by hand as the target instead."""
+    """A complete snapshot, or a dump of kubectl. Give a folder that was put together by hand as the target instead."""
     context: str = field(default="", metadata=shaped(most=253))
     """The cluster to check: a context of the kubeconfig. Through a server: the name that its operator gave the cluster."""
     kubeconfig: Path | None = field(default=None, metadata=own(NO_KUBECONFIG))

@@ -8,6 +8,7 @@ from flows.place import Place
 from flows.subjects.evaluation import Evaluation
 from flows.subjects.live import looked_at
 from flows.subjects.meaning import ROOT, Meant, existing, means
+from tasks.network.dump import is_dump
 from tasks.network.index import index_of
 
 NETWORK_SAFETY = Evaluation(
@@ -28,10 +29,10 @@ def manifests(network: Manifests, at: Place) -> Meant:
         if target is not None:
             raise Refused("both manifests and a saved cluster are named; name one of them")
         index = None if at.elsewhere else index_of(network.saved, at.within)
-        if index is None and not at.elsewhere:
+        if index is None and not at.elsewhere and not is_dump(network.saved, at.within):
             raise Refused(
-                f"{network.saved} does not hold a snapshot of 'arcops network snapshot'; "
-                "to read it as manifests, leave out --saved"
+                f"{network.saved} holds neither a snapshot of 'arcops network snapshot' nor a list that 'kubectl get -o json' "
+                "printed; to read it as manifests, leave out --saved"
             )
         if index is not None and index.left:
             raise Refused(

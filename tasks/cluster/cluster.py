@@ -20,6 +20,7 @@ from arcops.roots import ANYWHERE, Roots
 from arcops.seen.cluster import Cluster, Unlisted
 from arcops.tier import Tier
 from artifacts.reading import read_at
+from tasks.cluster.dump import read_dump
 from tasks.cluster.objects import READERS, Item, moment
 from tasks.cluster.snapshot import ABSENT, INDEX, LISTED, OPTIONAL, VERSION, snapshot
 from tasks.files.reading import opened
@@ -34,7 +35,7 @@ _DOMAIN = b"arcops.dev/digests/cluster/v1\n"
 """A prefix of the hashed bytes, so that no other subject can have the same digest."""
 
 
-@collector("cluster", Cluster, version="4", deadline=timedelta(minutes=15))
+@collector("cluster", Cluster, version="5", deadline=timedelta(minutes=15))
 def cluster(request: Request, seen: Seen) -> Sighting[Cluster]:
     """Ask the request's cluster, or read the snapshot at the target, a folder.
 
@@ -62,15 +63,19 @@ def ask_cluster(live: LiveCluster, tier: Tier, *, tick: Callable[[], None] = idl
 
 
 def read_cluster(target: Path, *, tick: Callable[[], None] = idle, within: Roots = ANYWHERE) -> Cluster:
-    """The cluster that the snapshot in the folder *target*, which lies *within* these roots, describes.
+    """The cluster that *target*, which lies *within* these roots, describes: a folder with a snapshot, or a dump.
 
-    Raises `Refused` if there is no snapshot.
+    Raises `Refused` if it is neither.
     """
     with opened(target, within) as (root, folder):
         if not folder or not _is_file(root, INDEX):
-            raise Refused(
-                f"{target} is not a snapshot of a cluster: it has no file {INDEX}; make a snapshot with 'cluster snapshot'"
-            )
+            found = read_dump(root, "" if folder else target.name, tick)
+            if found is None:
+                raise Refused(
+                    f"{target} is not a snapshot of a cluster: it has no file {INDEX}, and no list that 'kubectl get -o json' "
+                    "printed; make a snapshot with 'cluster snapshot'"
+                )
+            return found
         index = _Index()
         index.read(read_at(root, INDEX, _MOST_INDEX))
         lists = _Lists(index=index)

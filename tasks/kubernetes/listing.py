@@ -108,7 +108,7 @@ RESOURCES = (
 _BY_TITLE = {one.title: one for one in RESOURCES}
 TITLES = (*_BY_TITLE, cluster_mesh.TITLE)
 """The lists, in this order."""
-_ALWAYS_SERVED = ("", "apps", "batch", "networking.k8s.io", "apiextensions.k8s.io")
+ALWAYS_SERVED = ("", "apps", "batch", "networking.k8s.io", "apiextensions.k8s.io")
 """Groups that every API server serves: if they are not found, another kind of server answers, and nothing was seen."""
 
 
@@ -162,7 +162,7 @@ def look(client: ApiServer, title: str, tick: Callable[[], None]) -> Saved | Non
             if resource.kind == "Namespace" and not found:
                 raise Refused("its list of namespaces is empty, but every cluster has namespaces")
     except NotGiven as error:
-        if error.status == 404 and resource is not None and resource.group not in _ALWAYS_SERVED:
+        if error.status == 404 and resource is not None and resource.group not in ALWAYS_SERVED:
             return None
         why = f"the API server answers {error.status} {error.reason}"
     except Refused as error:

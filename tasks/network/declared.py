@@ -17,5 +17,5 @@ def declared(request: Request, seen: Seen) -> Sighting[Declared]:
     """Read the declared manifests of the request. Raises `Refused` if the request names none, or if there is no manifest."""
     if request.declared is None:
         raise Refused("no declared manifests were given; name the folder of manifests to compare with")
-    network = read_manifests(request.declared, tick=lambda: request.progress(0, 0), within=request.within)
+    network = read_manifests(request.declared, tick=lambda: request.progress(0, 0), within=request.within, live=False)
     return Sighting(body=Declared(network=network))

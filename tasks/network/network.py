@@ -22,13 +22,12 @@ from arcops.tier import Tier
 from artifacts.reading import read_at, read_open
 from tasks.files.reading import opened
 from tasks.files.walk import walk
+from tasks.kubernetes.dumped import Dump
 from tasks.kubernetes.manifests.nodes import idle
 from tasks.kubernetes.manifests.objects import Objects
+from tasks.network.dump import ENDINGS, MOST_BYTES, not_seen, to_read
 from tasks.network.index import INDEX, SnapshotIndex, read_index
 
-ENDINGS = (".yaml", ".yml", ".json")
-MOST_BYTES = 64 * 1024 * 1024
-"""In one file."""
 MOST_BYTES_IN_ALL = 512 * 1024 * 1024
 MOST_FILES = 50_000
 
@@ -37,7 +36,7 @@ _DOMAIN = b"arcops.dev/digests/network/v1\n"
 """A prefix of the hashed bytes, so that a folder has one digest as manifests and another one as a model."""
 
 
-@collector("network", Network, version="5", deadline=timedelta(minutes=15), takes=("network",))
+@collector("network", Network, version="6", deadline=timedelta(minutes=15), takes=("network",))
 def network(request: Request, seen: Seen) -> Sighting[Network]:
     """List what the request's cluster holds, or read the manifests at the target, a folder or one file.
 
@@ -48,7 +47,9 @@ def network(request: Request, seen: Seen) -> Sighting[Network]:
         request.progress(0, 0)
 
     if request.cluster is None:
-        return Sighting(body=read_manifests(request.target, tick=tick, within=request.within))
+        # What declared manifests are compared with is a cluster's state, in whatever form it was printed.
+        live = True if request.declared is not None else None
+        return Sighting(body=read_manifests(request.target, tick=tick, within=request.within, live=live))
     return Sighting(body=read_cluster(request.cluster, request.tier, tick=tick))
 
 
@@ -64,9 +65,13 @@ def read_cluster(cluster: LiveCluster, tier: Tier, *, tick: Callable[[], None] =
         client.close()
 
 
-def read_manifests(target: Path, *, tick: Callable[[], None] = idle, within: Roots = ANYWHERE) -> Network:
+def read_manifests(
+    target: Path, *, tick: Callable[[], None] = idle, within: Roots = ANYWHERE, live: bool | None = None
+) -> Network:
     """The network that the manifests at *target*, which lies *within* these roots, describe.
 
+    What a dump of a cluster does not hold is in it as unread. A dump is a list that an API server printed, or a must-gather;
+    if *live* is true also single objects that one printed; if it is false nothing is, because the files say how it should be.
     Raises `Refused` if there is no manifest to read.
     """
     objects = Objects()
@@ -89,6 +94,9 @@ def read_manifests(target: Path, *, tick: Callable[[], None] = idle, within: Roo
     for place, index in indexes.items():
         beside = {one.path.removeprefix(place): one.sha256 for one in files if one.path.startswith(place)}
         objects.unread.extend(_complaint(f"{place}{path}", text) for path, text in index.complaints(beside))
+    if live is not False and not indexes and objects.dump.is_one(alone=live is True):
+        objects.without_ended()
+        objects.unread.extend(not_seen(objects))
     if not files and not objects.unread:
         raise Refused(f"{target} holds no manifest: there is no file with the extension {', '.join(ENDINGS)}")
     return _network(objects, files, tick)
@@ -145,7 +153,9 @@ def _paths(root: int, objects: Objects, tick: Callable[[], None]) -> list[str]:
         objects.unread.append(_complaint(link.path, "it is a link, and links are not followed; put the file itself here"))
     for trouble in found.troubles:
         objects.unread.append(_complaint(trouble.path, trouble.reason))
-    names = sorted(entry.path for entry in found.files if entry.path.lower().endswith(ENDINGS))
+    paths = [entry.path for entry in found.files]
+    objects.dump = Dump.of(paths)
+    names = to_read(sorted(path for path in paths if path.lower().endswith(ENDINGS)))
     if len(names) > MOST_FILES:
         objects.unread.append(_complaint("", f"there are {len(names):,} manifests, but only {MOST_FILES:,} were read"))
     return names[:MOST_FILES]

@@ -462,7 +462,14 @@ def test_a_tool_does_what_its_hints_say(site: Site, name: str) -> None:
 def test_what_may_connect_says_so() -> None:
     connecting = {one.name for one in all_tools() if one.may_connect}
     fields = {one.name for one in all_tools() if {"context", "kubeconfig", "url"} & set(one.ask.__dataclass_fields__)}
-    assert connecting == fields | {"announce_change", "host_gate", "host_mirror_make", "host_resolve", "move_database"}
+    assert connecting == fields | {
+        "announce_change",
+        "check_release",
+        "host_gate",
+        "host_mirror_make",
+        "host_resolve",
+        "move_database",
+    }
 
 
 def test_no_tool_can_say_that_it_reads_only_and_destroys() -> None:

@@ -99,10 +99,10 @@ def test_a_rule_that_would_run_for_ever_is_ended_and_refuses() -> None:
 
 
 def test_a_rule_that_nothing_here_can_ask_is_not_checked() -> None:
-    definition = DEFINITION.replace("self.group == 'gateway.networking.k8s.io'", "self.group.find('a') == 'a'")
+    definition = DEFINITION.replace("self.group == 'gateway.networking.k8s.io'", "self.group.unheard('a') == 'a'")
     ((one),) = seen(ROUTE, definition).unchecked
     assert (one.at.line, one.field) == (8, "spec.parentRefs[0]")
-    assert "find" in one.text
+    assert "unheard" in one.text
 
 
 def with_rule(rule: str) -> str:

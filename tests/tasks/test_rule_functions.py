@@ -49,6 +49,19 @@ EVALUATOR = Evaluator()
         "format.named('date').value().validate('2026-02-30').value().size() == 1",
         "format.qualifiedName().validate('a b').hasValue() && !format.qualifiedName().validate('example.com/a_b').hasValue()",
         "semver('1.2.3').isLessThan(semver('1.10.0')) && semver('1.0.0').isGreaterThan(semver('1.0.0-rc.1'))",
+        "'abc 123'.find('[0-9]+') == '123' && 'abc'.find('[0-9]+') == '' && 'aXb'.find('(?i)x(.)?') == 'Xb'",
+        "'123 abc 456'.findAll('[0-9]*') == ['123', '', '', '', '', '456'] && 'ab'.findAll('a*?') == ['', '', '']",
+        "'1 2 3'.findAll('[0-9]', 2) == ['1', '2'] && '1 2'.findAll('[0-9]', -1) == ['1', '2'] && '1'.findAll('1', 0) == []",
+        "'a.b.c'.findAll('[^.]+') == ['a', 'b', 'c'] && 'abab'.find('(ab)+') == 'abab' && 'abab'.find('(ab)+?') == 'ab'",
+        "[1, 2].all(i, v, v == i + 1) && ![1, 3].all(i, v, v == i + 1) && {'a': 1}.all(k, v, k == 'a' && v == 1)",
+        "[3, 2].exists(i, v, v == 2 || 1 / (v - 3) > 5) && !{'a': 1}.exists(k, v, v == 2)",
+        "{'a': 1, 'b': 2}.existsOne(k, v, v > 1) && ![2, 3].existsOne(i, v, v > 1)",
+        "[1, 2].transformList(i, v, v * 2) == [2, 4] && [1, 2, 3].transformList(i, v, i > 0, v) == [2, 3]",
+        "{'a': 1, 'b': 2}.transformMap(k, v, k == 'b', v + 1) == {'b': 3} && ['a'].transformMap(i, v, v) == {0: 'a'}",
+        "{'a': 'x'}.transformMapEntry(k, v, {v: k}) == {'x': 'a'}",
+        "{'a': ['a, 0', 'a, 1']}.all(k, v, v.all(i, w, w == k + ', ' + string(i)))",
+        "[[1], [2]].all(i, v, v.exists(x, x == i + 1)) && '.all(a, b, c)' == '.all(a' + ', b, c)'",
+        "[r'\\\\(', ')'].all(i, v, v != 'x')",
         "!isSemver('1.2') && semver('1.2.3').major() + semver('1.2.3').minor() + semver('1.2.3').patch() == 6",
     ],
 )
@@ -68,6 +81,10 @@ def test_functions_answer_as_documented(rule: str) -> None:
         "[1, 'a'].sum() == 1",
         "ip('10.0.0.1').prefixLength() == 8",
         "self.nothing == 1",
+        "'a'.find('(') == ''",
+        "'a'.find('a**') == ''",
+        "{'a': 1, 'b': 1}.transformMapEntry(k, v, {v: k}) == {}",
+        "[1].all(i, v, v / i == 1)",
     ],
 )
 def test_an_error_refuses(rule: str) -> None:
@@ -77,7 +94,16 @@ def test_an_error_refuses(rule: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", ["'aaa'.find('a') == 'a'", "authorizer.path('/x').check('get').allowed()", "self.x ==", "unknown(1)"]
+    "rule",
+    [
+        "'a'.find('\\\\p{Greek}') == ''",
+        "'a'.findAll('\\\\Ca').size() == 0",
+        "self.x.all(i, v)",
+        "self.x.all(i, v, w, x)",
+        "authorizer.path('/x').check('get').allowed()",
+        "self.x ==",
+        "unknown(1)",
+    ],
 )
 def test_what_nothing_here_can_ask_is_said_to_be_unasked(rule: str) -> None:
     with pytest.raises(NotChecked):
@@ -86,6 +112,9 @@ def test_what_nothing_here_can_ask_is_said_to_be_unasked(rule: str) -> None:
 
 def test_what_would_look_at_too_much_is_ended() -> None:
     found = EVALUATOR.holds("self.all(one, self.sum() >= 0)", [*range(1000)] * 1)
+    assert isinstance(found, str)
+    assert "budget" in found
+    found = EVALUATOR.holds("self.find('(.*){200}b') == ''", "a" * 5000)
     assert isinstance(found, str)
     assert "budget" in found
     with pytest.raises(NotChecked, match="a list of more than"):

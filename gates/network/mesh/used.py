@@ -10,6 +10,7 @@ from arcops.seen.mesh import AuthorizationSeen, MeshSeen, PeerAuthenticationSeen
 from arcops.seen.network import Network
 from gates.network.words import place
 from gates.words import shown
+from reach.filters import Filters
 from reach.mesh_parts import selects
 from reach.meshed import Meshed
 
@@ -33,6 +34,11 @@ def findings(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, 
         if known and one.selector is not None and not _members(one, inside, everywhere=everywhere):
             text = f"{place(one.at)}: {one.title} selects no pod of the mesh in these manifests."
             yield USED.warns(shown(text), evidence, about=one.title, location=one.at)
+    filters = Filters(evidence.body, root)
+    for other in said.filters:
+        if filters.shown(other) and not filters.selected(other):
+            text = f"{place(other.at)}: {other.title} changes the proxy of no pod in these manifests."
+            yield USED.warns(shown(text), evidence, about=other.title, location=other.at)
     yield from _conflicts(evidence, said.peer_authentications, inside)
     yield from _conflicts(evidence, said.sidecars, inside)
 

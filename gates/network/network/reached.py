@@ -83,8 +83,12 @@ def _reached_outside(world: World) -> dict[int, Flags]:
     """For each class of ports: which classes of pods (rows) may reach which ranges of addresses outside (columns)."""
     pods = len(world.first_of_class)
     world.effort.hold(len(world.port_classes) * pods * (world.ends - pods))
+    first = pods // 8  # the byte in which the first range stands; what is before it is about pods
+    count = world.ends - 8 * first
     return {
-        one: np.unpackbits(world.may(Direction.EGRESS, one), axis=1, count=world.ends).view(np.bool_)[:, pods:]
+        one: np.unpackbits(world.may(Direction.EGRESS, one)[:, first:], axis=1, count=count).view(np.bool_)[
+            :, pods - 8 * first :
+        ]
         for one in world.port_classes
     }
 

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
 
+from tasks.kubernetes.dumped import Shown
 from tasks.kubernetes.manifests.schemas import Schema, Unusable
 from tasks.kubernetes.manifests.values import Plain
 
@@ -55,11 +56,19 @@ class Read:
     definition: Definition
 
 
-_kept: OrderedDict[bytes, tuple[int, tuple[Read, ...]]] = OrderedDict()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What a file held: its definitions, and what its documents show of a cluster's lists."""
+
+    definitions: tuple[Read, ...]
+    shown: tuple[Shown, ...] = ()
+
+
+_kept: OrderedDict[bytes, tuple[int, Remembered]] = OrderedDict()
 _lock = Lock()
 
 
-def remembered(data: bytes) -> tuple[Read, ...] | None:
+def remembered(data: bytes) -> Remembered | None:
     """What the file with the content *data* held, if it was read before and held definitions alone."""
     if _MARK not in data:
         return None
@@ -71,7 +80,7 @@ def remembered(data: bytes) -> tuple[Read, ...] | None:
         return found[1] if found is not None else None
 
 
-def remember(data: bytes, found: tuple[Read, ...]) -> None:
+def remember(data: bytes, found: Remembered) -> None:
     """Keep what a file with the content *data* holds; the files that were not asked for the longest are forgotten."""
     with _lock:
         _kept[hashlib.sha256(data).digest()] = len(data), found

@@ -2,7 +2,7 @@
 
 In Kubernetes a URL, an address, a block, a quantity, a version and a format are separate types. Here each is a map with one
 key that no field has; a function for several of these types looks at that key. An error refuses the object, as in Kubernetes.
-Regular expressions (``find``, ``findAll``) are not among them: nothing here evaluates them in linear time.
+``entries`` and what ends in ``Entries`` are for comprehensions with two variables (`comprehensions` in this folder).
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
+
+from tasks.kubernetes.manifests.patterns import matches
 
 if TYPE_CHECKING:
     from cel_expr_python import cel  # type: ignore[import-untyped]  # it brings stubs and no py.typed
@@ -230,11 +232,15 @@ class Meter:
     def __init__(self) -> None:
         self.left = 0
 
+    def spend(self, steps: int) -> None:
+        """Count *steps* of a search. Raises `ValueError` if no step is left."""
+        self.left -= steps
+        if self.left < 0:
+            raise ValueError("the rule reads too many values; its budget is used up")
+
     def watch(self, work: Callable[..., Value]) -> Callable[..., Value]:
         def watched(*given: Value) -> Value:
-            self.left -= 1 + sum(len(one) for one in given if isinstance(one, (list, str)))
-            if self.left < 0:
-                raise ValueError("the rule reads too many values; its budget is used up")
+            self.spend(1 + sum(len(one) for one in given if isinstance(one, (list, str, dict))))
             return work(*given)
 
         return watched
@@ -254,7 +260,7 @@ def _by_name(meter: Meter) -> dict[str, list[cel.Overload]]:
     types = {"s": kinds.STRING, "d": kinds.DYN, "l": kinds.List(kinds.DYN), "m": kinds.Map(kinds.STRING, kinds.DYN)}
     types |= {"b": kinds.BOOL, "i": kinds.INT, "f": kinds.DOUBLE}
     made: dict[str, list[cel.Overload]] = {}
-    for name, takes, gives, work in _declared():
+    for name, takes, gives, work in _declared(meter):
         member, parameters = takes.startswith("."), takes.lstrip(".")
         made.setdefault(name, []).append(
             cel.Overload(
@@ -268,7 +274,7 @@ def _by_name(meter: Meter) -> dict[str, list[cel.Overload]]:
     return made
 
 
-def _declared() -> Iterator[tuple[str, str, str, Callable[..., Value]]]:
+def _declared(meter: Meter) -> Iterator[tuple[str, str, str, Callable[..., Value]]]:
     """Name, parameters (with ``.`` before them, it is a method of the first), result, and the function."""
     for name, make in (("URL", _url), ("IP", _ip), ("CIDR", _cidr), ("Quantity", _quantity), ("Semver", _semver)):
         yield f"is{name}", "s", "b", _is(make)
@@ -305,6 +311,13 @@ def _declared() -> Iterator[tuple[str, str, str, Callable[..., Value]]]:
     yield "asApproximateFloat", ".m", "f", lambda value: float(_amount(value))
     for number, name in enumerate(("major", "minor", "patch")):
         yield name, ".m", "i", lambda value, number=number: _held(value, _SEMVER)[number]
+    yield "find", ".ss", "s", lambda text, pattern: next(matches(text, pattern, meter.spend), "")
+    yield "findAll", ".ss", "l", lambda text, pattern: list(matches(text, pattern, meter.spend))
+    yield "findAll", ".ssi", "l", lambda text, pattern, most: _up_to(matches(text, pattern, meter.spend), most)
+    yield "entries", ".l", "l", lambda found: [[number, one] for number, one in enumerate(found)]
+    yield "entries", ".m", "l", lambda found: [[key, one] for key, one in found.items()]
+    yield "ofEntries", ".l", "d", lambda found: _joined([{key: one} for key, one in found])
+    yield "joinedEntries", ".l", "d", _joined
     yield "isSorted", ".l", "b", lambda found: all(one <= other for one, other in itertools.pairwise(found))
     yield "sum", ".l", "d", lambda found: sum(found)
     yield "min", ".l", "d", lambda found: _first(found, min)
@@ -320,6 +333,20 @@ def _declared() -> Iterator[tuple[str, str, str, Callable[..., Value]]]:
     yield "validate", ".ms", "m", _validate
     yield "hasValue", ".m", "b", lambda value: bool(_held(value, _OPTIONAL))
     yield "value", ".m", "d", _optional
+
+
+def _up_to(found: Iterator[str], most: int) -> list[str]:
+    return list(found if most < 0 else itertools.islice(found, most))
+
+
+def _joined(parts: list[Value]) -> Value:
+    """One map of all *parts*, which have no key in common."""
+    made: dict[Value, Value] = {}
+    for part in parts:
+        if made.keys() & part.keys():
+            raise ValueError("a key is there twice")
+        made |= part
+    return made
 
 
 def _near(version: int) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

@@ -9,6 +9,7 @@ from arcops.seen.labels import Selector
 from arcops.seen.mesh import (
     AuthorizationSeen,
     DestinationRuleSeen,
+    FilterSeen,
     MeshAction,
     MeshConfigSeen,
     MeshGatewaySeen,
@@ -24,6 +25,7 @@ from arcops.seen.mesh import (
 from arcops.seen.network import GatewaySeen, RouteSeen
 from tasks.kubernetes.manifests.fields import Field, text_at, whole_at
 from tasks.kubernetes.manifests.istio_entries import entry_gateway, entry_route, takes_the_mesh
+from tasks.kubernetes.manifests.istio_filters import envoy_filter
 from tasks.kubernetes.manifests.istio_routes import mesh_gateway, virtual_service
 from tasks.kubernetes.manifests.names import labels
 from tasks.kubernetes.manifests.nodes import Unreadable, documents
@@ -38,7 +40,7 @@ NARROWING = frozenset(
     }
 )
 """Kinds that only route, check or watch what policies allow. ``EnvoyFilter`` and ``WasmPlugin`` are not in the list: they
-can do anything."""
+can do anything; of an EnvoyFilter it is read for which pods."""
 _MODES = ("UNSET", "DISABLE", "PERMISSIVE", "STRICT")
 
 
@@ -52,6 +54,7 @@ class MeshSettings:
     service_entries: list[ServiceEntrySeen] = field(default_factory=list)
     destination_rules: list[DestinationRuleSeen] = field(default_factory=list)
     configs: list[MeshConfigSeen] = field(default_factory=list)
+    filters: list[FilterSeen] = field(default_factory=list)
     gateways: list[MeshGatewaySeen] = field(default_factory=list)
     virtual_services: list[VirtualServiceSeen] = field(default_factory=list)
     entries: list[GatewaySeen] = field(default_factory=list)
@@ -77,6 +80,7 @@ class MeshSettings:
             configs=tuple(self.configs),
             gateways=tuple(self.gateways),
             virtual_services=tuple(self.virtual_services),
+            filters=tuple(self.filters),
         )
 
     def take(self, found: Field, group: str, kind: str, namespace: str, name: str) -> bool:
@@ -104,6 +108,9 @@ class MeshSettings:
                     return False  # a way out of the mesh that may allow more than exact hosts
                 else:
                     self.entries.append(entry_gateway(found, namespace, name))
+            case ("networking.istio.io", "EnvoyFilter"):
+                self.filters.append(envoy_filter(found, namespace, name))
+                return False  # what it does is not understood, only for which pods
             case ("install.istio.io", "IstioOperator"):
                 config = found.within("spec", "meshConfig")
                 if config is not None:

@@ -21,9 +21,10 @@ from arcops.seen.network import (
     RouteSeen,
     ServiceSeen,
 )
+from tasks.kubernetes.dumped import Dump, Shown, shown
 from tasks.kubernetes.manifests import calico, cilium, cluster_policy, policy, routes, workloads
 from tasks.kubernetes.manifests.custom import Custom
-from tasks.kubernetes.manifests.definitions import Read, remember, remembered
+from tasks.kubernetes.manifests.definitions import Read, Remembered, remember, remembered
 from tasks.kubernetes.manifests.fields import Complaints, Field, text_at
 from tasks.kubernetes.manifests.istio import NARROWING, MeshSettings
 from tasks.kubernetes.manifests.kinds import CLUSTER_WIDE, HARMLESS
@@ -56,32 +57,39 @@ class Objects:
     mesh: MeshSettings = field(default_factory=MeshSettings)
     custom: Custom = field(default_factory=Custom)
     passages: Passages = field(default_factory=Passages)
+    dump: Dump = field(default_factory=Dump)
     _known: dict[tuple[str, str, str, str], Location] = field(default_factory=dict)
     _read: list[Read | None] = field(default_factory=list)
+    _ended: list[PodSet] = field(default_factory=list)
     _of_templates: list[tuple[OtherObject, tuple[str, str]]] = field(default_factory=list)
 
     def read(self, path: str, data: bytes, tick: Callable[[], None] = idle) -> None:
         """Take every object in *data*, the content of the file *path*. *tick* is called often and may raise."""
         known = remembered(data)
         if known is not None:
-            for one in known:
+            self.dump.take(path, known.shown)
+            for one in known.definitions:
                 at = Location(path=path, line=one.line)
                 self._first(("apiextensions.k8s.io", _DEFINITION, "", one.name), at)
                 self.custom.define(one.definition, at)
                 self._other("apiextensions.k8s.io", _DEFINITION, "", one.name, at)
             return
         self._read, complaints, before = [], len(self.unread) + len(self.refused) + len(self.custom.unread), 0
+        lists: list[Shown] = []
         for _ in range(_MOST_BROKEN):
             try:
                 for document in documents(b"\n" * before + _from_line(data, before), tick):
                     self._take(path, document)
                     self.passages.take(path, data, document)
+                    told = shown(document)
+                    self.dump.take(path, told)
+                    lists += told
                 found = tuple(one for one in self._read if one is not None)
                 clean = complaints == len(self.unread) + len(self.refused) + len(self.custom.unread)
                 if (
                     clean and found and len(found) == len(self._read)
                 ):  # a file with a complaint is read again, to complain again
-                    remember(data, found)
+                    remember(data, Remembered(definitions=found, shown=tuple(lists)))
                 return
             except Unreadable as error:
                 self._unread(path, error.line, str(error))
@@ -118,6 +126,13 @@ class Objects:
                     declared=False,
                     at=one.at,
                 )
+
+    def without_ended(self) -> None:
+        """Leave out pods that have ended, which a cluster lists as well. Only for what a cluster printed: a manifest's status
+        says nothing about the pod that it makes.
+        """
+        ended = {id(one) for one in self._ended}
+        self.pods = [one for one in self.pods if id(one) not in ended]
 
     def _unread(self, path: str, line: int, text: str, about: str = "") -> None:
         self.unread.append(Complaint(at=Location(path=path, line=line), about=about, field="", text=text))
@@ -249,6 +264,8 @@ class Objects:
                 made = workloads.pod_set(found, group, kind, namespace, name)
                 if made is not None:
                     self.pods.append(made)
+                    if kind == "Pod" and text_at(found.within("status", "phase")) in ("Succeeded", "Failed"):
+                        self._ended.append(made)
             case _ if self.mesh.take(found, group, kind, namespace, name):
                 pass
             case _:
