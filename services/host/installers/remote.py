@@ -10,9 +10,9 @@ from services.host.elsewhere import refuse_unreached
 from services.host.installers.workshop import Launch, Workshop
 from services.host.lock import Lock
 from services.host.spec import Package, read_package
+from tasks.server.addresses import FILE
 
 RUNTIME = "another-machine"
-FILE = "address.json"
 
 
 def resolve(package: Package, at: Workshop) -> Lock:

@@ -15,7 +15,7 @@ from foundation.egress.permission import Purpose
 from foundation.egress.remotes import NotAsked
 from services.host.envelope import one_line
 from services.host.pipe import Lost, passed_on
-from services.host.remote.events import Event, Events, TooLong
+from tasks.server.events import Event, Events, TooLong
 
 if TYPE_CHECKING:
     from foundation.egress.web import AsyncClient, Response

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from urllib.parse import urljoin
 
 from arcops.errors import Unavailable
 from arcops.tier import Tier
-from foundation.egress.destination import NotPlain, read_destination
 from services.host.framing import MOST_MESSAGE
-from services.host.remote.events import Events, TooLong
 from services.host.remote.remote import CONNECT_SECONDS, JSON, STREAM, Remote, is_stream, refusal
+from tasks.server.events import Events, TooLong, endpoint
 
 
 class Sse(Remote):
@@ -65,10 +63,6 @@ class Sse(Remote):
 
     def _named(self, data: bytes) -> str:
         """The address for messages. Raises `Unavailable` for another host: what we send would go to someone else."""
-        found = urljoin(self.url, data.decode("utf-8", "replace").strip())
-        try:
-            if read_destination(found) == read_destination(self.url):
-                return found
-        except NotPlain:
-            pass
+        if found := endpoint(self.url, data):
+            return found
         raise Unavailable("the remote server names an address of another host for messages, which is not followed")

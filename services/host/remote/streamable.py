@@ -19,7 +19,6 @@ from services.host import envelope
 from services.host.envelope import Malformed, Message, one_line
 from services.host.eras import LEGACY_VERSIONS, META
 from services.host.framing import MOST_MESSAGE
-from services.host.remote.events import Events, TooLong
 from services.host.remote.remote import (
     JSON,
     NOT_LET_IN,
@@ -31,6 +30,7 @@ from services.host.remote.remote import (
     is_stream,
     refusal,
 )
+from tasks.server.events import Events, TooLong
 
 if TYPE_CHECKING:
     from foundation.egress.web import Response

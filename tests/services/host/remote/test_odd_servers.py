@@ -15,9 +15,9 @@ from arcops.tier import Tier
 from services.host import envelope
 from services.host.pipe import Lost
 from services.host.remote import streamable
-from services.host.remote.events import Events
 from services.host.remote.sse import Sse
 from services.host.remote.streamable import Streamable
+from tasks.server.events import Events
 
 Answer = Callable[[str, dict[str, str], Any, asyncio.StreamWriter], Awaitable[None]]
 """Answers one request: method, fields, JSON of the body, and where to write."""
