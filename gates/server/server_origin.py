@@ -56,7 +56,7 @@ class ServerOriginPolicy:
     remotes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if wrong := next((one for one in self.remotes if not _HOST.fullmatch(one)), None):
+        if (wrong := next((one for one in self.remotes if not _HOST.fullmatch(one)), None)) is not None:
             raise Refused(f"remotes has {wrong!r}; write a host alone, in small letters: mcp.example, or 127.0.0.1:8000")
 
 
