@@ -30,6 +30,7 @@ from services.host.rows import HostedRow, Rows, Said
 from services.host.serving import Key, Running, Serving
 from services.host.starting import Starting
 from services.host.verdicts import Verdicts
+from services.host.withdrawing import Withdrawing, refusal
 
 LOOK_SECONDS = 0.5
 SAY_SECONDS = 5.0
@@ -70,7 +71,7 @@ class Hosting:
         self._prepare: Callable[[], object] | None = prepare
         self._seen: tuple[int, ...] = ()
         self._closing = False
-        self._withdrawing: set[asyncio.Task[None]] = set()
+        self._withdrawing = Withdrawing(rows)
 
     def row(self, name: str) -> Row | None:
         """As `Hosted.row`."""
@@ -182,12 +183,13 @@ class Hosting:
             await self._holding.hold(name)
         installed = await self._provisioning.installed(name, lock, say=serving.say)
         standing = await asyncio.to_thread(self._verdicts.standing, row, installed.content)
+        artifact = row.judged.artifact if row.judged is not None else ""
         serving.say(State.STARTING, f"starting {row.current.spec.package}")
         pipe = await self._starting.started(
             row,
             installed,
             key.tenant,
-            look=partial(unlike, pins_by_name(standing.pins), partial(self._withdraw, serving)),
+            look=partial(unlike, pins_by_name(standing.pins), partial(self._withdraw, serving, artifact)),
             said=partial(self._heard, serving),
         )
         link = Link(pipe, name=name, private=bool(key.session), seconds=float(row.current.spec.call_seconds))
@@ -199,17 +201,15 @@ class Hosting:
         self._event("mounted", name, f"pid {pipe.pid}" if pipe.pid is not None else "on another machine")
         return running
 
-    def _withdraw(self, serving: Serving, why: str) -> None:
-        """It offers something else than when it was judged: its calls stop here now, and on every host soon."""
-        name, judged = serving.row.name, serving.row.current
-        serving.refused = f"{name} may not run: {why}; its operator runs 'arcops host gate {name}' again"
-        serving.say(State.ERROR, serving.refused)
-        _log.error("hosted server %s, version %s: %s", name, judged.number, why)
-        self._end(serving, why)
-        if serving.row.judged is not None:
-            withdrawing = asyncio.create_task(asyncio.to_thread(self._rows.withdraw, name, serving.row.judged.artifact, why))
-            self._withdrawing.add(withdrawing)
-            withdrawing.add_done_callback(self._withdrawing.discard)
+    def _withdraw(self, serving: Serving, artifact: str, why: str) -> None:
+        """It offers something else than when it was judged by *artifact*: its calls stop here now, and on every host soon."""
+        name, judged = serving.row.name, serving.row.judged
+        _log.error("hosted server %s, version %s: %s", name, serving.row.current.number, why)
+        if judged is None or judged.artifact == artifact:
+            serving.refused = refusal(name, why)
+            serving.say(State.ERROR, serving.refused)
+        self._withdrawing.withdraw(name, artifact, why)
+        self._end(serving, why)  # one that was judged again since then is started again by its new verdict
 
     async def _fresh(self, serving: Serving) -> HostedRow:
         """The row as the database has it now. Raises `Unavailable` if that does not answer: then nothing starts."""
@@ -224,6 +224,7 @@ class Hosting:
             raise NotYet(f"{row.name} has just been changed; ask again", state=State.PENDING, retry=1)
         serving.row = row
         self._refuse(row)
+        self._withdrawing.refuse(row)
         return row
 
     def _settled(self, serving: Serving, key: Key, done: asyncio.Task[Running]) -> None:
@@ -281,6 +282,7 @@ class Hosting:
                     starting.cancel()
             await _drained(there)
             await asyncio.to_thread(self._keeping.close)
+            await self._withdrawing.close(2.0)
             with suppress(ArcOpsError):
                 await self._holding.give()
                 await asyncio.to_thread(self._rows.forget, self._host)

@@ -103,8 +103,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.end_headers()
+        far._said.put(None)  # an earlier stream ends
+        said_here = far._said = queue.Queue()
         self.wfile.write(f"event: endpoint\ndata: {far.endpoint}\n\n".encode())
-        while (said := far._said.get()) is not None:
+        while (said := said_here.get()) is not None:
             try:
                 self.wfile.write(b"event: message\ndata: " + said + b"\n\n")
                 self.wfile.flush()
