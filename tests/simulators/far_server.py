@@ -16,8 +16,9 @@ ECHO: dict[str, Any] = {"name": "echo", "description": "Says it again.", "inputS
 
 @dataclass
 class Far:
-    """``token`` is what AUTHORIZATION must be, if anything. ``over`` is how an answer comes: ``json`` or ``events``. ``status``
-    replaces every answer, with ``location`` in its head. ``stray`` is said before each answer, if answers are events.
+    """``token`` is what AUTHORIZATION must be, if anything. ``over`` is how an answer comes: ``json``, ``events`` or, for the
+    older transport, ``sse``. ``status`` replaces every answer, with ``location`` in its head; ``replies`` are other answers by
+    method, each a status and members. ``stray`` is said before each answer that is an event.
     """
 
     tools: list[dict[str, Any]] = field(default_factory=lambda: [ECHO])
@@ -29,6 +30,7 @@ class Far:
     stray: str = ""
     endpoint: str = "/messages"
     modern: bool = False
+    replies: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     heads: list[dict[str, str]] = field(default_factory=list)
     methods: list[str] = field(default_factory=list)
     port: int = 0
@@ -130,6 +132,11 @@ class _Handler(BaseHTTPRequestHandler):
         result = far.result(asked["method"], asked.get("params", {}))
         said: dict[str, Any] = {"jsonrpc": "2.0", "id": asked["id"]}
         said |= {"result": result} if result is not None else {"error": {"code": -32601, "message": "no"}}
+        if asked["method"] in far.replies:
+            status, members = far.replies[asked["method"]]
+            body = json.dumps({"jsonrpc": "2.0", "id": asked["id"], **members}).encode()
+            self._answer(status, body, "application/json")
+            return
         data = json.dumps(said).encode()
         if far.over == "sse":
             far._said.put(data)

@@ -21,7 +21,6 @@ from services.host.eras import LEGACY_VERSIONS, META
 from services.host.framing import MOST_MESSAGE
 from services.host.remote.remote import (
     JSON,
-    NOT_LET_IN,
     STREAM,
     Remote,
     Unreachable,
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """The parameter that a request of 2026-07-28 repeats in its header ``Mcp-Name``."""
+_HANDSHAKE = ("initialize", "server/discover")
 _ACCEPT = f"{JSON}, {STREAM}"
 _MOST_SESSION = 1024
 _MOST_ERROR = 64 * 1024
@@ -158,9 +158,9 @@ class Streamable(Remote):
         elif status == 404 and self._session:
             self._failed(ask, _FORGOTTEN)
             self.fell(_FORGOTTEN)
-        elif status == 401:
-            self._failed(ask, NOT_LET_IN)
-            self.fell(NOT_LET_IN)
+        elif status == 401 or (300 <= status < 400 and ask.method in _HANDSHAKE):  # it will not be better the next time
+            self._failed(ask, refusal(response))
+            self.fell(refusal(response))
         else:
             await self._refused(ask, response)
 
