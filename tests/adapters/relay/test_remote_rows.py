@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from arcops.tier import Tier
 from capabilities.server.running import hosting_here
 from flows.place import Place
 from foundation.settings import read_settings
@@ -54,7 +53,6 @@ class Home:
 
     folder: Path
     far: Far
-    tier: str = "air-gapped"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -62,7 +60,6 @@ class Home:
             "ARCOPS_HOME": str(self.folder / "home"),
             "ARCOPS_PASSPHRASE": "of a test",
             "ARCOPS_HOST_POLICY": "far",
-            "ARCOPS_TIER": self.tier,
             "FAR_TOKEN": "Bearer of the row",
         }
 
@@ -243,9 +240,7 @@ def test_what_cannot_be_such_a_row_is_refused(home: Home, package: str, more: tu
 
 
 def test_a_row_of_another_tier_is_refused_when_it_is_judged(home: Home) -> None:
-    home.tier = Tier.RESTRICTED.value
-    home.add(package="remote:https://mcp.example/mcp")
-    home.digest()
-    home.tier = Tier.AIR_GAPPED.value
+    home.add("--tier", "restricted", package="remote:https://mcp.example/mcp")
+    home.arcops("host", "resolve", "far", "--tier", "restricted")
     told = home.arcops("host", "gate", "far", expect=REFUSED)
     assert "the tier air-gapped does not reach; set ARCOPS_TIER=restricted" in told
