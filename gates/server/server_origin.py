@@ -164,7 +164,7 @@ def _elsewhere(here: Evidence[Installation], packages: Evidence[Packages], polic
             f"It is a server of {shown(host)}, which the policy does not name.",
             here,
             about=host,
-            fix=f"If this site trusts whoever runs {shown(host)}, name it in the policy: remotes: ['{shown(host)}'].",
+            fix=f"If this site trusts the operator of {shown(host)}, name it in the policy: remotes: ['{shown(host)}'].",
         )
     text = f"It runs at {shown(host)}, which the policy names: what its code is, and when it changes, cannot be seen here."
     return SOURCE.warns(text, here, packages, about=host)

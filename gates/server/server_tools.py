@@ -114,7 +114,7 @@ def _answered(found: Evidence[ServerTools], policy: ServerToolsPolicy) -> Findin
 
 def _kept(found: Evidence[ServerTools], policy: ServerToolsPolicy) -> Iterator[Finding]:
     if found.body.elsewhere:
-        yield KEPT.warns("It runs on another machine, where no one here sees what it does.", found)
+        yield KEPT.warns("It runs on another machine: no one here sees what it does.", found)
         return
     words = {"read": "to read", "write": "to write", "run": "to run", "connect": "to call"}
     wrong = [

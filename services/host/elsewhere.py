@@ -35,7 +35,7 @@ class Address:
 
 
 def refuse_unreadable(url: str) -> None:
-    """Raise `Refused` unless *url* is one that nobody on the way can read along, and no two parsers read as two hosts."""
+    """Raise `Refused` unless *url* is one that no one on the way can read along, and no two parsers read as two hosts."""
     if plain(url, PURPOSE).in_the_clear:
         raise Refused(f"{url[:200]!r} is not encrypted: others on the network could read and change it; write https://")
 

@@ -125,9 +125,9 @@ class Provisioning:
         )
 
     def address(self, row: HostedRow, at: Installed, tenant: str, environment: Mapping[str, str] | None) -> Address | None:
-        """Where *row* is asked for *tenant*, if it is a server of another machine; ``None`` if it is started here. Secrets are
-        looked up as for `launch`; without an *environment* they are left out. Raises `Refused`, also if the tier does not
-        reach it.
+        """The address at which *row* is asked for *tenant*, if it is a server of another machine; ``None`` if it is started here.
+        Secrets are looked up as for `launch`; without an *environment* they are left out. Raises `Refused`, also if the tier
+        does not reach it.
         """
         package = read_package(row.current.spec.package)
         if not package.source.elsewhere:

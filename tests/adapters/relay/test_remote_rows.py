@@ -244,3 +244,12 @@ def test_a_row_of_another_tier_is_refused_when_it_is_judged(home: Home) -> None:
     home.arcops("host", "resolve", "far", "--tier", "restricted")
     told = home.arcops("host", "gate", "far", expect=REFUSED)
     assert "the tier air-gapped does not reach; set ARCOPS_TIER=restricted" in told
+
+
+def test_no_mirror_has_one_and_says_so(home: Home) -> None:
+    servers = home.folder / "servers.yaml"
+    servers.write_text('servers: [{name: far, spec: {package: "remote:https://mcp.example/mcp", network: open}}]\n')
+    told = home.arcops(
+        *("host", "mirror", "make", str(servers), "-o", str(home.folder / "x.tar"), "--tier", "restricted"), expect=REFUSED
+    )
+    assert "far is a server of another machine, of which there is nothing to mirror" in told
