@@ -125,7 +125,7 @@ class Provisioning:
         )
 
     def address(self, row: HostedRow, at: Installed, tenant: str, environment: Mapping[str, str] | None) -> Address | None:
-        """The address at which *row* is asked for *tenant*, if it is a server of another machine; ``None`` if it is started here.
+        """The address at which *row* is asked for *tenant*, if it is one of another machine; ``None`` if it is started here.
         Secrets are looked up as for `launch`; without an *environment* they are left out. Raises `Refused`, also if the tier
         does not reach it.
         """
