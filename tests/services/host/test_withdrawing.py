@@ -63,8 +63,14 @@ def test_it_counts_no_more_before_the_database_hears_it_and_that_hears_it_in_the
     assert found.judged.withdrawn == "it offers another tool"
 
 
-def test_one_that_was_judged_by_an_earlier_verdict_ends_and_takes_the_new_one_not_away(site: Site) -> None:
+def test_one_that_was_judged_by_an_earlier_verdict_ends_and_takes_the_new_one_not_away(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(withdrawing, "_AGAIN_SECONDS", 0.05)
     site.allowed()
+
+    def unanswered(*_: object) -> None:
+        raise Unavailable("the database does not answer")
 
     async def work(host: Hosting) -> None:
         link = await linked(host)
@@ -75,8 +81,11 @@ def test_one_that_was_judged_by_an_earlier_verdict_ends_and_takes_the_new_one_no
         assert not (await linked(host)).ended
 
         assert serving.row.judged is not None
-        host._withdraw(serving, serving.row.judged.artifact, "it offers a third tool")
-        with pytest.raises(Refused, match="it offers a third tool"):
-            await linked(host)
+        with monkeypatch.context() as without:
+            without.setattr(Rows, "withdraw", unanswered)
+            host._withdraw(serving, serving.row.judged.artifact, "it offers a third tool")
+            await eventually(lambda: not serving.running, "it ended")
+            with pytest.raises(Refused, match="it offers a third tool"):
+                await linked(host)
 
     hosted(work, site.host())
