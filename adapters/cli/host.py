@@ -58,10 +58,18 @@ def serve(given: Given[None, None, ServingHosted]) -> None:
     hosting.host(given.own, given.own.tier)
 
 
-@command("host add", f"{_DEPLOYING}:host_deploy", own=Answering, example="time --package pypi:mcp-server-time==2026.10.10")
-def add(given: Given[HostDeploy, ServerShown, Answering]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adding(Answering):
+    """The options of ``host add``."""
+
+    tier: Tier | None = None
+    """Whether a server of another machine may be a row; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
+
+
+@command("host add", f"{_DEPLOYING}:host_deploy", own=Adding, example="time --package pypi:mcp-server-time==2026.10.10")
+def add(given: Given[HostDeploy, ServerShown, Adding]) -> None:
     """Add a hosted MCP server, or give one a new version."""
-    shown(given, _print_row)
+    shown(given, _print_row, tier=given.own.tier)
 
 
 @command("host list", f"{_LOOKING}:host_find", own=Answering)
@@ -151,7 +159,8 @@ def resolve(given: Given[HostResolve, ServerResolved, Resolving]) -> None:
     def show(found: ServerResolved) -> None:
         for one in found.packages:
             print(printable(one))
-        print(printable(f"{found.server.package} is {len(found.packages)} packages for {found.runtime}"))
+        listed = f"is {len(found.packages)} packages for {found.runtime}" if found.packages else "has no list of packages"
+        print(printable(f"{found.server.package} {listed}"))
         if not found.server.allowed:
             print(f"To allow exactly this: arcops host allow {found.server.name} {found.digest}")
         print(f"Next: arcops host gate {found.server.name}")
