@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from adapters.cli import surroundings
 from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command, group
+from adapters.cli.exits import BY_VERDICT, RED
 from adapters.cli.judging import begin, keep_and_tell
 from adapters.cli.listening import Listening
 from adapters.cli.options import Reaching
 from adapters.cli.printing import Answering
 from arcops.tier import Tier
+from arcops.verdict import Verdict
 from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
@@ -180,8 +182,8 @@ def gate(given: Given[HostGate, GatedServer, Reaching]) -> int:
 
 
 @command("host explain", f"{_GATING}:host_explain", own=Answering, example="time")
-def explain(given: Given[HostExplain, ServerExplained, Answering]) -> None:
-    """Say why a hosted server may run, or why not and who can repair that."""
+def explain(given: Given[HostExplain, ServerExplained, Answering]) -> int:
+    """Say why a hosted server may run, or why not and who can repair that: 0 or 4 if it may, by its verdict; 3 if not."""
 
     def show(found: ServerExplained) -> None:
         print(printable(f"{found.name} ({found.package}) {'may run' if found.may_run else 'may not run'}"))
@@ -194,7 +196,8 @@ def explain(given: Given[HostExplain, ServerExplained, Answering]) -> None:
         for one in found.findings:
             print(printable(f"  {one}"))
 
-    shown(given, show)
+    told = shown(given, show)
+    return BY_VERDICT[Verdict(told.verdict)] if told.may_run else RED
 
 
 @command("host mirror make", f"{_MIRRORING}:host_mirror_make", own=Resolving, example="servers.yaml -o servers.tar")

@@ -26,8 +26,10 @@ _OURS = ("ARCOPS_", "PYTHON", "LD_", "NODE_OPTIONS", "DYLD_")
 
 NETWORKS = ("none", "open")
 """What a row may say about the network. Named hosts cannot be enforced without a proxy, so no row may name any."""
-_WHOLE = ("", "/proc", "/sys", "/dev", "/etc", "/root", "/home", "/var", "/run")
+_WHOLE = ("/", "/proc", "/sys", "/dev", "/etc", "/root", "/home", "/var", "/run")
 """Paths that are too much for one server."""
+_ELSEWHERE = ("/proc/", "/dev/fd/")
+"""What is below leads to other places: ``/proc/self/root`` is everything."""
 
 
 class Source(StrEnum):
@@ -153,7 +155,14 @@ def checked(spec: Spec) -> Spec:
             "take a proxy that this machine does not have"
         )
     for path in (*spec.reads, *spec.writes):
-        if not path.startswith("/") or ".." in path.split("/") or "\0" in path or path.rstrip("/") in _WHOLE:
+        plain = "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+        if (
+            not path.startswith("/")
+            or ".." in path.split("/")
+            or "\0" in path
+            or plain in _WHOLE
+            or f"{plain}/".startswith(_ELSEWHERE)
+        ):
             raise Refused(f"{path[:200]!r} is no path that a server may be given; give an absolute one, of a folder or a file")
     if any("\0" in one for one in (*spec.arguments, *spec.environment, *spec.bound)):
         raise Refused("an argument or a variable holds a NUL; no program can be given one")
