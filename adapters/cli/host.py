@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from adapters.cli import surroundings
 from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command, group
+from adapters.cli.exits import BY_VERDICT, RED
 from adapters.cli.judging import begin, keep_and_tell
 from adapters.cli.listening import Listening
 from adapters.cli.options import Reaching
 from adapters.cli.printing import Answering
 from arcops.tier import Tier
+from arcops.verdict import Verdict
 from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
@@ -58,10 +60,18 @@ def serve(given: Given[None, None, ServingHosted]) -> None:
     hosting.host(given.own, given.own.tier)
 
 
-@command("host add", f"{_DEPLOYING}:host_deploy", own=Answering, example="time --package pypi:mcp-server-time==2026.10.10")
-def add(given: Given[HostDeploy, ServerShown, Answering]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adding(Answering):
+    """The options of ``host add``."""
+
+    tier: Tier | None = None
+    """Whether a server of another machine may be a row; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
+
+
+@command("host add", f"{_DEPLOYING}:host_deploy", own=Adding, example="time --package pypi:mcp-server-time==2026.10.10")
+def add(given: Given[HostDeploy, ServerShown, Adding]) -> None:
     """Add a hosted MCP server, or give one a new version."""
-    shown(given, _print_row)
+    shown(given, _print_row, tier=given.own.tier)
 
 
 @command("host list", f"{_LOOKING}:host_find", own=Answering)
@@ -151,7 +161,8 @@ def resolve(given: Given[HostResolve, ServerResolved, Resolving]) -> None:
     def show(found: ServerResolved) -> None:
         for one in found.packages:
             print(printable(one))
-        print(printable(f"{found.server.package} is {len(found.packages)} packages for {found.runtime}"))
+        listed = f"is {len(found.packages)} packages for {found.runtime}" if found.packages else "has no list of packages"
+        print(printable(f"{found.server.package} {listed}"))
         if not found.server.allowed:
             print(f"To allow exactly this: arcops host allow {found.server.name} {found.digest}")
         print(f"Next: arcops host gate {found.server.name}")
@@ -171,8 +182,8 @@ def gate(given: Given[HostGate, GatedServer, Reaching]) -> int:
 
 
 @command("host explain", f"{_GATING}:host_explain", own=Answering, example="time")
-def explain(given: Given[HostExplain, ServerExplained, Answering]) -> None:
-    """Say why a hosted server may run, or why not and who can repair that."""
+def explain(given: Given[HostExplain, ServerExplained, Answering]) -> int:
+    """Say why a hosted server may run, or why not and who can repair that: 0 or 4 if it may, by its verdict; 3 if not."""
 
     def show(found: ServerExplained) -> None:
         print(printable(f"{found.name} ({found.package}) {'may run' if found.may_run else 'may not run'}"))
@@ -185,7 +196,8 @@ def explain(given: Given[HostExplain, ServerExplained, Answering]) -> None:
         for one in found.findings:
             print(printable(f"  {one}"))
 
-    shown(given, show)
+    told = shown(given, show)
+    return BY_VERDICT[Verdict(told.verdict)] if told.may_run else RED
 
 
 @command("host mirror make", f"{_MIRRORING}:host_mirror_make", own=Resolving, example="servers.yaml -o servers.tar")

@@ -39,7 +39,8 @@ class Installation(Body):
     """The server as it is installed. ``lock``, ``tree`` and ``launch`` are digests (``sha256:…``): of the lock, of every
     installed file but what the installer made for this machine, and of ``launching``. ``sealed`` is the tree's digest that was
     noted when it was installed. ``allowed`` says who allowed this lock, or is empty. ``hosted`` are the packages of the other
-    rows of this site. ``leaving`` are links that lead out of the installation.
+    rows of this site. ``leaving`` are links that lead out of the installation. ``host`` is where a server of another machine
+    is asked, with its port unless that is 443; empty for one that runs here.
     """
 
     KIND: ClassVar[str] = "server-installation"
@@ -56,6 +57,7 @@ class Installation(Body):
     hosted: tuple[str, ...] = ()
     files: int = 0
     leaving: tuple[str, ...] = ()
+    host: str = ""
 
     @property
     def names_subject(self) -> str:
@@ -85,7 +87,7 @@ class Packages(Body):
     """Every package of the lock, sorted by package URL. ``beside`` are packages that are installed and not in the lock, as
     ``name version``; ``problems`` are what in the lock cannot be read, one sentence each.
 
-    ``listed`` is false for a folder: what it is made of is written nowhere.
+    ``listed`` is false for a folder, and for a server of another machine: what it is made of is written nowhere.
     """
 
     KIND: ClassVar[str] = "server-packages"

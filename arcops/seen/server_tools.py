@@ -1,4 +1,4 @@
-"""What a hosted MCP server said and did when it was started once, behind walls and without a network."""
+"""What a hosted MCP server said and did when it was started once, behind walls and without a network, or asked elsewhere."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ServerTools(Body):
     ``pins`` are sorted; ``before`` are those of the last good verdict about the same lock and start, empty without one.
     ``texts`` are its instructions and all that its definitions say, names too. ``stray`` are lines of its standard output that
     are no message of MCP. ``tried`` is what it asked for besides what its row permits. ``watched`` is false if that could not
-    be seen.
+    be seen. ``elsewhere``: it is a server of another machine: no one here sees what it does.
     """
 
     KIND: ClassVar[str] = "server-tools"
@@ -55,3 +55,4 @@ class ServerTools(Body):
     stray: tuple[str, ...] = ()
     tried: tuple[Tried, ...] = ()
     watched: bool = True
+    elsewhere: bool = False

@@ -20,15 +20,17 @@ class HostDeploy:
     name: str = field(metadata=_NAME)
     """The server's name, a part of its URL: a-z, 0-9 and '-'."""
     package: str = field(metadata=shaped(least=1, most=500))
-    """What runs, in one exact version: pypi:NAME==VERSION, npm:NAME@VERSION, or folder:/PATH."""
+    """What runs, in one exact version: pypi:NAME==VERSION, npm:NAME@VERSION, or folder:/PATH. Or a server of another machine:
+    remote:https://HOST/PATH, or sse:https://HOST/PATH for the older transport.
+    """
     command: str = field(default="", metadata=shaped(most=200))
     """The program of the package, if it has several; in a folder, the file that runs."""
     arguments: tuple[str, ...] = field(default=(), metadata=shaped(option="--arg", title="ARGUMENT", most=100))
     """An argument for it; give the option once for each."""
     environment: tuple[str, ...] = field(default=(), metadata=shaped(option="--env", title="NAME=VALUE", most=100))
-    """A variable for it; give the option once for each. It gets no other variable of this machine."""
+    """A variable for it, which gets no other of this machine, or a header for one elsewhere; give the option once for each."""
     secrets: tuple[str, ...] = field(default=(), metadata=shaped(option="--secret", title="NAME=REFERENCE", most=100))
-    """A variable whose value is looked up at each start, such as TOKEN=file:/run/token or TOKEN=vault:kv/site#token."""
+    """A variable or header that is looked up at each start, such as TOKEN=file:/run/token or TOKEN=vault:kv/site#token."""
     bound: tuple[str, ...] = field(default=(), metadata=shaped(option="--bind", title="[TENANT:]NAME=VALUE", most=100))
     """A scope parameter: {NAME} in arguments and variables becomes VALUE, and a call that asks for another one is refused."""
     network: str = field(default="none", metadata=shaped(most=200))
@@ -58,8 +60,9 @@ def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
     """Add a hosted MCP server, or give one a new version. It is a row: nothing is installed and nothing runs before the first
     request, and nothing may run before it was judged (host_gate).
     """
+    from services.host.elsewhere import refuse_unreached
     from services.host.reserved import refuse_reserved
-    from services.host.spec import Spec, checked
+    from services.host.spec import Spec, checked, read_package
 
     spec = Spec(
         package=ask.package,
@@ -79,7 +82,9 @@ def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
         call_seconds=ask.call_seconds,
     )
     refuse_reserved(ask.name)
-    checked(spec)
+    package = read_package(checked(spec).package)
+    if package.source.elsewhere:
+        refuse_unreached(package.name, at.settings.tier)
     with rows(at) as there:
         return shown(there.put(ask.name, spec, author=author(at), owner=ask.owner or None), there, at)
 

@@ -98,7 +98,8 @@ def enter(box: Box, *, apart: bool) -> None:
     )
     # In a network of its own without any address, a socket reaches no one; a program may still try, which is watched.
     sockets = box.network or box.watched >= 0
-    seccomp.restrict(seccomp.Calls(tcp=sockets, names=sockets, routes=box.network, programs=True))
+    shortens = landlock.version() >= 3  # an older one does not decide which files may be shortened by their path
+    seccomp.restrict(seccomp.Calls(tcp=sockets, names=sockets, routes=box.network, programs=True, truncate=shortens))
     if watch is not None:
         watch(box.watched)
 

@@ -1,7 +1,8 @@
 """Seccomp: the system calls that this process may still make (Linux 3.5; seccomp(2)).
 
 A call that is not allowed gets EPERM, so that the program can report it and does not crash. Only calls that a reader of files
-never needs are forbidden; Landlock decides which files may be read.
+never needs are forbidden; Landlock decides which files may be read. It does not decide who may change a file's mode, owner,
+times, attributes and flags (landlock(7), limitations), and a filter sees no path, so these are forbidden for every file.
 """
 
 from __future__ import annotations
@@ -34,17 +35,21 @@ _NAMES = (
     "userfaultfd", "unshare", "setns", "io_uring_setup", "io_uring_enter", "io_uring_register", "acct", "quotactl",
     "settimeofday", "clock_settime", "adjtimex", "clock_adjtime", "sethostname", "setdomainname", "iopl", "ioperm",
     "name_to_handle_at", "open_by_handle_at", "fanotify_init", "syslog", "setsid", "setpgid", "personality", "mknod",
-    "mknodat", "prctl",
+    "mknodat", "prctl", "chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "utime", "utimes",
+    "utimensat", "futimesat", "setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr",
+    "fremovexattr", "removexattrat", "file_setattr", "ioctl", "open_tree_attr", "truncate",
 )  # fmt: skip
 _X86 = (
     41, 56, 435, 57, 58, 59, 322, 62, 234, 200, 129, 297, 424, 101, 310, 311, 440, 438, 312, 246, 320, 165, 166, 155, 161, 429,
     428, 430, 431, 432, 433, 442, 167, 168, 169, 175, 313, 176, 321, 298, 250, 248, 249, 323, 272, 308, 425, 426, 427, 163, 179,
     164, 227, 159, 305, 170, 171, 172, 173, 303, 304, 300, 103, 112, 109, 135, 133, 259, 157,
+    90, 91, 268, 452, 92, 93, 94, 260, 132, 235, 280, 261, 188, 189, 190, 463, 197, 198, 199, 466, 469, 16, 467, 76,
 )  # fmt: skip
 _ARM = (
     198, 220, 435, None, None, 221, 281, 129, 131, 130, 138, 240, 424, 117, 270, 271, 440, 438, 272, 104, 294, 40, 39, 41, 51,
     429, 428, 430, 431, 432, 433, 442, 224, 225, 142, 105, 273, 106, 280, 241, 219, 217, 218, 282, 97, 268, 425, 426, 427, 89,
     60, 170, 112, 171, 266, 161, 162, None, None, 264, 265, 262, 116, 157, 154, 92, None, 33, 167,
+    None, 52, 53, 452, None, 55, None, 54, None, None, 88, None, 5, 6, 7, 463, 14, 15, 16, 466, 469, 29, 467, 45,
 )  # fmt: skip
 _MACHINES = {"x86_64": (0xC000003E, _X86), "aarch64": (0xC00000B7, _ARM)}
 """The number of each architecture in a filter (linux/audit.h), and its numbers of the calls above (asm/unistd.h)."""
@@ -52,13 +57,17 @@ _MACHINES = {"x86_64": (0xC000003E, _X86), "aarch64": (0xC00000B7, _ARM)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
-    """What stays allowed: TCP, name lookup by UDP, reading the kernel's routes, Unix sockets, and starting programs."""
+    """What stays allowed: TCP, name lookup by UDP, reading the kernel's routes, Unix sockets, and starting programs;
+    ``attributes``: to change modes, owners, times, attributes and flags of files; ``truncate``: to shorten a file by its path.
+    """
 
     tcp: bool = False
     names: bool = False
     routes: bool = False
     local: bool = False
     programs: bool = False
+    attributes: bool = False
+    truncate: bool = True
 
 
 class _Line(ctypes.Structure):
@@ -95,6 +104,17 @@ _OF_PROGRAMS = (
     "rt_tgsigqueueinfo", "pidfd_send_signal", "prctl",
 )  # fmt: skip
 """Landlock decides which processes they may send signals to."""
+_OF_ATTRIBUTES = (
+    "chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "utime", "utimes", "utimensat",
+    "futimesat", "setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr",
+    "removexattrat", "file_setattr", "ioctl",
+)  # fmt: skip
+"""A file that was opened to be read is enough for those that take a descriptor, so these are no safer than those of paths."""
+_KINDS_OF_FILES = (0x66, 0x58, 0x76, 0x72, 0x94)
+"""The kinds of ioctl that file systems answer for ordinary files: most, XFS, ext2, FAT and btrfs (ioctl-number in Linux)."""
+_HARMLESS = (0x80086601, 0x80046601, 0x801C581F, 0x80087601, 0x80047601, 0xC020660B, 0x40049409, 0x4020940D, 0xC0189436)
+"""Of these kinds, what reads (flags, versions, extents) and what writes only to a file that was opened for it (FICLONE,
+FICLONERANGE, FIDEDUPERANGE; linux/fs.h)."""
 
 _Lines = list[tuple[int, int, int, int]]
 _REFUSE = (_RETURN, 0, 0, _ERRNO | _EPERM)
@@ -120,6 +140,10 @@ def _verdict(name: str, calls: Calls, own: int) -> _Lines:
         return _sockets(calls)
     if calls.programs and name in _OF_PROGRAMS:
         return [_PERMIT]
+    if (calls.attributes and name in _OF_ATTRIBUTES) or (calls.truncate and name == "truncate"):
+        return [_PERMIT]
+    if name == "ioctl":
+        return _of_files()
     if name == "clone":  # a thread is allowed, a process or a namespace is not
         return [(_LOAD, 0, 0, _argument(0)), (_ANY_BIT, 2, 0, _CLONE_NEW), (_ANY_BIT, 0, 1, _CLONE_THREAD), _PERMIT, _REFUSE]
     if name == "clone3":  # a filter cannot read its flags; the C library then uses `clone`
@@ -129,6 +153,17 @@ def _verdict(name: str, calls: Calls, own: int) -> _Lines:
     if name in ("kill", "tgkill"):
         return [(_LOAD, 0, 0, _argument(0)), (_EQUAL, 0, 1, own), _PERMIT, _REFUSE]
     return [_REFUSE]
+
+
+def _of_files() -> _Lines:
+    """Every ioctl but those that change what a file system keeps of a file."""
+    lines: _Lines = [(_LOAD, 0, 0, _argument(1))]
+    for known in _HARMLESS:
+        lines += [(_EQUAL, 0, 1, known), _PERMIT]
+    lines.append((_AND, 0, 0, 0xFF00))
+    for kind in _KINDS_OF_FILES:
+        lines += [(_EQUAL, 0, 1, kind << 8), _REFUSE]
+    return [*lines, _PERMIT]
 
 
 def _sockets(calls: Calls) -> _Lines:

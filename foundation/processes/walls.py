@@ -75,7 +75,7 @@ def stand(walls: Walls, *, module: str = "") -> None:
     if not only_files_of_root():
         raise Broken("the kernel did not drop root's rights from a process that does not need them")
     landlock.restrict(_allowed(walls, module))
-    calls = seccomp.Calls(tcp=bool(walls.ports), names=walls.names, local=walls.devices)
+    calls = seccomp.Calls(tcp=bool(walls.ports), names=walls.names, local=walls.devices, attributes=walls.devices)
     seccomp.restrict(calls)
 
 
@@ -89,7 +89,7 @@ def behind(closed: Iterable[str], *, network: bool) -> None:
         return
     everything, lists = landlock.without("/", closed)
     landlock.restrict(landlock.Allowed(everything=everything, lists=lists, any_port=True))
-    seccomp.restrict(seccomp.Calls(tcp=network, names=network, routes=network, local=True, programs=True))
+    seccomp.restrict(seccomp.Calls(tcp=network, names=network, routes=network, local=True, programs=True, attributes=True))
 
 
 def _allowed(walls: Walls, module: str) -> landlock.Allowed:

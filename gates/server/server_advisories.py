@@ -33,7 +33,8 @@ from gates.words import shown
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerAdvisoriesPolicy:
     """Scores are CVSS base scores in tenths, 0 to 100: at ``fail_at`` or above an advisory fails, at ``warn_at`` or above it
-    warns; one without a score that can be read fails. ``folders_warn`` is for a folder, whose packages no one lists.
+    warns; one without a score that can be read fails. ``folders_warn`` is for a folder and for a
+    server of another machine, whose packages no one lists.
     """
 
     fail_at: int = 0
@@ -121,7 +122,7 @@ def _covered(
     body = found.body.found
     if not packages.body.listed:
         answer = COVERED.warns if policy.folders_warn else COVERED.fails
-        yield answer("A folder lists no packages, so no advisory could be compared with any.", packages, found)
+        yield answer("What it is made of is listed nowhere, so no advisory could be compared with it.", packages, found)
         return
     wrong = [
         COVERED.fails(f"{shown(one.purl or one.name)} was not compared: it {shown(one.reason)}.", found, about=one.purl)

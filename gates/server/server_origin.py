@@ -6,7 +6,8 @@ lock with a file that nothing pins, or a package that is installed beside the lo
 Judged: whether the operator allowed this lock, or the policy's list has the package; whether the place of packages may be used;
 whether every package of the lock is one version with its digests; whether exactly these packages are installed, and no link
 leads out; whether the name imitates that of a known server; and whether the network, the paths and the variables that its row
-asks for are within what the policy permits.
+asks for are within what the policy permits. Of a server of another machine: whether the policy names its host. More than a
+warning it never gets, because no one here sees what runs there, or when that changes.
 
 Fix: look at what 'arcops host resolve NAME' lists and allow it with 'arcops host allow NAME DIGEST'; host the package whose
 name was meant; ask for less in the row; or register a policy that permits it.
@@ -14,20 +15,25 @@ name was meant; ask for less in the row; or register a policy that permits it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from arcops.control import nist, soc
+from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import Example, gate
+from arcops.header import may_be_given
 from arcops.seen.server import Installation, Launching, Packages, Pinned
 from arcops.subjects.server import Server
 from arcops.verdict import Verdict
 from gates.listing import answered, listed
 from gates.server.lookalikes import imitated
 from gates.words import shown
+
+_HOST = re.compile(r"(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9_-][a-z0-9._-]{0,252})(?::[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +42,8 @@ class ServerOriginPolicy:
     every lock is allowed by hand. ``sources`` are the places that packages may be from. ``known`` are names that no other
     package may imitate, besides those of ``packages`` and those that this site hosts. ``network`` says whether a row may ask
     for the network, ``reads`` and ``writes`` below which paths it may ask for files. ``unpinned`` of what a folder is made of
-    fails, unless ``folders_warn``.
+    fails, unless ``folders_warn``. ``remotes`` are the hosts of other machines whose servers may be asked, exactly as their
+    addresses write them, with the port unless that is 443; for these servers ``sources`` and ``network`` are not asked.
     """
 
     packages: tuple[str, ...] = ()
@@ -46,6 +53,11 @@ class ServerOriginPolicy:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     folders_warn: bool = False
+    remotes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (wrong := next((one for one in self.remotes if not _HOST.fullmatch(one)), None)) is not None:
+            raise Refused(f"remotes has {wrong!r}; write a host alone, in small letters: mcp.example, or 127.0.0.1:8000")
 
 
 ALLOWED = Rule(
@@ -56,7 +68,7 @@ ALLOWED = Rule(
 SOURCE = Rule(
     id="server-origin/source",
     asks="Is the package from a place that the policy permits, where the packages that it needs are listed?",
-    fix="Publish the server as a package, or let the policy permit its source ('sources', 'foldersWarn').",
+    fix="Publish the server as a package, or let the policy permit its source ('sources', 'foldersWarn', 'remotes').",
 )
 LOCKED = Rule(
     id="server-origin/locked",
@@ -83,6 +95,10 @@ _LOADS = ("ARCOPS_", "PYTHON", "LD_", "DYLD_", "NODE_", "BASH_ENV", "ENV", "PERL
 """Variables that change which code runs begin with these."""
 
 
+_ELSEWHERE = ("remote", "sse")
+"""Sources of servers of other machines."""
+
+
 @gate(
     "server-origin",
     judges=(Server,),
@@ -97,7 +113,7 @@ def server_origin(seen: Seen, policy: ServerOriginPolicy) -> Iterator[Finding]:
     here, packages = seen[Installation], seen[Packages]
     yield _allowed(here, policy)
     yield from _source(here, packages, policy)
-    yield from _locked(packages)
+    yield from _locked(here, packages)
     yield from _installed(here, packages)
     yield _name(here, policy)
     yield from _launch(here, policy)
@@ -128,7 +144,9 @@ def _allowed(here: Evidence[Installation], policy: ServerOriginPolicy) -> Findin
 
 def _source(here: Evidence[Installation], packages: Evidence[Packages], policy: ServerOriginPolicy) -> Iterator[Finding]:
     source = here.body.source
-    if source not in policy.sources:
+    if source in _ELSEWHERE:
+        yield _elsewhere(here, packages, policy)
+    elif source not in policy.sources:
         yield SOURCE.fails(f"It is from a {source!r}, and the policy permits {', '.join(policy.sources)}.", here, about=source)
     elif packages.body.listed:
         yield SOURCE.passes(f"It is from {source}, and its lock lists what it needs.", here, packages)
@@ -137,13 +155,27 @@ def _source(here: Evidence[Installation], packages: Evidence[Packages], policy: 
         yield answer("It is from a folder: what its code is made of, and who made it, is written nowhere.", here, packages)
 
 
-def _locked(packages: Evidence[Packages]) -> Iterator[Finding]:
+def _elsewhere(here: Evidence[Installation], packages: Evidence[Packages], policy: ServerOriginPolicy) -> Finding:
+    host = here.body.host
+    if not host:
+        return SOURCE.unknown("It is a server of another machine, and it is not known of which one.", here)
+    if host not in policy.remotes:
+        return SOURCE.fails(
+            f"It is a server of {shown(host)}, which the policy does not name.",
+            here,
+            about=host,
+            fix=f"If this site trusts the operator of {shown(host)}, name it in the policy: remotes: ['{shown(host)}'].",
+        )
+    text = f"It runs at {shown(host)}, which the policy names: what its code is, and when it changes, cannot be seen here."
+    return SOURCE.warns(text, here, packages, about=host)
+
+
+def _locked(here: Evidence[Installation], packages: Evidence[Packages]) -> Iterator[Finding]:
     body = packages.body
+    whole = "The address is the lock." if here.body.source in _ELSEWHERE else "The digest of the folder is the lock."
     wrong = [LOCKED.unknown(f"The lock cannot be read: {shown(one)}.", packages, about=one[:200]) for one in body.problems]
     well = LOCKED.passes(
-        f"All {len(body.packages)} packages are one version each, with digests."
-        if body.listed
-        else "The digest of the folder is the lock.",
+        f"All {len(body.packages)} packages are one version each, with digests." if body.listed else whole,
         packages,
     )
     yield from listed(wrong, well)
@@ -168,6 +200,8 @@ def _name(here: Evidence[Installation], policy: ServerOriginPolicy) -> Finding:
     name = name_of(here.body.package)
     plain = (one for one in policy.packages if not one.endswith("*"))
     known = dict.fromkeys((*policy.known, *plain, *map(name_of, here.body.hosted)))
+    if here.body.source in _ELSEWHERE:
+        return NAME.passes("A server of another machine has no name on an index, and its host is named exactly.", here)
     if name.startswith("folder:"):
         return NAME.passes("A folder has no name on an index.", here)
     if not name.isascii() or not name.isprintable():
@@ -180,7 +214,8 @@ def _name(here: Evidence[Installation], policy: ServerOriginPolicy) -> Finding:
 def _launch(here: Evidence[Installation], policy: ServerOriginPolicy) -> Iterator[Finding]:
     row = here.body.launching
     found: list[Finding] = []
-    if row.network != "none" and not policy.network:
+    elsewhere = here.body.source in _ELSEWHERE
+    if row.network != "none" and not policy.network and not elsewhere:
         found.append(LAUNCH.fails(f"The row asks for the network ({shown(row.network)}).", here, about="network"))
     for word, asked, permitted in (("read", row.reads, policy.reads), ("write", row.writes, policy.writes)):
         for path in asked:
@@ -188,7 +223,11 @@ def _launch(here: Evidence[Installation], policy: ServerOriginPolicy) -> Iterato
                 found.append(LAUNCH.fails(f"The row asks to {word} {shown(path)}.", here, about=f"{word} {path}"))
     for one in (*row.environment, *row.secrets):
         variable = one.partition("=")[0]
-        if variable.upper().startswith(_LOADS) or not variable.isidentifier() or not variable.isascii():
+        if elsewhere:
+            if not may_be_given(variable):
+                text = f"The row sends the header {shown(variable)}, which is not a row's to give."
+                found.append(LAUNCH.fails(text, here, about=variable))
+        elif variable.upper().startswith(_LOADS) or not variable.isidentifier() or not variable.isascii():
             text = f"The row sets the variable {shown(variable)}, which can change what runs."
             found.append(LAUNCH.fails(text, here, about=variable))
     asked_for = f"network {row.network}, {len(row.reads)} paths to read and {len(row.writes)} to write"
@@ -231,6 +270,21 @@ def _examples() -> Iterator[Example[ServerOriginPolicy]]:
     permissive = ServerOriginPolicy(sources=("folder",), folders_warn=True)
     yield example("a folder, which the policy permits", Verdict.AMBER, folder, Packages(packages=(), listed=False), permissive)
     yield example("a folder", Verdict.RED, folder, Packages(packages=(), listed=False))
+    there = replace(
+        here,
+        package="remote:https://mcp.example/mcp",
+        source="remote",
+        host="mcp.example",
+        allowed="ann",
+        launching=Launching(package="remote:https://mcp.example/mcp", network="open"),
+    )
+    nothing, naming = Packages(packages=(), listed=False), ServerOriginPolicy(remotes=("mcp.example",))
+    yield example("a server of a host that the policy names", Verdict.AMBER, there, nothing, naming)
+    yield example("a server of another host", Verdict.RED, there, nothing)
+    yield example("a server of a host that is not known", Verdict.RED, replace(there, host=""), nothing, naming)
+    yield example("a server at an address that no one allowed", Verdict.RED, replace(there, allowed=""), nothing, naming)
+    cookie = replace(there.launching, environment=("COOKIE=a",))
+    yield example("a row that sends a cookie", Verdict.RED, replace(there, launching=cookie), nothing, naming)
     yield example("a package that no one allowed", Verdict.RED, here, policy=ServerOriginPolicy())
     near = replace(here, package="pypi:mcp-server-tlme==1.0", allowed="ann")
     yield example("nearly the name of a known server", Verdict.RED, near)

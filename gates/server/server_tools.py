@@ -7,7 +7,7 @@ is only asked for its name does more than anyone decided.
 Judged: whether the server answered a handshake of MCP; whether everything on its standard output is a message; whether it asked
 for files, programs or addresses outside of its row; whether a text has letters that cannot be seen or that imitate others;
 whether a text has a form of hidden instructions; whether names are plain and each is there once; and whether what it offers is
-what it offered when the same lock was judged before.
+what it offered when the same lock was judged before. What a server of another machine does there cannot be seen, which warns.
 
 Fix: host another version, or another server, and tell its maker. If a text is harmless after all, waive the rule for this
 digest and this place.
@@ -113,6 +113,9 @@ def _answered(found: Evidence[ServerTools], policy: ServerToolsPolicy) -> Findin
 
 
 def _kept(found: Evidence[ServerTools], policy: ServerToolsPolicy) -> Iterator[Finding]:
+    if found.body.elsewhere:
+        yield KEPT.warns("It runs on another machine: no one here sees what it does.", found)
+        return
     words = {"read": "to read", "write": "to write", "run": "to run", "connect": "to call"}
     wrong = [
         KEPT.fails(f"It asked {words.get(one.what, one.what)} {shown(one.place)}.", found, about=f"{one.what} {one.place}")
@@ -209,6 +212,7 @@ def _examples() -> Iterator[Example[ServerToolsPolicy]]:
     yield example("it offers nothing", Verdict.RED, replace(plain, pins=()))
     yield example("it reads another file", Verdict.RED, replace(plain, tried=(Tried(what="read", place="/root/.ssh/id"),)))
     yield example("it calls out", Verdict.RED, replace(plain, tried=(Tried(what="connect", place="203.0.113.1:443"),)))
+    yield example("a server of another machine", Verdict.AMBER, replace(plain, watched=False, elsewhere=True))
     yield example("it was not watched", Verdict.RED, replace(plain, watched=False))
     yield example("a letter that cannot be seen", Verdict.RED, says("The time.\u200b"))
     yield example("letters of another script", Verdict.RED, says("The t\u0456me in a zone."))

@@ -50,6 +50,6 @@ async def _judged_again(serving: Serving, verdicts: Verdicts) -> None:
 
 
 def _drain(serving: Serving, now: float) -> None:
-    for running in serving.running.values():
+    for running in list(serving.running.values()):
         if not running.link.busy or now - serving.stopping >= DRAIN_SECONDS:
             running.pipe.end("its verdict does not count any more")

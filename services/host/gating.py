@@ -59,7 +59,9 @@ async def ready(
     lock = await provisioning.resolved(row)
     row = rows.there(name)
     installed = await provisioning.installed(name, lock, say=_unsaid)
+    address = provisioning.address(row, installed, "\n", None)
     launch = provisioning.launch(row, installed, "\n", None)
+    environment = launch.environment if address is None else address.headers
     keep_attested([(one.name, read_file(one, _MOST_ATTESTED)) for one in attested], beside(lock))
     if beside(lock).is_dir():
         shutil.copytree(beside(lock), folder / FOLDER)
@@ -71,7 +73,7 @@ async def ready(
         allowed=row.by,
         hosted=tuple(sorted(one.current.spec.package for one in rows.all() if one.name != name)),
         command=tuple(launch.command),
-        environment=tuple(sorted(f"{one}={value}" for one, value in launch.environment.items())),
+        environment=tuple(sorted(f"{one}={value}" for one, value in environment.items())),
         before=from_json(ServerTools, row.judged.tools).pins if row.judged is not None and row.judged.tools else (),
         published=before or (),
         published_lost=before is None,

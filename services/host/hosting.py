@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -17,20 +17,20 @@ from pathlib import Path
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.identity import Identity
 from foundation.database.lease import Leases
-from foundation.processes.environments import of_program
 from foundation.processes.keeping import Keeping
 from services.host.draining import judging
 from services.host.eras import Era
-from services.host.held_to_its_row import in_its_box
 from services.host.holding import Holding
 from services.host.hosted import NotYet, Row, Shown, State
 from services.host.link import Link
 from services.host.offering import pins_by_name, unlike
-from services.host.process_pipe import ProcessPipe
+from services.host.pipe import HostedPipe
 from services.host.provisioning import Provisioning
 from services.host.rows import HostedRow, Rows, Said
 from services.host.serving import Key, Running, Serving
+from services.host.starting import Starting
 from services.host.verdicts import Verdicts
+from services.host.withdrawing import Withdrawing, refusal
 
 LOOK_SECONDS = 0.5
 SAY_SECONDS = 5.0
@@ -64,13 +64,14 @@ class Hosting:
     ) -> None:
         self._rows, self._provisioning, self._keeping = rows, provisioning, keeping
         self._verdicts = verdicts
-        self._host, self._home, self._environment, self._logs = host, home, environment, logs
+        self._host, self._logs = host, logs
+        self._starting = Starting(provisioning, keeping, home=home, environment=environment)
         self._servers: dict[str, Serving] = {}
         self._holding = Holding(leases, lose=self._lost)
         self._prepare: Callable[[], object] | None = prepare
         self._seen: tuple[int, ...] = ()
         self._closing = False
-        self._withdrawing: set[asyncio.Task[None]] = set()
+        self._withdrawing = Withdrawing(rows)
 
     def row(self, name: str) -> Row | None:
         """As `Hosted.row`."""
@@ -182,37 +183,33 @@ class Hosting:
             await self._holding.hold(name)
         installed = await self._provisioning.installed(name, lock, say=serving.say)
         standing = await asyncio.to_thread(self._verdicts.standing, row, installed.content)
+        artifact = row.judged.artifact if row.judged is not None else ""
         serving.say(State.STARTING, f"starting {row.current.spec.package}")
-        launch = self._provisioning.launch(row, installed, key.tenant, self._environment)
-        home = self._home / name
-        await asyncio.to_thread(partial(home.mkdir, mode=0o700, parents=True, exist_ok=True))
-        kept = await self._keeping.begin(
-            in_its_box(row, installed, launch, home),
-            environment={**of_program(str(home)), **launch.environment},
-            folder=str(home),
+        pipe = await self._starting.started(
+            row,
+            installed,
+            key.tenant,
+            look=partial(unlike, pins_by_name(standing.pins), partial(self._withdraw, serving, artifact)),
+            said=partial(self._heard, serving),
         )
-        pipe = ProcessPipe(kept, self._keeping, said=partial(self._heard, serving), secrets=launch.secrets)
-        pipe.look = partial(unlike, pins_by_name(standing.pins), partial(self._withdraw, serving))
-        await pipe.begin()
         link = Link(pipe, name=name, private=bool(key.session), seconds=float(row.current.spec.call_seconds))
         running = serving.running[key] = Running(link=link, pipe=pipe)
         pipe.when_over(partial(self._ended, serving, key, running))
         if not pipe.over:
-            serving.say(State.RUNNING, f"process {kept.pid} began after {time.monotonic() - begun:.1f} s")
-        self._event("mounted", name, f"pid {kept.pid}")
+            what = f"process {pipe.pid} began" if pipe.pid is not None else f"{row.current.spec.package} may be asked"
+            serving.say(State.RUNNING, f"{what} after {time.monotonic() - begun:.1f} s")
+        self._event("mounted", name, f"pid {pipe.pid}" if pipe.pid is not None else "on another machine")
         return running
 
-    def _withdraw(self, serving: Serving, why: str) -> None:
-        """It offers something else than when it was judged: its calls stop here now, and on every host soon."""
-        name, judged = serving.row.name, serving.row.current
-        serving.refused = f"{name} may not run: {why}; its operator runs 'arcops host gate {name}' again"
-        serving.say(State.ERROR, serving.refused)
-        _log.error("hosted server %s, version %s: %s", name, judged.number, why)
-        self._end(serving, why)
-        if serving.row.judged is not None:
-            withdrawing = asyncio.create_task(asyncio.to_thread(self._rows.withdraw, name, serving.row.judged.artifact, why))
-            self._withdrawing.add(withdrawing)
-            withdrawing.add_done_callback(self._withdrawing.discard)
+    def _withdraw(self, serving: Serving, artifact: str, why: str) -> None:
+        """It offers something else than when it was judged by *artifact*: its calls stop here now, and on every host soon."""
+        name, judged = serving.row.name, serving.row.judged
+        _log.error("hosted server %s, version %s: %s", name, serving.row.current.number, why)
+        if judged is None or judged.artifact == artifact:
+            serving.refused = refusal(name, why)
+            serving.say(State.ERROR, serving.refused)
+        self._withdrawing.withdraw(name, artifact, why)
+        self._end(serving, why)  # one that was judged again since then is started again by its new verdict
 
     async def _fresh(self, serving: Serving) -> HostedRow:
         """The row as the database has it now. Raises `Unavailable` if that does not answer: then nothing starts."""
@@ -227,6 +224,7 @@ class Hosting:
             raise NotYet(f"{row.name} has just been changed; ask again", state=State.PENDING, retry=1)
         serving.row = row
         self._refuse(row)
+        self._withdrawing.refuse(row)
         return row
 
     def _settled(self, serving: Serving, key: Key, done: asyncio.Task[Running]) -> None:
@@ -244,8 +242,10 @@ class Hosting:
             del serving.running[key]
         serving.calls += running.link.counts.calls
         name, pipe = serving.row.name, running.pipe
-        code = pipe.kept.ended.result().code
-        _log.info("hosted server %s: process %s ended with %s: %s", name, pipe.kept.pid, code, pipe.over)
+        if pipe.pid is None:
+            _log.info("hosted server %s, on another machine, is not asked any more: %s", name, pipe.over)
+        else:
+            _log.info("hosted server %s: process %s ended with %s: %s", name, pipe.pid, pipe.code, pipe.over)
         if pipe.asked:
             if not serving.running and serving.state is State.RUNNING:
                 serving.say(State.PENDING, f"no process runs: {pipe.over}")
@@ -275,20 +275,17 @@ class Hosting:
             self._closing = True
             for task in tasks:
                 task.cancel()
+            there = [running.pipe for one in self._servers.values() for running in one.running.values()]
             for serving in self._servers.values():
                 self._end(serving, "this host ends")
                 for starting in serving.starting.values():
                     starting.cancel()
-            await self._drained()
+            await _drained(there)
             await asyncio.to_thread(self._keeping.close)
+            await self._withdrawing.close(2.0)
             with suppress(ArcOpsError):
                 await self._holding.give()
                 await asyncio.to_thread(self._rows.forget, self._host)
-
-    async def _drained(self) -> None:
-        waiting = [running.pipe.kept.ended for one in self._servers.values() for running in one.running.values()]
-        if waiting:
-            await asyncio.wait(waiting, timeout=8.0)
 
     async def _looking(self) -> None:
         while True:
@@ -337,7 +334,7 @@ class Hosting:
             serving.asked = 0.0  # the verdict is another one, and is looked at now
 
     def _end(self, serving: Serving, why: str) -> None:
-        for running in serving.running.values():
+        for running in list(serving.running.values()):  # one of another machine is gone at once
             running.pipe.end(why)
 
     def _lost(self, name: str) -> None:
@@ -357,7 +354,7 @@ class Hosting:
                 host=self._host,
                 state=one.state.value,
                 reason=one.reason,
-                pids=tuple(running.pipe.kept.pid for running in one.running.values()),
+                pids=one.pids,
                 since=int(one.since.timestamp() * 1000),
             )
             for name, one in self._servers.items()
@@ -369,7 +366,7 @@ class Hosting:
             await asyncio.sleep(SAY_SECONDS)
             now = time.monotonic()
             for serving in self._servers.values():
-                for key, running in serving.running.items():
+                for key, running in list(serving.running.items()):
                     link = running.link
                     idle = now - link.used
                     if link.busy or link.sessions:
@@ -378,3 +375,9 @@ class Hosting:
                         running.pipe.end(f"no one used it for {idle:.0f} seconds")
                     elif key.version != serving.row.current.number and idle >= _DRAIN_SECONDS:
                         running.pipe.end("its row has a newer version")
+
+
+async def _drained(pipes: Sequence[HostedPipe]) -> None:
+    """Wait until nothing is left of *pipes*, which were told to end."""
+    if pipes:
+        await asyncio.wait([asyncio.create_task(one.left()) for one in pipes], timeout=8.0)

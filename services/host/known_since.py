@@ -22,7 +22,7 @@ from artifacts.wire import digest
 from flows.plan import gate_named
 from services.host.lock import Lock
 from tasks.model.osv.database import NAME
-from tasks.server.locks import read_lock
+from tasks.server.locks import UNLISTED, read_lock
 from tasks.server.server_advisories import compared
 
 _GATE = "server-advisories"
@@ -40,7 +40,7 @@ class KnownSince:
 
     def against(self, name: str, lock: Lock, policy: Policy, at: datetime) -> str:
         """Which advisory speaks against the lock of the server *name* now, as a clause; empty if none does."""
-        if _GATE not in policy.gates or lock.package.startswith("folder:"):
+        if _GATE not in policy.gates or lock.package.startswith(UNLISTED):
             return ""
         try:
             status = os.stat(self._data / NAME)  # noqa: PTH116

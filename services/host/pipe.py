@@ -5,6 +5,7 @@ A process on this machine and a server on another one are both a `Pipe`, so a `L
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,3 +48,40 @@ class Pipe(Protocol):
 
     def end(self, why: str) -> None:
         """The server is broken, *why* in a sentence: end it. *ended* follows with this sentence. May be called again."""
+
+
+class HostedPipe(Pipe, Protocol):
+    """A `Pipe` as its host keeps it: how the server is, and what it may say.
+
+    ``over`` says why it ended, or is empty while it can be asked; ``asked`` says why we ended it. ``spoke``: it said a whole
+    message. ``errors`` are the last lines of its standard error. ``pid`` and ``code``, how it ended, are those of its process,
+    ``None`` if it has none here. ``look`` is asked for each message of the server before anyone hears it: may it be passed on?
+    """
+
+    over: str
+    spoke: bool
+    errors: deque[str]
+    look: Callable[[bytes], bool]
+
+    @property
+    def asked(self) -> str:
+        """Why we asked it to end, or nothing."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its process here."""
+
+    @property
+    def code(self) -> int | None:
+        """The exit code of that process, negative for a signal; ``None`` while it runs, or if that is not known."""
+
+    def when_over(self, gone: Callable[[], None]) -> None:
+        """Call *gone* when nothing is left of the server and that was told."""
+
+    async def left(self) -> None:
+        """Wait until nothing is left of it, after `end`."""
+
+
+def passed_on(_: bytes) -> bool:
+    """Everything may be passed on: no one looks."""
+    return True

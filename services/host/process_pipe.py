@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from arcops.errors import Unavailable
 from foundation.processes.keeping import Ended, Keeping, Kept
 from services.host.framing import Lines
-from services.host.pipe import Lost
+from services.host.pipe import Lost, passed_on
 
 MASKED = "(secret)"
 STALL_SECONDS = 30.0
@@ -43,7 +43,7 @@ class ProcessPipe:
         self._lost: Callable[[Lost], None] = _nothing
         self._told: Callable[[str], None] = _nothing
         self._waiting: list[bytes] = []
-        self.look: Callable[[bytes], bool] = _any
+        self.look: Callable[[bytes], bool] = passed_on
         """May this line be passed on? Asked for each before anyone hears it."""
         self._turn = asyncio.Lock()
         self._room = asyncio.Event()
@@ -59,6 +59,21 @@ class ProcessPipe:
     def asked(self) -> str:
         """Why we asked it to end, or nothing."""
         return self._why
+
+    @property
+    def pid(self) -> int | None:
+        """As `HostedPipe.pid`."""
+        return self.kept.pid
+
+    @property
+    def code(self) -> int | None:
+        """As `HostedPipe.code`."""
+        ended = self.kept.ended
+        return ended.result().code if ended.done() and not ended.cancelled() else None
+
+    async def left(self) -> None:
+        """As `HostedPipe.left`."""
+        await asyncio.wait((self.kept.ended,))
 
     async def begin(self) -> None:
         """Take hold of the streams; `hear` comes before or after."""
@@ -178,11 +193,6 @@ def _sentence(ended: Ended, errors: Iterable[str]) -> str:
         how = f"the server's process ended with exit code {ended.code}"
     last = next((one for one in reversed(list(errors)) if one.strip()), "")
     return f"{how}; its last words: {last[:300]}" if last else how
-
-
-def _any(_: bytes) -> bool:
-    """No one looks."""
-    return True
 
 
 def _nothing(_: object) -> None:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
+from arcops.tier import Tier
 from artifacts.private_folder import make_private, refuse_if_open
 from foundation.database.lease import Lease, Leases
 from foundation.secrets import referred
+from services.host.elsewhere import Address, headers_of, refuse_unreached
 from services.host.hosted import State
 from services.host.installers.workshop import Launch, Workshop, installer
 from services.host.lock import Lock
@@ -49,6 +51,11 @@ class Provisioning:
         self._tell = tell
         self._looks: dict[Path, tuple[bytes, Installed]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+
+    @property
+    def tier(self) -> Tier:
+        """How far this host reaches."""
+        return self._workshop.tier
 
     async def resolved(self, row: HostedRow) -> Lock:
         """The lock of *row*: what the database has, or what is resolved now, by one host for all.
@@ -107,18 +114,35 @@ class Provisioning:
         spec = row.current.spec
         package = read_package(spec.package)
         found = installer(package.source).launch(package, at.folder / TREE, spec.command)
-        issuer, _, name = tenant.partition("\n")
-        bound = bound_for(spec.bound, issuer, name)
-        plain = {one: filled(value, bound) for one, value in pairs(spec.environment, "--env")}
-        secrets = {
-            one: "none" if environment is None else referred(environment, reference, f"secret {one}", tier=self._workshop.tier)
-            for one, reference in pairs(spec.secrets, "--secret")
-        }
+        bound = _bound(row, tenant)
+        secrets = {one: "none" for one, _ in pairs(spec.secrets, "--secret")}
+        if environment is not None:
+            secrets = self._secrets(row, environment)
         return Launch(
             command=(*found.command, *(filled(one, bound) for one in spec.arguments)),
-            environment={**found.environment, **plain, **secrets},
+            environment={**found.environment, **_plain(row, bound), **secrets},
             secrets=tuple(secrets.values()),
         )
+
+    def address(self, row: HostedRow, at: Installed, tenant: str, environment: Mapping[str, str] | None) -> Address | None:
+        """The address at which *row* is asked for *tenant*, if it is one of another machine; ``None`` if it is started here.
+        Secrets are looked up as for `launch`; without an *environment* they are left out. Raises `Refused`, also if the tier
+        does not reach it.
+        """
+        package = read_package(row.current.spec.package)
+        if not package.source.elsewhere:
+            return None
+        refuse_unreached(package.name, self.tier)  # before a secret is looked up for it
+        installer(package.source).launch(package, at.folder / TREE, "")
+        secrets = self._secrets(row, environment) if environment is not None else {}
+        headers = headers_of({**_plain(row, _bound(row, tenant)), **secrets})
+        return Address(transport=package.source.value, url=package.name, headers=headers)
+
+    def _secrets(self, row: HostedRow, environment: Mapping[str, str]) -> dict[str, str]:
+        return {
+            one: referred(environment, reference, f"secret {one}", tier=self.tier)
+            for one, reference in pairs(row.current.spec.secrets, "--secret")
+        }
 
     def _install(self, lock: Lock, folder: Path) -> None:
         """Install beside, and put it into place whole: what a crash leaves is never taken for an installation."""
@@ -162,6 +186,15 @@ class Provisioning:
         """Remove what earlier hosts left of installations that did not come to their end."""
         for one in self._folder.glob("quarantine-*"):
             shutil.rmtree(one, ignore_errors=True)
+
+
+def _bound(row: HostedRow, tenant: str) -> Mapping[str, str]:
+    issuer, _, name = tenant.partition("\n")
+    return bound_for(row.current.spec.bound, issuer, name)
+
+
+def _plain(row: HostedRow, bound: Mapping[str, str]) -> dict[str, str]:
+    return {one: filled(value, bound) for one, value in pairs(row.current.spec.environment, "--env")}
 
 
 def _why(error: OSError) -> str:

@@ -14,7 +14,7 @@ from services.host.hosted import Shown, State
 if TYPE_CHECKING:
     from services.host.eras import Era
     from services.host.link import Link
-    from services.host.process_pipe import ProcessPipe
+    from services.host.pipe import HostedPipe
     from services.host.rows import HostedRow
 
 _MOST_LINES = 200
@@ -35,10 +35,10 @@ class Key:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Running:
-    """A child that runs."""
+    """A child that runs, or a server of another machine that is asked."""
 
     link: Link
-    pipe: ProcessPipe
+    pipe: HostedPipe
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -82,6 +82,11 @@ class Serving:
         self.failures, self.again = 0, 0.0
 
     @property
+    def pids(self) -> tuple[int, ...]:
+        """Its processes here."""
+        return tuple(one.pipe.pid for one in self.running.values() if one.pipe.pid is not None)
+
+    @property
     def retry(self) -> int:
         """In how many whole seconds it may be tried again."""
         return max(1, round(self.again - time.monotonic()))
@@ -92,7 +97,7 @@ class Serving:
             state=self.state,
             reason=self.reason,
             since=self.since,
-            pids=tuple(one.pipe.kept.pid for one in self.running.values()),
+            pids=self.pids,
             calls=self.calls + sum(one.link.counts.calls for one in self.running.values()),
             restarts=self.restarts,
             stderr=tuple(self.errors)[-_MOST_SHOWN:],

@@ -8,7 +8,9 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from arcops.errors import Refused
+from arcops.header import header_of
 from arcops.seen.server import Launching
+from services.host.elsewhere import refuse_header, refuse_unreadable
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _PYPI = re.compile(
@@ -24,8 +26,10 @@ _OURS = ("ARCOPS_", "PYTHON", "LD_", "NODE_OPTIONS", "DYLD_")
 
 NETWORKS = ("none", "open")
 """What a row may say about the network. Named hosts cannot be enforced without a proxy, so no row may name any."""
-_WHOLE = ("", "/proc", "/sys", "/dev", "/etc", "/root", "/home", "/var", "/run")
+_WHOLE = ("/", "/proc", "/sys", "/dev", "/etc", "/root", "/home", "/var", "/run")
 """Paths that are too much for one server."""
+_ELSEWHERE = ("/proc/", "/dev/fd/")
+"""What is below leads to other places: ``/proc/self/root`` is everything."""
 
 
 class Source(StrEnum):
@@ -34,11 +38,20 @@ class Source(StrEnum):
     PYPI = "pypi"
     NPM = "npm"
     FOLDER = "folder"
+    REMOTE = "remote"
+    SSE = "sse"
+
+    @property
+    def elsewhere(self) -> bool:
+        """Is it a server of another machine, of which nothing is installed and nothing runs here?"""
+        return self in (Source.REMOTE, Source.SSE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """A package of exactly one version; for a folder, ``name`` is its absolute path and there is no version."""
+    """A package of exactly one version. For a folder, ``name`` is its absolute path, for a server of another machine its URL,
+    and there is no version.
+    """
 
     source: Source
     name: str
@@ -60,6 +73,8 @@ class Spec:
     ``NAME=reference``; the server gets these variables and no others of ours. ``bound`` has ``name=value``,
     ``tenant:name=value`` or ``issuer,tenant:name=value``: ``{name}`` in arguments and variables becomes that value, and a call
     whose argument *name* is another value is refused.
+
+    For a server of another machine, variables and secrets are the headers that it is sent, and ``network`` is ``open``.
 
     ``network`` is ``none`` or ``open``; ``reads`` and ``writes`` are paths of this machine that it may use besides its own.
 
@@ -91,7 +106,8 @@ def launching(spec: Spec) -> Launching:
 
 
 def read_package(text: str) -> Package:
-    """The package that *text* names exactly: ``pypi:NAME==VERSION``, ``npm:NAME@VERSION`` or ``folder:/PATH``.
+    """The package that *text* names exactly: ``pypi:NAME==VERSION``, ``npm:NAME@VERSION``, ``folder:/PATH``, or the server of
+    another machine: ``remote:URL``, and ``sse:URL`` for the older transport.
 
     Raises `Refused` for a range or no version: what runs would be another thing tomorrow.
     """
@@ -102,8 +118,13 @@ def read_package(text: str) -> Package:
         return Package(source=Source.NPM, name=found["name"], version=found["version"])
     if source == Source.FOLDER and rest.startswith("/") and "\0" not in rest:
         return Package(source=Source.FOLDER, name=rest)
+    if source in (Source.REMOTE, Source.SSE):
+        refuse_unreadable(rest)
+        return Package(source=Source(source), name=rest)
+    shown = "it" if "@" in text and "://" in text else repr(text[:200])  # a URL may hold a password
     raise Refused(
-        f"{text[:200]!r} names no package of one exact version; write pypi:NAME==VERSION, npm:NAME@VERSION or folder:/PATH"
+        f"{shown} names no package of one exact version; write pypi:NAME==VERSION, npm:NAME@VERSION, folder:/PATH, "
+        "remote:https://HOST/PATH or sse:https://HOST/PATH"
     )
 
 
@@ -116,9 +137,14 @@ def checked(spec: Spec) -> Spec:
         raise Refused(f"--command {spec.command[:100]!r} is not a program inside the package")
     for variables, what in ((spec.environment, "--env"), (spec.secrets, "--secret")):
         for variable, _ in pairs(variables, what):
-            if not _VARIABLE.fullmatch(variable) or variable.upper().startswith(_OURS):
+            if package.source.elsewhere:
+                refuse_header(variable, what)
+            elif not _VARIABLE.fullmatch(variable) or variable.upper().startswith(_OURS):
                 raise Refused(f"{what} {variable[:100]!r} is not a variable that a hosted server may be given")
     names = [one.partition("=")[0] for one in (*spec.environment, *spec.secrets)]
+    if package.source.elsewhere:
+        names = [header_of(one) for one in names]
+        _refuse_for_one_elsewhere(spec)
     if twice := next((one for one in names if names.count(one) > 1), ""):
         raise Refused(f"the variable {twice} is given twice; give it once, with --env or with --secret")
     for _ in pairs(spec.bound, "--bind"):
@@ -129,11 +155,26 @@ def checked(spec: Spec) -> Spec:
             "take a proxy that this machine does not have"
         )
     for path in (*spec.reads, *spec.writes):
-        if not path.startswith("/") or ".." in path.split("/") or "\0" in path or path.rstrip("/") in _WHOLE:
+        plain = "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+        if (
+            not path.startswith("/")
+            or ".." in path.split("/")
+            or "\0" in path
+            or plain in _WHOLE
+            or f"{plain}/".startswith(_ELSEWHERE)
+        ):
             raise Refused(f"{path[:200]!r} is no path that a server may be given; give an absolute one, of a folder or a file")
     if any("\0" in one for one in (*spec.arguments, *spec.environment, *spec.bound)):
         raise Refused("an argument or a variable holds a NUL; no program can be given one")
     return spec
+
+
+def _refuse_for_one_elsewhere(spec: Spec) -> None:
+    given = {"--command": spec.command, "--arg": spec.arguments, "--read": spec.reads, "--write": spec.writes}
+    if option := next((one for one, value in given.items() if value), ""):
+        raise Refused(f"{option} is for a server that is started here; one of another machine is only asked, so leave it out")
+    if spec.network != "open":
+        raise Refused("a server of another machine is asked over the network: say --network open, so that its row says it too")
 
 
 def pairs(texts: Iterable[str], what: str) -> Iterator[tuple[str, str]]:

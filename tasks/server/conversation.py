@@ -1,4 +1,4 @@
-"""The first words with a server over its standard input and output, as a client that can do nothing (MCP, stdio transport)."""
+"""The first words with a server over its standard input and output (MCP, stdio transport)."""
 
 from __future__ import annotations
 
@@ -7,97 +7,51 @@ import os
 import select
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any
 
-from arcops.errors import Refused, Unavailable
-from artifacts.envelope import strict_json
-
-LEGACY, MODERN = "2025-11-25", "2026-07-28"
-_MOST_LINE, _MOST_ALL = 8 << 20, 64 << 20
-_MOST_STRAY, _MOST_PAGES = 50, 100
-_META = "io.modelcontextprotocol/"
-_US = {"name": "arcops", "version": "1"}
+from arcops.errors import Unavailable
+from tasks.server.talk import MOST_ALL, MOST_MESSAGE, Talk, answers, asks, refuse, refusing
 
 
 @dataclass(slots=True, kw_only=True)
-class Conversation:
-    """With a server whose input is *into* and whose output is *out*, both descriptors. *alive* may raise to end it.
-
-    ``stray`` are lines that are no message.
-    """
+class Conversation(Talk):
+    """With a server whose input is *into* and whose output is *out*, both descriptors. *alive* may raise to end it."""
 
     into: int
     out: int
     seconds: float
     alive: Callable[[], object]
-    stray: list[str] = field(default_factory=list)
     _rest: bytes = b""
     _size: int = 0
     _numbers: int = 0
 
-    def call(self, method: str, params: dict[str, Any], *, seconds: float = 0.0) -> dict[str, Any]:
-        """The message that answers. Raises `Unavailable` if it does not come in time, `Refused` if it cannot be read."""
+    def call(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """As `Talk.call`."""
         self._numbers += 1
         number = self._numbers
         self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-        ends = time.monotonic() + (seconds or self.seconds)
-        for line in self._lines(ends, method):
-            message = self._message(line)
+        for line in self._lines(time.monotonic() + self.seconds, method):
+            message = self.message(line)
             if message is None:
                 continue
-            if message.get("id") == number and ("result" in message or "error" in message):
+            if answers(message, number):
                 return message
-            if "method" in message and "id" in message:  # it asks something of a client that can do nothing
-                self._send({"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32601, "message": "not here"}})
+            if asks(message):
+                self._send(refusing(message))
         raise Unavailable(f"it ended before it answered {method}")
 
     def notify(self, method: str) -> None:
-        """Say something that has no answer."""
+        """As `Talk.notify`."""
         self._send({"jsonrpc": "2.0", "method": method})
 
-    def listed(self, method: str, member: str, more: dict[str, Any]) -> list[Any] | None:
-        """Everything that *method* lists under *member*, page by page; ``None`` if the server has no such method."""
-        found: list[Any] = []
-        cursor: str | None = None
-        for _ in range(_MOST_PAGES):
-            answer = self.call(method, {**more, **({"cursor": cursor} if cursor else {})})
-            result = answer.get("result")
-            if "error" in answer or not isinstance(result, dict):
-                if found:
-                    _refuse(f"{method} failed on a later page")
-                return None
-            page = result.get(member, [])
-            if not isinstance(page, list):
-                _refuse(f"{method} gives no list of {member}")
-            found += page
-            if len(found) > 10_000:
-                _refuse(f"{method} lists more than 10000")
-            cursor = result.get("nextCursor")
-            if not cursor:
-                return found
-            if not isinstance(cursor, str):
-                _refuse(f"{method} gives a cursor that is no text")
-        raise Refused(f"{method} does not end after {_MOST_PAGES} pages")
-
     def leftover(self, seconds: float) -> None:
-        """Hear what it still says for a moment: output that no one asked for is stray too."""
+        """As `Talk.leftover`."""
         try:
             for line in self._lines(time.monotonic() + seconds, "nothing"):
-                self._message(line)
+                self.message(line)
         except Unavailable:
             return
-
-    def _message(self, line: bytes) -> dict[str, Any] | None:
-        try:
-            read = strict_json(line, "a message")
-            if isinstance(read, dict) and read.get("jsonrpc") == "2.0":
-                return dict(read)
-        except Refused:
-            pass
-        if line.strip() and len(self.stray) < _MOST_STRAY:
-            self.stray.append(line[:200].decode("utf-8", "replace"))
-        return None
 
     def _send(self, message: dict[str, Any]) -> None:
         data, ends = json.dumps(message).encode() + b"\n", time.monotonic() + self.seconds
@@ -119,8 +73,8 @@ class Conversation:
                 self._rest = rest
                 yield line
                 continue
-            if len(self._rest) > _MOST_LINE or self._size > _MOST_ALL:
-                _refuse("it writes more than is read of a server")
+            if len(self._rest) > MOST_MESSAGE or self._size > MOST_ALL:
+                refuse("it writes more than is read of a server")
             ready, _, _ = select.select([self.out], [], [], 0.2)
             self.alive()
             if ready:
@@ -134,19 +88,3 @@ class Conversation:
                 self._size += len(data)
             elif time.monotonic() > ends:
                 raise Unavailable(f"it did not answer {method} in time")
-
-
-def discovering() -> dict[str, Any]:
-    """The parameters with which a client of 2026-07-28 asks."""
-    meta = {f"{_META}protocolVersion": MODERN, f"{_META}clientInfo": _US, f"{_META}clientCapabilities": {}}
-    return {"_meta": meta}
-
-
-def initializing(*, able: bool) -> dict[str, Any]:
-    """The parameters of ``initialize`` as a client of 2025-11-25 sends them: one that can nothing, or is *able* to do all."""
-    can: dict[str, Any] = {"roots": {"listChanged": True}, "sampling": {}, "elicitation": {}} if able else {}
-    return {"protocolVersion": LEGACY, "capabilities": can, "clientInfo": _US}
-
-
-def _refuse(why: str) -> NoReturn:
-    raise Refused(why)

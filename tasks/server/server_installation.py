@@ -15,13 +15,15 @@ from arcops.request import Request
 from arcops.seen.server import Installation
 from artifacts.reading import read_file
 from artifacts.wire import digest
+from tasks.server.addresses import installed_address
 from tasks.server.case import SEAL, TREE, read_case
 from tasks.server.installed_tree import seen as tree_of
+from tasks.server.locks import ELSEWHERE
 
 _MOST_LINKS = 1000
 
 
-@collector("server-installation", Installation, version="1", deadline=timedelta(minutes=5))
+@collector("server-installation", Installation, version="2", deadline=timedelta(minutes=5))
 def server_installation(request: Request, seen: Seen) -> Sighting[Installation]:
     """Read all that is installed. Raises `Refused` if it is not what was noted when it was installed."""
     case = read_case(request)
@@ -33,6 +35,8 @@ def server_installation(request: Request, seen: Seen) -> Sighting[Installation]:
     sealed = str(said.get("tree", "")) if isinstance(said, dict) else ""
     if sealed != found.digest or said.get("lock") != case.lock.digest:
         raise Refused("what is installed is not what was noted when it was installed; remove it, and install it again")
+    package, text = case.lock.package, case.lock.text
+    elsewhere = package.startswith(ELSEWHERE)
     return Sighting(
         body=Installation(
             package=case.lock.package,
@@ -47,6 +51,7 @@ def server_installation(request: Request, seen: Seen) -> Sighting[Installation]:
             hosted=case.hosted,
             files=found.files,
             leaving=tuple(_leaving(request.target / TREE)),
+            host=installed_address(request.target / TREE, package, text).host if elsewhere else "",
         )
     )
 

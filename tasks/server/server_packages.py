@@ -11,7 +11,7 @@ from arcops.request import Request
 from arcops.seen.server import Packages, Pinned
 from tasks.server.case import TREE, read_case
 from tasks.server.installed_packages import Found, distributions, node_packages
-from tasks.server.locks import read_lock
+from tasks.server.locks import UNLISTED, read_lock
 
 
 @collector("server-packages", Packages, version="1", deadline=timedelta(minutes=2))
@@ -19,7 +19,7 @@ def server_packages(request: Request, seen: Seen) -> Sighting[Packages]:
     """Read the lock, and the metadata of what is installed."""
     case = read_case(request)
     tree = request.target / TREE
-    if case.lock.package.startswith("folder:"):
+    if case.lock.package.startswith(UNLISTED):
         return Sighting(body=Packages(packages=(), listed=False))
     lock = read_lock(case.lock.package, case.lock.text)
     npm = case.lock.package.startswith("npm:")

@@ -38,7 +38,7 @@ gates:
   server-attestations: {absent: accept}
   server-tools: {}
 """
-GREEN, REFUSED = 0, 2
+GREEN, REFUSED, RED = 0, 2, 3
 
 
 def wheel(code: bytes) -> bytes:
@@ -125,15 +125,22 @@ def test_a_server_of_a_mirror_is_installed_judged_and_may_run(site: Site, tmp_pa
     used = site.arcops("host", "mirror", "use", mirror)
     assert used.returncode == GREEN, used.stderr
     assert used.stdout.splitlines() == ["advisories of PyPI", "Next: arcops host gate made"]
-    assert "it was not judged" in (told := site.arcops("host", "explain", "made").stdout) or "no one has allowed" in told
+    before = site.arcops("host", "explain", "made")
+    assert "it was not judged" in before.stdout or "no one has allowed" in before.stdout
+    assert before.returncode == RED
     done = site.arcops("host", "gate", "made")
     assert done.returncode == GREEN, done.stdout + done.stderr
     assert "made may run: the next request starts it" in done.stderr
-    explained = site.arcops("host", "explain", "made").stdout
+    done = site.arcops("host", "explain", "made")
+    explained = done.stdout
+    assert done.returncode == GREEN
     assert "made (pypi:made-server==1.0) may run" in explained
     assert "allowed by policy mirrored" in explained
     assert site.arcops("host", "mirror", "use", mirror).returncode == GREEN  # the same once more changes nothing
     assert "may run" in site.arcops("host", "explain", "made").stdout
+    assert site.arcops("host", "deny", "made").returncode == GREEN
+    for form in ((), ("--format", "json")):
+        assert site.arcops("host", "explain", "made", *form).returncode == RED
 
 
 def test_one_that_is_changed_is_refused_and_changes_nothing(site: Site, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from foundation.egress import web
 from foundation.egress.permission import Purpose
 from foundation.egress.remotes import NotAsked
 from services.host.envelope import one_line
-from services.host.pipe import Lost
-from services.host.remote.events import Event, Events, TooLong
+from services.host.pipe import Lost, passed_on
+from tasks.server.events import Event, Events, TooLong
 
 if TYPE_CHECKING:
     from foundation.egress.web import AsyncClient, Response
@@ -29,6 +29,7 @@ _PURPOSE = Purpose(
     instead="set ARCOPS_TIER=restricted, so that a server of another machine may be asked",
 )
 _FAREWELL_SECONDS = 5.0
+NOT_LET_IN = "the remote server does not let us in (401): give its credential with --secret AUTHORIZATION=REFERENCE"
 JSON, STREAM = "application/json", "text/event-stream"
 
 
@@ -52,8 +53,8 @@ class Remote:
         """Did it say a whole message? One that never did was not reached well."""
         self.errors: deque[str] = deque(maxlen=1)
         """A remote server has no standard error."""
-        self.pid: int | None = None
-        self.code: int | None = None
+        self.look: Callable[[bytes], bool] = passed_on
+        """May this message be passed on? Asked for each before anyone hears it."""
         self.client: AsyncClient = web.client(
             tier,
             url,
@@ -70,6 +71,21 @@ class Remote:
         self._flow = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._farewell: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """As `HostedPipe.pid`: it has no process here."""
+        return None
+
+    @property
+    def code(self) -> int | None:
+        """As `HostedPipe.code`."""
+        return None
+
+    async def left(self) -> None:
+        """As `HostedPipe.left`."""
+        if self._farewell is not None:
+            await asyncio.wait((self._farewell,))
 
     def hear(self, heard: Callable[[bytes], None], lost: Callable[[Lost], None], ended: Callable[[str], None]) -> None:
         """As `Pipe.hear`."""
@@ -105,17 +121,19 @@ class Remote:
             return
         self.over = why
         self._flow.set()
-        for task in self._tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
-        self._farewell = asyncio.get_running_loop().create_task(self._left())
+        ended = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in ended:
+            task.cancel()
+        self._farewell = asyncio.get_running_loop().create_task(self._left(ended))
         self._told(why)
         self._gone()
 
     async def farewell(self) -> None:
         """Tell the server that we leave, if it must know."""
 
-    async def _left(self) -> None:
+    async def _left(self, ended: list[asyncio.Task[None]]) -> None:
+        if ended:  # what they still hold, the client could not close
+            await asyncio.wait(ended, timeout=_FAREWELL_SECONDS)
         try:
             async with asyncio.timeout(_FAREWELL_SECONDS), self.reached():
                 await self.farewell()
@@ -132,11 +150,17 @@ class Remote:
         return task
 
     async def deliver(self, message: bytes) -> None:
-        """Say that the server said *message*, when it may be said."""
+        """Say that the server said *message*, when it may be said, and if it may be passed on."""
         await self._flow.wait()
-        if not self.over:
-            self.spoke = True
-            self._heard(one_line(message))
+        if self.passes(line := one_line(message)):
+            self._heard(line)
+
+    def passes(self, line: bytes) -> bool:
+        """The server said *line*: may anyone hear it? One that ended, also because of this line, says nothing more."""
+        if self.over:
+            return False
+        self.spoke = True
+        return self.look(line) and not self.over
 
     def answer_lost(self, size: int, id: int | None) -> None:
         """A message over the bound, which answers *id* if that is known."""
@@ -164,6 +188,15 @@ class Remote:
             raise Unreachable(f"the remote server cannot be reached ({type(error).__name__})") from error
         except web.failures() as error:
             raise Unavailable(f"the remote server does not answer ({type(error).__name__})") from error
+
+
+def refusal(response: Response) -> str:
+    """What an answer that is no success says, as the beginning of a sentence."""
+    if response.status_code == 401:
+        return NOT_LET_IN
+    if 300 <= response.status_code < 400:
+        return f"the remote server answers {response.status_code}: another address, which is not followed; its row must name it"
+    return f"the remote server answers {response.status_code}"
 
 
 def is_stream(response: Response) -> bool:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from urllib.parse import urljoin
 
 from arcops.errors import Unavailable
 from arcops.tier import Tier
-from foundation.egress.destination import NotPlain, read_destination
 from services.host.framing import MOST_MESSAGE
-from services.host.remote.events import Events, TooLong
-from services.host.remote.remote import CONNECT_SECONDS, JSON, STREAM, Remote, is_stream
+from services.host.remote.remote import CONNECT_SECONDS, JSON, STREAM, Remote, is_stream, refusal
+from tasks.server.events import Events, TooLong, endpoint
 
 
 class Sse(Remote):
@@ -40,14 +38,14 @@ class Sse(Remote):
         headers = {"content-type": JSON}
         async with self.reached(), self.client.stream("POST", address, content=message, headers=headers) as response:
             if response.status_code >= 300:
-                raise Unavailable(f"the remote server answers {response.status_code} to a message")
+                raise Unavailable(f"{refusal(response)} to a message")
 
     async def _read(self) -> None:
         why = "the remote server ended its stream"
         try:
             async with self.reached(), self.client.stream("GET", self.url, headers={"accept": STREAM}) as response:
                 if response.status_code != 200 or not is_stream(response):
-                    why = f"the remote server answers {response.status_code}, and no stream of events"
+                    why = f"{refusal(response)}, and no stream of events"
                     return
                 async for event in self.events(response, Events()):
                     if event.kind == "endpoint" and not self._address.done():
@@ -65,10 +63,6 @@ class Sse(Remote):
 
     def _named(self, data: bytes) -> str:
         """The address for messages. Raises `Unavailable` for another host: what we send would go to someone else."""
-        found = urljoin(self.url, data.decode("utf-8", "replace").strip())
-        try:
-            if read_destination(found) == read_destination(self.url):
-                return found
-        except NotPlain:
-            pass
+        if found := endpoint(self.url, data):
+            return found
         raise Unavailable("the remote server names an address of another host for messages, which is not followed")

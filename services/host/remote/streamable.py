@@ -16,17 +16,27 @@ from msgspec import UNSET, Raw
 from arcops.errors import Unavailable
 from arcops.tier import Tier
 from services.host import envelope
-from services.host.envelope import Malformed, Message
+from services.host.envelope import Malformed, Message, one_line
 from services.host.eras import LEGACY_VERSIONS, META
 from services.host.framing import MOST_MESSAGE
-from services.host.remote.events import Events, TooLong
-from services.host.remote.remote import JSON, STREAM, Remote, Unreachable, bounded, is_json, is_stream
+from services.host.remote.remote import (
+    JSON,
+    STREAM,
+    Remote,
+    Unreachable,
+    bounded,
+    is_json,
+    is_stream,
+    refusal,
+)
+from tasks.server.events import Events, TooLong
 
 if TYPE_CHECKING:
     from foundation.egress.web import Response
 
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """The parameter that a request of 2026-07-28 repeats in its header ``Mcp-Name``."""
+_HANDSHAKE = ("initialize", "server/discover")
 _ACCEPT = f"{JSON}, {STREAM}"
 _MOST_SESSION = 1024
 _MOST_ERROR = 64 * 1024
@@ -148,9 +158,9 @@ class Streamable(Remote):
         elif status == 404 and self._session:
             self._failed(ask, _FORGOTTEN)
             self.fell(_FORGOTTEN)
-        elif status == 401:
-            self._failed(ask, _NOT_LET_IN)
-            self.fell(_NOT_LET_IN)
+        elif status == 401 or (300 <= status < 400 and ask.method in _HANDSHAKE):  # it will not be better the next time
+            self._failed(ask, refusal(response))
+            self.fell(refusal(response))
         else:
             await self._refused(ask, response)
 
@@ -222,16 +232,17 @@ class Streamable(Remote):
 
     async def _refused(self, ask: _Ask, response: Response) -> None:
         """An answer that is no success: the error of JSON-RPC in it, or one of ours that names the status."""
-        said = f"the remote server answers {response.status_code}"
+        said = refusal(response)
         if is_json(response):
+            line = await bounded(response, _MOST_ERROR)
             try:
-                message = envelope.heard(await bounded(response, _MOST_ERROR))
+                message = envelope.heard(line)
             except Malformed:
                 message = Message()
             if message.error is not UNSET and message.id in (None, UNSET, ask.id):
                 ask.answered = True
-                self.spoke = True
-                self.said(envelope.answer(b"%d" % ask.id, message))
+                if self.passes(one_line(line)):
+                    self.said(envelope.answer(b"%d" % ask.id, message))
                 return
         self._failed(ask, said)
 
@@ -247,7 +258,6 @@ class Streamable(Remote):
 
 
 _FORGOTTEN = "the remote server does not know our session any more"
-_NOT_LET_IN = "the remote server does not let us in (401): give its credential with --header"
 
 
 def _session_of(response: Response) -> str:

@@ -41,6 +41,7 @@ def test_a_new_advisory_about_a_package_speaks_against_its_lock(
     assert "cannot be asked" in asked.against("made", lock, POLICY, NOW)
 
 
-def test_a_folder_has_no_packages_to_ask_about(tmp_path: Path) -> None:
-    lock = Lock(package="folder:/srv/x", runtime="folder", text="sha256:1")
+@pytest.mark.parametrize("package", ["folder:/srv/x", "remote:https://mcp.example/mcp", "sse:https://mcp.example/sse"])
+def test_what_lists_no_packages_has_none_to_ask_about(tmp_path: Path, package: str) -> None:
+    lock = Lock(package=package, runtime="any", text="sha256:1")
     assert KnownSince(tmp_path).against("made", lock, POLICY, NOW) == ""

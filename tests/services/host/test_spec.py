@@ -101,6 +101,8 @@ def test_a_value_is_never_read_again(bound: dict[str, str], text: str) -> None:
         (replace(GOOD, reads=("relative",)), "is no path"),
         (replace(GOOD, reads=("/",)), "is no path"),
         (replace(GOOD, writes=("/etc/",)), "is no path"),
+        *((replace(GOOD, reads=(one,)), "is no path") for one in ("//etc", "///", "/./etc", "/etc/.//", "//", "/./home/.")),
+        *((replace(GOOD, writes=(one,)), "is no path") for one in ("/proc/self/root", "//proc//1/cwd/", "/dev/./fd/3")),
         (replace(GOOD, writes=("/srv/../etc/shadow",)), "is no path"),
         (replace(GOOD, reads=("/srv/a\0b",)), "is no path"),
     ],

@@ -15,9 +15,9 @@ from arcops.tier import Tier
 from services.host import envelope
 from services.host.pipe import Lost
 from services.host.remote import streamable
-from services.host.remote.events import Events
 from services.host.remote.sse import Sse
 from services.host.remote.streamable import Streamable
+from tasks.server.events import Events
 
 Answer = Callable[[str, dict[str, str], Any, asyncio.StreamWriter], Awaitable[None]]
 """Answers one request: method, fields, JSON of the body, and where to write."""
@@ -190,7 +190,7 @@ def test_one_that_does_not_let_us_in_ends_with_what_to_do() -> None:
     async def work(pipe: Streamable | Sse, told: Told) -> None:
         await pipe.write(CALL)
         await told.until(lambda: told.ended)
-        assert "--header" in told.ended
+        assert "--secret AUTHORIZATION=" in told.ended
         with pytest.raises(Unavailable, match="401"):
             await pipe.write(CALL)
 

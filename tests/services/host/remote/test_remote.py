@@ -59,6 +59,8 @@ def across(work: Callable[[Here, Far], Awaitable[None]], *, over: str = "http", 
                     pipe.end("the test ends")
                 await asyncio.sleep(0)
                 await until(lambda: not any(pipe._tasks for pipe in far.pipes))
+                for pipe in far.pipes:
+                    await pipe.left()
 
     asyncio.run(done())
 

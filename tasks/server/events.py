@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import urljoin
 
-from services.host.framing import MOST_MESSAGE
+from foundation.egress.destination import NotPlain, read_destination
 
+MOST_EVENT = 64 * 1024 * 1024
+"""Bytes of one event, if nothing else is said: those of the longest message that the relay passes on."""
 _BOM = b"\xef\xbb\xbf"
 _MOST_FIELD = 4096
 _DIGITS = re.compile(rb"[0-9]{1,7}")
@@ -27,7 +30,7 @@ class Event:
 class Events:
     """The events of one stream. ``last`` is the last event's id, ``retry`` how many seconds to wait before asking again."""
 
-    def __init__(self, limit: int = MOST_MESSAGE) -> None:
+    def __init__(self, limit: int = MOST_EVENT) -> None:
         self.limit = limit
         self.last = ""
         self.retry: float | None = None
@@ -82,3 +85,14 @@ class Events:
         self._data, self._kept, self._kind = [], 0, "message"
         whole = b"\n".join(data)
         return Event(kind=kind, data=whole) if whole else None
+
+
+def endpoint(url: str, data: bytes) -> str:
+    """The address for messages that the server at *url* names in its first event (MCP 2024-11-05, HTTP with SSE); empty if it
+    is on another host: what we send would go to someone else.
+    """
+    try:
+        found = urljoin(url, data.decode("utf-8", "replace").strip())
+        return found if read_destination(found) == read_destination(url) else ""
+    except (NotPlain, ValueError):
+        return ""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.host.remote.events import Event, Events, TooLong
+from tasks.server.events import Event, Events, TooLong
 
 STREAM = (
     b"\xef\xbb\xbf: hello\r\nid: 1\rretry: 1500\r\ndata: one\ndata: two\n\nevent: endpoint\ndata:/there\r\n\r\n"
