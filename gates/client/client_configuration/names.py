@@ -94,7 +94,7 @@ def named_secret(name: str, value: str = "") -> bool:
 
 
 def named_parameter(name: str, value: str) -> bool:
-    """Does *name* say that *value* is a secret, as a parameter of an address? A short number is none (``k=10``)."""
+    """Does *name* say that *value* is a secret, as a parameter of an address? A short number is not (``k=10``)."""
     return named_secret(name, value) or (name.lower() in _PARAMETERS and re.fullmatch(r"[0-9]{1,4}", value) is None)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from arcops.seen.client import ClientConfiguration, Draft, Wanted
 from gates.client.client_configuration.addresses import address
-from gates.client.client_configuration.disguises import readings
+from gates.client.client_configuration.disguises import LONGEST, MOST, readings
 from gates.client.client_configuration.names import named_parameter, named_secret
 from gates.client.client_configuration.options import secret_values
 from gates.client.client_configuration.tokens import random_groups, random_part, secret_form, secret_pair
@@ -30,11 +30,9 @@ def secrets_in(body: ClientConfiguration) -> Iterator[Found]:
     for server in body.draft.servers:
         yield from _by_name(server, body.source)
     for number, line in enumerate(body.source.splitlines(), 1):
-        what = next((form for one in readings(line) if (form := secret_form(one))), "")
-        if what:
+        if what := _known(line) or secret_pair(line.partition("#")[2]):
             yield Found(where="the file", what=what, line=number)
-    whole = next((form for one in readings(_comments(body.source)) if (form := secret_form(one))), "")
-    if whole:
+    if whole := _known(_comments(body.source)):
         yield Found(where="the comments of the file", what=whole)
     for made in body.made:  # a rule may have put one in
         if made.payload and (what := secret_form(made.payload) or random_part(made.payload)):
@@ -42,12 +40,26 @@ def secrets_in(body: ClientConfiguration) -> Iterator[Found]:
 
 
 def _secret(text: str) -> str:
-    for one in readings(text):
-        if what := secret_form(one) or secret_pair(one):
-            return what
+    if what := _known(text, pairs=True):
+        return what
     if part := random_part(text) or random_groups(text):
         return f"{part}, which looks random"
     return ""
+
+
+def _known(text: str, *, pairs: bool = False) -> str:
+    """The known form of a secret in one of the readings of *text*; with *pairs*, also a value after a secret's name.
+
+    What cannot be looked through to its end is not taken for harmless.
+    """
+    if len(text) > LONGEST:
+        return f"a text of {len(text)} characters, which is too long to be looked through"
+    count = 0
+    for one in readings(text):
+        count += 1
+        if what := secret_form(one) or (secret_pair(one) if pairs else ""):
+            return what
+    return "a text that can be read in too many ways to be looked through" if count >= MOST else ""
 
 
 def _texts(draft: Draft) -> Iterator[tuple[str, str]]:

@@ -65,7 +65,7 @@ def secret_form(text: str) -> str:
 
 
 def secret_pair(text: str) -> str:
-    """A name in *text* that says that a secret is written after it (``PGPASSWORD=…``); empty if there is none."""
+    """A name in *text* that says that a secret is written after it (``PGPASSWORD=…``); empty if no name says so."""
     pairs = ((one[1], one[2]) for one in _PAIR.finditer(text))
     return next(
         (f"a value for {name}" for name, value in pairs if not value.startswith("//") and named_secret(name, value)), ""
@@ -73,7 +73,7 @@ def secret_pair(text: str) -> str:
 
 
 def random_groups(text: str) -> str:
-    """A row of groups in *text* that look random, such as a key with dashes in it; empty if there is none.
+    """A row of groups in *text* that look random, such as a key with dashes in it; empty if there is no such row.
 
     A group is odd if letters and digits, or large and small letters, are mixed in it as no word mixes them. Four odd ones with
     16 characters or more, of which no two are further apart than one other group, are such a row.
@@ -116,9 +116,8 @@ def _bits(text: str) -> float:
 
 def _densest(text: str) -> float:
     """The entropy of the densest part of *text*, so that a dull text beside a random one does not hide it."""
-    if len(text) <= 2 * _WINDOW:
-        return _bits(text)
-    return max(_bits(text[at : at + _WINDOW]) for at in range(0, len(text) - _WINDOW + 1, _WINDOW // 3))
+    parts = (text[at : at + _WINDOW] for at in range(0, len(text) - _WINDOW + 1, _WINDOW // 3))
+    return max(map(_bits, (text, *parts)))
 
 
 def _mixed(text: str) -> bool:

@@ -208,7 +208,24 @@ def test_other_names_and_spellings_are_found(spelled: str) -> None:
     assert not any("hunter2" in one.text for one in bad)
 
 
-def test_a_secret_that_a_rule_puts_under_a_secrets_name_is_found() -> None:
+def test_what_cannot_be_looked_through_is_not_green(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that is too long, with something in its end perhaps; and one that has more readings than are tried."""
+    from gates.client.client_configuration import disguises, secrets
+
+    long = validated(placed("ordinary words " * 14_000), rules_from(RULES), at=NOW, tier=Tier.AIR_GAPPED)
+    assert any("too long" in one.text for one in long.findings)
+    for each in (disguises, secrets):
+        monkeypatch.setattr(each, "MOST", 5)
+    many = validated(placed("a-b-c-d.e.f.g.h"), rules_from(RULES), at=NOW, tier=Tier.AIR_GAPPED)
+    assert any("too many ways" in one.text and one.outcome is Outcome.FAIL for one in many.findings)
+
+
+def test_a_pair_in_a_comment_is_found() -> None:
+    found = validated(DRAFT + b"# OPENAI_KEY=hunter22\n", rules_from(RULES), at=NOW, tier=Tier.AIR_GAPPED)
+    assert any(one.rule == "client-configuration/secrets" and one.outcome is Outcome.FAIL for one in found.findings)
+
+
+def test_a_random_text_that_a_rule_puts_in_is_found() -> None:
     rules = b"id: corp\nversion: 1.0.0\nrules:\n  - {id: d, action: default, keys: [{name: 'header:X-Extra', value: '%s'}]}\n"
     found = validated(DRAFT, rules_from(rules % _UNKNOWN.encode()), at=NOW, tier=Tier.AIR_GAPPED)
     assert any(one.rule == "client-configuration/secrets" and one.outcome is Outcome.FAIL for one in found.findings)
