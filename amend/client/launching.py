@@ -7,15 +7,27 @@ import re
 from arcops.errors import Refused
 from arcops.seen.client import Setting, Wanted
 
+PLACEHOLDER = "CHOOSE-A-PACKAGE"
+"""What a new draft says in place of a package: no ecosystem, so nothing can be installed under this name."""
+_HOW = "npm:NAME@1.2.3, pypi:NAME==1.2.3 or oci:NAME@sha256:…"
+_NO_VERSION = re.compile(r"0+(?:\.0+)*\Z")
+_NO_NAME = frozenset(("name", "package", "example", "placeholder", "todo", "changeme", "choose-a-package"))
 _NPM = re.compile(r"(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@[0-9][0-9A-Za-z.+-]*\Z")
 _PYPI = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.+!-]*\Z")
 _OCI = re.compile(r"[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}\Z")
 
 
 def launched(wanted: Wanted) -> tuple[str, tuple[str, ...]]:
-    """The command and the arguments that start *wanted*. Raises `Refused` for a package that names no exact version."""
+    """The command and the arguments that start *wanted*. Raises `Refused` for a package that names no exact version, or that
+    only holds the place of one: someone else could publish under such a name.
+    """
     if not wanted.package:
         return wanted.command, wanted.args
+    if _stands_for_one(wanted.package):
+        raise Refused(
+            f"the server {wanted.name!r} has no package yet: write {_HOW} in place of {wanted.package[:200]!r}, or command and "
+            "args, or transport: http with a url"
+        )
     kind, _, name = wanted.package.partition(":")
     if kind == "npm" and _NPM.match(name):
         return "npx", ("-y", name, *wanted.args)
@@ -26,9 +38,14 @@ def launched(wanted: Wanted) -> tuple[str, tuple[str, ...]]:
         passed = tuple(part for one in wanted.env for part in ("-e", one.name))
         return "docker", ("run", "--rm", "-i", *passed, name, *wanted.args)
     raise Refused(
-        f"the server {wanted.name!r} names the package {wanted.package[:200]!r}, which is not one exact version; write "
-        "npm:NAME@1.2.3, pypi:NAME==1.2.3 or oci:NAME@sha256:…"
+        f"the server {wanted.name!r} names the package {wanted.package[:200]!r}, which is not one exact version; write {_HOW}"
     )
+
+
+def _stands_for_one(package: str) -> bool:
+    """Is *package* the word of a new draft, a name from a page, or the version 0.0.0, which earlier drafts were given?"""
+    name, version = split_package(package)
+    return PLACEHOLDER in package or name.partition(":")[2].lower() in _NO_NAME or _NO_VERSION.match(version) is not None
 
 
 def split_package(package: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from amend.client.families import all_families, family_of
 from amend.client.family import Family
+from amend.client.launching import PLACEHOLDER
 from amend.client.materialising import schema_uri
 from arcops.asks import shaped
 from arcops.errors import Refused
@@ -173,7 +174,7 @@ def new_client_draft(ask: NewClientDraft, at: Place) -> DraftMade:
     for name in ask.servers:
         lines += [
             f"  - name: {name}",
-            f'    package: "npm:{name}@0.0.0" # or "pypi:{name}==0.0.0", "oci:{name}@sha256:…"; or transport: http with a url',
+            f"    package: {PLACEHOLDER}  # npm:NAME@1.2.3, pypi:NAME==1.2.3, oci:NAME@sha256:…; or transport: http and a url",
             "#    env: [{name: EXAMPLE_TOKEN, input: EXAMPLE_TOKEN}]",
         ]
     return DraftMade(draft="\n".join(lines) + "\n")

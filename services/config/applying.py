@@ -35,8 +35,21 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """How far another profile of the client was taken here: to the release ``version``, at ``position`` of the log."""
+
+    client: str
+    profile: str
+    version: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ownership:
-    """What we put into the file ``path``: the ``entries`` and ``inputs``, from which artifact, at which place of which log."""
+    """What we put into the file ``path``: the ``entries`` and ``inputs``, from which artifact, at which place of which log.
+
+    ``others`` are the profiles that were there before, so that none of them goes back either.
+    """
 
     path: str
     client: str
@@ -50,6 +63,12 @@ class Ownership:
     position: int
     whole: str
     """The digest of the file, if all of it is ours; empty if only entries are."""
+    others: tuple[Reached, ...] = ()
+
+    def reached(self) -> tuple[Reached, ...]:
+        """How far each profile was taken, the one that is there now too."""
+        now = Reached(client=self.client, profile=self.profile, version=self.version, position=self.position)
+        return (*self.others, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +124,11 @@ def plan(one: Taken, where: Where, path: Path, had: Ownership | None, *, take: b
             f"{one.release.valid_until:%Y-%m-%d}; what "
             "is there stays, and nothing new is taken until the service answers with a newer one"
         )
-    if had is not None and had.origin == one.origin and one.position < had.position:
+    before_it = _of_profile(had, one) if had is not None and had.origin == one.origin else None
+    if before_it is not None and one.position < before_it.position:
         raise Refused(
-            f"the release is older than the one that was taken here ({had.version}, at {had.position} of the log): someone "
-            f"shows "
-            "an old state; a revert is a new release"
+            f"the release is older than the one that was taken here ({before_it.version}, at {before_it.position} of the "
+            "log): someone shows an old state; a revert is a new release"
         )
     if had is not None and had.origin != one.origin:
         raise Refused(
@@ -122,6 +141,12 @@ def plan(one: Taken, where: Where, path: Path, had: Ownership | None, *, take: b
     return _additive(one, path, before, text, had, take)
 
 
+def _of_profile(had: Ownership, one: Taken) -> Reached | None:
+    """How far the profile of *one* was taken here: the order of the log says what is older only within one profile."""
+    which = (one.release.client, one.release.profile)
+    return next((each for each in had.reached() if (each.client, each.profile) == which), None)
+
+
 def _exclusive(one: Taken, path: Path, before: bytes | None, had: Ownership | None) -> Plan:
     new = one.payload
     if before is not None and before != new.encode() and (had is None or _digest(before) != had.whole):
@@ -129,7 +154,7 @@ def _exclusive(one: Taken, path: Path, before: bytes | None, had: Ownership | No
             f"{path} is there and was not put by ArcOps, or was changed since; move it away, or merge it into the draft"
         )
     whole = _digest(new.encode())
-    return Plan(path=path, before=before, text=new, ownership=_owned(one, path, {}, (), whole), removed=())
+    return Plan(path=path, before=before, text=new, ownership=_owned(one, path, {}, (), whole, had), removed=())
 
 
 def _additive(one: Taken, path: Path, before: bytes | None, text: str, had: Ownership | None, take: bool) -> Plan:
@@ -152,7 +177,7 @@ def _additive(one: Taken, path: Path, before: bytes | None, text: str, had: Owne
     new = one.payload  # a file that is not there begins as exactly these bytes
     if before is not None:
         new = changed(form, text, key, ours, gone, where=str(path), inputs=inputs, drop_inputs=gone_inputs)
-    ownership = _owned(one, path, ours, tuple(sorted(asked)), "")
+    ownership = _owned(one, path, ours, tuple(sorted(asked)), "", had)
     return Plan(path=path, before=before, text=new, ownership=ownership, removed=tuple(gone))
 
 
@@ -213,7 +238,10 @@ def _text(before: bytes | None, path: Path) -> str:
         raise Refused(f"{path} is not text in UTF-8 (byte {error.start}); nothing was changed") from error
 
 
-def _owned(one: Taken, path: Path, values: Mapping[str, Value], inputs: tuple[str, ...], whole: str) -> Ownership:
+def _owned(
+    one: Taken, path: Path, values: Mapping[str, Value], inputs: tuple[str, ...], whole: str, had: Ownership | None
+) -> Ownership:
+    which = (one.release.client, one.release.profile)
     return Ownership(
         path=str(path),
         client=one.release.client,
@@ -226,6 +254,7 @@ def _owned(one: Taken, path: Path, values: Mapping[str, Value], inputs: tuple[st
         origin=one.origin,
         position=one.position,
         whole=whole,
+        others=tuple(each for each in (had.reached() if had is not None else ()) if (each.client, each.profile) != which),
     )
 
 

@@ -124,6 +124,7 @@ class Publisher:
 
         Raises `Refused` if the signer may not approve it, or if the rules changed since it was published.
         """
+        self._refuse_logger(log)
         with self.rows.database.writing() as connection:
             one = self.rows.publication(connection, given)
             if one.state is not State.WAITING:
@@ -245,8 +246,9 @@ class Publisher:
             claims=self.claims,
             made=self.now(),
         )
-        for data in envelopes:  # a key that may not publish is refused now, and not when others have approved
-            self._counted(data)
+        standing = [self._counted(data) for data in envelopes]  # a key that may not publish is refused before others approve
+        if all(each.enough for each in standing):
+            self._refuse_logger(signer)
         self.step("signed")
         with self.rows.database.writing() as connection:
             self.rows.put(connection, publication)
@@ -261,6 +263,7 @@ class Publisher:
 
     def _log(self, one: Publication, standing: tuple[Counted, ...], signer: Signer) -> Publication:
         """Put each release into the log, and make its row. One writer at a time, so that each supersedes the one before it."""
+        self._refuse_logger(signer)
         payloads = dict(one.payloads)
         with self.rows.database.writing() as connection:
             for data, each in zip(one.envelopes, standing, strict=True):
@@ -335,6 +338,13 @@ class Publisher:
                 f"under the rules of today that draft does not give {artifact[:20]}…; publish it as a new version instead"
             )
         return forms, found
+
+    def _refuse_logger(self, log: Signer) -> None:
+        if not self.roles.may_log(log.public.id):
+            raise Refused(
+                f"the key {log.public.id} may not sign the log, by the roles; send your signature ('arcops conf approve ID "
+                f"--signature …') to one who may: {', '.join(self.roles.logs)}"
+            )
 
     def _refuse_approver(self, key: str, release: ClientRelease) -> None:
         if key == release.publisher:

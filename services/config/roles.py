@@ -22,29 +22,46 @@ RULES = "client-rules.yaml"
 class Roles:
     """``publishers`` and ``approvers`` are ids of keys (``sha256:…``), which must also be among the trusted keys.
 
-    A release counts with ``approvals`` signatures of approvers who did not publish it; a revert with ``emergency``.
+    A release counts with ``approvals`` signatures of approvers who did not publish it. A revert needs ``emergency``, which is
+    never fewer: the publisher says what is a revert, so that word alone must not spare an approval. ``None``: as many as
+    a release. ``logs`` are the keys that may sign the log's checkpoint; if none is named, each trusted key may.
     """
 
     publishers: tuple[str, ...]
     approvers: tuple[str, ...] = ()
     approvals: int = 1
-    emergency: int = 1
+    emergency: int | None = None
+    logs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for what, most in (("approvals", self.approvals), ("emergency", self.emergency)):
-            if not 0 <= most <= 16:
-                raise Refused(f"the roles ask for {most} {what}; 0 to 16 are possible")
-            if most > len(set(self.approvers)):
-                raise Refused(f"the roles ask for {most} {what} and name {len(set(self.approvers))} approvers: name more")
         if not self.publishers:
             raise Refused("the roles name no publisher, so nothing could be released; name the id of a key")
-        for one in (*self.publishers, *self.approvers):
+        for one in (*self.publishers, *self.approvers, *self.logs):
             if len(one) != 71 or not one.startswith("sha256:"):
                 raise Refused(f"the roles name {one[:80]!r}, which is not the id of a key; 'arcops keys' shows ids")
+        for what, most in (("approvals", self.approvals), ("emergency", self.needed(ReleaseKind.REVERT))):
+            if not 0 <= most <= 16:
+                raise Refused(f"the roles ask for {most} {what}; 0 to 16 are possible")
+            for publisher in self.publishers:
+                others = len(set(self.approvers) - {publisher})
+                if most > others:
+                    raise Refused(
+                        f"the roles ask for {most} {what}, and {others} approver(s) are others than the publisher {publisher}, "
+                        "whose releases could never be approved: name more approvers, each with a key of their own"
+                    )
+        if self.needed(ReleaseKind.REVERT) < self.approvals:
+            raise Refused(
+                f"the roles ask for {self.approvals} approvals and for {self.emergency} in an emergency, so that a publisher "
+                "could release anything alone by calling it a revert; ask for as many, or leave 'emergency' out"
+            )
 
     def needed(self, kind: ReleaseKind) -> int:
         """How many approvals a release of this *kind* needs."""
-        return self.emergency if kind is ReleaseKind.REVERT else self.approvals
+        return self.emergency if kind is ReleaseKind.REVERT and self.emergency is not None else self.approvals
+
+    def may_log(self, key: str) -> bool:
+        """May the key with this id sign the log's checkpoint?"""
+        return not self.logs or key in self.logs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

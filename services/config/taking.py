@@ -56,7 +56,7 @@ def taken(data: bytes, ground: Grounds, roles: Roles, at: datetime, *, client: s
     if f"sha256:{hashlib.sha256(payload.encode()).hexdigest()}" != release.artifact:
         raise Refused("the payload is not the one that was released: its SHA-256 differs")
     _refuse_other_words(said, release, record)
-    position, origin = _logged(shown, record, ground)
+    position, origin = _logged(shown, record, ground, roles)
     if release.issued_at - at > SKEW:
         raise Refused(
             f"the artifact was issued at {moment(release.issued_at)}, which is in the future here: compare the clocks"
@@ -99,14 +99,14 @@ def _refuse_other_words(said: dict[str, Any], release: ClientRelease, record: st
         raise Refused("the artifact names another release record than the one that it carries")
 
 
-def _logged(shown: dict[str, Any], record: str, ground: Grounds) -> tuple[int, str]:
+def _logged(shown: dict[str, Any], record: str, ground: Grounds, roles: Roles) -> tuple[int, str]:
     log = shown.get("log")
     if not isinstance(log, dict):
         raise Refused("the artifact does not prove that it is in the log")
     note, position, path = log.get("checkpoint"), log.get("position"), log.get("path")
     if not isinstance(note, str) or not isinstance(position, int) or not isinstance(path, list):
         raise Refused("the artifact's proof that it is in the log is not complete")
-    known = open_checkpoint(note.encode(), ground.keys)
+    known = open_checkpoint(note.encode(), tuple(one for one in ground.keys if roles.may_log(one.id)))
     line = strict_base64(log.get("line"), "the line of the log")
     try:
         proof = tuple(bytes.fromhex(one) for one in path)

@@ -186,7 +186,7 @@ def allowed(at: Site) -> None:
 def roles(at: Site) -> None:
     """Let the site's own key publish clients' configuration, under rules."""
     own = at.here.signer.public.id
-    asked = SetClientRoles(publishers=(own,), approvals=0, emergency=0)
+    asked = SetClientRoles(publishers=(own,), approvals=0)
     named("set_client_roles")(asked, at.here.place(now=CLOCK.replace(hour=15)))
     named("set_client_rules")(SetClientRules(rules=RULES.decode()), at.here.place(now=CLOCK.replace(hour=15)))
 
@@ -212,7 +212,7 @@ def waiting(at: Site) -> str:
     other = create(Algorithm.ED25519)
     named("trust_key")(TrustKey(public=other.public.pem.decode()), at.here.place(now=CLOCK.replace(hour=15)))
     own = at.here.signer.public.id
-    asked = SetClientRoles(publishers=(own, other.public.id), approvers=(own,), approvals=1, emergency=0)
+    asked = SetClientRoles(publishers=(other.public.id,), approvers=(own,), approvals=1)
     named("set_client_roles")(asked, at.here.place(now=CLOCK.replace(hour=15)))
     publish = PublishClientConfig(draft=DRAFT.decode(), changelog="First.")
     return str(
@@ -253,7 +253,7 @@ ASKS: dict[str, Asking] = {
     "revert_client_config": lambda at: RevertClientConfig(
         client="claude-code", profile="dev", to=released(at), reason="It breaks."
     ),
-    "set_client_roles": lambda at: roles(at) or SetClientRoles(publishers=("sha256:" + "1" * 64,), approvals=0, emergency=0),
+    "set_client_roles": lambda at: roles(at) or SetClientRoles(publishers=("sha256:" + "1" * 64,), approvals=0),
     "set_client_rules": lambda at: (
         roles(at) or SetClientRules(rules=RULES.decode().replace("version: 1.0.0", "version: 1.1.0"))
     ),

@@ -19,10 +19,14 @@ MOST = 4000
 """How many readings of one text are tried."""
 LONGEST = 200_000
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}[:\s]?){12,}")
+_HEX = re.compile(r"(?:(?:0[xX])?[0-9A-Fa-f]{2}[^0-9A-Za-z]{0,2}){12,}")
+_BITS = re.compile(r"(?:(?:0b)?[01]{7,8}[^0-9A-Za-z]{0,2}){12,}")
 _BASE32 = re.compile(r"[A-Z2-7]{16,}=*")
 _ESCAPED = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[0-7]{3})")
-_NUMBERS = re.compile(r"(?:\d{2,3}[,\s]+){11,}\d{2,3}")
+_NUMBERS = re.compile(r"(?:(?:0o?)?\d{2,3}[^0-9A-Za-z]{1,3}){11,}(?:0o?)?\d{2,3}")
+_85 = re.compile(r"[!-~]{24,}")
+_QUOTED = re.compile(r"=(?:([0-9A-F]{2})|\r?\n)", re.IGNORECASE)
+_SEPARATORS = "-._/~:*^#=@"
 _GLUE = re.compile(r"[\s\"'`+,;|\\()\[\]{}<>]+|(?:\.\.\.)|…")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _ALIKE = str.maketrans("АВСЕНІЈКМОРЅТХавсеһіјкморѕтхуԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοѵ", "ABCEHIJKMOPSTXabcehijkmopstxydqwABEZHIKMNOPTYXov")
@@ -50,6 +54,9 @@ def _plain(text: str) -> Iterator[str]:
 def _joined(text: str) -> Iterator[str]:
     """Parts that a program would put together."""
     yield _GLUE.sub("", text)
+    for one in _SEPARATORS:
+        if text.count(one) >= 3:
+            yield text.replace(one, "")
 
 
 def _unescaped(text: str) -> Iterator[str]:
@@ -57,6 +64,8 @@ def _unescaped(text: str) -> Iterator[str]:
         yield unquoted(text)
     if "&" in text:
         yield html.unescape(text)
+    if text.count("=") >= 6:  # quoted-printable
+        yield _QUOTED.sub(lambda found: chr(int(found[1], 16)) if found[1] else "", text)
     if "\\" in text:
         yield _ESCAPED.sub(lambda found: codecs.decode(found[0].encode("ascii"), "unicode_escape"), text)
 
@@ -71,14 +80,29 @@ def _decoded(text: str) -> Iterator[str]:
         part = found[0].rstrip("=").replace("-", "+").replace("_", "/")
         yield from _said(lambda part=part: base64.b64decode(part + "=" * (-len(part) % 4), validate=True))  # type: ignore[misc]
     for found in _HEX.finditer(text):
-        yield from _said(lambda part=found[0]: bytes.fromhex(re.sub(r"[:\s]", "", part)))  # type: ignore[misc]
+        yield from _said(lambda part=found[0]: bytes.fromhex("".join(re.findall(r"[0-9A-Fa-f]{2}", re.sub("0[xX]", "", part)))))  # type: ignore[misc]
     for found in _BASE32.finditer(text.upper() if text.islower() else text):
         part = found[0].rstrip("=")
         yield from _said(lambda part=part: base64.b32decode(part + "=" * (-len(part) % 8)))  # type: ignore[misc]
     for found in _NUMBERS.finditer(text):
-        yield from _said(lambda part=found[0]: bytes(int(one) for one in re.findall(r"\d+", part)))  # type: ignore[misc]
+        digits = re.findall(r"\d+", found[0].replace("0o", " "))
+        for base in (10, 8):
+            yield from _said(lambda digits=digits, base=base: bytes(int(one, base) for one in digits))  # type: ignore[misc]
+    for found in _BITS.finditer(text):
+        yield from _said(lambda part=found[0]: _from_bits(part))  # type: ignore[misc]
     if "<~" in text:
         yield from _said(lambda: base64.a85decode(text[text.index("<~") :].strip(), adobe=True))
+    for found in _85.finditer(text):
+        for decode in (base64.a85decode, base64.b85decode):
+            yield from _said(lambda part=found[0], decode=decode: decode(part))  # type: ignore[misc]
+
+
+def _from_bits(text: str) -> bytes:
+    """The bytes that are spelled in groups of seven or eight bits, or, without anything between them, of eight."""
+    groups = re.findall(r"[01]+", text.replace("0b", " "))
+    if len(groups) == 1:
+        groups = re.findall(r"[01]{8}", text)
+    return bytes(int(one, 2) for one in groups)
 
 
 _READERS: tuple[Callable[[str], Iterator[str]], ...] = (_plain, _unescaped, _decoded, _turned, _joined)

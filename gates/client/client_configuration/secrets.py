@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from arcops.seen.client import ClientConfiguration, Draft, Wanted
 from gates.client.client_configuration.addresses import address
-from gates.client.client_configuration.disguises import readings
-from gates.client.client_configuration.tokens import named_secret, random_part, secret_form
+from gates.client.client_configuration.disguises import LONGEST, MOST, readings
+from gates.client.client_configuration.names import named_parameter, named_secret
+from gates.client.client_configuration.options import secret_values
+from gates.client.client_configuration.tokens import random_groups, random_part, secret_form, secret_pair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,24 +30,36 @@ def secrets_in(body: ClientConfiguration) -> Iterator[Found]:
     for server in body.draft.servers:
         yield from _by_name(server, body.source)
     for number, line in enumerate(body.source.splitlines(), 1):
-        what = next((form for one in readings(line) if (form := secret_form(one))), "")
-        if what:
+        if what := _known(line) or secret_pair(line.partition("#")[2]):
             yield Found(where="the file", what=what, line=number)
-    whole = next((form for one in readings(_comments(body.source)) if (form := secret_form(one))), "")
-    if whole:
+    if whole := _known(_comments(body.source)):
         yield Found(where="the comments of the file", what=whole)
     for made in body.made:  # a rule may have put one in
-        if made.payload and (what := secret_form(made.payload)):
+        if made.payload and (what := secret_form(made.payload) or random_part(made.payload)):
             yield Found(where=f"what {made.client} would read", what=what)
 
 
 def _secret(text: str) -> str:
-    for one in readings(text):
-        if what := secret_form(one):
-            return what
-    if part := random_part(text):
+    if what := _known(text, pairs=True):
+        return what
+    if part := random_part(text) or random_groups(text):
         return f"{part}, which looks random"
     return ""
+
+
+def _known(text: str, *, pairs: bool = False) -> str:
+    """The known form of a secret in one of the readings of *text*; with *pairs*, also a value after a secret's name.
+
+    What cannot be looked through to its end is not taken for harmless.
+    """
+    if len(text) > LONGEST:
+        return f"a text of {len(text)} characters, which is too long to be looked through"
+    count = 0
+    for one in readings(text):
+        count += 1
+        if what := secret_form(one) or (secret_pair(one) if pairs else ""):
+            return what
+    return "a text that can be read in too many ways to be looked through" if count >= MOST else ""
 
 
 def _texts(draft: Draft) -> Iterator[tuple[str, str]]:
@@ -85,16 +99,11 @@ def _by_name(server: Wanted, source: str) -> Iterator[Found]:
     for kind, settings in (("variable", server.env), ("header", server.headers)):
         for one in settings:
             scheme = one.input and one.before.strip().lower() in ("", "bearer", "token", "basic", "apikey")
-            if named_secret(one.name) and one.before and not scheme:
+            if one.before and not scheme and named_secret(one.name, one.before):
                 what = "a fixed text under a secret's name"
                 yield Found(where=f"the {kind} {one.name} of {server.name}", what=what, line=_line(source, one.before))
-    arguments = iter(server.args)
-    for argument in arguments:
-        flag, equals, value = argument.partition("=")
-        if flag.startswith("-") and named_secret(flag.lstrip("-")):
-            value = value if equals else next(arguments, "")
-            if value:
-                yield Found(where=f"the argument {flag} of {server.name}", what="a secret's value", line=_line(source, value))
+    for flag, value in secret_values(server.args):
+        yield Found(where=f"the argument {flag} of {server.name}", what="a secret's value", line=_line(source, value))
     found = address(server.url) if server.url else None
     if server.url and found is None:
         yield Found(where=f"the url of {server.name}", what="an address that cannot be read")
@@ -102,7 +111,7 @@ def _by_name(server: Wanted, source: str) -> Iterator[Found]:
         what = "a user or a password in an address"
         yield Found(where=f"the url of {server.name}", what=what, line=_line(source, server.url))
     for name, value in found.pairs if found is not None else ():
-        if value and (named_secret(name) or name.lower() in ("key", "sig", "code", "jwt")):
+        if value and named_parameter(name, value):
             yield Found(where=f"the url of {server.name}", what=f"the parameter {name}", line=_line(source, server.url))
 
 

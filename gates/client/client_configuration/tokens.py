@@ -6,6 +6,8 @@ import math
 import re
 from collections import Counter
 
+from gates.client.client_configuration.names import named_secret
+
 _FORMS: tuple[tuple[str, str], ...] = (
     ("a token of GitHub", r"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"),
     ("a token of GitLab", r"gl(?:pat|rt|dt|cbt|ptt|ft)-[A-Za-z0-9_-]{16,}"),
@@ -41,26 +43,55 @@ _FORMS: tuple[tuple[str, str], ...] = (
 )
 _KNOWN = tuple((what, re.compile(form)) for what, form in _FORMS)
 _RANDOM = re.compile(r"[A-Za-z0-9_+/=.~-]{20,}")
-_DIGEST = re.compile(r"(?:sha256|sha384|sha512)[:-][A-Za-z0-9+/=]+")
+_DIGEST = re.compile(
+    r"(?<![A-Za-z0-9])(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}"
+    r"|sha256-[A-Za-z0-9+/]{43}=|sha384-[A-Za-z0-9+/]{64}|sha512-[A-Za-z0-9+/]{86}==)(?![A-Za-z0-9+/=])"
+)
+"""A digest as OCI writes it, in hex, or as browsers do (Subresource Integrity), in base64: of its own length, and no more."""
+_WINDOW = 24
 _UUID = re.compile(r"(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b")
+_GROUPS = re.compile(r"[A-Za-z0-9+]+(?:[-._/~:, ]+[A-Za-z0-9+]+){3,}")
+_ODD = re.compile(r"[0-9]+[A-Za-z]|[A-Za-z][0-9]+[A-Za-z]|[a-z][A-Z]+\Z|[a-z][A-Z][a-z]*[A-Z]|[A-Z]{2,}[a-z]|[A-Z]+[0-9]")
+_PAIR = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,60})[\"']?\s*(?:=|:)\s*[\"']?([^\s\"'<>${}&,;]{6,})")
 _WORDS = re.compile(r"[a-z]{2,14}|[A-Z][a-z]{1,13}|[A-Z]{2,12}|[0-9]{1,8}")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-f]{32,}|[0-9A-F]{32,})(?![0-9A-Za-z])")
 _VOWEL = re.compile(r"(?i)[aeiouy]|^.{1,3}$|^[0-9]+$|^(?:http|https|html)$")
 _HUMPS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
-_SECRET_NAME = re.compile(
-    r"(?i)(?:^|[_-])(?:api[_-]?key|access[_-]?key|secret|token|passwd|password|pwd|pat|auth|credentials?|private[_-]?key)(?:[_-]|$)"
-    r"|^(?:authorization|cookie|proxy-authorization|x-api-key)$"
-)
-
-
-def named_secret(name: str) -> bool:
-    """Is *name* that of a variable, header or parameter that holds a secret?"""
-    return _SECRET_NAME.search(name) is not None
 
 
 def secret_form(text: str) -> str:
     """The known form of a secret that stands in *text*, in words; empty if there is no such form."""
     return next((what for what, form in _KNOWN if form.search(text)), "")
+
+
+def secret_pair(text: str) -> str:
+    """A name in *text* that says that a secret is written after it (``PGPASSWORD=…``); empty if no name says so."""
+    pairs = ((one[1], one[2]) for one in _PAIR.finditer(text))
+    return next(
+        (f"a value for {name}" for name, value in pairs if not value.startswith("//") and named_secret(name, value)), ""
+    )
+
+
+def random_groups(text: str) -> str:
+    """A row of groups in *text* that look random, such as a key with dashes in it; empty if there is no such row.
+
+    A group is odd if letters and digits, or large and small letters, are mixed in it as no word mixes them. Four odd ones with
+    16 characters or more, of which no two are further apart than one other group, are such a row.
+    """
+    for found in _GROUPS.finditer(_UUID.sub(" ", _DIGEST.sub(" ", text))):
+        row: list[str] = []
+        missed = 0
+        groups = re.split(r"[-._/~:, ]+", found[0])
+        if ":" in found[0] and all(re.fullmatch(r"[0-9A-Fa-f]{1,4}", one) for one in groups):
+            continue  # an address of IPv6
+        for group in groups:
+            if len(group) >= 3 and _ODD.search(group):
+                row, missed = [*row, group], 0
+            else:
+                row, missed = (row, missed + 1) if missed == 0 else ([], 0)
+            if len(row) >= 4 and sum(map(len, row)) >= 16 and _bits("".join(row)) > 2.75:
+                return f"{row[0][:3]}… in {len(groups)} groups"
+    return ""
 
 
 def random_part(text: str) -> str:
@@ -72,7 +103,7 @@ def random_part(text: str) -> str:
     for found in _RANDOM.finditer(_UUID.sub(" ", _DIGEST.sub(" ", text))):
         part = found[0]
         left = "".join(one for one in re.split(r"[-_./=~+]", part) if not _worded(one))
-        if (len(left) >= 16 and _bits(left) > 3.0 and _mixed(left)) or (_HEX.search(part) and _bits(part) > 2.5):
+        if (len(left) >= 16 and _densest(left) > 3.0 and _mixed(left)) or (_HEX.search(part) and _bits(part) > 2.5):
             return f"{part[:3]}… ({len(part)} characters)"
     return ""
 
@@ -81,6 +112,12 @@ def _bits(text: str) -> float:
     """The entropy of *text* in bits a character (Shannon)."""
     counts = Counter(text)
     return -sum(count / len(text) * math.log2(count / len(text)) for count in counts.values())
+
+
+def _densest(text: str) -> float:
+    """The entropy of the densest part of *text*, so that a dull text beside a random one does not hide it."""
+    parts = (text[at : at + _WINDOW] for at in range(0, len(text) - _WINDOW + 1, _WINDOW // 3))
+    return max(map(_bits, (text, *parts)))
 
 
 def _mixed(text: str) -> bool:

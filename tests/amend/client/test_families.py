@@ -13,6 +13,7 @@ import pytest
 from amend.client.editing.changing import entries, read
 from amend.client.families import all_families, family_of
 from amend.client.family import Family
+from amend.client.launching import launched
 from amend.client.materialising import materialised, misfitting, refuse_wrong
 from arcops.errors import Refused
 from arcops.seen.client import Draft, Input, Setting, Transport, Wanted
@@ -202,3 +203,26 @@ def test_a_schema_version_that_is_not_there() -> None:
         family_of("opencode").schema("3.0.0")
     with pytest.raises(Refused, match="no client family"):
         family_of("emacs")
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.id)
+def test_each_family_refuses_a_draft_that_is_not_completed(family: Family) -> None:
+    with pytest.raises(Refused, match="has no package yet"):
+        made(family, replace(LOCAL, package="CHOOSE-A-PACKAGE"))
+
+
+STAND_INS = ("CHOOSE-A-PACKAGE", "npm:CHOOSE-A-PACKAGE@1.0.0", "npm:time@0.0.0", "pypi:time==0.0.0", "pypi:time==0",
+             "pypi:NAME==1.2.3", "npm:example@1.2.3", "npm:@scope/time@0.0.0")  # fmt: skip
+
+
+@pytest.mark.parametrize("package", STAND_INS)
+def test_what_only_stands_for_a_package_is_refused_with_what_to_write(package: str) -> None:
+    with pytest.raises(Refused, match="has no package yet: write npm:NAME@1"):
+        launched(Wanted(name="time", package=package))
+
+
+@pytest.mark.parametrize(
+    "package", ["npm:time@0.0.1", "npm:@example/time@1.0.0", "pypi:name-of-it==1.2.3", "pypi:time==0.0.10"]
+)
+def test_what_is_like_it_and_is_a_package_is_taken(package: str) -> None:
+    assert launched(Wanted(name="time", package=package))

@@ -125,18 +125,148 @@ def test_it_is_found_and_not_told(disguise: str) -> None:
         assert not any(secret in one.text for one in bad for secret in (TOKEN, "hunter2", "correcthorse"))
 
 
+_AWS = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY12"  # made for this test
+_UNKNOWN = "Zx8qLr2vTn5wKj9mPb4cHd7g"
+
+
+def with_header(name: str, value: str) -> bytes:
+    made = yaml.safe_load(DRAFT)
+    made["servers"][1] |= {"headers": [{"name": name, "before": value}]}
+    return yaml.safe_dump(made).encode()
+
+
+def grouped(text: str, size: int, between: str) -> str:
+    return between.join(text[at : at + size] for at in range(0, len(text), size))
+
+
+def placed(text: str) -> bytes:
+    """*text* as the value of a variable with a harmless name, which takes what no argument or YAML comment could be."""
+    return with_server({"env": [{"name": "REST", "before": text}]})
+
+
+SPELLED: dict[str, bytes] = {
+    **{
+        f"variable {name}": with_server({"env": [{"name": name, "before": "hunter2"}]})
+        for name in (
+            "PGPASSWORD", "DB_PASS", "SSHPASS", "DBPASS", "PASSPHRASE", "OPENAI_KEY", "STORAGE_KEY", "GITHUBTOKEN", "apiToken",
+            "SESSION_COOKIE", "MYSQL_PWD", "accessToken", "clientSecret", "AWS_CREDS", "KEY", "API_KEY_2", "TOKEN_VALUE",
+            "npm_config__authToken", "REDISCLI_AUTH", "X_APIKEY", "PASSWORD_FILE", "TOKEN_URL", "MAX_TOKENS",
+        )
+    },
+    **{
+        f"header {name}": with_header(name, "hunter2")
+        for name in ("X-Key", "x-functions-key", "Ocp-Apim-Subscription-Key", "X-Auth-Key", "Set-Cookie", "X-Goog-Api-Key")
+    },
+    **{
+        f"parameter {name}": with_url(f"https://mcp.example.com/mcp?{name}=hunter2")
+        for name in ("accessToken", "authToken", "k", "apiKey", "subscription-key", "pass", "code", "Password")
+    },
+    "--key": with_arguments("--key", "hunter2"),
+    "--pass": with_arguments("--pass", "hunter2"),
+    "--apiKey=": with_arguments("--apiKey=hunter2"),
+    "-p": with_arguments("-phunter2"),
+    "-p and a word": with_arguments("-phunter"),
+    "-p apart": with_arguments("-p", "hunter2"),
+    "-u": with_arguments("-u", "admin:hunter2"),
+    "-u attached": with_arguments("-uadmin:hunter2"),
+    "--proxy-user=": with_arguments("--proxy-user=admin:hunter2"),
+    "a pair in a text": with_arguments("export PGPASSWORD=hunter22"),
+    "a pair in JSON": with_arguments('{"accessToken": "hunter22"}'),
+    "behind sha256:": with_arguments(f"sha256:{_UNKNOWN * 2}"),
+    "behind sha256-": with_header("X-Id", f"sha256-{_UNKNOWN}"),
+    "behind sha512:": with_arguments(f"sha512:{_UNKNOWN}"),
+    "a digest and more": with_arguments(f"sha256:{'a1' * 32}{_UNKNOWN}"),
+    "beside a dull text": with_arguments("a1" * 40 + _UNKNOWN),
+    "a digest of another length": with_arguments(f"sha256:{'4f9c1b7e' * 5}"),
+    "base85": placed(base64.b85encode(TOKEN.encode()).decode()),
+    "base85 of Adobe, bare": placed(base64.a85encode(TOKEN.encode()).decode()),
+    "bits": placed(" ".join(f"{ord(one):08b}" for one in TOKEN)),
+    "bits in a row": placed("".join(f"{ord(one):08b}" for one in TOKEN)),
+    "octal": placed(" ".join(f"{ord(one):o}" for one in TOKEN)),
+    "octal with 0o": placed(", ".join(f"{ord(one):#o}" for one in TOKEN)),
+    "a list of hex": placed(",".join(hex(ord(one)) for one in TOKEN)),
+    "hex with dashes": placed(TOKEN.encode().hex("-")),
+    "numbers with semicolons": placed(";".join(str(ord(one)) for one in TOKEN)),
+    "numbers with bars": placed(" | ".join(str(ord(one)) for one in TOKEN)),
+    "quoted-printable": placed("".join(f"={ord(one):02X}" for one in TOKEN)),
+    "dots between letters": placed(".".join(TOKEN)),
+    "dashes between letters": placed("-".join(TOKEN)),
+    "slashes in fours": placed(grouped(TOKEN, 4, "/")),
+    "labels of a host": with_url(f"https://{grouped(TOKEN.lower().replace('_', '-'), 4, '.')}.example.com/mcp"),
+    "the path of a url, in fours": with_url(f"https://mcp.example.com/s/{grouped(TOKEN, 4, '/')}"),
+    **{f"a secret of AWS in groups of {size}": with_arguments(grouped(_AWS, size, "-")) for size in (4, 5, 8, 10)},
+    "a random text in groups": with_arguments(grouped(_UNKNOWN, 4, ".")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spelled", SPELLED)
+def test_other_names_and_spellings_are_found(spelled: str) -> None:
+    """Mutation: the same draft with an ordinary text at that place, which the tests below show to be GREEN."""
+    found = validated(SPELLED[spelled], rules_from(RULES), at=NOW, tier=Tier.AIR_GAPPED)
+    bad = [one for one in found.findings if one.rule == "client-configuration/secrets" and one.outcome is Outcome.FAIL]
+    assert bad, spelled
+    assert not any("hunter2" in one.text for one in bad)
+
+
+def test_what_cannot_be_looked_through_is_not_green(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that is too long, with something in its end perhaps; and one that has more readings than are tried."""
+    from gates.client.client_configuration import disguises, secrets
+
+    long = validated(placed("ordinary words " * 14_000), rules_from(RULES), at=NOW, tier=Tier.AIR_GAPPED)
+    assert any("too long" in one.text for one in long.findings)
+    for each in (disguises, secrets):
+        monkeypatch.setattr(each, "MOST", 5)
+    many = validated(placed("a-b-c-d.e.f.g.h"), rules_from(RULES), at=NOW, tier=Tier.AIR_GAPPED)
+    assert any("too many ways" in one.text and one.outcome is Outcome.FAIL for one in many.findings)
+
+
+def test_a_pair_in_a_comment_is_found() -> None:
+    found = validated(DRAFT + b"# OPENAI_KEY=hunter22\n", rules_from(RULES), at=NOW, tier=Tier.AIR_GAPPED)
+    assert any(one.rule == "client-configuration/secrets" and one.outcome is Outcome.FAIL for one in found.findings)
+
+
+def test_a_random_text_that_a_rule_puts_in_is_found() -> None:
+    rules = b"id: corp\nversion: 1.0.0\nrules:\n  - {id: d, action: default, keys: [{name: 'header:X-Extra', value: '%s'}]}\n"
+    found = validated(DRAFT, rules_from(rules % _UNKNOWN.encode()), at=NOW, tier=Tier.AIR_GAPPED)
+    assert any(one.rule == "client-configuration/secrets" and one.outcome is Outcome.FAIL for one in found.findings)
+
+
 ORDINARY = (
     "mcp-server-time==2026.10.10", "@modelcontextprotocol/server-filesystem@1.2.3", "--allow-origin=https://mcp.example.com",
     "https://api.example.com/mcp/v1/organisations/main/servers", "getUserRepositoriesByOrganisationName", "--read-only",
     "/home/user/.config/some-program/settings.production.json", f"ghcr.io/github/server@sha256:{'a1' * 32}", "--toolsets=all",
     "550e8400-e29b-41d4-a716-446655440000", "mcp_server_prometheus_exporter_v2", "postgresql-client-x86-64-unknown-linux-gnu",
     "https://mcp.example.com/mcp?region=eu-central-1&format=json", "SERVICE_ACCOUNT_IMPERSONATION_URL_V2", "--port=8080",
+    "-p8080", "-p8080:80", "-port", "-profile", "--key=/etc/tls/server.pem", "--user=1000:1000", "--keyboard=us",
+    "--bypass=all", f"sha256:{'a1' * 32}", f"sha256-{'a1B+' * 10}a1B=",
+    "2001:0db8:85a3:0000:0000:8a2e:0370:7334", "a1:b2:c3:d4:e5:f6",
+    "cp311-cp311-manylinux2014_x86_64", "https://mcp.example.com/mcp?k=10&page=2", "--columns=id,name,sha1,utf8,created_at",
+    "linux-6.8.0-45-generic-amd64-x86", "10 20 30 40 50 60 70 80 90 100 110 120 130", "eu-west-1,eu-west-2,us-east-1,us-east-2",
+    "https://a1b2.cdn.example.com/v2/api/s3/k8s/docs", "level=debug;format=json;color=always;width=80;depth=3;lines=5;x=1",
+    "0.1.2.3.4.5.6.7.8.9", "gpt-4o-mini-2024-07-18", "claude-3-5-sonnet-20241022", "Qwen2.5-7B-Instruct-Q4_K_M.gguf",
+    "meta-llama/Llama-3.1-8B-Instruct", "text-embedding-3-large", "postgres://db.example.com:5432/main", "key", "--monkey=x",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ORDINARY)
 def test_ordinary_texts_are_no_secrets(text: str) -> None:
     assert validated(with_arguments(text), rules_from(RULES), at=NOW, tier=Tier.AIR_GAPPED).verdict is Verdict.GREEN
+
+
+PLAIN_NAMES = {
+    "PUBLIC_KEY": "MFkwEwYHKoZI", "SORT_KEY": "created", "PRIMARY_KEY": "id", "PASSWORD_FILE": "/run/secrets/db",
+    "PGPASSFILE": "~/.pgpass", "TOKEN_URL": "https://login.example.com/oauth/token", "API_KEY_HEADER": "X-Api-Key",
+    "MAX_TOKENS": "4096", "maxTokens": "4096", "KEYBOARD": "us", "BYPASS": "all", "COMPASS": "north", "TOKENIZER": "cl100k",
+    "MONKEY": "x", "KEY_PREFIX": "app", "KEYSPACE": "main", "TLS_KEY": "/etc/tls/server.key", "PASSENGERS": "two",
+    "COOKIE_DOMAIN": "example.com", "LOG_LEVEL": "debug", "SECRETARY": "x", "TOKENIZERS_PARALLELISM": "false",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLAIN_NAMES)
+def test_names_that_only_sound_like_a_secrets_are_green(name: str) -> None:
+    made = with_server({"env": [{"name": name, "before": PLAIN_NAMES[name]}]})
+    found = validated(made, rules_from(RULES), at=NOW, tier=Tier.AIR_GAPPED)
+    assert found.verdict is Verdict.GREEN, [one.text for one in found.findings if one.outcome is not Outcome.PASS]
 
 
 def test_the_draft_without_a_secret_is_green() -> None:

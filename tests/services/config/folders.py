@@ -36,7 +36,7 @@ def machine(folder: Path, *, approvals: int = 0, now: Callable[[], object] = lam
     os.chmod(settings.trust, 0o700)  # noqa: PTH101  # mkdir leaves the mode of parents to the umask
     for one in (key, approver):
         (keys / f"{one.public.id[7:23]}.pub").write_bytes(one.public.pem)
-    roles = {"publishers": [key.public.id], "approvers": [approver.public.id], "approvals": approvals, "emergency": 0}
+    roles = {"publishers": [key.public.id], "approvers": [approver.public.id], "approvals": approvals}
     (settings.trust / "client-roles.yaml").write_text(yaml.safe_dump(roles))
     (settings.trust / "client-rules.yaml").write_bytes(RULES)
     home = folder / "home"

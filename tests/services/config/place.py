@@ -90,7 +90,6 @@ def site(folder: Path, *, approvals: int = 0) -> Site:
             publishers=(publisher.public.id,),
             approvers=(approver.public.id, publisher.public.id),
             approvals=approvals,
-            emergency=0,
         ),
     )
 

@@ -50,7 +50,7 @@ def publish(here: Machine, draft: bytes = DRAFT) -> str:
 
 
 def apply(here: Machine, **more: Any) -> Any:
-    asked = {"client": "claude-code", "profile": "dev", "without_client": True} | more
+    asked: dict[str, Any] = {"client": "claude-code", "profile": "dev", "without_client": True} | more
     return apply_client_config(ApplyClientConfig(**asked), here.at)
 
 
@@ -137,15 +137,35 @@ def test_a_key_without_its_role_does_not_count(here: Machine) -> None:
             client="claude-code",
             profile="dev",
         )
+    ground = grounds(here.at.settings.trust)
+    given: dict[str, Any] = {"client": "claude-code", "profile": "dev"}
     with pytest.raises(Refused, match="are needed"):
-        taken(
-            json.dumps(said).encode(),
-            grounds(here.at.settings.trust),
-            replace(roles, approvals=1),
-            NOW,
-            client="claude-code",
-            profile="dev",
-        )
+        taken(json.dumps(said).encode(), ground, replace(roles, approvals=1), NOW, **given)
+    logs = replace(roles, logs=(here.key.public.id,))
+    assert taken(json.dumps(said).encode(), ground, logs, NOW, **given).position == 0
+    with pytest.raises(Refused, match="checkpoint"):
+        taken(json.dumps(said).encode(), ground, replace(roles, logs=(here.approver.public.id,)), NOW, **given)
+
+
+def test_a_publisher_releases_nothing_alone_by_calling_it_a_revert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The publisher's own machine asks for no approval, and signs what was never released as a revert."""
+    from artifacts.client_release import ReleaseKind
+    from services.config.publishing import Publisher
+
+    here = machine(tmp_path)
+    made = Publisher._release
+
+    def reverting(self: Publisher, *given: Any) -> Any:
+        return replace(made(self, *given), kind=ReleaseKind.REVERT, reason="emergency")
+
+    monkeypatch.setattr(Publisher, "_release", reverting)
+    publish(here)
+    said, ground = document(here), grounds(here.at.settings.trust)
+    mine = read_roles(here.at.settings.trust)
+    assert taken(json.dumps(said).encode(), ground, mine, NOW, client="claude-code", profile="dev")
+    for theirs in (replace(mine, approvals=1), replace(mine, approvals=1, emergency=1), replace(mine, emergency=1)):
+        with pytest.raises(Refused, match="are needed"):
+            taken(json.dumps(said).encode(), ground, theirs, NOW, client="claude-code", profile="dev")
 
 
 class TestTheFile:
@@ -280,6 +300,24 @@ class TestTime:
         apply(here)
         with pytest.raises(Refused, match="older than"):
             apply(here, mirror=tmp_path / "old")
+
+    def test_a_user_changes_the_profile_and_none_of_them_goes_back(self, here: Machine, tmp_path: Path) -> None:
+        """What is older is said by the log only within one profile; a machine remembers each profile that it had."""
+        prod = DRAFT.replace(b"profile: dev", b"profile: prod")
+        publish(here, prod)
+        publish(here)
+        exported(here.at, tmp_path / "old")
+        publish(here, version("1.1.0"))
+        assert apply(here).version == "1.1.0"
+        assert apply(here, profile="prod").status == "applied"
+        assert apply(here, profile="prod").status == "current"
+        with pytest.raises(Refused, match="older than"):
+            apply(here, mirror=tmp_path / "old")
+        assert apply(here).version == "1.1.0"
+        publish(here, version("1.2.0", prod))
+        assert apply(here, profile="prod").version == "1.2.0"
+        with pytest.raises(Refused, match="older than"):
+            apply(here, profile="prod", mirror=tmp_path / "old")
 
     def test_after_its_time_nothing_new_is_taken(self, here: Machine) -> None:
         publish(here)

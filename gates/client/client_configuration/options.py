@@ -1,0 +1,45 @@
+"""The values of a program's options that are secrets: ``--password V``, ``-pV``, ``-u NAME:V``. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from gates.client.client_configuration.names import named_secret
+
+_USER = re.compile(r"-u|--(?:[a-z]+-)*(?:user|userpwd|login|basic)\Z")
+_PAIR = re.compile(r"(?![0-9]+:[0-9]+\Z)[^\s:/]+:(?!//)[^\s]+\Z")
+_WORD = re.compile(r"p[a-z]+(?:-[a-z]+)*\Z")
+_KNOWN = frozenset(
+    ("port", "ports", "path", "paths", "prefix", "profile", "pretty", "print", "project", "plugin", "plugins", "provider",
+     "proxy", "protocol", "params", "preset", "parallel", "pid", "platform", "package", "page", "policy", "publish", "pipe",
+     "ping", "poll", "prod", "production", "prompt", "public", "private", "pull", "push", "python", "patch", "pattern",
+     "persist", "preview", "process", "progress")
+)  # fmt: skip
+"""Options that some programs write with one dash, so that ``-port`` is not ``-p`` with a password."""
+_PORT = re.compile(r"[0-9.:/=-]+(?:tcp|udp)?\Z")
+_MIXED = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])[^\s/:._-]{6,}\Z")
+
+
+def secret_values(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each option of *arguments* that says that its value is a secret, with that value."""
+    for number, argument in enumerate(arguments):
+        after = arguments[number + 1] if number + 1 < len(arguments) else ""
+        flag, equals, value = argument.partition("=")
+        if not flag.startswith("-"):
+            continue
+        value = value if equals else after
+        if flag.startswith("-p") and not flag.startswith("--") and flag != "-p" and _short(argument[2:]):
+            yield "-p", argument[2:]
+        elif flag == "-p" and _MIXED.match(value):
+            yield flag, value
+        elif flag.startswith("-u") and len(flag) > 2 and _PAIR.match(argument[2:]):
+            yield "-u", argument[2:]
+        elif value and ((_USER.match(flag) and _PAIR.match(value)) or named_secret(flag.lstrip("-"), value)):
+            yield flag, value
+
+
+def _short(attached: str) -> bool:
+    """Is *attached*, which follows ``-p`` without a space, a password: no port, and no option with one dash?"""
+    word = f"p{attached.partition('=')[0]}"
+    return not _PORT.match(attached) and word not in _KNOWN and not (_WORD.match(word) and "-" in word)
