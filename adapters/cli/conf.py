@@ -127,7 +127,12 @@ def preview(given: Given[ValidateClientDraft, ClientDraftValidated, Answering]) 
     return BY_VERDICT[Verdict(shown(given, show).verdict)]
 
 
-@command("conf roles", "capabilities.client.roles:set_client_roles", own=Answering, example=f"--publisher sha256:{'0' * 64}")
+@command(
+    "conf roles",
+    "capabilities.client.roles:set_client_roles",
+    own=Answering,
+    example=f"--publisher sha256:{'0' * 64} --approver sha256:{'1' * 64}",
+)
 def roles(given: Given[SetClientRoles, ClientRolesSet, Answering]) -> None:
     """Say which keys may publish and approve, and how many approvals a release needs."""
 

@@ -17,16 +17,19 @@ _KNOWN = frozenset(
      "persist", "preview", "process", "progress")
 )  # fmt: skip
 """Options that some programs write with one dash, so that ``-port`` is not ``-p`` with a password."""
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]+\Z")
 _PORT = re.compile(r"[0-9.:/=-]+(?:tcp|udp)?\Z")
 _MIXED = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])[^\s/:._-]{6,}\Z")
 
 
 def secret_values(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each option of *arguments* that says that its value is a secret, with that value."""
+    """Each option and variable of *arguments* that says that its value is a secret, with that value."""
     for number, argument in enumerate(arguments):
         after = arguments[number + 1] if number + 1 < len(arguments) else ""
         flag, equals, value = argument.partition("=")
         if not flag.startswith("-"):
+            if value and _VARIABLE.match(flag) and named_secret(flag, value):  # as after -e of a container
+                yield flag, value
             continue
         value = value if equals else after
         if flag.startswith("-p") and not flag.startswith("--") and flag != "-p" and _short(argument[2:]):

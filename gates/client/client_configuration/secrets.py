@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from gates.client.client_configuration.disguises import LONGEST, MOST, readings
 from gates.client.client_configuration.names import named_parameter, named_secret
 from gates.client.client_configuration.options import secret_values
 from gates.client.client_configuration.tokens import random_groups, random_part, secret_form, secret_pair
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +37,10 @@ def secrets_in(body: ClientConfiguration) -> Iterator[Found]:
             yield Found(where="the file", what=what, line=number)
     if whole := _known(_comments(body.source)):
         yield Found(where="the comments of the file", what=whole)
+    inputs = frozenset(one.name for one in body.draft.inputs)
     for made in body.made:  # a rule may have put one in
-        if made.payload and (what := secret_form(made.payload) or random_part(made.payload)):
+        text = made.payload
+        if text and (what := secret_form(text) or random_part(text) or secret_pair(text, inputs)):
             yield Found(where=f"what {made.client} would read", what=what)
 
 
@@ -110,9 +115,22 @@ def _by_name(server: Wanted, source: str) -> Iterator[Found]:
     if found is not None and found.user:
         what = "a user or a password in an address"
         yield Found(where=f"the url of {server.name}", what=what, line=_line(source, server.url))
-    for name, value in found.pairs if found is not None else ():
-        if value and named_parameter(name, value):
-            yield Found(where=f"the url of {server.name}", what=f"the parameter {name}", line=_line(source, server.url))
+    for where, text in _with_addresses(server):
+        for one in _ADDRESS.findall(text):
+            parts = address(one)
+            for name, value in parts.pairs if parts is not None else ():
+                if value and named_parameter(name, value):
+                    yield Found(where=where, what=f"the parameter {name}", line=_line(source, text))
+
+
+def _with_addresses(server: Wanted) -> Iterator[tuple[str, str]]:
+    """The texts of *server* in which an address may stand, each with its place."""
+    yield f"the url of {server.name}", server.url
+    for number, one in enumerate(server.args, 1):
+        yield f"argument {number} of {server.name}", one
+    for kind, settings in (("variable", server.env), ("header", server.headers)):
+        for setting in settings:
+            yield f"the {kind} {setting.name} of {server.name}", setting.before
 
 
 def _comments(source: str) -> str:

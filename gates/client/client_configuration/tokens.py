@@ -52,7 +52,8 @@ _WINDOW = 24
 _UUID = re.compile(r"(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b")
 _GROUPS = re.compile(r"[A-Za-z0-9+]+(?:[-._/~:, ]+[A-Za-z0-9+]+){3,}")
 _ODD = re.compile(r"[0-9]+[A-Za-z]|[A-Za-z][0-9]+[A-Za-z]|[a-z][A-Z]+\Z|[a-z][A-Z][a-z]*[A-Z]|[A-Z]{2,}[a-z]|[A-Z]+[0-9]")
-_PAIR = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,60})[\"']?\s*(?:=|:)\s*[\"']?([^\s\"'<>${}&,;]{6,})")
+_PAIR = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,60})[\"']?\s*(?:=|:)\s*[\"']?(?=([^\s\"'<>${}&,;]{6,}))")
+"""A name, and what is written after it. Only looked at, because that may be the next name: ``note: PGPASSWORD=…``."""
 _WORDS = re.compile(r"[a-z]{2,14}|[A-Z][a-z]{1,13}|[A-Z]{2,12}|[0-9]{1,8}")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-f]{32,}|[0-9A-F]{32,})(?![0-9A-Za-z])")
 _VOWEL = re.compile(r"(?i)[aeiouy]|^.{1,3}$|^[0-9]+$|^(?:http|https|html)$")
@@ -64,12 +65,19 @@ def secret_form(text: str) -> str:
     return next((what for what, form in _KNOWN if form.search(text)), "")
 
 
-def secret_pair(text: str) -> str:
-    """A name in *text* that says that a secret is written after it (``PGPASSWORD=…``); empty if no name says so."""
-    pairs = ((one[1], one[2]) for one in _PAIR.finditer(text))
-    return next(
-        (f"a value for {name}" for name, value in pairs if not value.startswith("//") and named_secret(name, value)), ""
-    )
+def secret_pair(text: str, harmless: frozenset[str] = frozenset()) -> str:
+    """A name in *text* that says that a secret is written after it (``PGPASSWORD=…``); empty if no name says so.
+
+    Values that are *harmless*, such as the names of inputs, and the schemes of HTTP, of which the value comes after, are not
+    secrets.
+    """
+    for found in _PAIR.finditer(text):
+        name, value = found[1], found[2]
+        if value.startswith("//") or value in harmless or value.lower() in ("bearer", "digest"):
+            continue
+        if named_secret(name, value):
+            return f"a value for {name}"
+    return ""
 
 
 def random_groups(text: str) -> str:

@@ -171,7 +171,11 @@ SPELLED: dict[str, bytes] = {
     "-u attached": with_arguments("-uadmin:hunter2"),
     "--proxy-user=": with_arguments("--proxy-user=admin:hunter2"),
     "a pair in a text": with_arguments("export PGPASSWORD=hunter22"),
+    "a pair after another": with_arguments("note: PGPASSWORD=hunter22"),
     "a pair in JSON": with_arguments('{"accessToken": "hunter22"}'),
+    "a variable of a container": with_arguments("-e", "DB_PASS=hunt"),
+    "a parameter of a url in an argument": with_arguments("--endpoint=https://mcp.example.com/mcp?k=hunter2"),
+    "a parameter of a url in a variable": placed("see https://mcp.example.com/mcp?accessToken=hunt"),
     "behind sha256:": with_arguments(f"sha256:{_UNKNOWN * 2}"),
     "behind sha256-": with_header("X-Id", f"sha256-{_UNKNOWN}"),
     "behind sha512:": with_arguments(f"sha512:{_UNKNOWN}"),
@@ -229,6 +233,31 @@ def test_a_random_text_that_a_rule_puts_in_is_found() -> None:
     rules = b"id: corp\nversion: 1.0.0\nrules:\n  - {id: d, action: default, keys: [{name: 'header:X-Extra', value: '%s'}]}\n"
     found = validated(DRAFT, rules_from(rules % _UNKNOWN.encode()), at=NOW, tier=Tier.AIR_GAPPED)
     assert any(one.rule == "client-configuration/secrets" and one.outcome is Outcome.FAIL for one in found.findings)
+
+
+@pytest.mark.parametrize("client", ["claude-code", "codex", "goose", "zed"])
+def test_a_secrets_name_with_a_value_that_a_rule_puts_in_is_found(client: str) -> None:
+    rules = b"id: corp\nversion: 1.0.0\nrules:\n  - {id: d, action: default, keys: [{name: 'env:DB_PASS', value: %s}]}\n"
+    server = b"  - {name: time, package: 'pypi:mcp-server-time==2026.10.10'}\n"
+    draft = b"version: 1.0.0\nprofile: dev\nclients: [%s]\nservers:\n" + server
+    found = validated(draft % client.encode(), rules_from(rules % b"hunter22"), at=NOW, tier=Tier.AIR_GAPPED)
+    assert found.verdict is Verdict.RED, found.body.made[0].payload
+    plain = rules.replace(b"DB_PASS", b"DB_NAME") % b"hunter22"
+    assert validated(draft % client.encode(), rules_from(plain), at=NOW, tier=Tier.AIR_GAPPED).verdict is Verdict.AMBER
+
+
+def test_inputs_under_secrets_names_are_green_for_each_client() -> None:
+    draft = yaml.safe_load(DRAFT)
+    draft["inputs"] = [{"name": name} for name in ("GITHUB_TOKEN", "STORAGE_KEY", "SOME_PASSPHRASE")]
+    draft["servers"][0] |= {
+        "env": [{"name": "OPENAI_KEY", "input": "STORAGE_KEY"}, {"name": "PGPASSWORD", "input": "SOME_PASSPHRASE"}]
+    }
+    draft["servers"][1]["headers"].append({"name": "X-Key", "input": "STORAGE_KEY"})
+    draft["clients"] = ["claude-code", "codex", "cursor", "gemini-cli", "opencode", "qwen-code", "vscode", "windsurf"]
+    found = validated(yaml.safe_dump(draft).encode(), rules_from(RULES), at=NOW, tier=Tier.AIR_GAPPED)
+    assert [
+        one.text for one in found.findings if one.rule == "client-configuration/secrets" and one.outcome is Outcome.FAIL
+    ] == []
 
 
 ORDINARY = (
