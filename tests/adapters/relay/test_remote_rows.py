@@ -125,7 +125,7 @@ def test_a_row_its_verdict_a_call_and_another_definition(home: Home) -> None:
     home.allow()
     told = home.arcops("host", "gate", "far", expect=AMBER)
     assert "far may run" in told
-    assert f"It runs at {home.far.host}, which the policy names" in home.arcops("host", "explain", "far")
+    assert f"It runs at {home.far.host}, which the policy names" in home.arcops("host", "explain", "far", expect=AMBER)
     before = len(home.far.heads)
 
     async def work(here: Here, hosting: Hosting) -> None:
@@ -148,7 +148,7 @@ def test_a_row_its_verdict_a_call_and_another_definition(home: Home) -> None:
         assert not hosting._servers["far"].running
 
     home.served(work)
-    assert "defines the tool 'echo' otherwise" in home.arcops("host", "explain", "far")
+    assert "defines the tool 'echo' otherwise" in home.arcops("host", "explain", "far", expect=RED)
     assert "is defined otherwise than before" in home.arcops("host", "gate", "far", expect=RED)
 
 
