@@ -179,7 +179,10 @@ class Remote:
 
     @asynccontextmanager
     async def reached(self) -> AsyncIterator[None]:
-        """Raises `Unavailable` for everything that breaks a connection meanwhile, `Unreachable` if there is no connection."""
+        """Raises `Unavailable` for everything that breaks a connection meanwhile, `Unreachable` if there is no connection.
+
+        If it has ended, that is why, whatever happened to the connection then.
+        """
         try:
             yield
         except NotAsked as error:
@@ -187,7 +190,7 @@ class Remote:
         except web.no_connection() as error:
             raise Unreachable(f"the remote server cannot be reached ({type(error).__name__})") from error
         except web.failures() as error:
-            raise Unavailable(f"the remote server does not answer ({type(error).__name__})") from error
+            raise Unavailable(self.over or f"the remote server does not answer ({type(error).__name__})") from error
 
 
 def refusal(response: Response) -> str:
