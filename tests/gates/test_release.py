@@ -51,3 +51,17 @@ def test_a_policy_that_cannot_be_meant_is_refused() -> None:
         ReleasePolicy(parts=(PartRule(flow="readiness"), PartRule(flow="readiness", least=0)), margin=timedelta(0))
     with pytest.raises(Refused, match="-1 parts"):
         PartRule(flow="readiness", least=-1)
+
+
+def test_a_part_that_could_not_be_checked_says_why_and_not_that_its_policy_is_wrong() -> None:
+    """Mutation: the policy is looked at first, and a part that never got one hides why."""
+    good = next(one for one in examples() if one.verdict is Verdict.GREEN)
+    (body,) = good.evidence
+    assert isinstance(body, ReleaseParts)
+    lost = replace(body.parts[1], policy="", answers=(), problem="the snapshot does not exist")
+    changed = replace(body, parts=(body.parts[0], lost))
+    result = judge(release, good.policy, {changed.KIND: evidence(changed)}, at=NOW, subject_name="release")  # type: ignore[arg-type]  # any gate
+    assert result.verdict is Verdict.RED
+    said = [one.text for one in result.findings]
+    assert any("it could not be checked: the snapshot does not exist" in text for text in said)
+    assert not any("does not count" in text for text in said)

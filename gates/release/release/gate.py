@@ -189,10 +189,10 @@ def unanswered(part: PartSeen, policy: ReleasePolicy, body: ReleaseParts) -> str
     rule = policy.rule(part.flow)
     if rule is None:
         return "the release policy says nothing about such parts"
-    if part.policy not in rule.policies:
-        return f"its plan is to be judged by the policy {part.policy}, which does not count for the flow {part.flow!r}"
     if part.problem:
         return f"it could not be checked: {part.problem}"
+    if part.policy not in rule.policies:
+        return f"its plan is to be judged by the policy {part.policy}, which does not count for the flow {part.flow!r}"
     if not part.answers:
         also = f"; {part.others} artifact(s) about it are by other policies or by no signer that counts" if part.others else ""
         return f"no artifact by the policy {part.policy} is about it{also}"
