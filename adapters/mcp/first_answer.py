@@ -24,7 +24,7 @@ HANDSHAKES = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 CAPABILITIES: dict[str, Any] = {
     "completions": {},
     "prompts": {"listChanged": False},
-    "resources": {"listChanged": False, "subscribe": False},
+    "resources": {"listChanged": True, "subscribe": True},
     "tools": {"listChanged": False},
 }
 _CLIENT = {"name", "version", "title", "description", "websiteUrl"}

@@ -17,10 +17,12 @@ from adapters.mcp.brief import REPORTS
 from adapters.mcp.parts import MOST_PART, MOST_WHOLE, RANGE, TEMPLATE, read_part, refuse_long
 from adapters.mcp.schemas import schema
 from arcops.errors import Refused
+from arcops.late_pattern import late
 from artifacts.index import Filter
 from artifacts.predicates import all_predicates
 from artifacts.schemas import schema_text
 from artifacts.wire import to_json
+from capabilities.artifact.feed import AskNew, NewArtifacts, new_artifacts, newest
 from capabilities.artifact.show import Show, show_artifact
 from capabilities.artifact.store import list_artifacts
 from capabilities.artifact.verify import Fetch, fetch_artifact
@@ -31,9 +33,14 @@ from capabilities.policy.policy import ListPolicies, list_policies
 from flows.policies.registered import registered_policy
 
 SCHEME = "arcops://"
+LOG, ABOUT = f"{SCHEME}log/", f"{SCHEME}about/"
+NEWEST = f"{LOG}newest"
+"""The resource that changes whenever something is kept."""
 FOR_EVER_MS = 365 * 24 * 3600 * 1000
 A_WHILE_MS = 60 * 1000
 _LISTED = 50
+_MOST_DIGITS = 12
+_DIGEST = late(r"[A-Za-z0-9]{1,40}:[0-9a-f]{1,128}\Z")
 _JSON, _MARKDOWN, _YAML = "application/json", "text/markdown", "application/yaml"
 
 
@@ -62,6 +69,14 @@ class Read:
 def listed(at: Place) -> list[types.Resource]:
     """Every resource with a name of its own, and the newest artifacts."""
     found = [
+        types.Resource(
+            uri=NEWEST,
+            name="newest artifacts",
+            description="What was kept last, and the position to go on from. Subscribe to it to be told when there is more.",
+            mime_type=_JSON,
+        )
+    ]
+    found += [
         types.Resource(uri=f"{SCHEME}policies/{quote(name)}", name=f"policy {name}", mime_type=_YAML) for name in _policies(at)
     ]
     found += [
@@ -115,6 +130,18 @@ def templates() -> list[types.ResourceTemplate]:
             description="What a sealed artifact says, whole: every finding, evidence and date. Its signature is not checked.",
             mime_type=_JSON,
         ),
+        types.ResourceTemplate(
+            uri_template=f"{LOG}{{position}}",
+            name="artifacts from a position on",
+            description="What was kept at a position of the log and after it, in order, and where to go on: nothing is missed.",
+            mime_type=_JSON,
+        ),
+        types.ResourceTemplate(
+            uri_template=f"{ABOUT}{{digest}}",
+            name="artifacts about a subject",
+            description="What was kept about the subject with this digest (sha256:…). Subscribe to it to wait for a verdict.",
+            mime_type=_JSON,
+        ),
         types.ResourceTemplate(uri_template=f"{SCHEME}gates/{{gate}}", name="gate", mime_type=_MARKDOWN),
         types.ResourceTemplate(uri_template=f"{SCHEME}policies/{{name}}", name="policy", mime_type=_YAML),
         types.ResourceTemplate(
@@ -159,6 +186,26 @@ def _kept(name: str, at: Place) -> Read:
     return Read(text=fetch_artifact(Fetch(artifact=name), at).text, type=_JSON, fresh_ms=FOR_EVER_MS)
 
 
+def _log(name: str, at: Place) -> Read:
+    if name == "newest":
+        found = newest(at)
+    elif name.isascii() and name.isdigit() and len(name) <= _MOST_DIGITS:
+        found = new_artifacts.work(AskNew(after=int(name)), at)
+    else:
+        raise Refused(f"{name[:100]!r} is no position of the log; read {NEWEST}, or {LOG}0 for the first")
+    return _fed(found)
+
+
+def _about(name: str, at: Place) -> Read:
+    if not _DIGEST.match(name):
+        raise Refused(f"{name[:100]!r} is no digest of a subject (sha256:…)")
+    return _fed(new_artifacts.work(AskNew(about=name), at))
+
+
+def _fed(found: NewArtifacts) -> Read:
+    return Read(text=json.dumps(to_json(found), ensure_ascii=False), type=_JSON, fresh_ms=0)
+
+
 def _report(name: str, at: Place) -> Read:
     if not name.startswith("sha256:"):  # the tool also takes the text of an artifact
         raise Refused(f"{name[:100]!r} is no digest of an artifact in the store (sha256:…)")
@@ -199,9 +246,11 @@ def _published() -> dict[str, str]:
 _IN_PARTS = {"artifacts": "an artifact", "evidence": "evidence", "reports": "a report"}
 """What may be long."""
 _READERS: Mapping[str, Callable[[str, Place], Read]] = {
+    "about": _about,
     "artifacts": _kept,
     "evidence": _kept,
     "gates": _gate,
+    "log": _log,
     "policies": _policy,
     "reports": _report,
     "schemas": _schema,

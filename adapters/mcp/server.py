@@ -29,6 +29,7 @@ from adapters.mcp.answers import answered, as_text
 from adapters.mcp.errors import as_result
 from adapters.mcp.names import KIND, WHOLE
 from adapters.mcp.needs import understood
+from adapters.mcp.publishing import Publishing, PublishingServer
 from adapters.mcp.tasks import Tasks
 from arcops.errors import ArcOpsError, Refused, Stopped
 from capabilities.catalogue import all_tools
@@ -79,6 +80,7 @@ def build(
     find, use = offering.finding(tools)
     offering.chosen(tools, listed, (*known, *tools))  # names that mean nothing are refused now
     calls = Shares(quotas.calls, "calls running or waiting")
+    publishing = Publishing(place.settings, owner=owner, most_each=quotas.sessions)
     tasks = Tasks(by_name, place, work, hidden=place.settings if hide else None, most_each=quotas.tasks, shared=shared)
 
     async def list_tools(ctx: Context, params: object) -> types.ListToolsResult:
@@ -164,6 +166,7 @@ def build(
         return answered(tool, ask, answer, whole=whole)
 
     async def list_resources(ctx: Context, params: object) -> types.ListResourcesResult:
+        publishing.looked(ctx)
         return types.ListResourcesResult(resources=await anyio.to_thread.run_sync(resources.listed, place))
 
     async def list_templates(ctx: Context, params: object) -> types.ListResourceTemplatesResult:
@@ -212,9 +215,10 @@ def build(
 
     @asynccontextmanager
     async def lifespan(server: Server[Any]) -> AsyncIterator[dict[str, Any]]:
-        yield {}
+        async with publishing.running():
+            yield {}
 
-    server: Server[Any] = Server(
+    server: Server[Any] = PublishingServer(
         NAME,
         version=version(),
         title=TITLE,
@@ -236,6 +240,7 @@ def build(
         on_completion=complete,
     )
     tasks.serve(server, owner)
+    publishing.serve(server)
     return server
 
 
