@@ -68,7 +68,9 @@ def server(address: Address, key: str, tier: Tier | None, *, worker: bool) -> No
         if worker:  # the tools give long work to it
             os.environ.update(prefect.client_environment(site))
             at = replace(at, settings=replace(at.settings, prefect_api=site.api), at_once=at_once)
-        _serve(at, bound, listening, "everything", [_mcp, lambda *_: part, _hosted, partial(_pages, engine=prefect.PATH)])
+        _serve(
+            at, bound, listening, "everything", [_mcp, lambda *_: part, _hosted, partial(_pages, engine=prefect.PATH), _telling]
+        )
 
 
 def _bounds(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
@@ -134,6 +136,13 @@ def _hosted(at: Place, bound: Bound, door: Door) -> DoorPart:
 
     made = hosted(at, bound, door)
     return replace(made.part, routes=made.relay.routes())
+
+
+def _telling(at: Place, bound: Bound, door: Door) -> DoorPart:
+    """Receivers are told about new artifacts."""
+    from adapters.http.publishing import part
+
+    return part(at)
 
 
 def _pages(at: Place, bound: Bound, door: Door, *, engine: str = "") -> DoorPart:

@@ -244,3 +244,23 @@ CONFIG_REPORT_KEYS = Table(
     Column("key", LargeBinary(32), nullable=False),
 )
 """The key of a month's fingerprints. It is deleted when the month is over."""
+
+RECEIVERS = Table(
+    "arcops_receiver",
+    METADATA,
+    Column("name", String(63), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("verdicts", String(200), nullable=False),
+    Column("kinds", Text, nullable=False),
+    Column("log", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("told", BigInteger, nullable=False),
+    Column("again", BigInteger, nullable=False),
+    Column("ended", Integer, nullable=False),
+)
+"""Who is told about new artifacts. ``secret`` is a reference, never a value; before ``position`` of the ``log`` it has all that
+it wanted, and ``again`` is when it is tried next."""

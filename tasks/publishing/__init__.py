@@ -1,0 +1,1 @@
+"""Sending what was kept to those who wait for it."""
