@@ -178,9 +178,9 @@ class Publishing:
 
 
 def _new(feed: Feed, position: int | None) -> tuple[int, tuple[str, ...] | None]:
-    """The position after all that the log has, and what the entries since *position* are about; ``None`` if there are none.
+    """The position after all that the log has, and what the entries since *position* are about; ``None`` for no entry.
 
-    What was there at the start is told to nobody: who begins to listen reads it.
+    What was there at the start is not told: who begins to listen reads it.
     """
     if position is None:
         return feed.size(), None

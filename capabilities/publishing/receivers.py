@@ -39,14 +39,14 @@ class ReceiverKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddReceiver:
-    """Whom to tell, and about what."""
+    """Who is told, and about what."""
 
     name: str = field(metadata=shaped(positional=True, title="NAME", pattern=_NAME))
     """A name for it: small letters, digits and hyphens."""
     url: str = field(default="", metadata=shaped(title="URL", most=2048))
     """Its web address, https://… (http:// only for this machine). Without one, the server's own Prefect is told."""
     secret: str = field(default="", metadata=shaped(title="REF", most=500))
-    """Where its secret is (env:NAME, file:PATH, vault:…); messages are signed with it. The secret itself is never kept."""
+    """A reference to its secret: env:NAME, file:PATH, vault:… Messages are signed with it. The secret itself is not kept."""
     verdicts: tuple[Verdict, ...] = field(default=(), metadata=shaped(commas=True))
     """Only artifacts with these verdicts; by default all. What no one vouches for has none, and is always told."""
     kinds: tuple[str, ...] = field(default=(), metadata=shaped(commas=True))
@@ -159,7 +159,7 @@ def remove_receiver(ask: RemoveReceiver, at: Place) -> ReceiverRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TellReceivers:
-    """Whom to tell now."""
+    """Who is told now."""
 
     name: str = field(default="", metadata=shaped(positional=True, title="NAME", pattern=f"(?:{_NAME})?"))
     """One receiver; by default all."""

@@ -21,7 +21,7 @@ class Announcement:
 
     ``standing`` says what its signature is worth here at the moment of telling, and ``problem`` why it does not count, in one
     sentence. ``verdict`` is the artifact's own word, and is there only if it counts and it is a judgement; so are the other
-    words. ``judged_at`` and ``valid_until`` are RFC 3339. Whoever decides by it opens the artifact and verifies it.
+    words. ``judged_at`` and ``valid_until`` are RFC 3339. To decide by it, open the artifact and verify it.
     """
 
     log: str

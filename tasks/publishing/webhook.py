@@ -52,7 +52,7 @@ def purpose(name: str) -> Purpose:
     return Purpose(
         what=f"the address of the receiver {name}",
         form="write it as https://host/path",
-        instead="set ARCOPS_TIER=restricted where such a receiver may be reached",
+        instead="set ARCOPS_TIER=restricted if this machine may reach it",
     )
 
 

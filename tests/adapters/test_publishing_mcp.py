@@ -189,11 +189,11 @@ class TestSubscribingInASession:
 
 class TestReadingTheLog:
     def test_an_artifact_that_no_one_vouches_for_has_no_verdict(self, site: Site, made: Bench, tmp_path: Path) -> None:
-        stranger = bench(tmp_path / "stranger")
+        outsider = bench(tmp_path / "outsider")
 
         async def ask() -> Any:
             said = report("tiny", GREEN, at=datetime.now(UTC).replace(microsecond=0))
-            await asyncio.to_thread(keep, site.here, said, signer=stranger.signer)
+            await asyncio.to_thread(keep, site.here, said, signer=outsider.signer)
             async with site.client("2026-07-28") as client:
                 return await read(client, "arcops://log/0")
 

@@ -198,10 +198,10 @@ class TestOneReceiver:
             assert found.behind == 0
 
     def test_what_no_one_vouches_for_is_told_without_a_verdict(self, here: Bench, tmp_path: Path) -> None:
-        stranger = bench(tmp_path / "stranger")
+        outsider = bench(tmp_path / "outsider")
         with inbox() as box:
             add(here, box.url, verdicts=(Verdict.GREEN,))
-            keep(here, report("tiny", GREEN, at=datetime.now(UTC).replace(microsecond=0)), signer=stranger.signer)
+            keep(here, report("tiny", GREEN, at=datetime.now(UTC).replace(microsecond=0)), signer=outsider.signer)
             tell(here)
         (one,) = box.took
         assert (one["data"].get("verdict"), one["data"]["standing"]) == (None, "untrusted")

@@ -29,7 +29,7 @@ _GREEN = ReleaseSeen(
     policy_name="release",
     policy_digest=_POLICY,
     judged_at=_DAY,
-    valid_until=_DAY + timedelta(days=1),
+    valid_until=_DAY + timedelta(days=7),
     signers=(ProvenSigner(key=_KEY),),
 )
 
@@ -62,9 +62,7 @@ def examples() -> Iterator[Example[ReleasedPolicy]]:
     yield example("one of two releases ended", Verdict.GREEN, _GREEN, replace(other, valid_until=_DAY))
     yield example("ended", Verdict.RED, replace(_GREEN, valid_until=_DAY))
     yield example("valid for ever", Verdict.RED, replace(_GREEN, valid_until=_DAY.replace(year=8999)))
-    yield example(
-        "judged tomorrow", Verdict.RED, replace(_GREEN, judged_at=_DAY + timedelta(days=1), valid_until=_DAY.replace(day=25))
-    )
+    yield example("judged tomorrow", Verdict.RED, replace(_GREEN, judged_at=_DAY + timedelta(days=2)))
     withdrawn = ("chain: it was judged RED since, by sha256:66",)
     yield example("a part was judged RED since", Verdict.RED, replace(_GREEN, withdrawn=withdrawn))
     yield example("of another site", Verdict.RED, replace(_GREEN, site="edge-08"))

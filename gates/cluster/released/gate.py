@@ -61,8 +61,8 @@ RELEASED = Rule(
 )
 HOLDS = Rule(
     id="released/parts",
-    asks="Do all artifacts that the release cites still count, and was none of its parts judged worse since?",
-    fix="Repair the part, and run 'arcops release check' again: it judges all parts anew.",
+    asks="Do all artifacts that the release cites still count, and was no part judged worse since?",
+    fix="Repair the part, and run 'arcops release check' again: it judges all parts again.",
 )
 
 
