@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from arcops.bodies import body_of
 from arcops.collector import collector
@@ -17,75 +15,14 @@ from arcops.seen.release import Answer, Fact, PartSeen, ReleaseParts
 from arcops.signer import ProvenSigner
 from arcops.verdict import Verdict
 from artifacts.beneath import open_within
-from artifacts.entries import Entry
-from artifacts.statement import READINESS, from_statement
 from artifacts.store import Store
-from artifacts.vouch import Grounds, NotVouched, Standing, vouch
 from artifacts.wire import from_json
 from tasks.release.facts import facts_of
 from tasks.release.planned import PlannedPart, PlannedRelease, read_plan
+from tasks.signing.logged import ORDER, LoggedArtifacts, Opened, newest
 
 _MOST_PLAN = 16 * 1024 * 1024
 _MOST_DOUBTS = 20
-_ORDER = {Verdict.GREEN: 0, Verdict.AMBER: 1, Verdict.RED: 2}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """An artifact of the log: its ``report`` if it counts by its signature; else whether that is not known (``doubt``)."""
-
-    position: int
-    entry: Entry
-    report: Report | None = None
-    signers: tuple[str, ...] = ()
-    doubt: str = ""
-
-
-@dataclass(slots=True)
-class _Log:
-    """The artifacts of the log, each opened at most once."""
-
-    store: Store
-    ground: Grounds
-    seen: Seen
-    known: dict[int, _Known] = field(default_factory=dict)
-    by_kind: dict[str, list[tuple[int, Entry]]] = field(default_factory=lambda: defaultdict(list))
-    by_digest: dict[str, list[tuple[int, Entry]]] = field(default_factory=lambda: defaultdict(list))
-    unnamed: list[tuple[int, Entry]] = field(default_factory=list)
-
-    def read(self) -> None:
-        """Sort the log's entries by what they say that they are about. An artifact's first entry counts."""
-        had: set[str] = set()
-        for position, entry in enumerate(self.store.entries()):
-            if entry.artifact in had:
-                continue
-            had.add(entry.artifact)
-            for about in entry.subjects:
-                self.by_kind[about.kind].append((position, entry))
-                self.by_digest[about.digest].append((position, entry))
-            if not entry.subjects:
-                self.unnamed.append((position, entry))
-
-    def about(self, part: PlannedPart) -> Iterator[_Known]:
-        """What may be about *part*, the oldest first."""
-        named = self.by_kind[part.kind] if part.live else self.by_digest[part.digest] if part.digest else []
-        for position, entry in sorted([*named, *self.unnamed], key=lambda one: one[0]):
-            if position not in self.known:
-                self.known[position] = self._opened(position, entry)
-            yield self.known[position]
-
-    def _opened(self, position: int, entry: Entry) -> _Known:
-        try:
-            vouched = vouch(self.store.get(entry.artifact), self.ground, self.seen.at)
-            if vouched.predicate_type != READINESS:
-                return _Known(position=position, entry=entry)
-            report = from_statement(vouched.statement)
-        except NotVouched as error:
-            sure = error.state.standing in (Standing.UNTRUSTED, Standing.REVOKED)
-            return _Known(position=position, entry=entry, doubt="" if sure else str(error))
-        except ArcOpsError as error:
-            return _Known(position=position, entry=entry, doubt=f"the store does not hold it unchanged: {error}")
-        return _Known(position=position, entry=entry, report=report, signers=vouched.signers)
 
 
 @collector("release-parts", ReleaseParts, version="1")
@@ -100,13 +37,13 @@ def release_parts(request: Request, seen: Seen) -> Sighting[ReleaseParts]:
     ground = grounds(request.trust)
     with Store(request.store, memory=request.memory) as store:
         problems = store.sound(ground.keys, own=True)
-        log = _Log(store=store, ground=ground, seen=seen)
+        log = LoggedArtifacts(store=store, ground=ground, at=seen.at)
         if not problems:
             log.read()
         parts = []
         for number, part in enumerate(plan.parts):
             request.progress(number, len(plan.parts))
-            parts.append(_looked_up(part, plan.site, log))
+            parts.append(_looked_up(part, plan.site, log, seen))
     body = ReleaseParts(
         plan=plan.digest,
         name=plan.name,
@@ -133,12 +70,19 @@ def _model(parts: list[PartSeen]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def _looked_up(part: PlannedPart, site: str, log: _Log) -> PartSeen:
+def _about(part: PlannedPart, log: LoggedArtifacts) -> Iterator[Opened]:
+    """What may be about *part*, the oldest first."""
+    named = log.by_kind[part.kind] if part.live else log.by_digest[part.digest] if part.digest else []
+    for _, entry in sorted([*named, *log.unnamed], key=lambda one: one[0]):
+        yield log.opened(entry.artifact)
+
+
+def _looked_up(part: PlannedPart, site: str, log: LoggedArtifacts, seen: Seen) -> PartSeen:
     others, doubts, answers = 0, [], []
-    for one in log.about(part):
+    for one in _about(part, log):
         if one.report is None:
             if one.doubt:
-                doubts.append(f"{one.entry.artifact}: {one.doubt}")
+                doubts.append(f"{one.artifact}: {one.doubt}")
             else:
                 others += 1
             continue
@@ -158,7 +102,7 @@ def _looked_up(part: PlannedPart, site: str, log: _Log) -> PartSeen:
         policy=part.policy,
         digest=part.digest,
         gates=part.gates,
-        answers=tuple(_answer(one, log) for one in _newest(_of_site(answers, site), log.seen)),
+        answers=tuple(_answer(one, log) for one in newest(_of_site(answers, site), seen.skew)),
         others=others,
         doubts=tuple(doubts[-_MOST_DOUBTS:]),
         problem=part.problem,
@@ -172,29 +116,18 @@ def _made_for(part: PlannedPart, report: Report) -> bool:
     return report.runner == part.runner or bool(part.run and report.runner.startswith(f"prefect/{part.run}/"))
 
 
-def _of_site(found: list[_Known], site: str) -> list[_Known]:
+def _of_site(found: list[Opened], site: str) -> list[Opened]:
     """Those of *site*; without any, all: the logs of two sites are not ordered against each other."""
     return [one for one in found if one.report is not None and one.report.site == site] or found
 
 
-def _newest(found: list[_Known], seen: Seen) -> list[_Known]:
-    """The newest by the log, and one that was judged clearly later and says worse: an old answer may have been imported."""
-    counting = [(one, one.report) for one in found if one.report is not None]
-    if not counting:
-        return []
-    last, said = counting[-1]
-    later = [(one, report) for one, report in counting if report.judged_at - said.judged_at > seen.skew]
-    rival, worse = max(later, key=lambda pair: (pair[1].judged_at, pair[0].position), default=(last, said))
-    return [last, rival] if _ORDER[worse.verdict] > _ORDER[said.verdict] else [last]
-
-
-def _answer(one: _Known, log: _Log) -> Answer:
+def _answer(one: Opened, log: LoggedArtifacts) -> Answer:
     report = one.report
     if report is None:
         raise Refused("an artifact without a report is no answer")
     facts, unread = _facts(report, log.store)
     return Answer(
-        artifact=one.entry.artifact,
+        artifact=one.artifact,
         subject=tuple(str(digest) for digest in report.subject.digests),
         verdict=report.verdict,
         policy_name=report.policy_name,
@@ -213,7 +146,7 @@ def _answer(one: _Known, log: _Log) -> Answer:
 
 def _worst(report: Report) -> str:
     findings = [finding for result in report.results for finding in result.findings]
-    bad = max(findings, key=lambda one: _ORDER[one.outcome.verdict], default=None)
+    bad = max(findings, key=lambda one: ORDER[one.outcome.verdict], default=None)
     return "" if bad is None or bad.outcome.verdict is Verdict.GREEN else f"{bad.rule}: {bad.text}"[:500]
 
 

@@ -1,0 +1,122 @@
+"""The artifacts of the log by what they are about, each opened at most once, and what has happened since to those cited."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from arcops.errors import ArcOpsError
+from arcops.result import Report
+from arcops.seen.release import PartSeen
+from arcops.verdict import Verdict
+from artifacts.entries import Entry
+from artifacts.statement import READINESS, from_statement
+from artifacts.store import Store
+from artifacts.vouch import Grounds, NotVouched, Standing, vouch
+
+ORDER = {Verdict.GREEN: 0, Verdict.AMBER: 1, Verdict.RED: 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An artifact of the log: its ``report``, if it counts by its signature and is a verdict.
+
+    If it does not, ``lost`` says why for sure, or ``doubt`` why it is not known; both are empty for what is no verdict.
+    """
+
+    position: int
+    artifact: str
+    report: Report | None = None
+    signers: tuple[str, ...] = ()
+    lost: str = ""
+    doubt: str = ""
+
+
+@dataclass(slots=True)
+class LoggedArtifacts:
+    """The log of ``store``, checked by ``ground`` at the moment ``at``. An artifact's first entry counts."""
+
+    store: Store
+    ground: Grounds
+    at: datetime
+    by_kind: dict[str, list[tuple[int, Entry]]] = field(default_factory=lambda: defaultdict(list))
+    by_digest: dict[str, list[tuple[int, Entry]]] = field(default_factory=lambda: defaultdict(list))
+    unnamed: list[tuple[int, Entry]] = field(default_factory=list)
+    """Entries from before entries named subjects: each may be about anything."""
+    positions: dict[str, int] = field(default_factory=dict)
+    _opened: dict[str, Opened] = field(default_factory=dict)
+
+    def read(self) -> None:
+        """Sort the log's entries by what they say that they are about."""
+        for position, entry in enumerate(self.store.entries()):
+            if entry.artifact in self.positions:
+                continue
+            self.positions[entry.artifact] = position
+            for about in entry.subjects:
+                self.by_kind[about.kind].append((position, entry))
+                self.by_digest[about.digest].append((position, entry))
+            if not entry.subjects:
+                self.unnamed.append((position, entry))
+
+    def opened(self, artifact: str) -> Opened:
+        """The artifact with this digest."""
+        if artifact not in self._opened:
+            self._opened[artifact] = self._open(self.positions.get(artifact, -1), artifact)
+        return self._opened[artifact]
+
+    def _open(self, position: int, artifact: str) -> Opened:
+        try:
+            vouched = vouch(self.store.get(artifact), self.ground, self.at)
+            if vouched.predicate_type != READINESS:
+                return Opened(position=position, artifact=artifact)
+            report = from_statement(vouched.statement)
+        except NotVouched as error:
+            if error.state.standing in (Standing.UNTRUSTED, Standing.REVOKED):
+                return Opened(position=position, artifact=artifact, lost=str(error))
+            return Opened(position=position, artifact=artifact, doubt=str(error))
+        except ArcOpsError as error:
+            return Opened(position=position, artifact=artifact, doubt=f"the store does not hold it unchanged: {error}")
+        return Opened(position=position, artifact=artifact, report=report, signers=vouched.signers)
+
+    def withdrawn(self, part: PartSeen, site: str) -> Iterator[str]:
+        """Why *part* of a release at *site* counts no more as it did when the release was judged, one sentence each."""
+        cited = max(part.answers, key=lambda one: one.position, default=None)
+        if cited is None:
+            return  # then the release is RED, and says so
+        now = self.opened(cited.artifact)
+        if now.report is None:
+            yield f"{part.part}: {cited.artifact} counts no more: {now.lost or now.doubt or 'it is no verdict'}"
+        for position, entry in self.by_digest[part.digest] if part.digest else self.by_kind[part.kind]:
+            if position <= cited.position:
+                continue
+            later = self.opened(entry.artifact)
+            if later.doubt:
+                yield f"{part.part}: {later.artifact} is newer, may be about it, and cannot be read: {later.doubt}"
+            elif later.report is not None and _is_about(later.report, part, site):
+                report = later.report
+                if report.policy_digest == part.policy and ORDER[report.verdict] > ORDER[cited.verdict]:
+                    yield f"{part.part}: it was judged {report.verdict.value} since, by {later.artifact}"
+
+
+def newest(found: Sequence[Opened], skew: timedelta) -> list[Opened]:
+    """The newest verdict of *found*, which are in the order of the log; and one that was judged later by more than *skew*, and
+    says worse, if there is one: the newest entry may be an old verdict that was imported.
+    """
+    known = [(one, one.report) for one in found if one.report is not None]
+    if not known:
+        return []
+    last, said = known[-1]
+    later = [(one, report) for one, report in known if report.judged_at - said.judged_at > skew]
+    rival, worse = max(later, key=lambda pair: (pair[1].judged_at, pair[0].position), default=(last, said))
+    return [last, rival] if ORDER[worse.verdict] > ORDER[said.verdict] else [last]
+
+
+def _is_about(report: Report, part: PartSeen, site: str) -> bool:
+    subject = report.subject
+    if subject.kind != part.kind:
+        return False
+    if part.digest:
+        return part.digest in {str(digest) for digest in subject.digests}
+    return subject.name == part.name and report.site == site
