@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,17 +11,21 @@ from typing import TYPE_CHECKING
 from adapters.cli import surroundings
 from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command, group
+from adapters.cli.exits import BY_VERDICT
 from adapters.cli.judging import begin, keep_and_tell
 from adapters.cli.options import Reaching
 from adapters.cli.printing import Answering
 from arcops.asks import shaped
 from arcops.errors import Refused
+from arcops.verdict import Verdict
 from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
     from capabilities.release.check import CheckedRelease, CheckRelease, PartShown, PreviewedRelease, PreviewRelease
     from capabilities.release.describe import DescribeRelease, ReleaseDescribed
+    from capabilities.release.show import PartStanding, ReleaseShown, ShowRelease
 
+_LOOK_SECONDS = 2.0
 RELEASE = group("release", "One verdict for a model on a site: its parts together.")
 
 
@@ -72,6 +77,75 @@ def preview(given: Given[PreviewRelease, PreviewedRelease, Answering]) -> None:
             print(_line(one, ran=False))
 
     shown(given, show)
+
+
+@command("release show", "capabilities.release.show:show_release", own=Answering, example="search-at-edge-07")
+def show(given: Given[ShowRelease, ReleaseShown, Answering]) -> int:
+    """Show a release as it stands now, with all its parts: exit code 0 GREEN, 4 AMBER, 3 RED. Nothing is run."""
+    return BY_VERDICT[shown(given, _print_tree).now]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """What to watch, and how long."""
+
+    release: str = field(default="", metadata=shaped(positional=True, title="NAME", most=200))
+    """The release's name; by default the one that was judged last here."""
+    minutes: int = field(default=60, metadata=shaped(least=1, most=7 * 24 * 60))
+    """End after so many minutes at the latest."""
+
+
+@command("release watch", own=Watching, example="search-at-edge-07 --minutes 30")
+def watch(given: Given[None, None, Watching]) -> int:
+    """Show a release whenever it changes, until it is GREEN or the time is over; exit as 'arcops release show'."""
+    import time
+
+    from capabilities.release.show import ShowRelease, show_release
+
+    ask = ShowRelease(release=given.own.release)
+    ends, before, verdict = time.monotonic() + given.own.minutes * 60, "", Verdict.RED
+    while True:
+        try:
+            found = answer(show_release, ask, surroundings.place())
+            text, verdict = "\n".join(_tree(found)), found.now
+        except Refused as error:
+            text, verdict = str(error), Verdict.RED
+        if text != before:
+            print(text, flush=True)
+            before = text
+        if verdict is Verdict.GREEN or time.monotonic() >= ends:
+            return BY_VERDICT[verdict]
+        time.sleep(_LOOK_SECONDS)
+
+
+def _print_tree(found: ReleaseShown) -> None:
+    for line in _tree(found):
+        print(line)
+
+
+def _tree(found: ReleaseShown) -> Iterator[str]:
+    """The release, and each part below it."""
+    yield printable(f"{found.now.value} {found.name} at {found.site}: {found.said}")
+    model = f"model {found.model}, " if found.model else ""
+    yield printable(f"  {model}judged {found.judged_at:%Y-%m-%d %H:%M} UTC by {found.policy} ({found.artifact})")
+    for problem in found.problems:
+        yield printable(f"  {problem}")
+    for number, part in enumerate(found.parts, 1):
+        last = number == len(found.parts)
+        yield printable(f"{'`-' if last else '|-'} {_standing(part)}")
+        for said in (*part.problems, *(f"since then {one}" for one in part.since)):
+            yield printable(f"{' ' if last else '|'}    {said}")
+        for fix in part.fixes:
+            yield printable(f"{' ' if last else '|'}    Next: {fix}")
+    if found.others:
+        yield printable(f"also judged here: {', '.join(found.others)}")
+
+
+def _standing(part: PartStanding) -> str:
+    if part.verdict is None or part.valid_until is None:
+        return f"{part.part} ({part.flow}): nothing answers it"
+    ends = f"valid until {part.valid_until:%Y-%m-%d %H:%M} UTC{', which is when the release ends' if part.decides else ''}"
+    return f"{part.part} ({part.flow} of {part.name}): {part.verdict.value} by {part.policy}, {ends}"
 
 
 def _line(one: PartShown, *, ran: bool) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from artifacts.unexpected import Unexpected
     from capabilities.artifact.examine import Examine, Examined
     from capabilities.artifact.figures import AskFigures, Figures
+    from capabilities.artifact.first_inference import AskFirstInference, FirstInference
     from capabilities.artifact.review import Review
     from capabilities.artifact.store import (
         ArtifactsListed,
@@ -194,6 +195,21 @@ def _print_checked(found: StoreChecked) -> None:
     if found.unexpected:
         print(f"{len(found.unexpected)} unexpected file(s) in the store")
     print(printable(found.said))
+
+
+@command("store first-inference", "capabilities.artifact.first_inference:time_to_first_inference", own=Answering)
+def first_inference(given: Given[AskFirstInference, FirstInference, Answering]) -> None:
+    """Measure how long each model took from its first check to its first judged answer, and on what the time was spent."""
+    shown(given, _print_first_inference)
+
+
+def _print_first_inference(found: FirstInference) -> None:
+    for one in found.models:
+        steps = ", ".join(f"{' and '.join(each.value for each in step.spent)} {step.seconds} s" for step in one.steps)
+        print(printable(f"{one.seconds} s {one.name} at {one.site or '(no site)'}: {steps}"))
+    for site in found.sites:
+        print(printable(f"site {site.site or '(no name)'}: median {site.median} s of {site.models}. {site.said}"))
+    print(printable(found.problem or found.said))
 
 
 @command("store export", "capabilities.artifact.store:export_store", reads={"keys": files.key_text}, example="store.tar")

@@ -90,9 +90,9 @@ _WANTED = (
         name="time-to-first-inference",
         title="Time to first inference",
         definition=(
-            "For each model that was shown to answer in the period: the time from the first artifact about the model to the "
-            "first artifact in which a gate named 'inference' is not RED, with the same digest as its subject. The figure is "
-            "the median over models."
+            "For each model that was first shown to answer at a site in the period: the time from the first artifact about the "
+            "model there to the first one in which a gate named 'inference' is not RED, with the same digest as its subject. "
+            "The figure is the median over models and sites."
         ),
         how=(
             "Check the model with 'arcops check MODEL'. Then check the endpoint that serves it, with 'arcops "

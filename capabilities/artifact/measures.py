@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from arcops.finding import Finding, Outcome
 from arcops.late_pattern import late
 from arcops.verdict import Verdict
+from capabilities.artifact.first_inference import median, timed
 from capabilities.artifact.vouched import MOST, Kept, VouchedReports
 
-INFERENCE = "inference"
 ADMISSION = "admission"
 NETWORK = "network"
 GPU = "gpu"
@@ -32,39 +32,22 @@ class MeasuredFigure:
 
 
 def first_inference(vouched: VouchedReports, production: tuple[str, ...]) -> MeasuredFigure:
-    """Seconds from the first artifact about a model to the first that shows it answering: the median over models."""
-    shown = vouched.judged_by(lambda gate: _named(gate, INFERENCE))
-    took: dict[str, int] = {}
-    rests: list[Kept] = []
-    alone = 0
-    for kept in shown:
-        model = str(kept.report.subject.digests[0])
-        if model in took or not _answers(kept):
-            continue
-        known = vouched.about(model)
-        first = next((one for one in known if _answers(one)), kept)
-        if first.artifact != kept.artifact:
-            continue  # it answered before the period began, so its time belongs there
-        if known[0].artifact == kept.artifact:
-            alone += 1
-            continue
-        took[model] = int((kept.report.judged_at - known[0].report.judged_at).total_seconds())
-        rests.append(kept)
-    if not took:
+    """Seconds from the first artifact about a model to the first that shows it answering: the median over models and sites."""
+    found, alone = timed(vouched)
+    if not found:
         why = (
             f"{alone} model(s) answered without an earlier artifact to measure from"
             if alone
             else "No artifact shows a model that answers"
         )
         return MeasuredFigure(said=f"{why}.{_cut(vouched)}")
-    ordered = sorted(took.values())
-    middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
     passed = f" {alone} more had no earlier artifact to measure from." if alone else ""
+    newest = sorted(found, key=lambda one: one.answered, reverse=True)
     return MeasuredFigure(
-        value=middle,
-        of=len(took),
-        said=f"The median over {len(took)} model(s).{passed}{_cut(vouched)}",
-        artifacts=_newest(rests),
+        value=median([one.seconds for one in found]),
+        of=len(found),
+        said=f"The median over {len(found)} model(s).{passed}{_cut(vouched)}",
+        artifacts=tuple(dict.fromkeys(one.steps[-1].artifact for one in newest)),
     )
 
 
@@ -167,12 +150,6 @@ def gpu_reproduced(vouched: VouchedReports, production: tuple[str, ...]) -> Meas
 
 def _named(gate: str, family: str) -> bool:
     return gate == family or gate.startswith(f"{family}-")
-
-
-def _answers(kept: Kept) -> bool:
-    """Did a gate of inference see the model answer?"""
-    verdicts = [result.verdict for result in kept.report.results if _named(result.gate, INFERENCE)]
-    return bool(verdicts) and Verdict.RED not in verdicts
 
 
 def _findings(kept: Kept, gate: str) -> Iterable[Finding]:

@@ -43,7 +43,7 @@ class AddReceiver:
 
     name: str = field(metadata=shaped(positional=True, title="NAME", pattern=_NAME))
     """A name for it: small letters, digits and hyphens."""
-    url: str = field(default="", metadata=shaped(title="URL", most=2048))
+    address: str = field(default="", metadata=shaped(option="--url", title="URL", most=2048))
     """Its web address, https://… (http:// only for this machine). Without one, the server's own Prefect is told."""
     secret: str = field(default="", metadata=shaped(title="REF", most=500))
     """A reference to its secret: env:NAME, file:PATH, vault:… Messages are signed with it. The secret itself is not kept."""
@@ -63,7 +63,7 @@ class Receiver:
     kind: ReceiverKind
     url: str
     secret: str
-    """Where its secret is."""
+    """A reference to its secret."""
     verdicts: tuple[str, ...]
     kinds: tuple[str, ...]
     position: int
@@ -92,19 +92,19 @@ def add_receiver(ask: AddReceiver, at: Place) -> Receiver:
     """Tell a web address, or this place's Prefect, about each artifact that is kept from now on. A running 'arcops server'
     tells it; 'arcops receivers tell' does so once.
     """
-    if ask.url:
+    if ask.address:
         if not ask.secret:
             raise Refused("a web address needs a secret, with which messages are signed: give --secret env:NAME or file:PATH")
         read_reference(ask.secret, "the receiver's secret")
-        permit(at.settings.tier, ask.name, ask.url)
+        permit(at.settings.tier, ask.name, ask.address)
     elif ask.secret:
         raise Refused("a secret belongs to a web address; give --url, too")
     feed = Feed(at.settings)
     with _opened(at) as receivers:
         row = ReceiverRow(
             name=ask.name,
-            kind=WEBHOOK if ask.url else PREFECT,
-            address=ask.url,
+            kind=WEBHOOK if ask.address else PREFECT,
+            address=ask.address,
             secret=ask.secret,
             verdicts=" ".join(one.value for one in ask.verdicts),
             kinds=" ".join(ask.kinds),
@@ -129,8 +129,12 @@ class ListReceivers:
 def list_receivers(ask: ListReceivers, at: Place) -> ReceiversListed:
     """List who is told about new artifacts, how far each is, and why one takes no more."""
     size = Feed(at.settings).size()
-    with _opened(at) as receivers:
-        return ReceiversListed(receivers=tuple(_shown(one, size) for one in receivers.all()))
+    late = Late(settings=at.settings, made=Receivers)
+    try:
+        receivers = late.there()
+        return ReceiversListed(receivers=tuple(_shown(one, size) for one in receivers.all()) if receivers is not None else ())
+    finally:
+        late.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

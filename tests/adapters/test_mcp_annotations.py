@@ -26,7 +26,9 @@ from capabilities.access.revoking import ListRevoked, RevokeAccess
 from capabilities.access.sessions import EndSessions, ListSessions
 from capabilities.artifact.compare import Compare
 from capabilities.artifact.examine import Examine
+from capabilities.artifact.feed import AskNew
 from capabilities.artifact.figures import AskFigures
+from capabilities.artifact.first_inference import AskFirstInference
 from capabilities.artifact.rejudge import Rejudge
 from capabilities.artifact.show import Form, Show
 from capabilities.artifact.store import CheckStore, ExportStore, ImportStore
@@ -74,8 +76,10 @@ from capabilities.network.map import MapNetwork
 from capabilities.network.snapshot import SnapshotNetwork
 from capabilities.policy.explain import Explain, Explained
 from capabilities.policy.policy import CheckPolicy, DraftWaiver, ListPolicies, RegisterPolicy
+from capabilities.publishing.receivers import AddReceiver, ListReceivers, RemoveReceiver, TellReceivers
 from capabilities.release.check import CheckRelease, PreviewRelease
 from capabilities.release.describe import DescribeRelease
+from capabilities.release.show import ShowRelease
 from capabilities.server.allowing import HostAllow, HostDeny, HostResolve
 from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
 from capabilities.server.gating import HostExplain, HostGate
@@ -137,6 +141,17 @@ def a_release(at: Site) -> Path:
     file = at.folder / "release.yaml"
     file.write_text("name: tiny\nsite: edge-07\nparts: {files: {flow: supply-chain, target: tiny, policy: bench}}\n")
     return file
+
+
+def a_checked_release(at: Site) -> str:
+    """The name of a release that was checked."""
+    named("check_release")(CheckRelease(description=a_release(at), policy="ours"), place(at, Signing(signer=at.here.signer)))
+    return "tiny"
+
+
+def a_receiver(at: Site) -> str:
+    """The name of a receiver that was added."""
+    return str(named("add_receiver")(AddReceiver(name="prefect"), at.here.place()).name)
 
 
 def an_api_key(at: Site) -> str:
@@ -263,6 +278,7 @@ ASKS: dict[str, Asking] = {
         client="claude-code", profile="dev", artifact=released(at, percent=5), percent=50
     ),
     "withdraw_client_config": lambda at: WithdrawClientConfig(id=waiting(at)),
+    "add_receiver": lambda at: AddReceiver(name="prefect"),
     "admit_workload": lambda at: Admit(manifest="apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"),
     "audit_key": lambda at: AskAuditKey(),
     "check_access": lambda at: CheckAccess(tool="check_model", caller="https://i,,x"),
@@ -312,6 +328,7 @@ ASKS: dict[str, Asking] = {
     "list_api_keys": lambda at: ListApiKeys(),
     "list_artifacts": lambda at: Filter(),
     "list_policies": lambda at: ListPolicies(),
+    "list_receivers": lambda at: ListReceivers(),
     "list_revoked": lambda at: ListRevoked(),
     "list_roles": lambda at: ListRoles(),
     "list_sessions": lambda at: ListSessions(),
@@ -321,10 +338,12 @@ ASKS: dict[str, Asking] = {
     "move_database": lambda at: migrated(at) or MoveDatabase(to=f"sqlite:///{at.folder}/moved/arcops.sqlite"),
     "new_api_key": lambda at: NewApiKey(name="mine", scopes=(Scope.READ,), days=1),
     "new_key": lambda at: NewKey(path=at.folder / "keys" / "more.key", algorithm=Algorithm.ED25519),
+    "new_artifacts": lambda at: AskNew(),
     "preview_release": lambda at: PreviewRelease(description=a_release(at), policy="ours"),
     "query_audit": lambda at: QueryAudit(),
     "reach_network": lambda at: ReachNetwork(target=at.shop, source="shop/web", to="db:5432"),
     "register_policy": lambda at: RegisterPolicy(text=POLICY.replace("name: bench", "name: another")),
+    "remove_receiver": lambda at: RemoveReceiver(name=a_receiver(at)),
     "report_audit": lambda at: ReportAudit(controls=True),
     "rejudge_artifact": lambda at: Rejudge(artifact=at.artifacts[0]),
     "review_artifacts": lambda at: Filter(),
@@ -333,10 +352,13 @@ ASKS: dict[str, Asking] = {
     "revoke_key": lambda at: RevokeKey(key="sha256:" + "a" * 64, reason="lost"),
     "show_artifact": lambda at: Show(artifact=at.artifacts[0], form=Form.SARIF),
     "show_database": lambda at: ShowDatabase(),
+    "show_release": lambda at: ShowRelease(release=a_checked_release(at)),
     "sign_model_files": lambda at: Sign(target=changed_model(at)),
     "snapshot_cluster": lambda at: SnapshotCluster(context="good", kubeconfig=at.kubeconfig),
     "snapshot_network": lambda at: SnapshotNetwork(context="good", kubeconfig=at.kubeconfig),
     "success_figures": lambda at: AskFigures(),
+    "tell_receivers": lambda at: TellReceivers(),
+    "time_to_first_inference": lambda at: AskFirstInference(),
     "trust_key": lambda at: TrustKey(public=at.outsider),
     "verify_artifact": lambda at: Verify(artifact=at.artifacts[0]),
     "verify_audit": lambda at: VerifyAudit(),
@@ -469,6 +491,7 @@ def test_what_may_connect_says_so() -> None:
         "host_mirror_make",
         "host_resolve",
         "move_database",
+        "tell_receivers",
     }
 
 

@@ -126,7 +126,7 @@ def place(here: Bench) -> Place:
 
 
 def add(here: Bench, url: str, name: str = "hook", **more: Any) -> None:
-    add_receiver(AddReceiver(name=name, url=url, secret="env:HOOK_SECRET", **more), place(here))
+    add_receiver(AddReceiver(name=name, address=url, secret="env:HOOK_SECRET", **more), place(here))
 
 
 def kept(here: Bench, *names: str, judged: Any = GREEN) -> None:
@@ -384,10 +384,10 @@ class TestWhoMayBeTold:
     @pytest.mark.parametrize(
         ("ask", "said"),
         [
-            (AddReceiver(name="hook", url="https://ci.example.org/hook", secret="env:HOOK_SECRET"), "does not reach"),
-            (AddReceiver(name="hook", url="https://u:p@ci.example.org/", secret="env:HOOK_SECRET"), "plain http URL"),
-            (AddReceiver(name="hook", url="http://127.0.0.1:9/"), "needs a secret"),
-            (AddReceiver(name="hook", url="http://127.0.0.1:9/", secret="in the clear"), "secret"),
+            (AddReceiver(name="hook", address="https://ci.example.org/hook", secret="env:HOOK_SECRET"), "does not reach"),
+            (AddReceiver(name="hook", address="https://u:p@ci.example.org/", secret="env:HOOK_SECRET"), "plain http URL"),
+            (AddReceiver(name="hook", address="http://127.0.0.1:9/"), "needs a secret"),
+            (AddReceiver(name="hook", address="http://127.0.0.1:9/", secret="in the clear"), "secret"),
             (AddReceiver(name="hook", secret="env:HOOK_SECRET"), "give --url"),
         ],
     )
@@ -399,7 +399,7 @@ class TestWhoMayBeTold:
         at = place(here)
         at = replace(at, settings=replace(at.settings, tier=Tier.RESTRICTED))
         with pytest.raises(Refused, match="not encrypted"):
-            add_receiver(AddReceiver(name="hook", url="http://ci.example.org/", secret="env:HOOK_SECRET"), at)
+            add_receiver(AddReceiver(name="hook", address="http://ci.example.org/", secret="env:HOOK_SECRET"), at)
 
     def test_a_name_is_given_once_and_can_be_removed(self, here: Bench) -> None:
         add(here, "http://127.0.0.1:9/")
