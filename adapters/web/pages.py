@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from adapters.web import configuring, mapping, showing
+from adapters.web import configuring, mapping, releasing, showing
 from adapters.web.replies import HEADERS, Problem, Reply, json_reply, prefers_json, respond
 from adapters.web.words import STATIC, render, static_bytes, static_tag
 from arcops.errors import Refused, Stopped, Unavailable
@@ -50,6 +50,8 @@ _PAGES = (
     _Page(path="/evidence/{digest}/map.svg", show=mapping.evidence_map),
     _Page(path="/compare", show=showing.compare),
     _Page(path="/figures", show=showing.figures),
+    _Page(path="/figures/first-inference", show=releasing.first_inference),
+    _Page(path="/releases", show=releasing.releases),
     _Page(path="/clients", show=configuring.clients),
     _Page(path="/clients/compare", show=configuring.clients_compared),
 )

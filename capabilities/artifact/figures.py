@@ -191,10 +191,10 @@ def worded(figure: SuccessFigure) -> str:
         case FigureUnit.COUNT:
             return str(figure.value)
         case FigureUnit.SECONDS:
-            return _lasting(figure.value)
+            return lasting(figure.value)
 
 
-def _lasting(seconds: int) -> str:
+def lasting(seconds: int) -> str:
     """*seconds* in the two largest units, such as ``2 d 4 h``."""
     parts, rest = [], seconds
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):

@@ -83,6 +83,10 @@ class ReleaseShown:
     """The names of the other releases in the store."""
 
 
+class NothingReleased(Refused):
+    """No release of that name, or none at all, was judged here."""
+
+
 @tool(title="Show a release", scope=Scope.READ, reads_only=True, long=True)
 def show_release(ask: ShowRelease, at: Place) -> ReleaseShown:
     """Show the last verdict about a release with all its parts: which verdict each has, until when, what happened since, and
@@ -131,16 +135,20 @@ def _wanted(named: str, log: LoggedArtifacts, at: Place) -> tuple[Opened, Report
     if doubts:
         raise Refused(f"an artifact about a release cannot be read, and may say RED: {doubts[-1]}")
     if not by_name:
-        raise Refused("no release was judged here; describe one with 'arcops release new' and run 'arcops release check'")
+        raise NothingReleased(
+            "no release was judged here; describe one with 'arcops release new' and run 'arcops release check'"
+        )
     if _DIGEST.match(named):
         one = log.opened(named)
         if one.report is None or one.report.subject.kind != KIND:
-            raise Refused(f"{named} is no verdict about a release in this store; 'arcops store list' lists what there is")
+            raise NothingReleased(
+                f"{named} is no verdict about a release in this store; 'arcops store list' lists what there is"
+            )
     else:
         last = {name: newest(found, SKEW)[-1] for name, found in by_name.items()}
         name = named or max(last, key=lambda each: last[each].position)
         if name not in last:
-            raise Refused(f"there is no release {named!r} here; there are: {', '.join(sorted(last))}")
+            raise NothingReleased(f"there is no release {named[:100]!r} here; there are: {', '.join(sorted(last))}")
         one = last[name]
     report = one.report
     if report is None:
