@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from adapters.web.asked import number, text
 from adapters.web.replies import Problem, Reply
 from adapters.web.showing import Asked, shown
-from capabilities.artifact.figures import lasting
 from capabilities.artifact.first_inference import MOST_DAYS, AskFirstInference, ModelTimed, WaitedFor, time_to_first_inference
+from capabilities.artifact.measured_words import lasting
 from capabilities.release.show import NothingReleased, ReleaseShown, ShowRelease, show_release
 
 _DAYS = 365

@@ -10,6 +10,7 @@ from enum import Enum
 from arcops.asks import shaped
 from arcops.errors import Refused
 from artifacts.store import Store
+from capabilities.artifact.measured_words import lasting
 from capabilities.artifact.measures import (
     MeasuredFigure,
     deployed_after_passing,
@@ -192,13 +193,3 @@ def worded(figure: SuccessFigure) -> str:
             return str(figure.value)
         case FigureUnit.SECONDS:
             return lasting(figure.value)
-
-
-def lasting(seconds: int) -> str:
-    """*seconds* in the two largest units, such as ``2 d 4 h``."""
-    parts, rest = [], seconds
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"

@@ -13,6 +13,7 @@ from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.verdict import Verdict
 from artifacts.store import Store
+from capabilities.artifact.measured_words import lasting
 from capabilities.artifact.standing import grounds
 from capabilities.artifact.vouched import Kept, VouchedReports
 from capabilities.contract import Scope, tool
@@ -227,7 +228,7 @@ def _said(found: Sequence[ModelTimed], alone: int) -> str:
     also = f" {alone} more had no earlier artifact to measure from." if alone else ""
     if not found:
         return f"No model was first shown to answer in this time.{also}"
-    return f"{len(found)} model(s), with a median of {median([one.seconds for one in found])} s.{also}"
+    return f"{len(found)} model(s), with a median of {lasting(median([one.seconds for one in found]))}.{also}"
 
 
 def _answers(kept: Kept) -> bool:

@@ -35,3 +35,13 @@ def ratio(one: FigureCompared) -> str:
         return ""
     between = f" [{one.low / PPM:.3f} to {one.high / PPM:.3f}]" if one.low is not None and one.high is not None else ""
     return f"{one.ratio / PPM:.3f} times{between}"
+
+
+def lasting(seconds: int) -> str:
+    """*seconds* in the two largest units, such as ``2 d 4 h``."""
+    parts, rest = [], seconds
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"

@@ -174,8 +174,8 @@ def _said(report: Report, since: dict[str, tuple[str, ...]], now: datetime) -> s
         return bad.text if bad is not None else "Its verdict is RED."
     if report.valid_until <= now:
         return f"It was {report.verdict.value} until {report.valid_until:%Y-%m-%d %H:%M} UTC; check it again."
-    changed = [sentence for sentences in since.values() for sentence in sentences]
-    return f"It was {report.verdict.value}; since then, of its part {changed[0]}." if changed else ""
+    changed = [f"{part}: {sentence}" for part, sentences in since.items() for sentence in sentences]
+    return f"It was {report.verdict.value}. Since then, part {changed[0]}." if changed else ""
 
 
 def _standing(part: PartSeen, report: Report, parts: ReleaseParts, since: tuple[str, ...]) -> PartStanding:

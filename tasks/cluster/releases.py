@@ -106,5 +106,5 @@ def _seen(one: Opened, parts: ReleaseParts, log: LoggedArtifacts) -> ReleaseSeen
         judged_at=report.judged_at,
         valid_until=report.valid_until,
         signers=tuple(ProvenSigner(key=key) for key in one.signers),
-        withdrawn=tuple(sentence for part in parts.parts for sentence in log.withdrawn(part, parts.site)),
+        withdrawn=tuple(f"{part.part}: {said}" for part in parts.parts for said in log.withdrawn(part, parts.site)),
     )

@@ -87,17 +87,17 @@ class LoggedArtifacts:
             return  # then the release is RED, and says so
         now = self.opened(cited.artifact)
         if now.report is None:
-            yield f"{part.part}: {cited.artifact} counts no more: {now.lost or now.doubt or 'it is no verdict'}"
+            yield f"{cited.artifact} counts no more: {now.lost or now.doubt or 'it is no verdict'}"
         for position, entry in self.by_digest[part.digest] if part.digest else self.by_kind[part.kind]:
             if position <= cited.position:
                 continue
             later = self.opened(entry.artifact)
             if later.doubt:
-                yield f"{part.part}: {later.artifact} is newer, may be about it, and cannot be read: {later.doubt}"
+                yield f"{later.artifact} is newer, may be about it, and cannot be read: {later.doubt}"
             elif later.report is not None and _is_about(later.report, part, site):
                 report = later.report
                 if report.policy_digest == part.policy and ORDER[report.verdict] > ORDER[cited.verdict]:
-                    yield f"{part.part}: it was judged {report.verdict.value} since, by {later.artifact}"
+                    yield f"it was judged {report.verdict.value} by {later.artifact}"
 
 
 def newest(found: Sequence[Opened], skew: timedelta) -> list[Opened]:

@@ -129,10 +129,7 @@ SPINE: tuple[Claim, ...] = (
     ),
     *of_row(
         "ARC-R4",
-        time_to_first_inference=(
-            "The time from a model's first check to its first judged answer is shown by step, and compared with "
-            "the site's median.",
-            deferred("not built", "The figures have the total time for each site, but neither its steps nor the comparison."),
-        ),
+        time_to_first_inference="The time from a model's first check to its first judged answer is shown by step, and compared "
+        "with the site's median.",
     ),
 )

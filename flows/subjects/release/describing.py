@@ -50,10 +50,11 @@ class DescribedPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """A release, as described."""
+    """A release, as described in ``folder``."""
 
     head: Head
     parts: tuple[DescribedPart, ...]
+    folder: Path
 
 
 def read_description(path: Path, at: Place) -> Described:
@@ -83,7 +84,8 @@ def parse_description(data: bytes, *, about: str, folder: Path) -> Described:
         head = from_json(Head, json.dumps(document))
     except Refused as error:
         raise Refused(f"{about}: {error}") from error
-    return Described(head=head, parts=tuple(_part(str(name), given, about, folder) for name, given in parts.items()))
+    made = tuple(_part(str(name), given, about, folder) for name, given in parts.items())
+    return Described(head=head, parts=made, folder=folder)
 
 
 def _part(name: str, given: object, about: str, folder: Path) -> DescribedPart:

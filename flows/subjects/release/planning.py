@@ -63,9 +63,10 @@ def release_policy(policy: Policy) -> ReleasePolicy:
 
 
 def plan_of(described: Described, parts: Sequence[PlannedPart]) -> PlannedRelease:
-    """The plan of *described*, whose *parts* are as planned."""
-    head = described.head
-    return PlannedRelease(name=head.name, site=head.site, model=head.model, parts=tuple(parts))
+    """The plan of *described*, whose *parts* are as planned. What it says is signed, so it names no folder of this machine."""
+    head, here = described.head, f"{described.folder}/"
+    told = tuple(replace(one, problem=one.problem.replace(here, "")) for one in parts)
+    return PlannedRelease(name=head.name, site=head.site, model=head.model, parts=told)
 
 
 def steps(described: Described, at: Place, policy: ReleasePolicy, *, own_key: str) -> tuple[Step, ...]:

@@ -63,7 +63,7 @@ def examples() -> Iterator[Example[ReleasedPolicy]]:
     yield example("ended", Verdict.RED, replace(_GREEN, valid_until=_DAY))
     yield example("valid for ever", Verdict.RED, replace(_GREEN, valid_until=_DAY.replace(year=8999)))
     yield example("judged tomorrow", Verdict.RED, replace(_GREEN, judged_at=_DAY + timedelta(days=2)))
-    withdrawn = ("chain: it was judged RED since, by sha256:66",)
+    withdrawn = ("chain: it was judged RED by sha256:66",)
     yield example("a part was judged RED since", Verdict.RED, replace(_GREEN, withdrawn=withdrawn))
     yield example("of another site", Verdict.RED, replace(_GREEN, site="edge-08"))
     yield example("this machine has no site", Verdict.RED, replace(_GREEN, site=""), site="")

@@ -122,7 +122,7 @@ def _released(model: str, known: Evidence[Releases], policy: ReleasedPolicy, see
     sound = [one for one in holding if not one.withdrawn]
     for one in holding:
         for sentence in one.withdrawn:
-            yield HOLDS.fails(f"{_said(one)}; since then, of its part {sentence}.", known, about=model)
+            yield HOLDS.fails(f"{_said(one)}. Since then, part {sentence}.", known, about=model)
     if sound and len(sound) == len(holding):
         yield HOLDS.passes(f"Every artifact that the release of the model {model} cites still counts.", known, about=model)
     if not holding:

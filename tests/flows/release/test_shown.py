@@ -69,7 +69,7 @@ def test_what_happened_since_makes_it_red_now(world: World) -> None:
     assert later in found.parts[0].since[0]
     assert found.parts[0].fixes
     assert not found.parts[1].since
-    assert "judged RED since" in page(world)
+    assert "Since then, <bdi>it was judged RED by" in page(world)
 
 
 def test_it_ends_with_its_first_part(world: World) -> None:
@@ -86,6 +86,7 @@ def test_a_bad_part_says_what_to_do(world: World) -> None:
     other = next(one for one in found.parts if one.part == "other")
     assert (found.now, other.verdict) == (Verdict.RED, None)
     assert "nowhere does not exist" in other.problems[0]
+    assert str(world.file.parent) not in found.said + other.problems[0]
     assert other.fixes
 
 
