@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -25,6 +26,7 @@ from adapters.mcp.client import call
 from arcops.request import silent
 from arcops.verdict import Verdict
 from capabilities.model.check import Check, check_model
+from capabilities.publishing.receivers import AddReceiver, RemoveReceiver, add_receiver, remove_receiver
 from tests.adapters.serving import Served, served
 from tests.browser import PATIENCE_MS, chromium
 from tests.flows.site import now
@@ -32,6 +34,7 @@ from tests.hostile_folder import Hostile, as_a_wheel, hostile, told
 from tests.migrated import migrated
 from tests.models import Bench, bench, good_model
 from tests.simulators.otlp import Collected, Spanned, collecting
+from tests.simulators.webhook import inbox
 from tests.waiting import until
 
 pytestmark = [
@@ -103,6 +106,29 @@ def test_a_check_over_mcp_is_a_run_of_prefect(site: Served, here: Bench, model: 
     assert ours["id"] in {note.stem for note in notes}, "the task's id is the run's"
     page = site.get(f"/artifacts/{checked.artifact}").text
     assert f'href="/prefect/runs/flow-run/{ours["id"]}"' in page, "the artifact's page leads to its run"
+
+
+@pytest.mark.requirement("ARC-R2/new-artifacts-reach-subscribers")
+def test_a_receiver_is_told_by_the_server(site: Served, here: Bench, model: Path) -> None:
+    secret = here.home / "hook.secret"
+    secret.write_text("a-secret-of-twenty-four-bytes-or-more")
+    secret.chmod(0o600)
+    with inbox() as box:
+        ask = AddReceiver(name="hook", address=box.url, secret=f"file:{secret}")
+        add_receiver(ask, replace(here.place(now=now()), own=True))
+        told = len(box.took)
+        checked = call(
+            site.mcp,
+            check_model,
+            Check(target=model, policy=str(here.policy)),
+            settings=here.settings,
+            environment={},
+            stop=threading.Event(),
+            progress=silent,
+        )
+        until(lambda: len(box.took) > told, "the receiver is told", log=lambda: str(box.took))
+        assert checked.artifact in {one["data"]["artifact"] for one in box.took}
+        remove_receiver(RemoveReceiver(name="hook"), replace(here.place(now=now()), own=True))
 
 
 @pytest.mark.requirement("BASE-7/traces-cross-processes")

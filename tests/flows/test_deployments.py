@@ -289,6 +289,26 @@ def test_a_changed_model_is_checked_again(here: Site, model: Path) -> None:
 
 
 @ON_SQLITE
+@pytest.mark.requirement("ARC-R2/new-artifacts-reach-subscribers")
+def test_prefect_is_told_what_was_kept(here: Site, model: Path) -> None:
+    """So an automation of its operator's can wait for a verdict."""
+    assert here.arcops("receivers", "add", "prefect").returncode == 0
+    checked = here.arcops("check", str(model), "--policy", str(here.bench.policy))
+    assert checked.returncode == 0, checked.stderr
+    told = here.arcops("receivers", "tell", "prefect")
+    assert told.returncode == 0, told.stdout + told.stderr
+    wanted = {"filter": {"event": {"name": ["arcops.artifact.kept"]}}}
+
+    def kept() -> dict[str, Any] | None:
+        return next((one for one in here.ask("/events/filter", wanted)["events"] if one["payload"]["subject"] == "tiny"), None)
+
+    found = until(kept, "Prefect shows the event", log=here.log)
+    assert found is not None
+    assert found["resource"]["arcops.verdict"] == "GREEN"
+    assert found["payload"]["artifact"].removeprefix("sha256:") in found["resource"]["prefect.resource.id"]
+
+
+@ON_SQLITE
 def test_what_expires_is_checked_again_once(here: Site, model: Path) -> None:
     short = here.bench.settings.policies / "short.yaml"
     short.write_text("name: short\nvalidFor: PT1H\ngates: {integrity: {}}\n")

@@ -7,13 +7,11 @@ import hashlib
 import hmac
 import json
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -45,69 +43,13 @@ from foundation.database.lease import Lost
 from foundation.database.receivers import Receivers
 from tests.kept import emptied, finding, keep, report, result
 from tests.models import Bench, bench
+from tests.simulators.webhook import inbox
 
 pytestmark = [pytest.mark.requirement("ARC-R2/new-artifacts-reach-subscribers")]
 
 SECRET = "a-secret-of-twenty-four-bytes-or-more"
 GREEN = result("signatures", finding("signatures/signed"))
 RED = result("signatures", finding("signatures/signed", outcome=Outcome.FAIL))
-
-
-@dataclass
-class Inbox:
-    """A real receiver on loopback: what it took, and what it answers."""
-
-    url: str = ""
-    took: list[dict[str, Any]] = field(default_factory=list)
-    heads: list[dict[str, str]] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
-    status: Callable[[int], int] = lambda number: 204
-    arrived: threading.Condition = field(default_factory=threading.Condition)
-
-    def wait_for(self, most: int, seconds: float = 30.0) -> list[dict[str, Any]]:
-        with self.arrived:
-            assert self.arrived.wait_for(lambda: len(self.took) >= most, seconds), self.took
-        return self.took
-
-    @property
-    def subjects(self) -> list[str]:
-        return [one["data"]["subject"] for one in self.took]
-
-
-@contextmanager
-def inbox(status: Callable[[int], int] = lambda number: 204) -> Iterator[Inbox]:
-    here = Inbox(status=status)
-    asked = 0
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            nonlocal asked
-            body = self.rfile.read(int(self.headers["content-length"]))
-            with here.arrived:
-                answer = here.status(asked)
-                asked += 1
-                if 200 <= answer < 300:
-                    here.took.append(json.loads(body))
-                    here.heads.append({name.lower(): value for name, value in self.headers.items()})
-                    here.bodies.append(body)
-                here.arrived.notify_all()
-            self.send_response(answer)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    here.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
-    try:
-        yield here
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
