@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import resource
+import socket
 import statistics
 import subprocess
 import sys
@@ -147,24 +148,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         here = bench(Path(folder))
         keep(here, report("first", result("signatures", finding("signatures/signed"))))
-        import socket  # a bench opens its own
-
         with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
-            port = listening.getsockname()[1]
             command = [sys.executable, "-c", SERVE, str(listening.fileno())]
-            server = subprocess.Popen(
-                command, env=here.environment, pass_fds=[listening.fileno()], cwd=Path(__file__).parents[1]
-            )
-        try:
-            for kind in ("plain", "mcp"):
-                took = asyncio.run(measured(here, port, kind, given.clients, given.rounds))
-                print(
-                    f"{kind}: {given.clients} clients, the last is told after {statistics.median(took):.3f} s "
-                    f"({min(took):.3f} to {max(took):.3f}); the log is looked at every {LOOK_SECONDS} s; aim {AIM} s"
-                )
-        finally:
-            server.terminate()
-            server.wait()
+            home = Path(__file__).parents[1]
+            server = subprocess.Popen(command, env=here.environment, pass_fds=[listening.fileno()], cwd=home)
+            try:
+                for kind in ("plain", "mcp"):
+                    took = asyncio.run(measured(here, listening.getsockname()[1], kind, given.clients, given.rounds))
+                    print(
+                        f"{kind}: {given.clients} clients, the last is told after {statistics.median(took):.3f} s "
+                        f"({min(took):.3f} to {max(took):.3f}); the log is looked at every {LOOK_SECONDS} s; aim {AIM} s"
+                    )
+            finally:
+                server.terminate()
+                server.wait()
 
 
 if __name__ == "__main__":

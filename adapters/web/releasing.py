@@ -18,7 +18,7 @@ _WIDTH = 1000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One step in the picture: where it begins and how wide it is, its style and what it says."""
+    """One step in the picture: its left edge and its width, its style and what it says."""
 
     x: float
     width: float
