@@ -29,6 +29,8 @@ def asked(part: DescribedPart, policy: str, at: Place, *, live: bool) -> str:
     """
     subject: Any = part.subject  # every subject is a dataclass
     given = {one.name: getattr(subject, one.name) for one in fields(subject)}
+    if not given:
+        return ""  # such as a node as it is: its name and site say all of it
     more = {one.name for one in fields(subject) if one.name not in _PLAIN and given[one.name] != one.default}
     if not more and not live:
         return ""

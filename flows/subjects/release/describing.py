@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arcops.errors import Refused
 from arcops.judgeable import Judgeable
+from arcops.subjects.gpu import Node
 from artifacts.beneath import open_within
 from artifacts.wire import from_json
 from flows.place import Place, with_paths
@@ -40,12 +42,15 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescribedPart:
-    """A part: the evaluation ``what`` of ``subject``, by the policy that ``policy`` names."""
+    """A part: the evaluation ``what`` of ``subject``, by the policy that ``policy`` names. ``node`` is the machine that it is
+    about, if the description names one.
+    """
 
     part: str
     what: Evaluation
     subject: Judgeable
     policy: str
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +89,30 @@ def parse_description(data: bytes, *, about: str, folder: Path) -> Described:
         head = from_json(Head, json.dumps(document))
     except Refused as error:
         raise Refused(f"{about}: {error}") from error
-    made = tuple(_part(str(name), given, about, folder) for name, given in parts.items())
+    made = tuple(one for name, given in parts.items() for one in _at_nodes(str(name), given, about, folder))
+    if len(made) > MOST_PARTS:
+        raise Refused(f"{about}: {len(made)} parts are more than the {MOST_PARTS} that a release may have")
+    names = [one.part for one in made]
+    if twice := next((one for one in names if names.count(one) > 1), ""):
+        raise Refused(f"{about}: two parts have the name {twice!r}; name one of them otherwise")
     return Described(head=head, parts=made, folder=folder)
+
+
+def _at_nodes(name: str, given: object, about: str, folder: Path) -> Iterator[DescribedPart]:
+    """The part *name*; if it names ``nodes``, one part for each of them."""
+    if not isinstance(given, dict) or "nodes" not in given:
+        yield _part(name, given, about, folder)
+        return
+    nodes = given["nodes"]
+    if not isinstance(nodes, list) or not nodes or not all(isinstance(one, str) and _NAME.fullmatch(one) for one in nodes):
+        raise Refused(f"{about}: parts.{name[:100]}.nodes must be a list of the names of nodes")
+    if len(set(nodes)) != len(nodes):
+        raise Refused(f"{about}: parts.{name[:100]}.nodes names a node twice, and each counts once")
+    part = _part(name, {key: value for key, value in given.items() if key != "nodes"}, about, folder)
+    if not isinstance(part.subject, Node):
+        raise Refused(f"{about}: parts.{name[:100]} has 'nodes', and {part.what.flow} is not about a node")
+    for node in nodes:
+        yield replace(part, part=f"{name}.{node}", node=node)
 
 
 def _part(name: str, given: object, about: str, folder: Path) -> DescribedPart:

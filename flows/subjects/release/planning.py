@@ -18,7 +18,7 @@ from flows.evaluate import plan_for
 from flows.place import Place
 from flows.plan import AnyCollector, Plan
 from flows.runners import direct
-from flows.subjects.meaning import ROOT, existing
+from flows.subjects.meaning import ROOT, existing, this_machine
 from flows.subjects.release.asking import asked
 from flows.subjects.release.describing import Described, DescribedPart, read_description
 from gates.release.release.gate import ReleasePolicy, unanswered
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """A part, and what is to be done about it: it ``runs`` now, or its newest artifact is taken again; ``why`` says the
-    reason in one sentence. ``answer`` is that artifact, if there is one.
+    reason in one sentence. ``answer`` is that artifact, if there is one. ``elsewhere``: only another machine can run it.
     """
 
     described: DescribedPart
@@ -40,6 +40,7 @@ class Step:
     runs: bool
     why: str
     answer: Answer | None = None
+    elsewhere: bool = False
 
 
 def described_here(path: Path, at: Place) -> Described:
@@ -96,7 +97,7 @@ def _planned(one: DescribedPart, at: Place) -> PlannedPart:
         live = _is_live(plan)
         found = replace(
             found,
-            name=plan.request.name,
+            name=one.node or plan.request.name,
             policy=plan.policy.digest,
             gates=tuple(gate.id for gate in plan.gates),
             live=live,
@@ -157,17 +158,24 @@ def _step(
     if planned.problem:
         return Step(described=one, planned=planned, runs=False, why=planned.problem)
     last = max(found.answers, key=lambda answer: answer.position, default=None)
+
+    def run(why: str) -> Step:
+        if one.node in ("", this_machine()):
+            return Step(described=one, planned=planned, runs=True, why=why, answer=last)
+        said = f"{why}; it is about the node {one.node}, so run 'arcops release check' or the flow {one.what.flow} there"
+        return Step(described=one, planned=planned, runs=False, elsewhere=True, why=said, answer=last)
+
     if lacking or last is None:
-        return Step(described=one, planned=planned, runs=True, why=lacking or "nothing answers it", answer=last)
+        return run(lacking or "nothing answers it")
     said = f"{last.verdict.value}, judged {_moment(last.judged_at)}, valid until {_moment(last.valid_until)}"
     rule = policy.rule(planned.flow)
     amber = last.verdict is Verdict.AMBER and rule is not None and rule.allow_amber
     if not amber and any(answer.verdict is not Verdict.GREEN for answer in found.answers):
-        return Step(described=one, planned=planned, runs=True, why=f"it is {said}; it may be repaired by now", answer=last)
+        return run(f"it is {said}; it may be repaired by now")
     if last.valid_until < until:
-        why = f"its artifact is valid until {_moment(last.valid_until)}"
-        return Step(described=one, planned=planned, runs=True, why=why, answer=last)
-    return Step(described=one, planned=planned, runs=False, why=said, answer=last)
+        return run(f"its artifact is valid until {_moment(last.valid_until)}")
+    elsewhere = one.node not in ("", this_machine())
+    return Step(described=one, planned=planned, runs=False, why=said, answer=last, elsewhere=elsewhere)
 
 
 def _moment(at: datetime) -> str:
