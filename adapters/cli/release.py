@@ -152,4 +152,5 @@ def _line(one: PartShown, *, ran: bool) -> str:
     """One part in one line."""
     doing = ("checked now" if ran else "would run") if one.runs else "taken again" if one.artifact else "cannot be checked"
     verdict = f" {one.verdict}" if one.verdict else ""
-    return printable(f"  {one.part} ({one.flow}):{verdict} {doing}: {one.said}")
+    took = f"; it took {one.took_s} s last time" if one.took_s is not None else ""
+    return printable(f"  {one.part} ({one.flow}):{verdict} {doing}: {one.said}{took}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -10,15 +12,21 @@ from pathlib import Path
 from arcops.asks import shaped
 from arcops.errors import ArcOpsError
 from arcops.result import Report
+from arcops.subjects.gpu import ExercisedNode
+from arcops.subjects.inference import LoadedEndpoint
 from arcops.subjects.release import Release
+from artifacts.moments import read_moment
+from artifacts.store import Store
 from capabilities.contract import Scope, always, tool
 from capabilities.judging import judged
 from flows.place import Place
-from flows.subjects.release.describing import Described
 from flows.subjects.release.evaluation import RELEASE
 from flows.subjects.release.planning import Step, described_here, plan_of, release_policy, steps
 from tasks.release.planned import PlannedPart, write_plan
 
+_MEASURED = (ExercisedNode, LoadedEndpoint)
+"""What is measured while it runs: other work on the machine would be measured, too."""
+_MOST_TOGETHER = 4
 _TARGET = shaped(positional=True, title="FILE", least=1, most=4096)
 
 
@@ -36,7 +44,10 @@ class CheckRelease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartShown:
-    """A part: its ``verdict`` (empty if nothing answers it), its ``artifact``, and if it ``runs`` or ran; ``said`` is why."""
+    """A part: its ``verdict`` (empty if nothing answers it), its ``artifact``, and if it ``runs`` or ran; ``said`` is why.
+
+    ``took_s`` is how many seconds the work behind that artifact took, if a preview was asked for and it is known.
+    """
 
     part: str
     flow: str
@@ -44,6 +55,7 @@ class PartShown:
     artifact: str
     runs: bool
     said: str
+    took_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +98,8 @@ def check_release(ask: CheckRelease, at: Place) -> CheckedRelease:
     described = described_here(ask.description, at)
     at = replace(at, signer=cache(at.signer))  # once: its passphrase may come through a pipe
     found = steps(described, at, release_policy(policy), own_key=at.signer().public.id)
-    parts, told = [], []
-    for number, step in enumerate(found):
-        at.progress(number, len(found))
-        part, shown = _done(step, described, ask.again, at)
-        parts.append(part)
-        told.append(shown)
+    done = _all_done(found, ask.again, at)
+    parts, told = [part for part, _ in done], [shown for _, shown in done]
     with tempfile.TemporaryDirectory() as folder:
         target = write_plan(plan_of(described, parts), Path(folder))
         release = Release(target=target, name=described.head.name)
@@ -103,11 +111,41 @@ def check_release(ask: CheckRelease, at: Place) -> CheckedRelease:
 def preview_release(ask: PreviewRelease, at: Place) -> PreviewedRelease:
     """Say which parts of a release a check would run now, and which artifacts it would take again. Nothing is judged."""
     described = described_here(ask.description, at)
-    found = steps(described, at, release_policy(at.policy(ask.policy)), own_key="")
-    return PreviewedRelease(name=described.head.name, site=described.head.site, parts=tuple(map(_shown, found)))
+    found = [_shown(one) for one in steps(described, at, release_policy(at.policy(ask.policy)), own_key="")]
+    took = _took({one.artifact for one in found if one.artifact}, at)
+    parts = tuple(replace(one, took_s=took.get(one.artifact)) for one in found)
+    return PreviewedRelease(name=described.head.name, site=described.head.site, parts=parts)
 
 
-def _done(step: Step, described: Described, again: bool, at: Place) -> tuple[PlannedPart, PartShown]:
+def _took(artifacts: Collection[str], at: Place) -> dict[str, int]:
+    """How many seconds the work behind each of *artifacts* took, by the log; without those whose beginning it does not name."""
+    if not artifacts:
+        return {}
+    with Store.at(at.settings) as store:
+        entries = [one for one in store.entries() if one.artifact in artifacts and one.begun]
+    return {one.artifact: max(0, round((one.at - read_moment(one.begun)).total_seconds())) for one in reversed(entries)}
+
+
+def _all_done(found: Sequence[Step], again: bool, at: Place) -> list[tuple[PlannedPart, PartShown]]:
+    """Every step when it is done, in their order: side by side, but nothing else runs while something is measured."""
+    ended = 0
+
+    def one(step: Step) -> tuple[PlannedPart, PartShown]:
+        nonlocal ended
+        made = _done(step, again, at)
+        ended += 1
+        at.progress(ended, len(found))
+        return made
+
+    at.progress(0, len(found))
+    together = [step for step in found if not isinstance(step.described.subject, _MEASURED)]
+    with ThreadPoolExecutor(max(1, min(at.settings.workers, _MOST_TOGETHER)), thread_name_prefix="part") as pool:
+        made = {step.described.part: answer for step, answer in zip(together, pool.map(one, together), strict=True)}
+    made |= {step.described.part: one(step) for step in found if isinstance(step.described.subject, _MEASURED)}
+    return [made[step.described.part] for step in found]
+
+
+def _done(step: Step, again: bool, at: Place) -> tuple[PlannedPart, PartShown]:
     """*step* when it is done. A part that could not be checked is planned with the reason, so that the release says it."""
     if step.planned.problem or step.elsewhere or not (step.runs or again):
         return step.planned, _shown(step)

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -146,8 +146,13 @@ def load_policy(name_or_path: str) -> Policy:
     """The policy of this shipped name, or in the file at this path. Raises `Refused` as `parse_policy` and `own_name` do."""
     if name_or_path in shipped_policies():
         return _shipped(name_or_path)
-    where = f"policy {name_or_path}"
-    return own_name(parse_policy(read_policy(name_or_path), where=where), where)
+    return _own(read_policy(name_or_path), f"policy {name_or_path}")
+
+
+@lru_cache(maxsize=64)
+def _own(data: bytes, where: str) -> Policy:
+    """A policy follows from its bytes alone, and cannot be changed, so the same bytes are read once."""
+    return own_name(parse_policy(data, where=where), where)
 
 
 @cache

@@ -72,7 +72,10 @@ def _model(parts: list[PartSeen]) -> str:
 
 def _about(part: PlannedPart, log: LoggedArtifacts) -> Iterator[Opened]:
     """What may be about *part*, the oldest first."""
-    named = log.by_kind[part.kind] if part.live else log.by_digest[part.digest] if part.digest else []
+    if part.live:
+        yield from log.of_name(part.kind, part.name)
+        return
+    named = log.by_digest[part.digest] if part.digest else []
     for _, entry in sorted([*named, *log.unnamed], key=lambda one: one[0]):
         yield log.opened(entry.artifact)
 

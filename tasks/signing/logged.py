@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from arcops.errors import ArcOpsError
 from arcops.result import Report
@@ -47,6 +48,7 @@ class LoggedArtifacts:
     """Entries from before entries named subjects: each may be about anything."""
     positions: dict[str, int] = field(default_factory=dict)
     _opened: dict[str, Opened] = field(default_factory=dict)
+    _named: dict[str, dict[str | None, list[Opened]]] = field(default_factory=dict)
 
     def read(self) -> None:
         """Sort the log's entries by what they say that they are about."""
@@ -60,6 +62,20 @@ class LoggedArtifacts:
             if not entry.subjects:
                 self.unnamed.append((position, entry))
 
+    def of_name(self, kind: str, name: str) -> list[Opened]:
+        """What may be about the subject of this *kind* with this *name*, the oldest first: verdicts about it, and whatever is
+        about something of the kind, or about nothing that the log names, and is no verdict that counts.
+        """
+        if kind not in self._named:
+            by_name: dict[str | None, list[Opened]] = defaultdict(list)
+            for _, entry in sorted([*self.by_kind[kind], *self.unnamed], key=lambda one: one[0]):
+                one = self.opened(entry.artifact)
+                by_name[one.report.subject.name if one.report is not None else None].append(one)
+            self._named[kind] = by_name
+        found = self._named[kind]
+        unread = found.get(None, [])
+        return sorted([*found.get(name, []), *unread], key=lambda one: one.position) if unread else found.get(name, [])
+
     def opened(self, artifact: str) -> Opened:
         """The artifact with this digest."""
         if artifact not in self._opened:
@@ -71,7 +87,7 @@ class LoggedArtifacts:
             vouched = vouch(self.store.get(artifact), self.ground, self.at)
             if vouched.predicate_type != READINESS:
                 return Opened(position=position, artifact=artifact)
-            report = from_statement(vouched.statement)
+            report = _report(vouched.statement)
         except NotVouched as error:
             if error.state.standing in (Standing.UNTRUSTED, Standing.REVOKED):
                 return Opened(position=position, artifact=artifact, lost=str(error))
@@ -98,6 +114,12 @@ class LoggedArtifacts:
                 report = later.report
                 if report.policy_digest == part.policy and ORDER[report.verdict] > ORDER[cited.verdict]:
                     yield f"it was judged {report.verdict.value} by {later.artifact}"
+
+
+@lru_cache(maxsize=2048)
+def _report(statement: bytes) -> Report:
+    """A report follows from its statement alone, and cannot be changed, so the same bytes are read once."""
+    return from_statement(statement)
 
 
 def newest(found: Sequence[Opened], skew: timedelta) -> list[Opened]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,8 @@ def steps(described: Described, at: Place, policy: ReleasePolicy, *, own_key: st
 
     *own_key* is the id of the key that signs here; empty if it is not opened, and then every signer counts as this site's own.
     """
-    planned = [_planned(one, at) for one in described.parts]
+    named = cache(at.policy)  # many parts are judged by few policies
+    planned = [_planned(one, at, named) for one in described.parts]
     plan = plan_of(described, planned)
     seen = _looked_up(plan, at)
     if not own_key:
@@ -89,11 +91,11 @@ def steps(described: Described, at: Place, policy: ReleasePolicy, *, own_key: st
     )
 
 
-def _planned(one: DescribedPart, at: Place) -> PlannedPart:
+def _planned(one: DescribedPart, at: Place, named: Callable[[str], Policy]) -> PlannedPart:
     """What *one* is now. What cannot be judged is planned with the reason."""
     found = PlannedPart(part=one.part, flow=one.what.flow, kind=one.subject.kind, name=one.part, policy="")
     try:
-        plan = plan_for(one.what, one.subject, one.policy, at, signed=False)
+        plan = plan_for(one.what, one.subject, named(one.policy), at, signed=False)
         live = _is_live(plan)
         found = replace(
             found,

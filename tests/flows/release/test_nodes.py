@@ -93,6 +93,9 @@ def test_only_this_machine_is_checked_here_even_if_all_run_again(site: World) ->
     named(site, *NODES, this_machine())
     seen = preview_release(PreviewRelease(description=site.file, policy=str(site.policy)), site.at())
     assert [one.part for one in seen.parts if one.runs and one.part.startswith("gpus")] == [f"gpus.{this_machine()}"]
+    took = {one.part: one.took_s for one in seen.parts}
+    assert took["chain"] is not None
+    assert took["gpus.gpu-01"] is None  # nothing says when that began
 
 
 @pytest.mark.parametrize(
