@@ -1,4 +1,4 @@
-"""``arcops receivers``: who is told about new artifacts; and ``arcops store new``, for programs that ask by themselves."""
+"""``arcops receivers``: who is told about new artifacts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from adapters.cli.printing import Answering
 from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
-    from capabilities.artifact.feed import AskNew, NewArtifacts
     from capabilities.publishing.receivers import (
         AddReceiver,
         ListReceivers,
@@ -56,20 +55,6 @@ def tell(given: Given[TellReceivers, ReceiversListed, Reaching]) -> int:
 def remove(given: Given[RemoveReceiver, ReceiverRemoved, None]) -> None:
     """Tell a receiver nothing more, and forget how far it was."""
     print(f"removed {answer(given.tool, given.ask(), surroundings.place()).name}")
-
-
-@command("store new", "capabilities.artifact.feed:new_artifacts", own=Answering, example="--after 120")
-def new(given: Given[AskNew, NewArtifacts, Answering]) -> None:
-    """List what was kept from a position of the log on, in its order, and the position to ask from the next time."""
-
-    def show(found: NewArtifacts) -> None:
-        for one in found.artifacts:
-            verdict = one.verdict.value if one.verdict else "-"
-            what = f"{one.kind} {one.subject} by {one.policy}" if not one.problem else f"NOT VERIFIED: {one.problem}"
-            print(printable(f"{one.position} {verdict} {what} {one.artifact}"))
-        print(printable(f"next {found.next} of {found.size} in the log {found.log or '(none)'}"))
-
-    shown(given, show)
 
 
 def _print_all(found: ReceiversListed) -> None:

@@ -17,15 +17,14 @@ from adapters.cli.options import Reaching
 from adapters.cli.printing import Answering
 from arcops.asks import shaped
 from arcops.errors import Refused
-from arcops.verdict import Verdict
 from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
     from capabilities.release.check import CheckedRelease, CheckRelease, PartShown, PreviewedRelease, PreviewRelease
     from capabilities.release.describe import DescribeRelease, ReleaseDescribed
     from capabilities.release.show import PartStanding, ReleaseShown, ShowRelease
+    from capabilities.release.watch import WatchRelease
 
-_LOOK_SECONDS = 2.0
 RELEASE = group("release", "One verdict for a model on a site: its parts together.")
 
 
@@ -85,37 +84,15 @@ def show(given: Given[ShowRelease, ReleaseShown, Answering]) -> int:
     return BY_VERDICT[shown(given, _print_tree).now]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watching:
-    """What to watch, and how long."""
-
-    release: str = field(default="", metadata=shaped(positional=True, title="NAME", most=200))
-    """The release's name; by default the one that was judged last here."""
-    minutes: int = field(default=60, metadata=shaped(least=1, most=7 * 24 * 60))
-    """End after so many minutes at the latest."""
-
-
-@command("release watch", own=Watching, example="search-at-edge-07 --minutes 30")
-def watch(given: Given[None, None, Watching]) -> int:
-    """Show a release whenever it changes, until it is GREEN or the time is over; exit as 'arcops release show'."""
-    import time
-
-    from capabilities.release.show import ShowRelease, show_release
-
-    ask = ShowRelease(release=given.own.release)
-    ends, before, verdict = time.monotonic() + given.own.minutes * 60, "", Verdict.RED
-    while True:
-        try:
-            found = answer(show_release, ask, surroundings.place())
-            text, verdict = "\n".join(_tree(found)), found.now
-        except Refused as error:
-            text, verdict = str(error), Verdict.RED
-        if text != before:
-            print(text, flush=True)
-            before = text
-        if verdict is Verdict.GREEN or time.monotonic() >= ends:
-            return BY_VERDICT[verdict]
-        time.sleep(_LOOK_SECONDS)
+@command(
+    "release watch",
+    "capabilities.release.watch:watch_release",
+    own=Answering,
+    example="search-at-edge-07 --minutes 30",
+)
+def watch(given: Given[WatchRelease, ReleaseShown, Answering]) -> int:
+    """Wait until a release is GREEN or the time is over, and say what changes; exit as 'arcops release show'."""
+    return BY_VERDICT[shown(given, _print_tree).now]
 
 
 def _print_tree(found: ReleaseShown) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from artifacts.index import Filter
     from artifacts.unexpected import Unexpected
     from capabilities.artifact.examine import Examine, Examined
+    from capabilities.artifact.feed import AskNew, NewArtifacts
     from capabilities.artifact.figures import AskFigures, Figures
     from capabilities.artifact.first_inference import AskFirstInference, FirstInference
     from capabilities.artifact.review import Review
@@ -195,6 +196,20 @@ def _print_checked(found: StoreChecked) -> None:
     if found.unexpected:
         print(f"{len(found.unexpected)} unexpected file(s) in the store")
     print(printable(found.said))
+
+
+@command("store new", "capabilities.artifact.feed:new_artifacts", own=Answering, example="--after 120")
+def new(given: Given[AskNew, NewArtifacts, Answering]) -> None:
+    """List what was kept from a position of the log on, in its order, and the position to ask from the next time."""
+
+    def show(found: NewArtifacts) -> None:
+        for one in found.artifacts:
+            verdict = one.verdict.value if one.verdict else "-"
+            what = f"{one.kind} {one.subject} by {one.policy}" if not one.problem else f"NOT VERIFIED: {one.problem}"
+            print(printable(f"{one.position} {verdict} {what} {one.artifact}"))
+        print(printable(f"next {found.next} of {found.size} in the log {found.log or '(none)'}"))
+
+    shown(given, show)
 
 
 @command("store first-inference", "capabilities.artifact.first_inference:time_to_first_inference", own=Answering)

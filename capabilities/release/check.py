@@ -10,14 +10,14 @@ from functools import cache
 from pathlib import Path
 
 from arcops.asks import shaped
-from arcops.errors import ArcOpsError
+from arcops.errors import ArcOpsError, Refused
 from arcops.result import Report
 from arcops.subjects.gpu import ExercisedNode
 from arcops.subjects.inference import LoadedEndpoint
 from arcops.subjects.release import Release
 from artifacts.moments import read_moment
 from artifacts.store import Store
-from capabilities.contract import Scope, always, tool
+from capabilities.contract import Scope, tool
 from capabilities.judging import judged
 from flows.place import Place
 from flows.subjects.release.evaluation import RELEASE
@@ -40,6 +40,8 @@ class CheckRelease:
     """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
     again: bool = False
     """Run every part, also those that are still valid."""
+    kept_only: bool = False
+    """Run nothing and connect to nothing: judge what the store has, such as after an import."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,17 +90,24 @@ class PreviewedRelease:
     parts: tuple[PartShown, ...]
 
 
-@tool(title="Check a release", scope=Scope.CHECK, long=True, connects=always)
+def _runs_parts(ask: CheckRelease) -> bool:
+    """Parts that run may connect."""
+    return not ask.kept_only
+
+
+@tool(title="Check a release", scope=Scope.CHECK, long=True, connects=_runs_parts)
 def check_release(ask: CheckRelease, at: Place) -> CheckedRelease:
     """Judge whether a model is ready to ship on a site. Parts that are missing or about to end are checked first; then the
     newest artifact of every part is judged: its signer, policy, site, subject, verdict and term. The verdict is kept like any
     other.
     """
+    if ask.again and ask.kept_only:
+        raise Refused("'again' runs every part and 'kept only' runs none; choose one of them")
     policy = at.policy(ask.policy)
     described = described_here(ask.description, at)
     at = replace(at, signer=cache(at.signer))  # once: its passphrase may come through a pipe
     found = steps(described, at, release_policy(policy), own_key=at.signer().public.id)
-    done = _all_done(found, ask.again, at)
+    done = [(one.planned, _shown(one)) for one in found] if ask.kept_only else _all_done(found, ask.again, at)
     parts, told = [part for part, _ in done], [shown for _, shown in done]
     with tempfile.TemporaryDirectory() as folder:
         target = write_plan(plan_of(described, parts), Path(folder))

@@ -80,6 +80,7 @@ from capabilities.publishing.receivers import AddReceiver, ListReceivers, Remove
 from capabilities.release.check import CheckRelease, PreviewRelease
 from capabilities.release.describe import DescribeRelease
 from capabilities.release.show import ShowRelease
+from capabilities.release.watch import WatchRelease
 from capabilities.server.allowing import HostAllow, HostDeny, HostResolve
 from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
 from capabilities.server.gating import HostExplain, HostGate
@@ -360,6 +361,7 @@ ASKS: dict[str, Asking] = {
     "tell_receivers": lambda at: TellReceivers(),
     "time_to_first_inference": lambda at: AskFirstInference(),
     "trust_key": lambda at: TrustKey(public=at.outsider),
+    "watch_release": lambda at: WatchRelease(release=a_checked_release(at), minutes=0),
     "verify_artifact": lambda at: Verify(artifact=at.artifacts[0]),
     "verify_audit": lambda at: VerifyAudit(),
 }

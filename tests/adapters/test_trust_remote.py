@@ -71,6 +71,10 @@ ASKS: dict[str, dict[str, object]] = {
     "register_policy": {"text": f"name: mine\n{LENIENT}"},
     "revoke_key": {},
     "trust_key": {"public": OUTSIDER},
+    "add_receiver": {"name": "hook"},
+    "list_receivers": {},
+    "remove_receiver": {"name": "hook"},
+    "tell_receivers": {},
 }
 
 

@@ -18,6 +18,7 @@ from artifacts.statement import from_statement
 from artifacts.store import Store
 from artifacts.vouch import vouch
 from capabilities.keys.keys import RevokeKey, revoke_key
+from capabilities.release import watch
 from capabilities.release.show import ReleaseShown, ShowRelease, show_release
 from tasks.signing.grounds import grounds
 from tests.adapters.typed import typed
@@ -125,7 +126,24 @@ def test_the_command_line_prints_the_tree_and_exits_by_the_verdict_of_now(world:
     shown = typed("release", "show", NAME, "--format", "json", environment=env)
     assert json.loads(shown.stdout)["verdict"] == "GREEN"
     watched = typed("release", "watch", "nosuch", "--minutes", "0", environment=env)
-    assert watched.returncode == 2
+    assert watched.returncode == 2, watched.stderr
+
+
+def test_watching_ends_when_it_is_green(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_LOOK_SECONDS", 0.01)
+    told: list[str] = []
+    waited = 0
+
+    def say(text: str) -> None:
+        nonlocal waited
+        told.append(text)
+        waited += 1
+        if waited == 1:  # it is not there yet: another process checks it meanwhile
+            world.check()
+
+    found = watch.watch_release(watch.WatchRelease(release=NAME), replace(world.at(SOON), say=say))
+    assert found.now is Verdict.GREEN
+    assert "no release was judged here" in told[0]
 
 
 def test_the_page_shows_the_same(world: World) -> None:
