@@ -109,7 +109,7 @@ def main() -> None:
         f"release check of {given.parts} valid parts: {cpu:.2f} s of CPU (aim {AIM_CPU}), {memory:.0f} MiB (aim {AIM_MEMORY})"
     )
     print(f"verifying {given.parts} artifacts: {verify:.2f} s of CPU; ratio {cpu / verify:.2f} (aim {AIM_RATIO})")
-    print(f"verdicts: {checks[0][2]} (the model is none of the parts, so the release is not GREEN), {verifies[0][2]}")
+    print(f"verdicts: {checks[0][2]} (no part is a model, so the release is not GREEN), {verifies[0][2]}")
 
 
 if __name__ == "__main__":
