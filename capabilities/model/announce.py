@@ -19,6 +19,7 @@ class Changed(Enum):
 
     MODEL = "model"
     POLICY = "policy"
+    RELEASE = "release"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +29,12 @@ class Announce:
     what: Changed = field(metadata=shaped(positional=True))
     """What changed."""
     name: str = field(metadata=shaped(positional=True))
-    """The name of the model or the policy that changed."""
+    """The name of the model, the policy or the release that changed."""
     target: Path = field(metadata=used(Use.READ) | shaped(positional=True))
-    """The model to judge, on the machine of Prefect's worker."""
-    policy: str = "sovereign"
-    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
+    """The model to judge, or the description of the release, on the machine of Prefect's worker."""
+    policy: str = ""
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file. By default sovereign,
+    and release for a release."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,8 @@ class Announced:
 
 @tool(title="Announce a change", scope=Scope.CHECK, outside=True)
 def announce_change(ask: Announce, at: Place) -> Announced:
-    """Tell Prefect that a model or a policy changed. A deployment of Prefect then judges the target again, in a run of its own.
+    """Tell Prefect that a model, a policy or a release changed. A deployment of Prefect then judges the target again, in a run
+    of its own.
 
     The answer holds no verdict: the run leaves its artifact in the store when it ends. Needs a Prefect API (PREFECT_API_URL).
     """
@@ -53,5 +56,5 @@ def announce_change(ask: Announce, at: Place) -> Announced:
         raise Refused("no Prefect API is configured to announce it to; set PREFECT_API_URL, or run 'arcops check'")
     from flows.prefect.announce import announce
 
-    policy = worker_policy(ask.policy, at)
+    policy = worker_policy(ask.policy or ("release" if ask.what is Changed.RELEASE else "sovereign"), at)
     return Announced(event=asyncio.run(announce(ask.what.value, ask.name, target=str(at.reach(ask.target)), policy=policy)))

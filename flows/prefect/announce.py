@@ -10,7 +10,7 @@ from uuid import UUID, uuid4, uuid5
 from arcops.errors import Refused
 from flows.prefect.client import asked
 
-KINDS = ("model", "policy")
+KINDS = ("model", "policy", "release")
 KEPT = "arcops.artifact.kept"
 _KEPT_EVENTS = UUID("6a0f1e6e-5b3c-5c1e-9d0a-7f6f6c2d9b41")
 """The name space of the ids of events about kept artifacts, so that an event that comes twice has the same id."""

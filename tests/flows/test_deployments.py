@@ -334,6 +334,9 @@ def test_a_release_runs_its_parts_by_their_own_deployments_and_is_judged(here: S
     run = here.begin("release-readiness/release-readiness", description=str(described), policy="ours")
     assert here.finish(run) == ("GREEN", "COMPLETED"), here.log()
     (kept,) = here.kept("tiny-at-lab")
+    announced = here.arcops("announce", "release", "tiny-at-lab", str(described), "--policy", str(policies / "ours.yaml"))
+    assert announced.returncode == 0, announced.stderr
+    until(lambda: len(here.kept("tiny-at-lab")) > 1, "the event begins a run", log=here.log)
     report = here.report(kept)
     assert (report.subject.kind, report.site, report.verdict) == ("release", "lab", Verdict.GREEN)
     assert run in report.runner
