@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from arcops.seen.network import (
     Direction,
@@ -22,6 +23,9 @@ from reach.arrays import np
 from reach.effort import Effort
 from reach.ports import Ports, PortSpace
 from reach.selectors import Flags, Labelled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,7 +78,13 @@ class Terrain:
         self._by_namespace_labels = Labelled(one.labels for one in network.namespaces)
         self._not_host = np.array([not pod.host_network for pod in network.pods], dtype=np.bool_)
         self._named_by: dict[tuple[str, bool, tuple[object, ...]], Flags] = {}
-        self._of_both: dict[tuple[int, int], tuple[Flags, Flags, Flags]] = {}
+        self._of_both: dict[tuple[int, int], tuple[Flags | None, Flags, NDArray[np.intp]]] = {}
+        self._any: dict[int, tuple[bool, Flags]] = {}
+        self._at_number = {
+            (key[1], number): self.ports.within(Ports(protocol=key[1], first=number, last=number))
+            for key, found in self._named.items()
+            for number in found
+        }
         self._chosen: dict[tuple[str, Selector | None, Selector | None], Flags] = {}
         self.isolated = {direction: np.zeros(len(self.pods), dtype=np.bool_) for direction in Direction}
         for policy in network.policies:
@@ -143,27 +153,40 @@ class Terrain:
         self, policy: PolicySeen, rule: PolicyRule, direction: Direction, port: PortRange, subject: Flags, peers: Flags
     ) -> Iterator[Clause]:
         """A port by name belongs to the destination: the subject for ingress, the peer for egress. An address has no names."""
+        target, other = (subject, peers) if direction is Direction.INGRESS else (peers, subject)
+        if not self._names_any(other):
+            return
         for protocol in [port.protocol] if port.protocol else Protocol:
-            for number, having in sorted(self._named.get((port.name, protocol), {}).items()):
+            for number, having in self._named.get((port.name, protocol), {}).items():
                 self.effort.hold(len(self.pods) + len(peers) + len(self.ports.pieces))
-                if direction is Direction.INGRESS:
-                    chosen, called = self._having(subject, having), peers
-                else:
-                    chosen, called = subject, self._having(peers, having)
-                if chosen.any() and called.any():
-                    ports = self.ports.within(Ports(protocol=protocol, first=number, last=number))
+                both = self._having(target, having)
+                if both is not None:
+                    chosen, called = (both, peers) if direction is Direction.INGRESS else (subject, both)
+                    ports = self._at_number[protocol, number]
                     yield Clause(policy=policy, rule=rule, direction=direction, subject=chosen, peers=called, ports=ports)
 
-    def _having(self, flags: Flags, having: Flags) -> Flags:
-        """Of *flags* (over pods, or over pods and what is outside) those of the pods *having* a port; made once for each two.
-
-        The key is the identity of both, which are kept with the answer, so that no other array can take it over.
-        """
-        found = self._of_both.get((id(flags), id(having)))
+    def _names_any(self, flags: Flags) -> bool:
+        """Is any flag set? Asked once for each array, which is kept with the answer."""
+        found = self._any.get(id(flags))
         if found is None:
-            made = np.zeros_like(flags)
-            np.logical_and(flags[: len(self.pods)], having, out=made[: len(self.pods)])
-            found = self._of_both[id(flags), id(having)] = (made, flags, having)
+            found = self._any[id(flags)] = (bool(flags.any()), flags)
+        return found[0]
+
+    def _having(self, flags: Flags, having: NDArray[np.intp]) -> Flags | None:
+        """Of *flags* (over pods, or over pods and what is outside) those of the pods at *having*; `None` if there is none.
+
+        Made once for each two. The key is the identity of both, which are kept with the answer, so that no other array can take
+        it over.
+        """
+        key = (id(flags), id(having))
+        found = self._of_both.get(key)
+        if found is None:
+            kept = having[flags[having]]
+            made = None
+            if kept.size:
+                made = np.zeros(len(flags), dtype=np.bool_)
+                made[kept] = True
+            found = self._of_both[key] = (made, flags, having)
         return found[0]
 
     def peers(self, policy: PolicySeen, rule: PolicyRule) -> Flags:
@@ -203,15 +226,17 @@ class Terrain:
         return self._not_host
 
 
-def _named_ports(pods: tuple[PodSet, ...], names: set[str], effort: Effort) -> dict[tuple[str, Protocol], dict[int, Flags]]:
-    """For each name and protocol that rules use: its numbers, each with the pods that have it."""
-    found: dict[tuple[str, Protocol], dict[int, Flags]] = {}
+def _named_ports(
+    pods: tuple[PodSet, ...], names: set[str], effort: Effort
+) -> dict[tuple[str, Protocol], dict[int, NDArray[np.intp]]]:
+    """For each name and protocol that rules use: its numbers in order, each with the positions of the pods that have it."""
+    found: dict[tuple[str, Protocol], dict[int, list[int]]] = {}
     for position, pod in enumerate(pods):
         for port in pod.ports:
             if port.name in names:
-                having = found.setdefault((port.name, port.protocol), {})
-                if port.number not in having:
-                    effort.hold(len(pods))
-                    having[port.number] = np.zeros(len(pods), dtype=np.bool_)
-                having[port.number][position] = True
-    return found
+                effort.hold(16)
+                found.setdefault((port.name, port.protocol), {}).setdefault(port.number, []).append(position)
+    return {
+        key: {number: np.array(sorted(set(at)), dtype=np.intp) for number, at in sorted(numbers.items())}
+        for key, numbers in found.items()
+    }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from arcops.seen.network import Action, Direction, Network, PodSet, PolicySeen, PolicyTier, Protocol
 from reach.arrays import np
+from reach.bits import Bits, transposed
 from reach.clauses import Clause, Terrain
 from reach.effort import STEP, Effort
 from reach.meshed import meshed
@@ -17,8 +18,6 @@ from reach.selectors import Flags
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Bits: TypeAlias = "NDArray[np.uint8]"
-"""Rows of flags, eight to a byte."""
 HBONE = 15008
 """The port of the tunnel (HBONE) by which pods of an ambient mesh send TCP to one another, whatever port they mean (Istio,
 "Ambient and Kubernetes NetworkPolicy")."""
@@ -183,15 +182,16 @@ class World:
 
     def _pairs(self, port_class: int) -> Flags:
         pods = len(self.first_of_class)
-        self.effort.hold(self.ends * (self.ends + 3 * pods))
-        self.effort.release(self.ends * (self.ends + 3 * pods))
-        out = self._unpacked(self.may(Direction.EGRESS, port_class))
-        into = self._unpacked(self.may(Direction.INGRESS, port_class))
-        found = np.zeros((self.ends, self.ends), dtype=np.bool_)
-        np.logical_and(out[:, :pods], into[:, :pods].T, out=found[:pods, :pods])
-        found[:pods, pods:] = out[:, pods:]
-        found[pods:, :pods] = into[:, pods:].T
-        return found
+        width = (self.ends + 7) // 8
+        self.effort.hold(self.ends * (self.ends + 8 * width))
+        self.effort.release(self.ends * (self.ends + 8 * width))
+        found = np.zeros((self.ends, width), dtype=np.uint8)
+        into = transposed(self.may(Direction.INGRESS, port_class))[: self.ends]
+        found[:, : into.shape[1]] = into
+        # To an address outside only the source's policies have a say; before it are the pods, which must also let it in.
+        found[:pods] |= np.packbits(np.arange(self.ends) >= pods)
+        found[:pods] &= self.may(Direction.EGRESS, port_class)
+        return self._unpacked(found)
 
     def _unpacked(self, bits: Bits) -> Flags:
         return np.unpackbits(bits, axis=1, count=self.ends).view(np.bool_)
