@@ -80,6 +80,7 @@ class Terrain:
         self._named_by: dict[tuple[str, bool, tuple[object, ...]], Flags] = {}
         self._of_both: dict[tuple[int, int], tuple[Flags | None, Flags, NDArray[np.intp]]] = {}
         self._any: dict[int, tuple[bool, Flags]] = {}
+        self._asked: dict[tuple[PortRange, ...], Flags | None] = {}
         self._at_number = {
             (key[1], number): self.ports.within(Ports(protocol=key[1], first=number, last=number))
             for key, found in self._named.items()
@@ -134,20 +135,30 @@ class Terrain:
 
     def _of_rule(self, policy: PolicySeen, rule: PolicyRule, direction: Direction, subject: Flags) -> Iterator[Clause]:
         peers = self.peers(policy, rule)
-        self.effort.spend(3 * len(rule.ports) * len(self.ports.pieces), steps=3 * len(rule.ports) + 1)
         self.effort.hold(len(self.ports.pieces))
-        ports = np.zeros(len(self.ports.pieces), dtype=np.bool_)
-        for port in rule.ports:
-            if not port.name:
-                for protocol in [port.protocol] if port.protocol else Protocol:
-                    ports |= self.ports.within(Ports(protocol=protocol, first=port.first, last=port.last))
-        if not rule.ports:
-            ports[:] = True
-        if ports.any():
+        ports = self._numbered(rule.ports)
+        if ports is not None:
             yield Clause(policy=policy, rule=rule, direction=direction, subject=subject, peers=peers, ports=ports)
         for port in rule.ports:
             if port.name:
                 yield from self._by_name(policy, rule, direction, port, subject, peers)
+
+    def _numbered(self, asked: tuple[PortRange, ...]) -> Flags | None:
+        """The pieces that are *asked* for by number (all, if nothing is asked for); `None` if there are none. Kept for the next
+        rule with the same ports.
+        """
+        if asked in self._asked:
+            return self._asked[asked]
+        self.effort.spend(3 * len(asked) * len(self.ports.pieces), steps=3 * len(asked) + 1)
+        ports = np.zeros(len(self.ports.pieces), dtype=np.bool_)
+        for port in asked:
+            if not port.name:
+                for protocol in [port.protocol] if port.protocol else Protocol:
+                    ports |= self.ports.within(Ports(protocol=protocol, first=port.first, last=port.last))
+        if not asked:
+            ports[:] = True
+        found = self._asked[asked] = ports if ports.any() else None
+        return found
 
     def _by_name(
         self, policy: PolicySeen, rule: PolicyRule, direction: Direction, port: PortRange, subject: Flags, peers: Flags
@@ -158,9 +169,9 @@ class Terrain:
             return
         for protocol in [port.protocol] if port.protocol else Protocol:
             for number, having in self._named.get((port.name, protocol), {}).items():
-                self.effort.hold(len(self.pods) + len(peers) + len(self.ports.pieces))
                 both = self._having(target, having)
                 if both is not None:
+                    self.effort.hold(len(self.pods) + len(peers) + len(self.ports.pieces))
                     chosen, called = (both, peers) if direction is Direction.INGRESS else (subject, both)
                     ports = self._at_number[protocol, number]
                     yield Clause(policy=policy, rule=rule, direction=direction, subject=chosen, peers=called, ports=ports)
@@ -181,6 +192,7 @@ class Terrain:
         key = (id(flags), id(having))
         found = self._of_both.get(key)
         if found is None:
+            self.effort.spend(2 * len(having), steps=2)
             kept = having[flags[having]]
             made = None
             if kept.size:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from arcops.seen.network import Label, Operator, Requirement, Selector
 from tasks.kubernetes.manifests.fields import Field
+from tasks.kubernetes.manifests.nodes import Mapping, Scalar
 
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\Z")
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\Z")
@@ -58,7 +60,27 @@ def port_name(text: str) -> str:
 
 def labels(found: Field | None) -> tuple[Label, ...]:
     """The labels at *found*, sorted by key; complains about each that the API server refuses."""
-    return tuple(sorted(_labels(found))) if found is not None else ()
+    if found is None:
+        return ()
+    node = found.node
+    if isinstance(node, Mapping):
+        sound = [
+            _sound(key, one.value) if type(one) is Scalar and type(one.value) is str and not one.odd else None
+            for key, one in node.items.items()
+        ]
+        if None not in sound:
+            return tuple(sorted(filter(None, sound), key=_key))
+    return tuple(sorted(_labels(found)))
+
+
+@lru_cache(maxsize=10_000)
+def _sound(key: str, value: str) -> Label | None:
+    """The label, if the API server accepts it. Equal ones are the same object, because most come again and again."""
+    return None if label_key(key) or label_value(value) else Label(key=key, value=value)
+
+
+def _key(label: Label) -> str:
+    return label.key
 
 
 def _labels(found: Field) -> Iterator[Label]:
