@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -186,7 +187,7 @@ class _Builder:
         """How many collections are open."""
         return len(self._stack)
 
-    def next(self, get: Callable[[], yaml.Event], tick: Callable[[], None], reading: _Reading) -> Node | None:
+    def next(self, get: Callable[[], Any], tick: Callable[[], None], reading: _Reading) -> Node | None:
         """The next whole document of the events that *get* gives; `None` at the end of the text.
 
         What most events are is done here, without a call: a plain text whose meaning is known, and the beginning and the end of
@@ -245,10 +246,12 @@ class _Builder:
                 continue
             if top is None:
                 self._root = node
-            elif not top.keyed:
-                top.node.items.append(node)
-            elif top.key is not None and top.key != "<<" and top.key not in top.node.items:
-                top.node.items[top.key], top.node.lines[top.key], top.key = node, top.key_line, None
+                continue
+            within = top.node
+            if isinstance(within, Sequence):
+                within.items.append(node)
+            elif top.key is not None and top.key != "<<" and top.key not in within.items:
+                within.items[top.key], within.lines[top.key], top.key = node, top.key_line, None
             else:
                 self._place(node, line)
 
