@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arcops.seen.network import (
+    Action,
     Direction,
     Network,
     Peer,
@@ -33,7 +34,7 @@ class Clause:
     """One rule of one policy, with ports by number: a port by name gives a clause for each number that has this name.
 
     ``subject`` are flags over pods, ``peers`` over pods and then the ends outside (ranges of addresses, then host names),
-    ``ports`` over port pieces.
+    ``ports`` over port pieces. ``last``: no rule of the policy, but the end of its stage (`PolicySeen.closes`).
     """
 
     policy: PolicySeen
@@ -42,6 +43,7 @@ class Clause:
     subject: Flags
     peers: Flags
     ports: Flags
+    last: bool = False
 
 
 class Terrain:
@@ -90,7 +92,7 @@ class Terrain:
         self.isolated = {direction: np.zeros(len(self.pods), dtype=np.bool_) for direction in Direction}
         for policy in network.policies:
             self.effort.spend(2 * len(self.pods))
-            for direction in policy.directions:
+            for direction in policy.isolates:
                 self.isolated[direction] |= self.subject(policy)
 
     def subject(self, policy: PolicySeen) -> Flags:
@@ -132,6 +134,11 @@ class Terrain:
                 continue
             for rule in rules:
                 yield from self._of_rule(policy, rule, direction, subject)
+        for direction in policy.directions if policy.closes else ():
+            end = PolicyRule(at=policy.at, field="", action=Action.DENY)
+            for clause in self._of_rule(policy, end, direction, subject):
+                clause.last = True
+                yield clause
 
     def _of_rule(self, policy: PolicySeen, rule: PolicyRule, direction: Direction, subject: Flags) -> Iterator[Clause]:
         peers = self.peers(policy, rule)

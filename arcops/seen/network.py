@@ -160,10 +160,13 @@ class PolicyRule:
 
 
 class PolicyTier(Enum):
-    """The order in which policies decide: admin before the namespaces' own, baseline after them."""
+    """The order in which policies decide: admin before the namespaces' own, late after these for the same pods (Calico's with
+    an order above that of NetworkPolicies), and baseline for what none of them isolates.
+    """
 
     ADMIN = "admin"
     NAMESPACE = "namespace"
+    LATE = "late"
     BASELINE = "baseline"
 
 
@@ -175,6 +178,11 @@ class PolicySeen:
     NetworkPolicy isolates its pods, after the API server's defaults; ``declared`` is whether the manifest named them.
     ``priority``: the lower decides first. Within the tier ``NAMESPACE`` all policies count together: what one allows is
     allowed, and what one of Cilium's denies is denied, whatever the others say.
+
+    Stages are Calico's tiers: within the tiers ``ADMIN`` and ``BASELINE`` the lower ``stage`` decides first, and ``Pass`` leaves
+    the question to the next stage. ``beside``: the policy is in the same tier of Calico as the NetworkPolicies, so its
+    ``Pass`` leaves them out, too, and it isolates like them. ``closes``: at the end of its stage, what no rule decided for its
+    pods is denied, in its ``directions``.
     """
 
     kind: str
@@ -189,10 +197,18 @@ class PolicySeen:
     declared: bool = False
     ingress: tuple[PolicyRule, ...] = ()
     egress: tuple[PolicyRule, ...] = ()
+    stage: int = 0
+    beside: bool = False
+    closes: bool = False
 
     @property
     def title(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+    @property
+    def isolates(self) -> tuple[Direction, ...]:
+        """The directions in which what no policy allows to its pods is denied, before the baseline is asked."""
+        return self.directions if self.beside or self.tier is PolicyTier.NAMESPACE else ()
 
     @property
     def plain(self) -> bool:
