@@ -94,6 +94,11 @@ class Terrain:
             self.effort.spend(2 * len(self.pods))
             for direction in policy.isolates:
                 self.isolated[direction] |= self.subject(policy)
+        self.closed = {direction: found.copy() for direction, found in self.isolated.items()}
+        """The pods for which what no rule allows is denied: those that are isolated, and those that a stage's end denies."""
+        for policy in network.policies:
+            for direction in policy.directions if policy.closes else ():
+                self.closed[direction] |= self.subject(policy)
 
     def subject(self, policy: PolicySeen) -> Flags:
         """The pods that *policy* selects."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator
 
 from arcops.finding import Location
-from arcops.seen.network import NAMESPACE_NAME, Complaint, Network, PolicySeen, PolicyTier, Selector
+from arcops.seen.network import CALICO, NAMESPACE_NAME, Action, Complaint, Network, PolicySeen, PolicyTier, Selector
 from reach.filters import doubts_of_filters
 
 _FILTER = "EnvoyFilter.networking.istio.io"
@@ -44,16 +43,39 @@ def doubts(network: Network, harmless: Collection[str] = (), *, filters: bool = 
             name = f"{one.namespace}/{one.name}" if one.namespace else one.name
             text = f"it is not known how {kind} {name} affects the network"
             yield Complaint(at=one.at, about=f"{kind} {name}", field="", text=text)
-    ranks: Counter[tuple[PolicyTier, int]] = Counter((one.tier, one.priority) for one in network.policies)
+    ranks = _ranks(network)
     templates = any(pods.kind != "Pod" for pods in network.pods)
     for policy in network.policies:
         yield from _peers(policy)
         if templates:
             yield from _by_later_labels(policy)
-        if policy.tier is not PolicyTier.NAMESPACE and ranks[policy.tier, policy.priority] > 1:
-            text = f"{policy.title} has the same priority {policy.priority} as another, so it is undefined which one decides"
+        if len(ranks.get(_rank(policy), ())) > 1:
+            what = "order" if policy.kind in CALICO else f"priority {policy.priority}"
+            text = f"{policy.title} has the same {what} as another, so it is undefined which one decides"
             yield Complaint(at=policy.at, about=policy.title, field="spec.priority", text=text)
     yield from _unlabelled(network)
+
+
+def _rank(policy: PolicySeen) -> tuple[PolicyTier, int, int]:
+    return policy.tier, policy.stage, policy.priority
+
+
+def _ranks(network: Network) -> dict[tuple[PolicyTier, int, int], set[str]]:
+    """Ranks in which the order of two policies may matter, with the policies that have it.
+
+    Calico sorts policies of one kind by their names, and the order of rules that all allow does not matter.
+    """
+    found: dict[tuple[PolicyTier, int, int], list[PolicySeen]] = {}
+    for one in network.policies:
+        if one.tier is not PolicyTier.NAMESPACE:
+            found.setdefault(_rank(one), []).append(one)
+    named: dict[tuple[PolicyTier, int, int], set[str]] = {}
+    for rank, tied in found.items():
+        if tied[0].kind not in CALICO:
+            named[rank] = {f"{one.kind} {one.name} {one.at}" for one in tied}
+        elif any(rule.action is not Action.ALLOW for one in tied for rule in (*one.ingress, *one.egress)):
+            named[rank] = {one.kind for one in tied}
+    return named
 
 
 def _peers(policy: PolicySeen) -> Iterator[Complaint]:

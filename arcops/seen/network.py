@@ -179,8 +179,8 @@ class PolicySeen:
     ``priority``: the lower decides first. Within the tier ``NAMESPACE`` all policies count together: what one allows is
     allowed, and what one of Cilium's denies is denied, whatever the others say.
 
-    Stages are Calico's tiers: within the tiers ``ADMIN`` and ``BASELINE`` the lower ``stage`` decides first, and ``Pass`` leaves
-    the question to the next stage. ``beside``: the policy is in the same tier of Calico as the NetworkPolicies, so its
+    Stages are Calico's tiers: within ``ADMIN`` and ``BASELINE`` the lower ``stage`` decides first, and ``Pass`` leaves the
+    question to the next stage. ``beside``: the policy is in the same tier of Calico as the NetworkPolicies, so its
     ``Pass`` leaves them out, too, and it isolates like them. ``closes``: at the end of its stage, what no rule decided for its
     pods is denied, in its ``directions``.
     """

@@ -101,6 +101,9 @@ RESOURCES = (
     ApiResource(version="cilium.io/v2", kind="CiliumClusterwideNetworkPolicy", plural="ciliumclusterwidenetworkpolicies"),
     ApiResource(version="crd.projectcalico.org/v1", kind="NetworkPolicy", plural="networkpolicies"),
     ApiResource(version="crd.projectcalico.org/v1", kind="GlobalNetworkPolicy", plural="globalnetworkpolicies"),
+    ApiResource(version="crd.projectcalico.org/v1", kind="Tier", plural="tiers"),
+    ApiResource(version="crd.projectcalico.org/v1", kind="NetworkSet", plural="networksets"),
+    ApiResource(version="crd.projectcalico.org/v1", kind="GlobalNetworkSet", plural="globalnetworksets"),
     ApiResource(version="crd.antrea.io/v1beta1", kind="NetworkPolicy", plural="networkpolicies"),
     ApiResource(version="crd.antrea.io/v1beta1", kind="ClusterNetworkPolicy", plural="clusternetworkpolicies"),
 )

@@ -43,11 +43,39 @@ HARMLESS = frozenset(
         ("gateway.networking.k8s.io", "GatewayClass"),
     }
     | {
+        (group, kind)
+        for group in ("projectcalico.org", "crd.projectcalico.org")
+        for kind in (
+            "BGPConfiguration",
+            "BGPFilter",
+            "BGPPeer",
+            "BlockAffinity",
+            "CalicoNodeStatus",
+            "ClusterInformation",
+            "FelixConfiguration",
+            "HostEndpoint",
+            "IPAMBlock",
+            "IPAMConfig",
+            "IPAMConfiguration",
+            "IPAMHandle",
+            "IPPool",
+            "IPReservation",
+            "KubeControllersConfiguration",
+            "StagedGlobalNetworkPolicy",
+            "StagedKubernetesNetworkPolicy",
+            "StagedNetworkPolicy",
+        )
+    }
+    | {
         ("storage.k8s.io", kind)
         for kind in ("StorageClass", "CSIDriver", "CSINode", "VolumeAttachment", "CSIStorageCapacity", "VolumeAttributesClass")
     }
 )
-"""``(group, kind)`` of objects that neither make pods nor allow traffic. Every other kind that is not read is UNKNOWN."""
+"""``(group, kind)`` of objects that neither make pods nor allow traffic. Every other kind that is not read is UNKNOWN.
+
+Calico's: addresses, routes and settings of its agents, and policies that are only watched (staged). A HostEndpoint is a node's
+own interface: what it closes for pods says a policy with ``applyOnForward``, ``preDNAT`` or ``doNotTrack``, which is named.
+"""
 
 CLUSTER_WIDE = frozenset(
     {
@@ -78,6 +106,15 @@ CLUSTER_WIDE = frozenset(
         "ClusterNetworkPolicy",
         "CiliumClusterwideNetworkPolicy",
         "GlobalNetworkPolicy",
+        "GlobalNetworkSet",
+        "StagedGlobalNetworkPolicy",
+        "Tier",
+        "HostEndpoint",
+        "IPPool",
+        "BGPPeer",
+        "BGPConfiguration",
+        "FelixConfiguration",
+        "ClusterInformation",
     }
 )
 """Kinds without a namespace."""

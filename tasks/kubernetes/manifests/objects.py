@@ -56,6 +56,7 @@ class Objects:
     others: list[OtherObject] = field(default_factory=list)
     mesh: MeshSettings = field(default_factory=MeshSettings)
     custom: Custom = field(default_factory=Custom)
+    calico: calico.Calico = field(default_factory=calico.Calico)
     passages: Passages = field(default_factory=Passages)
     dump: Dump = field(default_factory=Dump)
     _known: dict[tuple[str, str, str, str], Location] = field(default_factory=dict)
@@ -109,6 +110,9 @@ class Objects:
         self.custom.complete(tick)
         self.refused.extend(self.custom.refused)
         self.unread.extend(self.custom.unread)
+        self.calico.complete(self.policies, self.namespaces)
+        self.refused.extend(self.calico.refused)
+        self.unread.extend(self.calico.unread)
         gateways, led = self.mesh.ways_in()
         self.gateways += gateways
         self.routes += led
@@ -238,9 +242,7 @@ class Objects:
                 self.policies.extend(policies)
                 self.unread.extend(unclear)
             case ("projectcalico.org" | "crd.projectcalico.org", _, _) if kind in calico.KINDS:
-                of_calico, why = calico.calico_policy(found, kind, namespace, name)
-                self.policies.extend([of_calico] if of_calico is not None else [])
-                self.unread.extend(why)
+                self.calico.take(found, kind, namespace, name, len(self.policies))
             case ("gateway.networking.k8s.io", _, _) if kind in routes.ROUTES:
                 self.routes.append(routes.route(found, kind, namespace, name))
             case ("gateway.networking.k8s.io", _, "Gateway"):
