@@ -280,7 +280,10 @@ class ServicePort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSeen:
-    """A Service. ``selector`` is ``None`` if it selects no pods. ``external`` holds its external IPs or external name."""
+    """A Service. ``selector`` is ``None`` if it selects no pods. ``external`` holds its external IPs or external name.
+
+    ``waypoint`` is what its labels say of an ambient mesh's waypoint: NAMESPACE/NAME, ``none``, or nothing.
+    """
 
     namespace: str
     name: str
@@ -289,6 +292,7 @@ class ServiceSeen:
     selector: Selector | None
     ports: tuple[ServicePort, ...] = ()
     external: tuple[str, ...] = ()
+    waypoint: str = ""
 
     @property
     def title(self) -> str:

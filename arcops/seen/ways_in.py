@@ -93,7 +93,8 @@ class GatewaySeen:
     """A Gateway of the Gateway API, one of Istio's own, or a ListenerSet, which adds listeners to the Gateway ``parent``.
 
     ``sets_from`` says from which namespaces a Gateway takes ListenerSets: ``None``, ``Same``, ``All``, or ``Selector`` (by
-    ``sets``).
+    ``sets``). ``class_name`` is that of its GatewayClass; ``carries`` is, of a waypoint of an ambient mesh, what it is for:
+    ``service``, ``workload``, ``all`` or ``none``.
     """
 
     namespace: str
@@ -104,6 +105,8 @@ class GatewaySeen:
     parent: ParentRef | None = None
     sets_from: str = "None"
     sets: Selector | None = None
+    class_name: str = ""
+    carries: str = "service"
 
     @property
     def title(self) -> str:

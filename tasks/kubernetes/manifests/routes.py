@@ -142,6 +142,8 @@ def gateway(found: Field, namespace: str, name: str) -> GatewaySeen:
         listeners=listeners,
         sets_from=text_at(sets.get("from"), "None") if sets else "None",
         sets=selector(sets.get("selector")) if sets else None,
+        class_name=text_at(spec.get("gatewayClassName")) if spec else "",
+        carries=text_at(found.within("metadata", "labels", "istio.io/waypoint-for"), "service") or "service",
     )
 
 

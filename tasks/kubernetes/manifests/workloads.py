@@ -132,7 +132,15 @@ def service(found: Field, namespace: str, name: str) -> ServiceSeen:
         selector=Selector(labels=chosen) if chosen and kind != "ExternalName" else None,
         ports=tuple(_service_ports(spec)),
         external=tuple(external),
+        waypoint=_waypoint(found, namespace),
     )
+
+
+def _waypoint(found: Field, namespace: str) -> str:
+    """What the labels of a Service say of a waypoint (Istio, ambient mode)."""
+    given = {one.key: one.value for one in labels(found.within("metadata", "labels"))}
+    name = given.get("istio.io/use-waypoint", "")
+    return name if name in ("", "none") else f"{given.get('istio.io/use-waypoint-namespace', namespace)}/{name}"
 
 
 def _service_ports(spec: Field) -> Iterator[ServicePort]:
