@@ -18,6 +18,9 @@ READ = Rule(
     fix="Correct the file at that line, or replace it by plain manifests: a file that was not read may open anything.",
 )
 
+_LACKING = "Add what is missing, or check plain manifests: what was not seen may open anything."
+"""The fix if what is missing is in no file."""
+
 UNDERSTOOD = Rule(
     id="network/understood",
     asks="Can ArcOps judge every object that affects the network?",
@@ -73,7 +76,10 @@ Seen = Evidence[Network]
 
 def findings(seen: Seen, *, enforcer: str, harmless: tuple[str, ...], schemas: bool) -> Iterator[Finding]:
     body = seen.body
-    unread = (READ.unknown(said(one), seen, about=named(one), location=one.at) for one in body.unread)
+    unread = (
+        READ.unknown(said(one), seen, about=named(one), location=one.at, fix=_LACKING if one.at.path == "." else "")
+        for one in body.unread
+    )
     yield from listed(unread, READ.passes(f"All {len(body.files)} manifest(s) were read.", seen))
     yield from _understood(seen, harmless)
     refused = (ACCEPTED.fails(said(one), seen, about=named(one), location=one.at) for one in body.refused)
