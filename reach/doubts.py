@@ -21,9 +21,23 @@ LATER_LABELS = frozenset(
         "batch.kubernetes.io/job-completion-index",
         "controller-uid",
         "job-name",
+        "rollouts-pod-template-hash",
+        "jobset.sigs.k8s.io/job-global-index",
+        "jobset.sigs.k8s.io/job-index",
+        "jobset.sigs.k8s.io/job-key",
+        "jobset.sigs.k8s.io/jobset-uid",
+        "jobset.sigs.k8s.io/restart-attempt",
+        "leaderworkerset.sigs.k8s.io/group-index",
+        "leaderworkerset.sigs.k8s.io/group-key",
+        "leaderworkerset.sigs.k8s.io/template-revision-hash",
+        "training.kubeflow.org/job-role",
+        "training.kubeflow.org/replica-index",
+        "volcano.sh/job-uid",
+        "volcano.sh/queue-name",
+        "volcano.sh/task-index",
     )
 )
-"""Labels that workload controllers add to the pods they make (Kubernetes reference, well-known labels)."""
+"""Labels that controllers add to the pods they make (Kubernetes reference, well-known labels; references of operators)."""
 
 
 def doubts(network: Network, harmless: Collection[str] = (), *, filters: bool = True) -> Iterator[Complaint]:

@@ -43,6 +43,34 @@ HARMLESS = frozenset(
         ("gateway.networking.k8s.io", "GatewayClass"),
     }
     | {
+        ("autoscaling.k8s.io", "VerticalPodAutoscaler"),
+        ("cert-manager.io", "Certificate"),
+        ("cert-manager.io", "CertificateRequest"),
+        ("keda.sh", "ScaledObject"),
+        ("keda.sh", "TriggerAuthentication"),
+        ("kueue.x-k8s.io", "AdmissionCheck"),
+        ("kueue.x-k8s.io", "ClusterQueue"),
+        ("kueue.x-k8s.io", "LocalQueue"),
+        ("kueue.x-k8s.io", "ResourceFlavor"),
+        ("kueue.x-k8s.io", "Topology"),
+        ("kueue.x-k8s.io", "Workload"),
+        ("kueue.x-k8s.io", "WorkloadPriorityClass"),
+        ("monitoring.coreos.com", "PodMonitor"),
+        ("monitoring.coreos.com", "Probe"),
+        ("monitoring.coreos.com", "PrometheusRule"),
+        ("monitoring.coreos.com", "ServiceMonitor"),
+        ("external-secrets.io", "ClusterSecretStore"),
+        ("external-secrets.io", "ExternalSecret"),
+        ("external-secrets.io", "SecretStore"),
+        ("bitnami.com", "SealedSecret"),
+        ("secrets-store.csi.x-k8s.io", "SecretProviderClass"),
+        ("security.openshift.io", "SecurityContextConstraints"),
+        ("snapshot.storage.k8s.io", "VolumeSnapshot"),
+        ("snapshot.storage.k8s.io", "VolumeSnapshotClass"),
+        ("snapshot.storage.k8s.io", "VolumeSnapshotContent"),
+    }
+    | {("resource.k8s.io", kind) for kind in ("DeviceClass", "ResourceClaim", "ResourceClaimTemplate", "ResourceSlice")}
+    | {
         (group, kind)
         for group in ("projectcalico.org", "crd.projectcalico.org")
         for kind in (

@@ -30,6 +30,7 @@ from tasks.kubernetes.manifests.istio import NARROWING, MeshSettings
 from tasks.kubernetes.manifests.kinds import CLUSTER_WIDE, HARMLESS
 from tasks.kubernetes.manifests.names import dns_label, dns_subdomain, labels
 from tasks.kubernetes.manifests.nodes import Mapping, Node, Scalar, Sequence, Unreadable, documents, idle
+from tasks.kubernetes.manifests.operators import OPERATED, operated
 from tasks.kubernetes.manifests.passages import Passages
 
 _MOST_BROKEN = 20
@@ -268,6 +269,8 @@ class Objects:
                     self.pods.append(made)
                     if kind == "Pod" and text_at(found.within("status", "phase")) in ("Succeeded", "Failed"):
                         self._ended.append(made)
+            case _ if (group, kind) in OPERATED:
+                self.pods.extend(operated(found, group, kind, namespace, name))
             case _ if self.mesh.take(found, group, kind, namespace, name):
                 pass
             case _:

@@ -32,9 +32,23 @@ def pod_set(found: Field, group: str, kind: str, namespace: str, name: str) -> P
     if pod is None:
         found.complaints.add(found.line, ".".join(TEMPLATES[group, kind]), f"a {kind} needs a pod template")
         return None
-    given = labels(pod.within("metadata", "labels"))
     if kind in _SELECTED:
-        _selects_its_own(found, given, kind)
+        _selects_its_own(found, labels(pod.within("metadata", "labels")), kind)
+    return pods_of(pod, kind, namespace, name, owner=_owner(found), at=found)
+
+
+def pods_of(
+    pod: Field,
+    kind: str,
+    namespace: str,
+    name: str,
+    *,
+    owner: str = "",
+    at: Field | None = None,
+    added: tuple[Label, ...] = (),
+) -> PodSet:
+    """The pods that the template (or Pod) *pod* makes; *added* are labels that a controller adds, *at* is the whole object."""
+    given = {one.key: one for one in (*labels(pod.within("metadata", "labels")), *added)}
     spec = pod.get("spec")
     ports: tuple[ContainerPort, ...] = ()
     host = False
@@ -48,12 +62,12 @@ def pod_set(found: Field, group: str, kind: str, namespace: str, name: str) -> P
         kind=kind,
         namespace=namespace,
         name=name,
-        at=found.at,
-        labels=given,
+        at=(at or pod).at,
+        labels=tuple(sorted(given.values())),
         ports=ports,
         host_network=host,
-        owner=_owner(found),
-        account=_account(spec) or ("" if _owner(found) else "default"),
+        owner=owner,
+        account=_account(spec) or ("" if owner and at is not None else "default"),
         bypasses=tuple(_bypasses(pod)),
     )
 
