@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from arcops.finding import Location
-from arcops.seen.network import CALICO, NAMESPACE_NAME, Action, Complaint, Network, PolicySeen, PolicyTier, Selector
+from arcops.seen.network import CALICO, FIREWALLS, NAMESPACE_NAME, Action, Complaint, Network, PolicySeen, PolicyTier, Selector
 from reach.filters import doubts_of_filters
 
 _FILTER = "EnvoyFilter.networking.istio.io"
@@ -85,6 +85,8 @@ def _ranks(network: Network) -> dict[tuple[PolicyTier, int, int], set[str]]:
             found.setdefault(_rank(one), []).append(one)
     named: dict[tuple[PolicyTier, int, int], set[str]] = {}
     for rank, tied in found.items():
+        if tied[0].kind in FIREWALLS:
+            continue  # each is for its own namespace
         if tied[0].kind not in CALICO:
             named[rank] = {f"{one.kind} {one.name} {one.at}" for one in tied}
         elif any(rule.action is not Action.ALLOW for one in tied for rule in (*one.ingress, *one.egress)):

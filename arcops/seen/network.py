@@ -43,6 +43,8 @@ __all__ = [
 
 CALICO = frozenset(("CalicoNetworkPolicy", "GlobalNetworkPolicy"))
 """Kinds of Calico's own policies; the first is its NetworkPolicy, which has the name of that of Kubernetes."""
+FIREWALLS = frozenset(("EgressFirewall", "EgressNetworkPolicy"))
+"""Kinds of OpenShift's own policies for what leaves the cluster, one for each namespace."""
 CILIUM = frozenset(("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"))
 """Kinds of policies that are evaluated together with NetworkPolicies, by the rules of the network plugin Cilium."""
 

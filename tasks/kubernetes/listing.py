@@ -104,6 +104,7 @@ RESOURCES = (
     ApiResource(version="crd.projectcalico.org/v1", kind="Tier", plural="tiers"),
     ApiResource(version="crd.projectcalico.org/v1", kind="NetworkSet", plural="networksets"),
     ApiResource(version="crd.projectcalico.org/v1", kind="GlobalNetworkSet", plural="globalnetworksets"),
+    ApiResource(version="k8s.ovn.org/v1", kind="EgressFirewall", plural="egressfirewalls"),
     ApiResource(version="crd.antrea.io/v1beta1", kind="NetworkPolicy", plural="networkpolicies"),
     ApiResource(version="crd.antrea.io/v1beta1", kind="ClusterNetworkPolicy", plural="clusternetworkpolicies"),
 )

@@ -22,7 +22,7 @@ from arcops.seen.network import (
     ServiceSeen,
 )
 from tasks.kubernetes.dumped import Dump, Shown, shown
-from tasks.kubernetes.manifests import calico, cilium, cluster_policy, policy, routes, workloads
+from tasks.kubernetes.manifests import calico, cilium, cluster_policy, egress_firewall, policy, routes, workloads
 from tasks.kubernetes.manifests.custom import Custom
 from tasks.kubernetes.manifests.definitions import Read, Remembered, remember, remembered
 from tasks.kubernetes.manifests.fields import Complaints, Field, text_at
@@ -244,6 +244,8 @@ class Objects:
                 self.unread.extend(unclear)
             case ("projectcalico.org" | "crd.projectcalico.org", _, _) if kind in calico.KINDS:
                 self.calico.take(found, kind, namespace, name, len(self.policies))
+            case _ if (group, kind) in egress_firewall.KINDS:
+                self.policies.append(egress_firewall.egress_firewall(found, kind, namespace, name))
             case ("gateway.networking.k8s.io", _, _) if kind in routes.ROUTES:
                 self.routes.append(routes.route(found, kind, namespace, name))
             case ("gateway.networking.k8s.io", _, "Gateway"):
