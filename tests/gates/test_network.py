@@ -63,6 +63,16 @@ EGRESS = [
     ("metadata in a block", to("ipBlock: {cidr: 169.254.0.0/16}", "80"), "network/metadata", FAIL, 27),
     ("API server", to("ipBlock: {cidr: 192.0.2.8/29}", "6443"), "network/api-server", FAIL, 27),
     ("no ports", DB.replace("      ports: [{port: 5432}]\n", ""), "network/ports", WARN, 27),
+    ("a port without a number", DB.replace("{port: 5432}", "{protocol: TCP}"), "network/ports", WARN, 27),
+    ("a range of all ports", DB.replace("port: 5432", "port: 1, endPort: 65535"), "network/ports", WARN, 27),
+    (
+        "ranges of most",
+        DB.replace("{port: 5432}", "{port: 1, endPort: 20000}, {port: 19000, endPort: 33000}"),
+        "network/ports",
+        WARN,
+        27,
+    ),
+    ("a name that no port has", DB.replace("port: 5432", "port: postgress"), "network/used", WARN, 27),
 ]
 SELECTED = "podSelector: {matchLabels: {app: db}}\n  policyTypes"
 MUTATIONS = [
