@@ -116,6 +116,10 @@ class MeshSettings:
                 config = found.within("spec", "meshConfig")
                 if config is not None:
                     self.configs.append(_config(config, f"IstioOperator {namespace}/{name}"))
+            case ("sailoperator.io", "Istio" | "IstioRevision"):
+                config = found.within("spec", "values", "meshConfig")
+                if config is not None:
+                    self.configs.append(_config(config, f"{kind} {name}"))
             case ("", "ConfigMap") if name == "istio" or name.startswith("istio-"):
                 return self._settings(found, namespace, name)
             case _:
