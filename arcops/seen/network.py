@@ -280,9 +280,15 @@ class ServicePort:
     node_port: int = 0
 
 
+POOL = "InferencePool"
+"""Pods of one model server, among which an extension of the Gateway chooses (Gateway API Inference Extension)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSeen:
-    """A Service. ``selector`` is ``None`` if it selects no pods. ``external`` holds its external IPs or external name.
+    """A Service, or an InferencePool, which is its ``kind`` then and whose pods a route reaches as those of a Service.
+
+    ``selector`` is ``None`` if it selects no pods. ``external`` holds its external IPs or external name.
 
     ``waypoint`` is what its labels say of an ambient mesh's waypoint: NAMESPACE/NAME, ``none``, or nothing.
     """
@@ -298,7 +304,7 @@ class ServiceSeen:
 
     @property
     def title(self) -> str:
-        return f"Service {self.namespace}/{self.name}"
+        return f"{POOL if self.kind == POOL else 'Service'} {self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,7 +75,10 @@ class CertificateRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerSeen:
-    """One listener. ``routes_from`` is ``Same``, ``All``, ``Selector`` (by ``namespaces``) or ``None``."""
+    """One listener. ``routes_from`` is ``Same``, ``All``, ``Selector`` (by ``namespaces``) or ``None``.
+
+    ``passes``: TLS goes through it to the backends. ``bare``: it ends TLS and names no certificate.
+    """
 
     at: Location
     name: str
@@ -86,6 +89,8 @@ class ListenerSeen:
     namespaces: Selector | None = None
     kinds: tuple[str, ...] = ()
     certificates: tuple[CertificateRef, ...] = ()
+    passes: bool = False
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +137,7 @@ class GrantSeen:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendTlsSeen:
     """One target of a BackendTLSPolicy: TLS is used to the Service ``service`` of its namespace, or only to its port of the
-    name ``section``.
+    name ``section``. ``unverified``: it names no authority, so it is refused.
     """
 
     namespace: str
@@ -140,3 +145,4 @@ class BackendTlsSeen:
     at: Location
     service: str
     section: str = ""
+    unverified: bool = False

@@ -86,6 +86,7 @@ RESOURCES = (
     ApiResource(version="gateway.networking.k8s.io/v1alpha2", kind="UDPRoute", plural="udproutes"),
     ApiResource(version="gateway.networking.x-k8s.io/v1alpha1", kind="XListenerSet", plural="xlistenersets"),
     ApiResource(version=_GATEWAY, kind="ListenerSet", plural="listenersets"),
+    ApiResource(version="inference.networking.k8s.io/v1", kind="InferencePool", plural="inferencepools"),
     ApiResource(version="route.openshift.io/v1", kind="Route", plural="routes"),
     ApiResource(version=_GATEWAY, kind="BackendTLSPolicy", plural="backendtlspolicies"),
     ApiResource(version="gateway.networking.k8s.io/v1beta1", kind="ReferenceGrant", plural="referencegrants"),

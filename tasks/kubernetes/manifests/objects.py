@@ -232,6 +232,8 @@ class Objects:
                 )
             case ("", "v1", "Service"):
                 self.services.append(workloads.service(found, namespace, name))
+            case ("inference.networking.k8s.io" | "inference.networking.x-k8s.io", _, "InferencePool"):
+                self.services.append(workloads.inference_pool(found, namespace, name))
             case ("networking.k8s.io", "v1", "NetworkPolicy"):
                 self.policies.append(policy.network_policy(found, namespace, name))
             case ("networking.k8s.io", "v1", "Ingress"):

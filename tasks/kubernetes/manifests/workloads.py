@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from arcops.seen.network import ContainerPort, Label, PodSet, Selector, ServicePort, ServiceSeen
+from arcops.seen.network import POOL, ContainerPort, Label, PodSet, Protocol, Selector, ServicePort, ServiceSeen
 from tasks.kubernetes.manifests.fields import Field, text_at, true_at, whole_at
 from tasks.kubernetes.manifests.names import labels, port_name, selector
 from tasks.kubernetes.manifests.policy import port_number, protocol
@@ -147,6 +147,27 @@ def service(found: Field, namespace: str, name: str) -> ServiceSeen:
         ports=tuple(_service_ports(spec)),
         external=tuple(external),
         waypoint=_waypoint(found, namespace),
+    )
+
+
+def inference_pool(found: Field, namespace: str, name: str) -> ServiceSeen:
+    """The InferencePool at *found* (``inference.networking.k8s.io/v1``, ``inference.networking.x-k8s.io/v1alpha2``)."""
+    chosen, spec = None, found.get("spec")
+    numbers: list[int] = []
+    if spec is not None:
+        selector_at = spec.get("selector")
+        matched = selector_at.get("matchLabels") if selector_at is not None else None
+        chosen = labels(matched if matched is not None else selector_at)
+        single = spec.get("targetPortNumber")
+        wanted = [one for item in spec.items("targetPorts") if (one := item.get("number")) is not None]
+        numbers = [port_number(one, one.whole()) for one in [*([single] if single is not None else []), *wanted]]
+    return ServiceSeen(
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        kind=POOL,
+        selector=Selector(labels=chosen) if chosen else None,
+        ports=tuple(ServicePort(name="", protocol=Protocol.TCP, port=one, target=one) for one in numbers),
     )
 
 
