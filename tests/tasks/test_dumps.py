@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import pytest
 import yaml
 
 from arcops.errors import Refused
-from arcops.seen.cluster import Cluster
+from arcops.seen.cluster import Cluster, DevicePart
 from arcops.seen.network import Network
 from tasks.cluster.cluster import read_cluster
-from tasks.cluster.snapshot import RESOURCES
+from tasks.cluster.snapshot import RESOURCES, _pruned
 from tasks.network.dump import is_dump
 from tasks.network.network import read_manifests
 from tests.manifests import shop
@@ -206,6 +207,67 @@ def test_a_must_gather_is_a_dump_with_a_folder_for_each_namespace(tmp_path: Path
     found = read_cluster(tmp_path)
     assert [one.name for one in found.pods] == ["chat-0"]
     assert "pods" not in unseen(found)
+
+
+def in_folders(folder: Path, *, spaces: bool = True, empty: bool = True) -> Path:
+    """The ready cluster as Sonobuoy writes it: a file for each kind, in a folder for each namespace."""
+    top = folder / "resources"
+    names = [one["metadata"]["name"] for one in objects() if one["kind"] == "Namespace"]
+    for resource in RESOURCES:
+        mine = [one for one in objects() if one["kind"] == resource.kind]
+        kind = {"kind": f"{resource.kind}List", "apiVersion": resource.version, "metadata": {"resourceVersion": "7"}}
+        if resource.kind == "Namespace" and not spaces:
+            continue
+        if not any(one["metadata"].get("namespace") for one in mine):
+            written(top / "cluster" / f"{resource.plural}.json", mine, **kind)
+            continue
+        for name in sorted({*names, *(one["metadata"]["namespace"] for one in mine)}):
+            inside = [one for one in mine if one["metadata"]["namespace"] == name]
+            if inside or empty:
+                written(top / "ns" / name / f"{resource.plural}.json", inside, **kind)
+    return folder
+
+
+def test_lists_in_folders_of_their_namespaces_are_whole_together(tmp_path: Path) -> None:
+    found = read_cluster(in_folders(tmp_path / "whole"))
+    assert [one.name for one in found.pods] == ["chat-0"]
+    assert "pods" not in unseen(found)
+    assert "pods" in unseen(read_cluster(in_folders(tmp_path / "some", empty=False))), (
+        "the list of another namespace is missing"
+    )
+    assert "pods" in unseen(read_cluster(in_folders(tmp_path / "spaces", spaces=False))), "there may be other namespaces"
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+def test_devices_their_parts_and_their_taints(tmp_path: Path, version: str) -> None:
+    def device(name: str, *taints: str, **attributes: str) -> Object:
+        said: Object = {"attributes": {key: {"string": value} for key, value in attributes.items()}}
+        said |= {"taints": [{"key": "x", "effect": effect} for effect in taints]} if taints else {}
+        return {"name": name, "basic": said} if version == "v1beta1" else {"name": name, **said}
+
+    found = {
+        "apiVersion": f"resource.k8s.io/{version}",
+        "kind": "ResourceSlice",
+        "metadata": {"name": "edge-1-gpus"},
+        "spec": {
+            "driver": "gpu.nvidia.com",
+            "nodeName": "edge-1",
+            "pool": {"name": "edge-1", "generation": 2, "resourceSliceCount": 3},
+            "devices": [
+                device("gpu-0", type="gpu", uuid="GPU-0"),
+                device("gpu-0-mig-0", type="mig", uuid="MIG-0", parentUUID="GPU-0"),
+                device("gpu-1", "NoSchedule", type="gpu", uuid="GPU-1"),
+                device("gpu-2", "None", type="gpu", uuid="GPU-2"),
+            ],
+        },
+    }
+    resource = next(one for one in RESOURCES if one.kind == "ResourceSlice")
+    [one] = read_cluster(written(tmp_path / "all.json", [*of("Node"), found])).slices
+    assert (one.slices, one.tainted) == (3, ("gpu-1",))
+    assert one.parts == (DevicePart(name="gpu-0-mig-0", of="gpu-0"),)
+    kept = _pruned(found, replace(resource, version=found["apiVersion"]))
+    [again] = read_cluster(written(tmp_path / "kept" / "all.json", [*of("Node"), kept])).slices
+    assert again == one, "a snapshot keeps what is judged"
 
 
 def test_a_part_of_a_must_gather_does_not_say_that_it_is_all(tmp_path: Path) -> None:
