@@ -9,6 +9,8 @@ import pytest
 from arcops.finding import Outcome
 from arcops.seen.network import Network
 from gates.network.mesh.gate import MeshPolicy, mesh
+from reach.changes import Way
+from reach.drift import compare
 from reach.question import Answer, ask
 from tasks.network.network import network_of
 from tests.evidence import judged
@@ -164,6 +166,25 @@ def test_what_is_for_a_waypoint_does_nothing_without_one() -> None:
 )
 def test_the_proxy_of_a_node_reads_no_requests(parts: tuple[str, ...], answer: bool) -> None:
     assert certain(asked(DATA, policy(*parts), manifests=PLAIN)) is answer
+
+
+@pytest.mark.parametrize("parts", [(AT_WAY, FROM_WEB), (AT_SERVICE, FROM_WEB), (AT_WAY, "action: DENY", FROM_WEB)])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        {"gateway": GATEWAY.replace("FOR", "none") + PROXY},
+        {"gateway": PROXY},
+        {"manifests": PLAIN},
+    ],
+    ids=["for nothing", "no gateway", "no label"],
+)
+def test_a_lost_waypoint_is_drift(parts: tuple[str, ...], lost: dict[str, str]) -> None:
+    """Without its waypoint, a policy for it opens what it closed."""
+    declared = made(DATA, WAY, policy(*parts))
+    assert not compare(declared, made(DATA, WAY, policy(*parts))).reach
+    live = made(DATA, lost.get("gateway", WAY), policy(*parts), manifests=lost.get("manifests", AMBIENT))
+    gained = [one for one in compare(declared, live).reach if one.way is Way.GAINED]
+    assert any("caller" in one.source for one in gained), gained
 
 
 def used(*more: str, manifests: str = AMBIENT) -> list[tuple[Outcome, str]]:
