@@ -23,7 +23,7 @@ ISOLATED = Rule(
 )
 
 
-_FEW = 3
+_FEW = 1
 """Pods of one namespace that are named one by one."""
 
 
