@@ -48,7 +48,7 @@ spec: {{type: ClusterIP, ports: [{{name: http, port: 80, targetPort: http}}], se
 apiVersion: v1
 kind: Service
 metadata: {{name: llm-router, labels: {_LABELS}}}
-spec: {{type: ClusterIP, ports: [{{name: http, port: 80, targetPort: 8000}}], selector: {{app.kubernetes.io/component: router}}}}
+spec: {{ports: [{{name: http, port: 80, targetPort: 8000}}], selector: {{app.kubernetes.io/component: router}}}}
 ---
 # Source: serving/templates/deployment-engine.yaml
 apiVersion: apps/v1
@@ -109,7 +109,7 @@ spec:
 apiVersion: v1
 kind: Pod
 metadata: {{name: llm-test, annotations: {{helm.sh/hook: test}}}}
-spec: {{restartPolicy: Never, containers: [{{name: curl, image: registry.site.example/curl:1, args: ["llm-router:80/health"]}}]}}
+spec: {{restartPolicy: Never, containers: [{{name: curl, image: site.example/curl:1, args: ["llm-router/health"]}}]}}
 """
 
 _POD = "containers: [{name: ray, image: registry.site.example/ray:1, ports: [{containerPort: 6379, name: gcs}]}]"

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from arcops.seen.network import Label, Operator, Requirement, Selector
 from tasks.kubernetes.manifests.fields import Field
-from tasks.kubernetes.manifests.nodes import Mapping, Scalar
+from tasks.kubernetes.manifests.nodes import Mapping, Node, Scalar
 
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\Z")
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\Z")
@@ -62,15 +62,19 @@ def labels(found: Field | None) -> tuple[Label, ...]:
     """The labels at *found*, sorted by key; complains about each that the API server refuses."""
     if found is None:
         return ()
-    node = found.node
-    if isinstance(node, Mapping):
-        sound = [
-            _sound(key, one.value) if type(one) is Scalar and type(one.value) is str and not one.odd else None
-            for key, one in node.items.items()
-        ]
-        if None not in sound:
-            return tuple(sorted(filter(None, sound), key=_key))
-    return tuple(sorted(_labels(found)))
+    sound = _all_sound(found.node)
+    return tuple(sorted(_labels(found))) if sound is None else sound
+
+
+def _all_sound(node: Node | None) -> tuple[Label, ...] | None:
+    """The labels at *node*, sorted by key; `None` if the API server refuses anything there, so that it must be said what."""
+    if type(node) is not Mapping:
+        return None
+    found = [
+        _sound(key, one.value) if type(one) is Scalar and type(one.value) is str and not one.odd else None
+        for key, one in node.items.items()
+    ]
+    return None if None in found else tuple(sorted(filter(None, found), key=_key))
 
 
 @lru_cache(maxsize=10_000)
@@ -96,6 +100,11 @@ def selector(found: Field | None) -> Selector | None:
     """The label selector at *found*; `None` if it has no selector."""
     if found is None:
         return None
+    node = found.node
+    if type(node) is Mapping and len(node.items) == 1:  # as most are: labels, and nothing to complain about
+        sound = _all_sound(node.items.get("matchLabels"))
+        if sound is not None:
+            return Selector(labels=sound)
     found.only("matchLabels", "matchExpressions")
     return Selector(
         labels=labels(found.get("matchLabels")),

@@ -22,7 +22,7 @@ _DEEP = f"values are nested more than {DEEPEST} deep"
 MOST_VALUES = 2_000_000
 """In one document: about a gigabyte of nodes. A list of 5,000 pods as a cluster prints it has some 700,000."""
 
-_EVENTS_PER_TICK = 10_000
+_VALUES_PER_TICK = 10_000
 # Names of their own, because they are asked for with each value.
 _SCALAR, _MAPPING, _SEQUENCE = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent
 _MAPPING_END, _SEQUENCE_END = yaml.MappingEndEvent, yaml.SequenceEndEvent
@@ -147,7 +147,7 @@ class _Reading:
     builder: _Builder
     last: yaml.Event | None = None
     left: int = 0
-    """How many events are read before the next tick."""
+    """How many values of further documents are read before the next tick."""
 
     @property
     def after(self) -> int:
@@ -164,6 +164,10 @@ def _documents(text: str, tick: Callable[[], None], reading: _Reading) -> Iterat
                 return
             if not (isinstance(done, Scalar) and done.value is None):
                 yield done
+            reading.left -= reading.builder.values
+            if reading.left < 0:
+                reading.left = _VALUES_PER_TICK
+                tick()
             reading.builder = _Builder(text, reading.builder.meanings)
     finally:
         loader.dispose()
@@ -180,7 +184,13 @@ class _Builder:
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._opening: set[str] = set()
         self._values = 0
+        self._pause = min(_VALUES_PER_TICK, MOST_VALUES)
         self._root: Node | None = None
+
+    @property
+    def values(self) -> int:
+        """How many values were read, with all repetitions by aliases."""
+        return self._values
 
     @property
     def opened(self) -> int:
@@ -190,73 +200,72 @@ class _Builder:
     def next(self, get: Callable[[], Any], tick: Callable[[], None], reading: _Reading) -> Node | None:
         """The next whole document of the events that *get* gives; `None` at the end of the text.
 
-        What most events are is done here, without a call: a plain text whose meaning is known, and the beginning and the end of
-        a collection without an anchor.
+        What most events are is done here, without a call: a plain text whose meaning is known, a text in quotes, and the
+        beginning and the end of a collection without an anchor.
         """
-        meanings, stack, left = self.meanings, self._stack, reading.left
+        meanings, stack = self.meanings, self._stack
         top: _Open | None = None
-        while True:
-            event = get()
+        event: Any = reading.last
+        try:
+            while True:
+                event = get()
+                kind = type(event)
+                if kind is _SCALAR:
+                    known = meanings.get(event.value) if event.implicit[0] else (event.value, False)
+                    self._values += 1
+                    if self._values > self._pause:
+                        self._rest(event, tick)
+                    if known is None or top is None or event.tag or event.anchor:
+                        self._take_scalar(event)
+                        continue
+                    value, odd = known
+                    line = event.start_mark.line + 1
+                    if top.key is None and top.keyed and type(value) is str and not odd:
+                        top.key, top.key_line = value, line
+                        continue
+                    node: Node = Scalar(line, value, odd)
+                elif kind is _MAPPING_END or kind is _SEQUENCE_END:
+                    done = stack.pop()
+                    node = done.node
+                    line = node.line
+                    if done.anchor or done.merges is not None:
+                        self._close(done)
+                    top = stack[-1] if stack else None
+                elif kind is _MAPPING or kind is _SEQUENCE:
+                    self._values += 1
+                    line = event.start_mark.line + 1
+                    node = Mapping(line) if kind is _MAPPING else Sequence(line)
+                    if self._values > self._pause:
+                        self._rest(event, tick)
+                    if event.tag or event.anchor or len(stack) >= DEEPEST:
+                        self._open(node, event)
+                    if top is not None and top.keyed and top.key is None:
+                        raise _unreadable("a key is not a plain value", self._text, line)
+                    top = _Open(node, event.anchor, self._values - 1)
+                    stack.append(top)
+                    continue
+                else:
+                    if kind is yaml.AliasEvent:
+                        self._alias(event)
+                    elif kind is yaml.DocumentEndEvent:
+                        return self._root if self._root is not None else Scalar(0, None)
+                    elif kind is yaml.StreamEndEvent:
+                        return None
+                    continue
+                if top is None:
+                    self._root = node
+                    continue
+                within = top.node
+                if isinstance(within, Sequence):
+                    within.items.append(node)
+                elif top.key is not None and top.key != "<<" and top.key not in within.items:
+                    within.items[top.key], within.lines[top.key], top.key = node, top.key_line, None
+                else:
+                    self._place(node, line)
+        finally:
             reading.last = event
-            left -= 1
-            if left < 0:
-                left = _EVENTS_PER_TICK
-                tick()
-            kind = type(event)
-            if kind is _SCALAR:
-                known = meanings.get(event.value) if event.implicit[0] else None
-                if known is None or top is None or event.tag or event.anchor:
-                    self._take_scalar(event)
-                    continue
-                self._values += 1
-                if self._values > MOST_VALUES:
-                    self._count(event, 0)
-                value, odd = known
-                line = event.start_mark.line + 1
-                if top.key is None and top.keyed and type(value) is str and not odd:
-                    top.key, top.key_line = value, line
-                    continue
-                node: Node = Scalar(line, value, odd)
-            elif kind is _MAPPING_END or kind is _SEQUENCE_END:
-                done = stack.pop()
-                node = done.node
-                line = node.line
-                if done.anchor or done.merges is not None:
-                    self._close(done)
-                top = stack[-1] if stack else None
-            elif kind is _MAPPING or kind is _SEQUENCE:
-                self._values += 1
-                line = event.start_mark.line + 1
-                node = Mapping(line) if kind is _MAPPING else Sequence(line)
-                if self._values > MOST_VALUES or event.tag or event.anchor or len(stack) >= DEEPEST:
-                    self._open(node, event)
-                if top is not None and top.keyed and top.key is None:
-                    raise _unreadable("a key is not a plain value", self._text, line)
-                top = _Open(node, event.anchor, self._values - 1)
-                stack.append(top)
-                continue
-            else:
-                if kind is yaml.AliasEvent:
-                    self._alias(event)
-                elif kind is yaml.DocumentEndEvent:
-                    reading.left = left
-                    return self._root if self._root is not None else Scalar(0, None)
-                elif kind is yaml.StreamEndEvent:
-                    return None
-                continue
-            if top is None:
-                self._root = node
-                continue
-            within = top.node
-            if isinstance(within, Sequence):
-                within.items.append(node)
-            elif top.key is not None and top.key != "<<" and top.key not in within.items:
-                within.items[top.key], within.lines[top.key], top.key = node, top.key_line, None
-            else:
-                self._place(node, line)
 
     def _take_scalar(self, event: yaml.ScalarEvent) -> None:
-        self._count(event)
         line = _line(event)
         node = self._scalar(event)
         if event.implicit[0] and not event.tag:
@@ -264,6 +273,12 @@ class _Builder:
         if event.anchor:
             self._anchors[event.anchor] = (node, 1)
         self._place(node, line)
+
+    def _rest(self, event: yaml.Event, tick: Callable[[], None]) -> None:
+        """After many values: say so, and refuse a document that has too many."""
+        self._count(event, 0)
+        self._pause = min(self._values + _VALUES_PER_TICK, MOST_VALUES)
+        tick()
 
     def _count(self, event: yaml.Event, more: int = 1) -> None:
         self._values += more
