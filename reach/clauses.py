@@ -156,7 +156,7 @@ class Terrain:
                 yield from self._by_name(policy, rule, direction, port, subject, peers)
 
     def _numbered(self, asked: tuple[PortRange, ...]) -> Flags | None:
-        """The pieces that are *asked* for by number (all, if nothing is asked for); `None` if there are none. Kept for the next
+        """The pieces that are *asked* for by number (all, if nothing is asked for); `None` if no piece is. Kept for the next
         rule with the same ports.
         """
         if asked in self._asked:
@@ -196,7 +196,7 @@ class Terrain:
         return found[0]
 
     def _having(self, flags: Flags, having: NDArray[np.intp]) -> Flags | None:
-        """Of *flags* (over pods, or over pods and what is outside) those of the pods at *having*; `None` if there is none.
+        """Of *flags* (over pods, or over pods and what is outside) those of the pods at *having*; `None` if no pod is.
 
         Made once for each two. The key is the identity of both, which are kept with the answer, so that no other array can take
         it over.

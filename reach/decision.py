@@ -134,7 +134,7 @@ def _by(clause: Clause) -> Reason:
         policy=clause.policy.title,
         rule=clause.rule.field,
         at=clause.rule.at,
-        text=f"{clause.policy.title} {word} by {clause.rule.field or 'the end of its tier, where no rule has decided'}",
+        text=f"{clause.policy.title} {word} by {clause.rule.field or 'the end of its tier, because no rule has decided'}",
     )
 
 

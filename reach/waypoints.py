@@ -21,7 +21,7 @@ _FOR = {"service": ("service", "all"), "workload": ("workload", "all")}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waypoint:
-    """A waypoint: the ``gateway`` is `None` if no manifest shows it. ``pods`` are its own, of which there may be none.
+    """A waypoint: the ``gateway`` is `None` if no manifest shows it. ``pods`` are its own, as far as shown.
 
     ``at`` is where it is asked for.
     """

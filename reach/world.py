@@ -168,7 +168,7 @@ class World:
             self.effort.spend(size + len(clauses) * STEP // 4, steps=3 * len(hit))
 
     def _first(self, tier: PolicyTier, direction: Direction, piece: int) -> _Decided | None:
-        """The decision of the clauses of *tier*, the first that hits in each stage; `None` if there are none."""
+        """The decision of the clauses of *tier*, the first that hits in each stage; `None` if *tier* has no clause."""
         clauses = self._by_tier.get((tier, direction), ())
         if not clauses:
             return None

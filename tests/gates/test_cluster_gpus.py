@@ -305,7 +305,7 @@ def test_gpus_by_dynamic_resource_allocation_alone() -> None:
 
 
 def test_parts_of_a_device_are_no_devices() -> None:
-    """A driver offers a GPU and its MIG parts; whoever holds a part holds the GPU."""
+    """A driver offers a GPU and its MIG parts; a claim of a part holds the GPU."""
 
     def parted(*held: str) -> Cluster:
         body = by_claims(*held)

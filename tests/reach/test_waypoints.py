@@ -138,7 +138,7 @@ def test_without_the_waypoint_or_its_pods_it_is_not_certain(shown: tuple[str, ..
         ((policy(AT_SERVICE.replace("data", "other"), FROM_OTHER),), True),
         ((policy(AT_WAY, "action: DENY", FROM_WEB),), False),
         ((policy(AT_WAY, READS),), None),
-        # The proxy of the node knows the waypoint as the caller, and not whoever called it.
+        # The proxy of the node knows the waypoint as the caller, and not the pod that called it.
         ((policy(FROM_WAY),), True),
         ((policy(FROM_WEB),), False),
         ((policy(FROM_WAY), policy(AT_WAY, FROM_OTHER, name="two")), False),

@@ -219,7 +219,7 @@ spec:
         ((EARLY, tiered("early", rule("Pass", WEB)), LET), True),
         ((EARLY, tiered("early", rule("Pass", WEB)), DENY), False),
         ((EARLY, tiered("early", rule("Pass", WEB))), True),
-        # Whoever no rule of a tier names is denied at its end, unless its default action is Pass.
+        # What no rule of a tier names is denied at its end, unless its default action is Pass.
         ((EARLY, tiered("early", rule("Allow", PROXY)), LET), False),
         ((OPENING, tiered("early", rule("Allow", PROXY)), LET), True),
         ((EARLY, tiered("early", rule("Allow", PROXY)), tiered("early", rule("Pass", WEB), order="7"), LET), True),

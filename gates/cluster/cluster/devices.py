@@ -35,7 +35,7 @@ def _newest(body: Cluster) -> list[DeviceSlice]:
 
 
 def taken(body: Cluster, devices: dict[Device, str]) -> dict[str, Decimal]:
-    """How many of *devices* claims hold, by node; whoever holds a part of a device holds the device."""
+    """How many of *devices* claims hold, by node; a claim of a part of a device holds the device."""
     whole = {(one.devices[0].driver, one.devices[0].pool, part.name): part.of for one in _newest(body) for part in one.parts}
     held = {device for claim in body.claims for device in claim.devices}
     held |= {

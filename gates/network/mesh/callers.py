@@ -40,7 +40,7 @@ def findings(evidence: Evidence[Network], said: MeshSeen) -> Iterator[Finding]:
 
 
 def _open_to(rule: MeshRule) -> str:
-    """To whom *rule* is open, in words, if it does not name them; else empty."""
+    """The callers to which *rule* is open, in words, if it does not name them; else empty."""
     conditions = [(_KEYS[one.attribute], one) for one in rule.conditions if one.attribute in _KEYS and not one.but_not]
     if any(not _too_wide(name, one.values) for name, one in conditions):
         return ""
@@ -57,14 +57,14 @@ def _names_any(term: MeshTerms) -> bool:
 
 
 def _of_source(term: MeshTerms) -> str:
-    """To whom one source is open, if none of its fields names callers: each of them narrows it."""
+    """The callers to which one source is open, if none of its fields names callers: each of them narrows it."""
     fields: list[MeshMatch] = [one for one in term.of if one.attribute in _NAMING and not one.but_not]
     wide = [_too_wide(one.attribute, one.values) for one in fields]
     return wide[0] if wide and all(wide) else ""
 
 
 def _too_wide(attribute: str, values: tuple[str, ...]) -> str:
-    """Whom *values* let in, in words, if that is not who they name."""
+    """The callers that *values* let in, in words, if they do not name them."""
     for value in values:
         if value == "*":
             return "every identity of the mesh" if attribute != "requestPrincipals" else "everybody with a token"

@@ -141,7 +141,7 @@ def _needed(body: Network) -> Iterator[str]:
             yield "cilium"
         for rule in (*policy.ingress, *policy.egress):
             if policy.kind in FIREWALLS:
-                continue  # whoever enforces them enforces their names, too
+                continue  # a plugin that enforces them enforces their names, too
             if any(peer.domain for peer in rule.peers):
                 yield "domains"
             for port in rule.ports:
