@@ -7,7 +7,8 @@ import pytest
 from arcops.finding import Outcome
 from arcops.seen.network import Network
 from gates.network.network.gate import NetworkSafetyPolicy, network
-from reach.question import ask
+from reach.question import Connection, ask
+from reach.world import World
 from tasks.network.network import network_of
 from tests.evidence import judged
 from tests.manifests import SHOP
@@ -59,7 +60,19 @@ def may(*policies: str, source: str = "shop/web", target: str = "shop/db:5432") 
     assert not [one for one in found.others if not one.harmless]
     answer = ask(found, source, target)
     assert not answer.doubts, answer.doubts
+    [one] = answer.connections
+    assert in_the_table(found, one) in (None, answer.allowed), "the table of all pairs says the same"
     return answer.allowed
+
+
+def in_the_table(found: Network, asked: Connection) -> bool | None:
+    """What the table of all pairs says; `None` about an address, which it knows as a range."""
+    world = World(found)
+    places = {pods.title: int(world.class_of[world.position(pods)]) for pods in found.pods}
+    if not {asked.source, asked.target} <= set(places):
+        return None
+    piece = world.terrain.ports.position(asked.protocol, asked.port)
+    return bool(world.pairs(int(world.port_class_of[piece]))[places[asked.source], places[asked.target]])
 
 
 def rule(action: str, peer: str = "", port: str = "") -> str:

@@ -7,7 +7,9 @@ import pytest
 from arcops.finding import Outcome
 from arcops.seen.network import Network
 from gates.network.network.gate import NetworkSafetyPolicy, network
+from reach.drift import compare
 from reach.question import ask
+from reach.roots import roots
 from tasks.network.network import network_of
 from tests.evidence import judged
 
@@ -111,3 +113,53 @@ def test_labels_that_only_a_running_pod_has_make_it_uncertain() -> None:
         made("jobset.x-k8s.io/v1alpha2 JobSet", KINDS["jobset.x-k8s.io/v1alpha2 JobSet"][0], policy), "ml/one", "ml/one:80"
     )
     assert any("jobset.sigs.k8s.io/job-index" in one for one in found.doubts)
+
+
+def test_without_a_template_of_its_own_a_leader_has_that_of_the_workers() -> None:
+    found = made("leaderworkerset.x-k8s.io/v1 LeaderWorkerSet", f"{{leaderWorkerTemplate: {{workerTemplate: {POD}}}}}")
+    assert [one.name for one in found.pods] == ["one-leader", "one-worker"]
+
+
+LIVE = """apiVersion: v1
+kind: Pod
+metadata:
+  name: NAME
+  namespace: ml
+  labels: {app: x, LABELS}
+  ownerReferences: [{apiVersion: x/v1, kind: OWNER, name: OWNED, controller: true, uid: u}]
+spec: {containers: [{name: c, ports: [{containerPort: 8000, name: http}]}]}
+"""
+JOB_SET = (
+    "jobset.sigs.k8s.io/jobset-name: one, jobset.sigs.k8s.io/replicatedjob-name: driver, jobset.sigs.k8s.io/job-index: '0'"
+)
+LWS = "leaderworkerset.sigs.k8s.io/name: one"
+
+
+@pytest.mark.parametrize(
+    ("api", "pods"),
+    [
+        ("argoproj.io/v1alpha1 Rollout", [("one-5d-a", "ReplicaSet", "one-5d", "rollouts-pod-template-hash: 5d")]),
+        (
+            "apps.openshift.io/v1 DeploymentConfig",
+            [("one-1-a", "ReplicationController", "one-1", "deploymentconfig: one")],
+        ),
+        ("jobset.x-k8s.io/v1alpha2 JobSet", [("one-driver-0-0-a", "Job", "one-driver-0", JOB_SET)]),
+        (
+            "leaderworkerset.x-k8s.io/v1 LeaderWorkerSet",
+            [
+                ("one-0", "StatefulSet", "one", f"{LWS}, leaderworkerset.sigs.k8s.io/worker-index: '0'"),
+                ("one-0-1", "StatefulSet", "one-0", LWS),
+            ],
+        ),
+    ],
+)
+def test_what_runs_is_what_was_declared(api: str, pods: list[tuple[str, str, str, str]]) -> None:
+    """The pods of a cluster are compared with the workload that finally makes them."""
+    texts = [
+        LIVE.replace("NAME", name).replace("OWNER", kind).replace("OWNED", owner).replace("LABELS", labels)
+        for name, kind, owner, labels in pods
+    ]
+    declared = made(api, KINDS[api][0])
+    live = network_of([("live.yaml", "---\n".join([SPACE, *texts]).encode())])
+    assert set(roots(declared)) == set(roots(live)) == {f"{api.rpartition(' ')[2]} ml/one"}
+    assert not compare(declared, live).reach
