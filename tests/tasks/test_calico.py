@@ -236,6 +236,7 @@ spec:
         ((EARLY, tiered("early", rule("Allow", PROXY)), LET), False),
         ((OPENING, tiered("early", rule("Allow", PROXY)), LET), True),
         ((EARLY, tiered("early", rule("Allow", PROXY)), tiered("early", rule("Pass", WEB), order="7"), LET), True),
+        ((EARLY, tiered("early", rule("Allow", PROXY), order="5"), tiered("early", rule("Allow", WEB), order="7")), True),
         # The order of the tiers comes before that of the policies.
         ((EARLY, NEXT, tiered("next", rule("Deny"), order="1"), tiered("early", rule("Allow"))), True),
         ((NEXT, EARLY, tiered("next", rule("Allow"), order="1"), tiered("early", rule("Deny"))), False),
