@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from arcops.finding import Location
-from arcops.seen.network import CALICO, FIREWALLS, NAMESPACE_NAME, Action, Complaint, Network, PolicySeen, PolicyTier, Selector
+from arcops.seen.network import CALICO, FIREWALLS, NAMESPACE_NAME, Complaint, Network, PolicySeen, PolicyTier, Selector
 from reach.filters import doubts_of_filters
 
 _FILTER = "EnvoyFilter.networking.istio.io"
@@ -75,22 +75,19 @@ def _rank(policy: PolicySeen) -> tuple[PolicyTier, int, int]:
 
 
 def _ranks(network: Network) -> dict[tuple[PolicyTier, int, int], set[str]]:
-    """Ranks in which the order of two policies may matter, with the policies that have it.
+    """Ranks in which the order of two policies may matter, with what has no order there.
 
-    Calico sorts policies of one kind by their names, and the order of rules that all allow does not matter.
+    The order of rules that all do the same does not matter. Calico sorts policies of one kind by their names.
     """
     found: dict[tuple[PolicyTier, int, int], list[PolicySeen]] = {}
     for one in network.policies:
-        if one.tier is not PolicyTier.NAMESPACE:
+        if one.tier is not PolicyTier.NAMESPACE and one.kind not in FIREWALLS:  # of those, each is for its own namespace
             found.setdefault(_rank(one), []).append(one)
     named: dict[tuple[PolicyTier, int, int], set[str]] = {}
     for rank, tied in found.items():
-        if tied[0].kind in FIREWALLS:
-            continue  # each is for its own namespace
-        if tied[0].kind not in CALICO:
-            named[rank] = {f"{one.kind} {one.name} {one.at}" for one in tied}
-        elif any(rule.action is not Action.ALLOW for one in tied for rule in (*one.ingress, *one.egress)):
-            named[rank] = {one.kind for one in tied}
+        if len({rule.action for one in tied for rule in (*one.ingress, *one.egress)}) > 1:
+            calico = all(one.kind in CALICO for one in tied)
+            named[rank] = {one.kind if calico else f"{one.title} {one.at}" for one in tied}
     return named
 
 

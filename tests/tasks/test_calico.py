@@ -344,3 +344,32 @@ def test_other_plugins_are_not_known_to_enforce_them() -> None:
         assert [one.outcome for one in result.findings if one.rule == "network/enforced"] == [outcome]
     isolated = judged(network, NetworkSafetyPolicy(enforcer="calico"), [made(DENY)])
     assert [one.outcome for one in isolated.findings if one.rule == "network/isolated"] == [Outcome.PASS]
+
+
+TWICE = (
+    "---\napiVersion: projectcalico.org/v3\nkind: %s\nmetadata: {name: %s, namespace: shop}\n"
+    "spec: {order: 5, selector: has(app), types: [Ingress], ingress: [{action: %s}]}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "certain"),
+    [
+        (("NetworkPolicy", "a", "Allow"), ("NetworkPolicy", "b", "Deny"), True),
+        (("NetworkPolicy", "a", "Allow"), ("GlobalNetworkPolicy", "b", "Deny"), False),
+        (("NetworkPolicy", "a", "Deny"), ("GlobalNetworkPolicy", "b", "Deny"), True),
+    ],
+)
+def test_policies_of_one_order_are_sorted_by_their_names(
+    first: tuple[str, str, str], second: tuple[str, str, str], certain: bool
+) -> None:
+    found = made(TWICE % first, TWICE % second)
+    answers = [ask(one, "shop/web", "shop/db:5432") for one in (found, made(TWICE % second, TWICE % first))]
+    assert {bool(one.doubts) for one in answers} == {not certain}
+    assert len({one.allowed for one in answers}) == 1
+
+
+@pytest.mark.parametrize(("action", "certain"), [("Deny", True), ("Pass", False)])
+def test_admin_policies_of_one_priority_that_do_the_same_have_no_order(action: str, certain: bool) -> None:
+    second = (ADMIN % action).replace("name: admin", "name: other")
+    assert bool(ask(made(ADMIN % "Deny", second), "shop/web", "shop/db:5432").doubts) is not certain
