@@ -10,6 +10,7 @@ Run: ``python benches/network.py``; with ``check`` also the whole command (`arco
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
@@ -76,6 +77,7 @@ def answer(folder: Path) -> None:
     from reach.world import World
     from tasks.network.network import read_manifests
 
+    gc.set_threshold(50_000)  # as in the process of `arcops`
     began = time.process_time()
     network = read_manifests(folder)
     read = time.process_time()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from arcops.seen.network import (
+    Action,
     Direction,
     Network,
     Peer,
@@ -23,13 +25,16 @@ from reach.effort import Effort
 from reach.ports import Ports, PortSpace
 from reach.selectors import Flags, Labelled
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 
 @dataclass(slots=True, kw_only=True)
 class Clause:
     """One rule of one policy, with ports by number: a port by name gives a clause for each number that has this name.
 
     ``subject`` are flags over pods, ``peers`` over pods and then the ends outside (ranges of addresses, then host names),
-    ``ports`` over port pieces.
+    ``ports`` over port pieces. ``last``: no rule of the policy, but the end of its stage (`PolicySeen.closes`).
     """
 
     policy: PolicySeen
@@ -38,6 +43,7 @@ class Clause:
     subject: Flags
     peers: Flags
     ports: Flags
+    last: bool = False
 
 
 class Terrain:
@@ -74,13 +80,25 @@ class Terrain:
         self._by_namespace_labels = Labelled(one.labels for one in network.namespaces)
         self._not_host = np.array([not pod.host_network for pod in network.pods], dtype=np.bool_)
         self._named_by: dict[tuple[str, bool, tuple[object, ...]], Flags] = {}
-        self._of_both: dict[tuple[int, int], tuple[Flags, Flags, Flags]] = {}
+        self._of_both: dict[tuple[int, int], tuple[Flags | None, Flags, NDArray[np.intp]]] = {}
+        self._any: dict[int, tuple[bool, Flags]] = {}
+        self._asked: dict[tuple[PortRange, ...], Flags | None] = {}
+        self._at_number = {
+            (key[1], number): self.ports.within(Ports(protocol=key[1], first=number, last=number))
+            for key, found in self._named.items()
+            for number in found
+        }
         self._chosen: dict[tuple[str, Selector | None, Selector | None], Flags] = {}
         self.isolated = {direction: np.zeros(len(self.pods), dtype=np.bool_) for direction in Direction}
         for policy in network.policies:
             self.effort.spend(2 * len(self.pods))
-            for direction in policy.directions:
+            for direction in policy.isolates:
                 self.isolated[direction] |= self.subject(policy)
+        self.closed = {direction: found.copy() for direction, found in self.isolated.items()}
+        """The pods for which what no rule allows is denied: those that are isolated, and those that a stage's end denies."""
+        for policy in network.policies:
+            for direction in policy.directions if policy.closes else ():
+                self.closed[direction] |= self.subject(policy)
 
     def subject(self, policy: PolicySeen) -> Flags:
         """The pods that *policy* selects."""
@@ -121,49 +139,78 @@ class Terrain:
                 continue
             for rule in rules:
                 yield from self._of_rule(policy, rule, direction, subject)
+        for direction in policy.directions if policy.closes else ():
+            end = PolicyRule(at=policy.at, field="", action=Action.DENY)
+            for clause in self._of_rule(policy, end, direction, subject):
+                clause.last = True
+                yield clause
 
     def _of_rule(self, policy: PolicySeen, rule: PolicyRule, direction: Direction, subject: Flags) -> Iterator[Clause]:
         peers = self.peers(policy, rule)
-        self.effort.spend(3 * len(rule.ports) * len(self.ports.pieces), steps=3 * len(rule.ports) + 1)
         self.effort.hold(len(self.ports.pieces))
-        ports = np.zeros(len(self.ports.pieces), dtype=np.bool_)
-        for port in rule.ports:
-            if not port.name:
-                for protocol in [port.protocol] if port.protocol else Protocol:
-                    ports |= self.ports.within(Ports(protocol=protocol, first=port.first, last=port.last))
-        if not rule.ports:
-            ports[:] = True
-        if ports.any():
+        ports = self._numbered(rule.ports)
+        if ports is not None:
             yield Clause(policy=policy, rule=rule, direction=direction, subject=subject, peers=peers, ports=ports)
         for port in rule.ports:
             if port.name:
                 yield from self._by_name(policy, rule, direction, port, subject, peers)
 
+    def _numbered(self, asked: tuple[PortRange, ...]) -> Flags | None:
+        """The pieces that are *asked* for by number (all, if nothing is asked for); `None` if no piece is. Kept for the next
+        rule with the same ports.
+        """
+        if asked in self._asked:
+            return self._asked[asked]
+        self.effort.spend(3 * len(asked) * len(self.ports.pieces), steps=3 * len(asked) + 1)
+        ports = np.zeros(len(self.ports.pieces), dtype=np.bool_)
+        for port in asked:
+            if not port.name:
+                for protocol in [port.protocol] if port.protocol else Protocol:
+                    ports |= self.ports.within(Ports(protocol=protocol, first=port.first, last=port.last))
+        if not asked:
+            ports[:] = True
+        found = self._asked[asked] = ports if ports.any() else None
+        return found
+
     def _by_name(
         self, policy: PolicySeen, rule: PolicyRule, direction: Direction, port: PortRange, subject: Flags, peers: Flags
     ) -> Iterator[Clause]:
         """A port by name belongs to the destination: the subject for ingress, the peer for egress. An address has no names."""
+        target, other = (subject, peers) if direction is Direction.INGRESS else (peers, subject)
+        if not self._names_any(other):
+            return
         for protocol in [port.protocol] if port.protocol else Protocol:
-            for number, having in sorted(self._named.get((port.name, protocol), {}).items()):
-                self.effort.hold(len(self.pods) + len(peers) + len(self.ports.pieces))
-                if direction is Direction.INGRESS:
-                    chosen, called = self._having(subject, having), peers
-                else:
-                    chosen, called = subject, self._having(peers, having)
-                if chosen.any() and called.any():
-                    ports = self.ports.within(Ports(protocol=protocol, first=number, last=number))
+            for number, having in self._named.get((port.name, protocol), {}).items():
+                both = self._having(target, having)
+                if both is not None:
+                    self.effort.hold(len(self.pods) + len(peers) + len(self.ports.pieces))
+                    chosen, called = (both, peers) if direction is Direction.INGRESS else (subject, both)
+                    ports = self._at_number[protocol, number]
                     yield Clause(policy=policy, rule=rule, direction=direction, subject=chosen, peers=called, ports=ports)
 
-    def _having(self, flags: Flags, having: Flags) -> Flags:
-        """Of *flags* (over pods, or over pods and what is outside) those of the pods *having* a port; made once for each two.
-
-        The key is the identity of both, which are kept with the answer, so that no other array can take it over.
-        """
-        found = self._of_both.get((id(flags), id(having)))
+    def _names_any(self, flags: Flags) -> bool:
+        """Is any flag set? Asked once for each array, which is kept with the answer."""
+        found = self._any.get(id(flags))
         if found is None:
-            made = np.zeros_like(flags)
-            np.logical_and(flags[: len(self.pods)], having, out=made[: len(self.pods)])
-            found = self._of_both[id(flags), id(having)] = (made, flags, having)
+            found = self._any[id(flags)] = (bool(flags.any()), flags)
+        return found[0]
+
+    def _having(self, flags: Flags, having: NDArray[np.intp]) -> Flags | None:
+        """Of *flags* (over pods, or over pods and what is outside) those of the pods at *having*; `None` if no pod is.
+
+        Made once for each two. The key is the identity of both, which are kept with the answer, so that no other array can take
+        it over.
+        """
+        key = (id(flags), id(having))
+        found = self._of_both.get(key)
+        if found is None:
+            self.effort.spend(2 * len(having), steps=2)
+            kept = having[flags[having]]
+            made = None
+            if kept.size:
+                made = np.zeros(len(flags), dtype=np.bool_)
+                made[kept] = True
+            found = self._of_both[key] = (made, flags, having)
         return found[0]
 
     def peers(self, policy: PolicySeen, rule: PolicyRule) -> Flags:
@@ -203,15 +250,17 @@ class Terrain:
         return self._not_host
 
 
-def _named_ports(pods: tuple[PodSet, ...], names: set[str], effort: Effort) -> dict[tuple[str, Protocol], dict[int, Flags]]:
-    """For each name and protocol that rules use: its numbers, each with the pods that have it."""
-    found: dict[tuple[str, Protocol], dict[int, Flags]] = {}
+def _named_ports(
+    pods: tuple[PodSet, ...], names: set[str], effort: Effort
+) -> dict[tuple[str, Protocol], dict[int, NDArray[np.intp]]]:
+    """For each name and protocol that rules use: its numbers in order, each with the positions of the pods that have it."""
+    found: dict[tuple[str, Protocol], dict[int, list[int]]] = {}
     for position, pod in enumerate(pods):
         for port in pod.ports:
             if port.name in names:
-                having = found.setdefault((port.name, port.protocol), {})
-                if port.number not in having:
-                    effort.hold(len(pods))
-                    having[port.number] = np.zeros(len(pods), dtype=np.bool_)
-                having[port.number][position] = True
-    return found
+                effort.hold(16)
+                found.setdefault((port.name, port.protocol), {}).setdefault(port.number, []).append(position)
+    return {
+        key: {number: np.array(sorted(set(at)), dtype=np.intp) for number, at in sorted(numbers.items())}
+        for key, numbers in found.items()
+    }

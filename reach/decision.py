@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import groupby
 
 from arcops.finding import Location
 from arcops.seen.network import Action, Direction, PodSet, PolicySeen, PolicyTier, Protocol
@@ -66,34 +67,57 @@ def _side(world: World, direction: Direction, subject: PodSet, peer: End, protoc
     piece = world.terrain.ports.position(protocol, port)
     about = list(world.about(mine))
     world.effort.spend(len(world.network.policies), steps=2 * sum(len(clauses) for _, clauses in about) + len(about) + 10)
-    hits = [
-        clause
-        for _, clauses in about
-        for clause in clauses
-        if clause.direction is direction and clause.subject[mine] and clause.peers[other] and clause.ports[piece]
-    ]
-    passed = None
-    for clause in hits:
-        if clause.policy.tier is PolicyTier.ADMIN:
-            if clause.rule.action is not Action.PASS:
-                return [_by(clause)]
-            passed = clause
-            break
-    before = [_by(passed)] if passed is not None else []
-    own = [_by(clause) for clause in hits if clause.policy.tier is PolicyTier.NAMESPACE]
-    isolating = [policy for policy, _ in about if direction in policy.directions]
-    denying = [one for one in own if not one.allows]
-    if denying:
-        return _by_place(denying)
-    if isolating and own:
-        return _by_place(own)
-    if isolating:
-        return _by_place([_isolated(direction, subject, policy) for policy in isolating])
-    for clause in hits:
-        if clause.policy.tier is PolicyTier.BASELINE:
-            return [_by(clause)]
+    hits = sorted(
+        (
+            clause
+            for _, clauses in about
+            for clause in clauses
+            if clause.direction is direction and clause.subject[mine] and clause.peers[other] and clause.ports[piece]
+        ),
+        key=lambda one: (one.policy.stage, one.last),
+    )
+    first, before = _first(hits, PolicyTier.ADMIN)
+    if first is not None and first.rule.action is not Action.PASS:
+        return [_by(first)]
+    beneath = first is not None
+    if not beneath:
+        own = [_by(clause) for clause in hits if clause.policy.tier is PolicyTier.NAMESPACE]
+        isolating = [policy for policy, _ in about if direction in policy.isolates]
+        denying = [one for one in own if not one.allows]
+        if denying or (isolating and own):
+            return _by_place(denying or own)
+        late, _ = _first(hits, PolicyTier.LATE)
+        if late is not None and late.rule.action is not Action.PASS:
+            return [_by(late)]
+        if late is not None:
+            before = [*before, _by(late)]
+        elif isolating:
+            return _by_place([_isolated(direction, subject, policy) for policy in isolating])
+    last, passed = _first(hits, PolicyTier.BASELINE)
+    if last is not None:
+        return [_by(last)]
+    before = [*before, *passed]
+    if beneath or before:
+        text = f"no policy after that decides about {subject.title}, so it is allowed"
+        return [Reason(direction=direction, allows=True, policy="", rule="", at=subject.at, text=text), *before]
     text = f"no policy isolates {subject.title} for {direction.value.lower()}, so every connection is allowed"
-    return [Reason(direction=direction, allows=True, policy="", rule="", at=subject.at, text=text), *before]
+    return [Reason(direction=direction, allows=True, policy="", rule="", at=subject.at, text=text)]
+
+
+def _first(hits: list[Clause], tier: PolicyTier) -> tuple[Clause | None, list[Reason]]:
+    """What decides in *tier*: in each stage the first hit, until one is no Pass to the next stage; and those that passed it on.
+
+    A Pass that is answered leaves the NetworkPolicies out, too.
+    """
+    passed: list[Reason] = []
+    for _, stage in groupby((one for one in hits if one.policy.tier is tier), key=lambda one: one.policy.stage):
+        clause = next(stage)
+        if clause.rule.action is not Action.PASS:
+            return clause, passed
+        passed.append(_by(clause))
+        if clause.policy.beside:
+            return clause, passed
+    return None, passed
 
 
 def _by_place(reasons: list[Reason]) -> list[Reason]:
@@ -110,7 +134,7 @@ def _by(clause: Clause) -> Reason:
         policy=clause.policy.title,
         rule=clause.rule.field,
         at=clause.rule.at,
-        text=f"{clause.policy.title} {word} by {clause.rule.field}",
+        text=f"{clause.policy.title} {word} by {clause.rule.field or 'the end of its tier, because no rule has decided'}",
     )
 
 

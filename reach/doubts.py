@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator
 
 from arcops.finding import Location
-from arcops.seen.network import NAMESPACE_NAME, Complaint, Network, PolicySeen, PolicyTier, Selector
+from arcops.seen.network import CALICO, FIREWALLS, NAMESPACE_NAME, Complaint, Network, PolicySeen, PolicyTier, Selector
 from reach.filters import doubts_of_filters
 
 _FILTER = "EnvoyFilter.networking.istio.io"
@@ -22,9 +21,23 @@ LATER_LABELS = frozenset(
         "batch.kubernetes.io/job-completion-index",
         "controller-uid",
         "job-name",
+        "rollouts-pod-template-hash",
+        "jobset.sigs.k8s.io/job-global-index",
+        "jobset.sigs.k8s.io/job-index",
+        "jobset.sigs.k8s.io/job-key",
+        "jobset.sigs.k8s.io/jobset-uid",
+        "jobset.sigs.k8s.io/restart-attempt",
+        "leaderworkerset.sigs.k8s.io/group-index",
+        "leaderworkerset.sigs.k8s.io/group-key",
+        "leaderworkerset.sigs.k8s.io/template-revision-hash",
+        "training.kubeflow.org/job-role",
+        "training.kubeflow.org/replica-index",
+        "volcano.sh/job-uid",
+        "volcano.sh/queue-name",
+        "volcano.sh/task-index",
     )
 )
-"""Labels that workload controllers add to the pods they make (Kubernetes reference, well-known labels)."""
+"""Labels that controllers add to the pods they make (Kubernetes reference, well-known labels; references of operators)."""
 
 
 def doubts(network: Network, harmless: Collection[str] = (), *, filters: bool = True) -> Iterator[Complaint]:
@@ -44,16 +57,38 @@ def doubts(network: Network, harmless: Collection[str] = (), *, filters: bool = 
             name = f"{one.namespace}/{one.name}" if one.namespace else one.name
             text = f"it is not known how {kind} {name} affects the network"
             yield Complaint(at=one.at, about=f"{kind} {name}", field="", text=text)
-    ranks: Counter[tuple[PolicyTier, int]] = Counter((one.tier, one.priority) for one in network.policies)
+    ranks = _ranks(network)
     templates = any(pods.kind != "Pod" for pods in network.pods)
     for policy in network.policies:
         yield from _peers(policy)
         if templates:
             yield from _by_later_labels(policy)
-        if policy.tier is not PolicyTier.NAMESPACE and ranks[policy.tier, policy.priority] > 1:
-            text = f"{policy.title} has the same priority {policy.priority} as another, so it is undefined which one decides"
+        if len(ranks.get(_rank(policy), ())) > 1:
+            what = "order" if policy.kind in CALICO else f"priority {policy.priority}"
+            text = f"{policy.title} has the same {what} as another, so it is undefined which one decides"
             yield Complaint(at=policy.at, about=policy.title, field="spec.priority", text=text)
     yield from _unlabelled(network)
+
+
+def _rank(policy: PolicySeen) -> tuple[PolicyTier, int, int]:
+    return policy.tier, policy.stage, policy.priority
+
+
+def _ranks(network: Network) -> dict[tuple[PolicyTier, int, int], set[str]]:
+    """Ranks in which the order of two policies may matter, with what has no order there.
+
+    The order of rules that all do the same does not matter. Calico sorts policies of one kind by their names.
+    """
+    found: dict[tuple[PolicyTier, int, int], list[PolicySeen]] = {}
+    for one in network.policies:
+        if one.tier is not PolicyTier.NAMESPACE and one.kind not in FIREWALLS:  # of those, each is for its own namespace
+            found.setdefault(_rank(one), []).append(one)
+    named: dict[tuple[PolicyTier, int, int], set[str]] = {}
+    for rank, tied in found.items():
+        if len({rule.action for one in tied for rule in (*one.ingress, *one.egress)}) > 1:
+            calico = all(one.kind in CALICO for one in tied)
+            named[rank] = {one.kind if calico else f"{one.title} {one.at}" for one in tied}
+    return named
 
 
 def _peers(policy: PolicySeen) -> Iterator[Complaint]:

@@ -19,6 +19,7 @@ from reach.filters import ROOT
 from reach.future import KIND
 from reach.mesh_parts import selects
 from reach.meshed import meshed
+from reach.waypoints import Waypoints
 
 Fact = tuple[str, str, str]
 """Source, target and ports, in words."""
@@ -89,6 +90,7 @@ class _Mesh:
         self._root = next((one.root_namespace for one in self._said.configs if one.root_namespace), ROOT)
         self._inside = {id(one.pods): one.ambient for one in meshed(network)} | {id(one): False for one in made}
         self._denying = denying
+        self._ways, self._services = Waypoints(network), Services(network)
         found: dict[Kind, set[_Opens]] = {}
         for kind, pods in (*kinds_of(network), *((kind_of(one.name, one), one) for one in made)):
             facts = set(self._of(pods))
@@ -147,9 +149,16 @@ class _Mesh:
                     yield _ALONE, False, (f"callers by a rule of the mesh ({_said(rule)})", "{}", what)
 
     def _is_about(self, one: AuthorizationSeen, pods: PodSet, *, ambient: bool) -> bool:
-        if one.namespace not in (pods.namespace, self._root):
-            return False
-        return ambient if one.targeted else one.selector is None or selects(one.selector, pods)
+        if one.targeted:
+            return ambient and self._is_enforced(one, pods)
+        return one.namespace in (pods.namespace, self._root) and (one.selector is None or selects(one.selector, pods))
+
+    def _is_enforced(self, one: AuthorizationSeen, pods: PodSet) -> bool:
+        """Does a waypoint that is shown enforce *one* for what is sent to *pods*, or to a Service of theirs?"""
+        theirs = [service for service in self._network.services if service.namespace == pods.namespace]
+        called = [service for service in theirs if any(pods is found for found in self._services.behind(service))]
+        ways = [(service, self._ways.before(pods, service)) for service in (None, *called)]
+        return any(way is not None and way.gateway is not None and way.enforces(one, service) for service, way in ways)
 
     def _may_be_about(self, one: AuthorizationSeen, pods: PodSet) -> bool:
         return one.namespace in (pods.namespace, self._root) and (one.selector is None or selects(one.selector, pods))

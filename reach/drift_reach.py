@@ -151,7 +151,7 @@ def _ruled(side: Side, chosen: list[Row]) -> Flags:
 
 
 def _closed(side: Side, chosen: list[Row], way: Direction) -> Flags:
-    isolated = side.world.terrain.isolated[way][side.world.first_of_class]
+    isolated = side.world.terrain.closed[way][side.world.first_of_class]
     kinds = [all(isolated[one] for one in found) for found in side.classes]
     return np.array([row.own < len(kinds) and kinds[row.own] for row in chosen], dtype=np.bool_)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from arcops.finding import Location
-from arcops.seen.network import Backend, ContainerPort, Network, PodSet, Protocol, RouteSeen, ServicePort, ServiceSeen
+from arcops.seen.network import POOL, Backend, ContainerPort, Network, PodSet, Protocol, RouteSeen, ServicePort, ServiceSeen
 from reach.arrays import np
 from reach.selectors import Labelled
 
@@ -40,7 +40,7 @@ class Services:
     def __init__(self, network: Network) -> None:
         self._pods = network.pods
         self._labelled = Labelled(pod.labels for pod in network.pods)
-        self._by_name = {(one.namespace, one.name): one for one in network.services}
+        self._by_name = {(one.kind == POOL, one.namespace, one.name): one for one in network.services}
         inside: dict[str, list[int]] = {}
         for position, pod in enumerate(network.pods):
             inside.setdefault(pod.namespace, []).append(position)
@@ -48,7 +48,9 @@ class Services:
 
     def find(self, backend: Backend) -> ServiceSeen | None:
         """The service that *backend* names."""
-        return self._by_name.get((backend.namespace, backend.name)) if backend.kind == "Service" else None
+        if backend.kind not in ("Service", POOL):
+            return None
+        return self._by_name.get((backend.kind == POOL, backend.namespace, backend.name))
 
     @staticmethod
     def port(service: ServiceSeen, backend: Backend) -> ServicePort | None:

@@ -12,9 +12,10 @@ from reach.decision import End, Layer, Reason
 from reach.entries import Services
 from reach.mesh_hosts import host_of
 from reach.mesh_parts import MeshPart, place, reason, selects
-from reach.mesh_rules import MeshCaller, means
-from reach.meshed import Meshed
+from reach.mesh_rules import MeshCaller, asks_for_requests, for_packets, means
+from reach.meshed import Meshed, meshed
 from reach.sure import Sure, some
+from reach.waypoints import Waypoints, missing
 
 
 class Inbound:
@@ -23,6 +24,8 @@ class Inbound:
     def __init__(self, network: Network, root: str) -> None:
         self._network, self._mesh, self._root = network, network.mesh, root
         self._services = Services(network)
+        self._waypoints = Waypoints(network)
+        self._ambient = {id(one.pods) for one in meshed(network) if one.ambient}
 
     def say(
         self, source: End | None, called: Meshed, port: int, service: ServiceSeen | None, *, inside: Sure, known: Sure
@@ -50,7 +53,7 @@ class Inbound:
                 unsure = f"{place(decider.at)}: {decider.title} requires mutual TLS, but {named(source)} may send plain text"
                 part.doubts = doubts or [unsure]
             yield part
-        yield from self._authorized(source, called, port, proven, doubts + unclear)
+        yield from self._authorized(source, called, port, service, proven, doubts + unclear)
 
     def _mode(self, pods: PodSet, port: int) -> tuple[str, PeerAuthenticationSeen | None, list[str]]:
         """The mode of mutual TLS on *port* of *pods*, the object that sets it, and why that is not certain."""
@@ -93,8 +96,9 @@ class Inbound:
             if any(target is one for one in self._services.behind(service)):
                 yield service
 
-    def _authorized(self, source: End | None, called: Meshed, port: int, proven: Sure, doubts: list[str]) -> Iterator[MeshPart]:
-        target = called.pods
+    def _authorized(
+        self, source: End | None, called: Meshed, port: int, service: ServiceSeen | None, proven: Sure, doubts: list[str]
+    ) -> Iterator[MeshPart]:
         pod = source if isinstance(source, PodSet) else None
         caller = MeshCaller(
             proven=proven,
@@ -103,26 +107,46 @@ class Inbound:
             address=source if isinstance(source, IPv4Address | IPv6Address) else None,
         )
         about = [one for one in self._mesh.authorizations if self._is_about(one, called)]
-        for one in about:
-            if one.targeted:
-                text = f"{place(one.at)}: {one.title} is for a waypoint, but it is not known whether the waypoint is on the way"
-                yield MeshPart(Sure.PERHAPS, doubts=[text])
+        way = self._waypoints.before(called.pods, service) if called.ambient else None
+        if way is not None and pod is not None and not pod.host_network and id(pod) in self._ambient:
+            targeted = [one for one in about if way.enforces(one, service)]
+            if way.gateway is None:
+                # If it exists, it calls with an identity of its own, and enforces what names it as a target.
+                if about:
+                    yield MeshPart(Sure.PERHAPS, doubts=[missing(way)])
+            else:
+                yield from _judged(targeted, caller, port, called.pods, doubts, requests=True)
+                caller = MeshCaller(proven=Sure.YES, namespace=way.namespace, account=way.account)
+        elif way is not None and proven is not Sure.NO:
+            for one in about:
+                if way.enforces(one, service):
+                    text = f"it is not known whether {named(source)} goes through the waypoint {way.title}"
+                    yield MeshPart(Sure.PERHAPS, doubts=[f"{place(one.at)}: {one.title} is for a waypoint, and {text}"])
         about = [one for one in about if not one.targeted]
-        for one in (one for one in about if one.action is MeshAction.CUSTOM):
-            if some(means(rule, caller, port, one.namespace) for rule in one.rules) is not Sure.NO:
-                text = f"{place(one.at)}: {one.title} lets an external service decide (CUSTOM), whose answer is not known"
-                yield MeshPart(Sure.PERHAPS, doubts=[text])
-        yield _denied([one for one in about if one.action is MeshAction.DENY], caller, port, doubts)
-        allowing = [one for one in about if one.action is MeshAction.ALLOW]
-        if allowing:
-            yield _let_in(allowing, caller, port, target, doubts)
+        yield from _judged(about, caller, port, called.pods, doubts, requests=not called.ambient)
 
     def _is_about(self, one: AuthorizationSeen, called: Meshed) -> bool:
-        if one.namespace not in (called.pods.namespace, self._root):
-            return False
         if one.targeted:
             return called.ambient
+        if one.namespace not in (called.pods.namespace, self._root):
+            return False
         return one.selector is None or selects(one.selector, called.pods)
+
+
+def _judged(
+    about: list[AuthorizationSeen], caller: MeshCaller, port: int, target: PodSet, doubts: list[str], *, requests: bool
+) -> Iterator[MeshPart]:
+    """The answers of the policies *about* a pod. Without *requests*, the proxy that enforces them does not read requests: then
+    a rule about them allows nothing, and denies more.
+    """
+    for one in (one for one in about if one.action is MeshAction.CUSTOM):
+        if some(means(rule, caller, port, one.namespace) for rule in one.rules) is not Sure.NO:
+            text = f"{place(one.at)}: {one.title} lets an external service decide (CUSTOM), whose answer is not known"
+            yield MeshPart(Sure.PERHAPS, doubts=[text])
+    yield _denied([one for one in about if one.action is MeshAction.DENY], caller, port, doubts, requests=requests)
+    allowing = [one for one in about if one.action is MeshAction.ALLOW]
+    if allowing:
+        yield _let_in(allowing, caller, port, target, doubts, requests=requests)
 
 
 def _means(rule: DestinationRuleSeen, host: str) -> bool:
@@ -132,11 +156,11 @@ def _means(rule: DestinationRuleSeen, host: str) -> bool:
     return host in (rule.host, f"{rule.host}.svc.cluster.local", f"{rule.host}.{rule.namespace}.svc.cluster.local")
 
 
-def _denied(denying: list[AuthorizationSeen], caller: MeshCaller, port: int, doubts: list[str]) -> MeshPart:
+def _denied(denying: list[AuthorizationSeen], caller: MeshCaller, port: int, doubts: list[str], *, requests: bool) -> MeshPart:
     part = MeshPart(Sure.YES)
     for one in denying:
         for rule in one.rules:
-            found = means(rule, caller, port, one.namespace)
+            found = means(rule if requests else for_packets(rule), caller, port, one.namespace)
             part.answer = min(part.answer, found.turned)
             if found is Sure.YES:
                 part.reasons.append(by(one, rule.field, rule.at, False, f"denies it by {rule.field}"))
@@ -146,9 +170,16 @@ def _denied(denying: list[AuthorizationSeen], caller: MeshCaller, port: int, dou
     return part
 
 
-def _let_in(allowing: list[AuthorizationSeen], caller: MeshCaller, port: int, target: PodSet, doubts: list[str]) -> MeshPart:
+def _let_in(
+    allowing: list[AuthorizationSeen], caller: MeshCaller, port: int, target: PodSet, doubts: list[str], *, requests: bool
+) -> MeshPart:
     part = MeshPart(Sure.NO)
-    found = [(one, rule, means(rule, caller, port, one.namespace)) for one in allowing for rule in one.rules]
+    found = [
+        (one, rule, means(rule, caller, port, one.namespace))
+        for one in allowing
+        for rule in one.rules
+        if requests or not asks_for_requests(rule)
+    ]
     part.answer = some(answer for _, _, answer in found)
     for one, rule, answer in found:
         if answer is Sure.YES:

@@ -6,7 +6,7 @@ every field. A value may end or begin with ``*``. What only a request shows (met
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arcops.seen.mesh import MeshMatch, MeshRule, MeshTerms
 from reach.addresses import Address, span
@@ -28,6 +28,34 @@ class MeshCaller:
     namespace: str = ""
     account: str = ""
     address: Address | None = None
+
+
+_OF_REQUESTS = frozenset(("requestPrincipals", "remoteIpBlocks", "remote.ip", "hosts", "methods", "paths", "connection.sni"))
+
+
+def is_of_requests(match: MeshMatch) -> bool:
+    """Does *match* ask for what only a request shows? The proxy of a node (ztunnel) does not read requests."""
+    return match.attribute in _OF_REQUESTS or match.attribute.startswith(("request.", "experimental."))
+
+
+def asks_for_requests(rule: MeshRule) -> bool:
+    """Does *rule* ask for anything that only a request shows?"""
+    terms = (*rule.sources, *rule.operations)
+    return any(is_of_requests(one) for one in (*rule.conditions, *(match for term in terms for match in term.of)))
+
+
+def for_packets(rule: MeshRule) -> MeshRule:
+    """*rule* as a node's proxy takes a rule that denies: without what it does not read, so it denies more."""
+
+    def kept(matches: tuple[MeshMatch, ...]) -> tuple[MeshMatch, ...]:
+        return tuple(one for one in matches if not is_of_requests(one))
+
+    return replace(
+        rule,
+        sources=tuple(MeshTerms(of=kept(one.of)) for one in rule.sources),
+        operations=tuple(MeshTerms(of=kept(one.of)) for one in rule.operations),
+        conditions=kept(rule.conditions),
+    )
 
 
 def means(rule: MeshRule, caller: MeshCaller, port: int, namespace: str) -> Sure:

@@ -187,11 +187,11 @@ class _Openings:
         wanted = Action.ALLOW if lets_in else Action.DENY
         found = [(policy, rule) for policy, rule in hits if rule.action is wanted]
         for policy, rule in found:
-            text = f"{policy.title} {'allows' if lets_in else 'denies'} it by {rule.field}"
+            text = f"{policy.title} {'allows' if lets_in else 'denies'} it by {rule.field or 'the end of its tier'}"
             yield Reason(
                 direction=Direction.INGRESS, allows=lets_in, policy=policy.title, rule=rule.field, at=rule.at, text=text
             )
-        closing = [policy for policy, _ in about if Direction.INGRESS in policy.directions]
+        closing = [policy for policy, _ in about if Direction.INGRESS in policy.isolates]
         for policy in () if lets_in else closing:
             text = f"{policy.title} closes it, and no rule allows it"
             yield Reason(direction=Direction.INGRESS, allows=False, policy=policy.title, rule="", at=policy.at, text=text)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arcops.seen.network import Action, Direction, Network, PodSet, Protocol
 from reach.addresses import Domain
-from reach.decision import End, Reason, decide
+from reach.decision import Decision, End, Reason, decide
 from reach.doubts import doubts
 from reach.ends import NamedPort, doors, sources
 from reach.mesh_layer import MeshLayer
 from reach.ports import Ports
 from reach.tunnels import Tunnels
+from reach.waypoints import Waypoint
 from reach.world import HBONE, World
 
 
@@ -54,10 +55,14 @@ def ask(network: Network, source: str, target: str) -> Answer:
     for origin in origins:
         for door in found:
             if door.port:
-                decision = decide(world, origin, door.end, door.protocol, door.port)
+                way = tunnels.way(origin, door.end, door.protocol, door.service)
+                if way is not None:
+                    decision = _through(world, origin, door.end, way)
+                else:
+                    decision = decide(world, origin, door.end, door.protocol, door.port)
                 said = mesh.say(origin, door.end, door.protocol, door.port, door.service)
                 passes, reasons = decision.allowed, (*decision.reasons, *said.reasons)
-                for carried, doubt in tunnels.perhaps(origin, door.end, door.protocol):
+                for carried, doubt in tunnels.perhaps(origin, door.end, door.protocol, door.service):
                     # If it is not known whether the tunnel carries it, it is open if either way is.
                     other = decide(world, origin, door.end, door.protocol, HBONE).allowed if carried else decision.allowed
                     if other != decision.allowed or not carried:
@@ -92,6 +97,21 @@ def ask(network: Network, source: str, target: str) -> Answer:
             )
         ),
     )
+
+
+def _through(world: World, source: End, target: End, way: Waypoint) -> Decision:
+    """Do policies let the tunnel pass from *source* to a pod of the waypoint, and from there to *target*?"""
+    found = []
+    for pods in way.pods:
+        first, second = decide(world, source, pods, Protocol.TCP, HBONE), decide(world, pods, target, Protocol.TCP, HBONE)
+        kept = [one for one in (first, second) if not one.allowed] or [first, second]
+        reasons = tuple(
+            replace(one, text=f"{one.text} (as TCP {HBONE}, by the waypoint {way.title})")
+            for part in kept
+            for one in part.reasons
+        )
+        found.append(Decision(allowed=first.allowed and second.allowed, reasons=reasons))
+    return next((one for one in found if one.allowed), found[0])
 
 
 def _title(end: End) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from itertools import groupby
+from typing import TYPE_CHECKING
 
 from arcops.seen.network import Action, Direction, Network, PodSet, PolicySeen, PolicyTier, Protocol
 from reach.arrays import np
+from reach.bits import Bits, transposed
 from reach.clauses import Clause, Terrain
 from reach.effort import STEP, Effort
 from reach.meshed import meshed
@@ -17,11 +20,20 @@ from reach.selectors import Flags
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Bits: TypeAlias = "NDArray[np.uint8]"
-"""Rows of flags, eight to a byte."""
 HBONE = 15008
 """The port of the tunnel (HBONE) by which pods of an ambient mesh send TCP to one another, whatever port they mean (Istio,
 "Ambient and Kubernetes NetworkPolicy")."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Decided:
+    """For each class of pods: the ends that a tier allows, those that it left ``open``, and those that it leaves to the
+    baseline (``skipped``).
+    """
+
+    allowed: Bits
+    open: Bits
+    skipped: Bits | None
 
 
 class World:
@@ -40,11 +52,13 @@ class World:
         self._ambient = {id(one.pods) for one in meshed(network) if one.ambient}
         tunnel = [Ports(protocol=Protocol.TCP, first=HBONE, last=HBONE)] if self._ambient else []
         self.terrain = Terrain(network, points, [*cuts, *tunnel], names_anywhere=names_anywhere)
-        order = sorted(network.policies, key=lambda one: (one.priority, one.kind, one.name))
-        # Within a tier the lower priority decides first. Equal ones are undefined; here the order of names decides.
+        order = sorted(network.policies, key=lambda one: (one.stage, one.priority, one.kind, one.name))
+        # Within a stage the lower priority decides first. Equal ones are undefined; here the order of names decides.
         self._ordered_policies = tuple(order)
         self._clauses_of = tuple(tuple(self.terrain.clauses(policy)) for policy in order)
-        self.clauses = tuple(clause for clauses in self._clauses_of for clause in clauses)
+        flat = [clause for clauses in self._clauses_of for clause in clauses]
+        # The end of a stage comes after all rules of all its policies.
+        self.clauses = tuple(sorted(flat, key=lambda one: (one.policy.stage, one.last)))
         self.class_of, self.first_of_class = self._classes()
         self.ends = len(self.first_of_class) + len(self.terrain.outside.ends)
         self.port_class_of, self.first_of_port_class = self._port_classes()
@@ -107,10 +121,29 @@ class World:
         for number in self._hit(PolicyTier.NAMESPACE, direction, piece):
             clause, subject, peers = clauses[number]
             (denied if clause.rule.action is Action.DENY else allowed)[subject] |= peers
+        late = self._first(PolicyTier.LATE, direction, piece)
+        admin = self._first(PolicyTier.ADMIN, direction, piece)
+        skipping = [one.skipped for one in (late, admin) if one is not None and one.skipped is not None]
+        beneath = None
+        if skipping or not isolated.all():
+            last = self._first(PolicyTier.BASELINE, direction, piece)
+            beneath = np.full_like(blank, 255) if last is None else last.allowed | last.open
+        if late is not None:
+            rest = ~(allowed | denied)
+            allowed |= rest & late.allowed
+            if late.skipped is not None:
+                assert beneath is not None  # noqa: S101  # something is skipped
+                allowed |= rest & late.skipped & beneath
         if not isolated.all():
-            allowed[~isolated] = self._ordered(PolicyTier.BASELINE, direction, piece, otherwise=None)[~isolated]
+            assert beneath is not None  # noqa: S101  # not every pod is isolated
+            allowed[~isolated] = beneath[~isolated]
         allowed &= ~denied
-        return self._ordered(PolicyTier.ADMIN, direction, piece, otherwise=allowed)
+        if admin is not None:
+            allowed = admin.allowed | (admin.open & allowed)
+            if admin.skipped is not None:
+                assert beneath is not None  # noqa: S101  # something is skipped
+                allowed |= admin.skipped & beneath
+        return allowed
 
     @cached_property
     def _ports_by_tier(self) -> dict[tuple[PolicyTier, Direction], Flags]:
@@ -134,28 +167,31 @@ class World:
             size = 2 * sum(hit) * width * (1 if tier is PolicyTier.NAMESPACE else 3)
             self.effort.spend(size + len(clauses) * STEP // 4, steps=3 * len(hit))
 
-    def _ordered(self, tier: PolicyTier, direction: Direction, piece: int, *, otherwise: Bits | None) -> Bits:
-        """The decision of the clauses of *tier*, in order; if no clause decides, *otherwise* (`None`: allowed)."""
+    def _first(self, tier: PolicyTier, direction: Direction, piece: int) -> _Decided | None:
+        """The decision of the clauses of *tier*, the first that hits in each stage; `None` if *tier* has no clause."""
         clauses = self._by_tier.get((tier, direction), ())
-        if not clauses and otherwise is not None:
-            return otherwise
+        if not clauses:
+            return None
         every = np.packbits(np.ones(self.ends, dtype=np.bool_))
         open_to = np.tile(every, (len(self.first_of_class), 1))
-        if not clauses:
-            return open_to
-        rest = open_to.copy() if otherwise is None else otherwise
         allowed = np.zeros_like(open_to)
-        passed = np.zeros_like(open_to)
-        for clause, subject, peers in clauses:
-            if not clause.ports[piece]:
-                continue
-            hit = open_to[subject] & peers
-            if clause.rule.action is Action.ALLOW:
-                allowed[subject] |= hit
-            elif clause.rule.action is Action.PASS:
-                passed[subject] |= hit
-            open_to[subject] &= ~peers
-        return allowed | ((open_to | passed) & rest)
+        skipped: Bits | None = None
+        for _, stage in groupby(clauses, key=lambda one: one[0].policy.stage):
+            passed = np.zeros_like(open_to)
+            for clause, subject, peers in stage:
+                if not clause.ports[piece]:
+                    continue
+                hit = open_to[subject] & peers
+                if clause.rule.action is Action.ALLOW:
+                    allowed[subject] |= hit
+                elif clause.rule.action is Action.PASS and clause.policy.beside:
+                    skipped = np.zeros_like(open_to) if skipped is None else skipped
+                    skipped[subject] |= hit
+                elif clause.rule.action is Action.PASS:
+                    passed[subject] |= hit
+                open_to[subject] &= ~peers
+            open_to |= passed
+        return _Decided(allowed=allowed, open=open_to, skipped=skipped)
 
     def pairs(self, port_class: int) -> Flags:
         """The allowed connections on the ports of *port_class*: flags over ends, rows from and columns to.
@@ -183,15 +219,16 @@ class World:
 
     def _pairs(self, port_class: int) -> Flags:
         pods = len(self.first_of_class)
-        self.effort.hold(self.ends * (self.ends + 3 * pods))
-        self.effort.release(self.ends * (self.ends + 3 * pods))
-        out = self._unpacked(self.may(Direction.EGRESS, port_class))
-        into = self._unpacked(self.may(Direction.INGRESS, port_class))
-        found = np.zeros((self.ends, self.ends), dtype=np.bool_)
-        np.logical_and(out[:, :pods], into[:, :pods].T, out=found[:pods, :pods])
-        found[:pods, pods:] = out[:, pods:]
-        found[pods:, :pods] = into[:, pods:].T
-        return found
+        width = (self.ends + 7) // 8
+        self.effort.hold(self.ends * (self.ends + 8 * width))
+        self.effort.release(self.ends * (self.ends + 8 * width))
+        found = np.zeros((self.ends, width), dtype=np.uint8)
+        into = transposed(self.may(Direction.INGRESS, port_class))[: self.ends]
+        found[:, : into.shape[1]] = into
+        # To an address outside only the source's policies have a say; before it are the pods, which must also let it in.
+        found[:pods] |= np.packbits(np.arange(self.ends) >= pods)
+        found[:pods] &= self.may(Direction.EGRESS, port_class)
+        return self._unpacked(found)
 
     def _unpacked(self, bits: Bits) -> Flags:
         return np.unpackbits(bits, axis=1, count=self.ends).view(np.bool_)

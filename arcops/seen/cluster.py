@@ -74,7 +74,8 @@ class Taint:
 class NodeSeen:
     """A node. ``capacity`` is what it has, ``allocatable`` what pods can be given of it; ``os`` is the name of its operating
     system's image. ``mig_strategy``, ``mig_state`` and ``gpu_product`` are its labels ``nvidia.com/mig.strategy``,
-    ``…/mig.config.state`` and ``…/gpu.product``.
+    ``…/mig.config.state`` and ``…/gpu.product``; ``gpu_count`` and ``gpu_replicas`` are ``…/gpu.count`` (the GPUs that its
+    driver sees) and ``…/gpu.replicas`` (into how many shares each is divided), 0 if the label is missing.
     """
 
     name: str
@@ -89,6 +90,8 @@ class NodeSeen:
     capacity: tuple[Amount, ...] = ()
     taints: tuple[Taint, ...] = ()
     os: str = ""
+    gpu_count: int = 0
+    gpu_replicas: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +127,28 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DevicePart:
+    """The device ``name`` is a part of the device ``of`` of its pool; empty: it is not known of which."""
+
+    name: str
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSlice:
-    """A ResourceSlice: devices of ``node`` (empty: of several nodes). Only the slices of a pool's newest generation count."""
+    """A ResourceSlice: devices of ``node`` (empty: of several nodes). Only the slices of a pool's newest generation count, and
+    only if there are as many as ``slices`` says (0: it does not say).
+
+    ``parts`` are its devices that are parts of others (MIG).
+    ``tainted`` are names of devices that are given to no new claim.
+    """
 
     node: str
     generation: int
     devices: tuple[Device, ...]
+    slices: int = 0
+    parts: tuple[DevicePart, ...] = ()
+    tainted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

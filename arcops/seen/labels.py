@@ -31,6 +31,18 @@ class Requirement:
     operator: Operator
     values: tuple[str, ...] = ()
 
+    def holds(self, value: str | None) -> bool:
+        """Does it hold for an object whose label has *value* (`None`: it has no such label)?"""
+        match self.operator:
+            case Operator.IN:
+                return value in self.values
+            case Operator.NOT_IN:
+                return value not in self.values
+            case Operator.EXISTS:
+                return value is not None
+            case Operator.DOES_NOT_EXIST:
+                return value is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
@@ -42,3 +54,10 @@ class Selector:
     @property
     def everything(self) -> bool:
         return not self.labels and not self.expressions
+
+    def selects(self, labels: tuple[Label, ...]) -> bool:
+        """Does it select an object with *labels*?"""
+        have = {one.key: one.value for one in labels}
+        return all(have.get(one.key) == one.value for one in self.labels) and all(
+            one.holds(have.get(one.key)) for one in self.expressions
+        )

@@ -56,8 +56,17 @@ class MeshRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeshTarget:
+    """An object that a policy names by reference, in the policy's own namespace: a Gateway (a waypoint), a Service, …"""
+
+    at: Location
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationSeen:
-    """An AuthorizationPolicy. ``selector`` is `None` for the whole namespace; ``targeted``: it names targets by reference."""
+    """An AuthorizationPolicy. ``selector`` is `None` for the whole namespace; ``targeted``: it names ``targets`` instead."""
 
     namespace: str
     name: str
@@ -66,6 +75,7 @@ class AuthorizationSeen:
     selector: Selector | None
     targeted: bool
     rules: tuple[MeshRule, ...]
+    targets: tuple[MeshTarget, ...] = ()
 
     @property
     def title(self) -> str:

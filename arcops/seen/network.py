@@ -43,6 +43,8 @@ __all__ = [
 
 CALICO = frozenset(("CalicoNetworkPolicy", "GlobalNetworkPolicy"))
 """Kinds of Calico's own policies; the first is its NetworkPolicy, which has the name of that of Kubernetes."""
+FIREWALLS = frozenset(("EgressFirewall", "EgressNetworkPolicy"))
+"""Kinds of OpenShift's own policies for what leaves the cluster, one for each namespace."""
 CILIUM = frozenset(("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"))
 """Kinds of policies that are evaluated together with NetworkPolicies, by the rules of the network plugin Cilium."""
 
@@ -160,10 +162,13 @@ class PolicyRule:
 
 
 class PolicyTier(Enum):
-    """The order in which policies decide: admin before the namespaces' own, baseline after them."""
+    """The order in which policies decide: admin before the namespaces' own, late after these for the same pods (Calico's with
+    an order above that of NetworkPolicies), and baseline for what none of them isolates.
+    """
 
     ADMIN = "admin"
     NAMESPACE = "namespace"
+    LATE = "late"
     BASELINE = "baseline"
 
 
@@ -175,6 +180,11 @@ class PolicySeen:
     NetworkPolicy isolates its pods, after the API server's defaults; ``declared`` is whether the manifest named them.
     ``priority``: the lower decides first. Within the tier ``NAMESPACE`` all policies count together: what one allows is
     allowed, and what one of Cilium's denies is denied, whatever the others say.
+
+    Stages are Calico's tiers: within ``ADMIN`` and ``BASELINE`` the lower ``stage`` decides first, and ``Pass`` leaves the
+    question to the next stage. ``beside``: the policy is in the same tier of Calico as the NetworkPolicies, so its
+    ``Pass`` leaves them out, too, and it isolates like them. ``closes``: at the end of its stage, what no rule decided for its
+    pods is denied, in its ``directions``.
     """
 
     kind: str
@@ -189,10 +199,18 @@ class PolicySeen:
     declared: bool = False
     ingress: tuple[PolicyRule, ...] = ()
     egress: tuple[PolicyRule, ...] = ()
+    stage: int = 0
+    beside: bool = False
+    closes: bool = False
 
     @property
     def title(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+    @property
+    def isolates(self) -> tuple[Direction, ...]:
+        """The directions in which what no policy allows to its pods is denied, before the baseline is asked."""
+        return self.directions if self.beside or self.tier is PolicyTier.NAMESPACE else ()
 
     @property
     def plain(self) -> bool:
@@ -262,9 +280,18 @@ class ServicePort:
     node_port: int = 0
 
 
+POOL = "InferencePool"
+"""Pods of one model server, among which an extension of the Gateway chooses (Gateway API Inference Extension)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSeen:
-    """A Service. ``selector`` is ``None`` if it selects no pods. ``external`` holds its external IPs or external name."""
+    """A Service, or an InferencePool, which is its ``kind`` then and whose pods a route reaches as those of a Service.
+
+    ``selector`` is ``None`` if it selects no pods. ``external`` holds its external IPs or external name.
+
+    ``waypoint`` is what its labels say of an ambient mesh's waypoint: NAMESPACE/NAME, ``none``, or nothing.
+    """
 
     namespace: str
     name: str
@@ -273,10 +300,11 @@ class ServiceSeen:
     selector: Selector | None
     ports: tuple[ServicePort, ...] = ()
     external: tuple[str, ...] = ()
+    waypoint: str = ""
 
     @property
     def title(self) -> str:
-        return f"Service {self.namespace}/{self.name}"
+        return f"{POOL if self.kind == POOL else 'Service'} {self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

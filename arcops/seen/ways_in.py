@@ -75,7 +75,10 @@ class CertificateRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerSeen:
-    """One listener. ``routes_from`` is ``Same``, ``All``, ``Selector`` (by ``namespaces``) or ``None``."""
+    """One listener. ``routes_from`` is ``Same``, ``All``, ``Selector`` (by ``namespaces``) or ``None``.
+
+    ``passes``: TLS goes through it to the backends. ``bare``: it ends TLS and names no certificate.
+    """
 
     at: Location
     name: str
@@ -86,6 +89,8 @@ class ListenerSeen:
     namespaces: Selector | None = None
     kinds: tuple[str, ...] = ()
     certificates: tuple[CertificateRef, ...] = ()
+    passes: bool = False
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +98,8 @@ class GatewaySeen:
     """A Gateway of the Gateway API, one of Istio's own, or a ListenerSet, which adds listeners to the Gateway ``parent``.
 
     ``sets_from`` says from which namespaces a Gateway takes ListenerSets: ``None``, ``Same``, ``All``, or ``Selector`` (by
-    ``sets``).
+    ``sets``). ``class_name`` is that of its GatewayClass; ``carries`` is, of a waypoint of an ambient mesh, what it is for:
+    ``service``, ``workload``, ``all`` or ``none``.
     """
 
     namespace: str
@@ -104,6 +110,8 @@ class GatewaySeen:
     parent: ParentRef | None = None
     sets_from: str = "None"
     sets: Selector | None = None
+    class_name: str = ""
+    carries: str = "service"
 
     @property
     def title(self) -> str:
@@ -129,7 +137,7 @@ class GrantSeen:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendTlsSeen:
     """One target of a BackendTLSPolicy: TLS is used to the Service ``service`` of its namespace, or only to its port of the
-    name ``section``.
+    name ``section``. ``unverified``: it names no authority, so it is refused.
     """
 
     namespace: str
@@ -137,3 +145,4 @@ class BackendTlsSeen:
     at: Location
     service: str
     section: str = ""
+    unverified: bool = False

@@ -35,7 +35,7 @@ _DOMAIN = b"arcops.dev/digests/cluster/v1\n"
 """A prefix of the hashed bytes, so that no other subject can have the same digest."""
 
 
-@collector("cluster", Cluster, version="5", deadline=timedelta(minutes=15))
+@collector("cluster", Cluster, version="6", deadline=timedelta(minutes=15))
 def cluster(request: Request, seen: Seen) -> Sighting[Cluster]:
     """Ask the request's cluster, or read the snapshot at the target, a folder.
 

@@ -16,6 +16,7 @@ from arcops.seen.cluster import (
     DeprecatedApi,
     Device,
     DeviceClaim,
+    DevicePart,
     DeviceSlice,
     Endpoints,
     GatewayClassSeen,
@@ -115,7 +116,13 @@ def _node(one: Field) -> Iterator[Item]:
             for found in _items(one, "spec", "taints")
         ),
         os=text_at(one.within("status", "nodeInfo", "osImage")),
+        gpu_count=_number(_label(one, "nvidia.com/gpu.count")),
+        gpu_replicas=_number(_label(one, "nvidia.com/gpu.replicas")),
     )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _lease(one: Field) -> Iterator[Item]:
@@ -297,13 +304,31 @@ def _deprecated(one: Field) -> Iterator[Item]:
 
 def _slice(one: Field) -> Iterator[Item]:
     driver, pool = text_at(one.within("spec", "driver")), text_at(one.within("spec", "pool", "name"))
+    listed = list(_items(one, "spec", "devices"))
+    whole = {uuid: text_at(found.get("name")) for found in listed if (uuid := _attribute(found, "uuid"))}
     yield DeviceSlice(
         node=text_at(one.within("spec", "nodeName")),
         generation=whole_at(one.within("spec", "pool", "generation")),
-        devices=tuple(
-            Device(driver=driver, pool=pool, name=text_at(found.get("name"))) for found in _items(one, "spec", "devices")
+        devices=tuple(Device(driver=driver, pool=pool, name=text_at(found.get("name"))) for found in listed),
+        slices=whole_at(one.within("spec", "pool", "resourceSliceCount")),
+        parts=tuple(
+            DevicePart(name=text_at(found.get("name")), of=whole.get(_attribute(found, "parentUUID"), ""))
+            for found in listed
+            if _attribute(found, "parentUUID") or _attribute(found, "type") == "mig"
         ),
+        tainted=tuple(text_at(found.get("name")) for found in listed if any(_barred(found))),
     )
+
+
+def _attribute(device: Field, name: str) -> str:
+    """The attribute *name* of a device, as ``resource.k8s.io/v1`` has it, or ``v1beta1``."""
+    return text_at(device.within("attributes", name, "string") or device.within("basic", "attributes", name, "string"))
+
+
+def _barred(device: Field) -> Iterator[bool]:
+    """For each taint of a device: does it keep new claims away?"""
+    for taint in [*device.items("taints"), *_items(device, "basic", "taints")]:
+        yield text_at(taint.get("effect")) in ("NoSchedule", "NoExecute")
 
 
 def _claim(one: Field) -> Iterator[Item]:

@@ -121,7 +121,10 @@ _KEPT: dict[str, tuple[str, ...]] = {
         "spec.nodeName",
         "spec.pool.name",
         "spec.pool.generation",
+        "spec.pool.resourceSliceCount",
         "spec.devices[].name",
+        *(f"spec.devices[].{at}attributes.{name}.string" for at in ("", "basic.") for name in ("type", "uuid", "parentUUID")),
+        *(f"spec.devices[].{at}taints[].effect" for at in ("", "basic.")),
     ),
     "ResourceClaim": tuple(
         f"status.allocation.devices.results[].{name}" for name in ("driver", "pool", "device", "adminAccess")
@@ -136,6 +139,8 @@ _LABELS = (
     "nvidia.com/mig.strategy",
     "nvidia.com/mig.config.state",
     "nvidia.com/gpu.product",
+    "nvidia.com/gpu.count",
+    "nvidia.com/gpu.replicas",
 )
 
 MOST_SECONDS = 300.0

@@ -1,5 +1,5 @@
 """What a dump of a cluster shows of each kind, and what it does not: the output of ``kubectl get -o json`` (or ``yaml``), or
-the folder of a must-gather.
+the folder of a must-gather, of Sonobuoy, or of ``kubectl cluster-info dump``.
 
 A dump has no index, so what it lacks was not seen; it is never an empty list. One call of kubectl asks for one namespace or for
 all of them. So a list with objects of two namespaces was asked for in all of them, with every kind in it; a list of one
@@ -189,7 +189,7 @@ class Dump:
         covered: set[str] = set()
         for path, one in found:
             if not one.alone or self._in_whole(path):
-                covered |= {*one.namespaces, *_namespace_of(path)}
+                covered |= {*one.namespaces, *_namespace_of(path), *_folder_of(path, one, every or set())}
         if covered:
             if kind.only in covered or (every and every <= covered):
                 return ""
@@ -232,6 +232,14 @@ def _title(place: re.Match[str]) -> str:
 def _namespace_of(path: str) -> tuple[str, ...]:
     place = _place(path)
     return (place["namespace"],) if place is not None and place["namespace"] else ()
+
+
+def _folder_of(path: str, found: Shown, every: set[str]) -> tuple[str, ...]:
+    """The namespace whose list is in a folder of its name, as Sonobuoy and ``kubectl cluster-info dump`` write them: an empty
+    list does not say it.
+    """
+    folder = path.rpartition("/")[0].rpartition("/")[2]
+    return (folder,) if folder in every and not found.namespaces - {folder} else ()
 
 
 def _few(names: Iterable[str]) -> str:

@@ -86,6 +86,7 @@ RESOURCES = (
     ApiResource(version="gateway.networking.k8s.io/v1alpha2", kind="UDPRoute", plural="udproutes"),
     ApiResource(version="gateway.networking.x-k8s.io/v1alpha1", kind="XListenerSet", plural="xlistenersets"),
     ApiResource(version=_GATEWAY, kind="ListenerSet", plural="listenersets"),
+    ApiResource(version="inference.networking.k8s.io/v1", kind="InferencePool", plural="inferencepools"),
     ApiResource(version="route.openshift.io/v1", kind="Route", plural="routes"),
     ApiResource(version=_GATEWAY, kind="BackendTLSPolicy", plural="backendtlspolicies"),
     ApiResource(version="gateway.networking.k8s.io/v1beta1", kind="ReferenceGrant", plural="referencegrants"),
@@ -101,6 +102,10 @@ RESOURCES = (
     ApiResource(version="cilium.io/v2", kind="CiliumClusterwideNetworkPolicy", plural="ciliumclusterwidenetworkpolicies"),
     ApiResource(version="crd.projectcalico.org/v1", kind="NetworkPolicy", plural="networkpolicies"),
     ApiResource(version="crd.projectcalico.org/v1", kind="GlobalNetworkPolicy", plural="globalnetworkpolicies"),
+    ApiResource(version="crd.projectcalico.org/v1", kind="Tier", plural="tiers"),
+    ApiResource(version="crd.projectcalico.org/v1", kind="NetworkSet", plural="networksets"),
+    ApiResource(version="crd.projectcalico.org/v1", kind="GlobalNetworkSet", plural="globalnetworksets"),
+    ApiResource(version="k8s.ovn.org/v1", kind="EgressFirewall", plural="egressfirewalls"),
     ApiResource(version="crd.antrea.io/v1beta1", kind="NetworkPolicy", plural="networkpolicies"),
     ApiResource(version="crd.antrea.io/v1beta1", kind="ClusterNetworkPolicy", plural="clusternetworkpolicies"),
 )

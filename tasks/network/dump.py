@@ -20,6 +20,7 @@ ENDINGS = (".yaml", ".yml", ".json")
 MOST_BYTES = 64 * 1024 * 1024
 """In one file."""
 _MESH_SPACE = "istio-system"
+ABOUT = "what a cluster printed"
 
 
 def kinds() -> tuple[Kind, ...]:
@@ -43,11 +44,12 @@ def to_read(paths: list[str]) -> list[str]:
 
 
 def not_seen(objects: Objects) -> Iterator[Complaint]:
-    """A complaint for each kind that the dump in *objects* lacks; extensions of which it holds nothing share one."""
+    """What the dump in *objects* lacks, in one complaint, because it has one cause; and the mesh's settings in another."""
     objects.dump.spaces(one.name for one in objects.namespaces.values() if one.declared)
     asked = kinds()
     lacks, unserved = objects.dump.lacks(asked), objects.dump.unserved(asked)
-    silent = []
+    silent, partly = [], []
+    causes: dict[str, list[str]] = {}
     for one in asked:
         why = lacks.get(one.title)
         if why is None or one.title in unserved:
@@ -55,15 +57,18 @@ def not_seen(objects: Objects) -> Iterator[Complaint]:
         if one.extension and not objects.dump.holds(one):
             silent.append(one.title)
         else:
-            ask = f"'kubectl get {one.title} -A -o json' lists them"
-            yield _complaint(one.title, f"{one.title} were not seen whole: {why}; {ask}")
+            causes.setdefault(why, []).append(one.title)
+            partly.append(one.title)
+    parts = [f"{', '.join(titles)}: {why}" for why, titles in causes.items()]
     if silent:
-        more = f"{', '.join(silent[:4])}{f' and {len(silent) - 4} more' if len(silent) > 4 else ''}"
-        yield _complaint(
-            silent[0],
-            f"{len(silent)} kind(s) of extensions were not seen, because this dump holds none of them: {more}; "
-            f"'kubectl get {DEFINITIONS} -o json' says which of them the cluster serves",
-        )
+        more = f"{', '.join(silent[:3])}{f' and {len(silent) - 3} more' if len(silent) > 3 else ''}"
+        parts.append(f"{len(silent)} kind(s) of extensions: this dump holds none of them ({more})")
+    if parts:
+        ask = [f"'kubectl get {','.join(partly)} -A -o json' prints the lists"] if partly else []
+        ask += [f"'kubectl get {DEFINITIONS} -o json' says which extensions the cluster serves"] if silent else []
+        text = f"a cluster printed these objects, and not all that it holds was seen. {'; '.join(parts)}. {'; '.join(ask)}"
+        single = "To have the objects judged as manifests, write each without the list around it"
+        yield _complaint(ABOUT, f"{text}. {single}")
     istio = [one.title for one in asked if one.group.endswith("istio.io") and one.title not in unserved]
     if istio and _MESH_SPACE in objects.namespaces and not objects.mesh.configs:
         name = f"configmaps.{_MESH_SPACE}.istio"

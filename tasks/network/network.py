@@ -36,7 +36,7 @@ _DOMAIN = b"arcops.dev/digests/network/v1\n"
 """A prefix of the hashed bytes, so that a folder has one digest as manifests and another one as a model."""
 
 
-@collector("network", Network, version="6", deadline=timedelta(minutes=15), takes=("network",))
+@collector("network", Network, version="7", deadline=timedelta(minutes=15), takes=("network",))
 def network(request: Request, seen: Seen) -> Sighting[Network]:
     """List what the request's cluster holds, or read the manifests at the target, a folder or one file.
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.seen.cluster import (
     Amount,
@@ -16,6 +17,7 @@ from arcops.seen.cluster import (
     Condition,
     Device,
     DeviceClaim,
+    DevicePart,
     DeviceSlice,
     Endpoints,
     NodeSeen,
@@ -113,10 +115,76 @@ def test_any_device_of_the_vendor_counts() -> None:
         ("GpuNotReady", "True", Outcome.FAIL),
         ("NodeHealthy", "False", Outcome.FAIL),
         ("EtcdIsVoter", "True", None),
+        ("EtcdIsVoter", "False", Outcome.FAIL),
+        ("FrequentKubeletRestart", "True", Outcome.FAIL),
+        ("VMEventScheduled", "True", Outcome.FAIL),
+        ("VMEventScheduled", "False", None),
+        ("NetworkingReady", "False", Outcome.FAIL),
+        ("AgentConnected", "True", None),
+        ("AgentDisconnected", "True", Outcome.FAIL),
+        # The name does not say what these mean.
+        ("Provisioned", "True", Outcome.UNKNOWN),
+        ("Provisioned", "False", Outcome.UNKNOWN),
     ],
 )
 def test_what_a_node_reports_of_itself_counts(kind: str, status: str, outcome: Outcome | None) -> None:
     assert judge(with_condition(kind, status)) == ({} if outcome is None else {"pressure": {outcome}})
+
+
+@pytest.mark.parametrize(("said", "well"), [("Provisioned=True", True), ("Provisioned=False", False), ("Other=True", False)])
+def test_the_policy_may_say_what_a_condition_means(said: str, well: bool) -> None:
+    found = judge(with_condition("Provisioned", "True"), replace(SITE, conditions=(said,)))
+    assert found == ({} if well else {"pressure": {Outcome.UNKNOWN}})
+
+
+@pytest.mark.parametrize("said", ["Provisioned", "Provisioned=Yes", "=True"])
+def test_a_condition_that_says_nothing_is_refused(said: str) -> None:
+    with pytest.raises(Refused, match="Kind=True or Kind=False"):
+        replace(SITE, conditions=(said,))
+
+
+def test_shares_of_a_gpu_are_no_gpus() -> None:
+    """Time-slicing offers one GPU several times; so it is not what a policy that asks for GPUs means, unless it says so."""
+    body = each(lambda node: replace(node, allocatable=amount(4), capacity=amount(4), gpu_count=1, gpu_replicas=4))
+    asks = replace(SITE, gpus=2)
+    assert judge(body, asks) == {"gpus": {Outcome.FAIL}}
+    assert judge(body, replace(asks, shared=True)) == {}
+    one = each(lambda node: replace(node, allocatable=amount(1), capacity=amount(1), gpu_count=1, gpu_replicas=1))
+    assert judge(one, asks) == {}
+    named = each(lambda node: replace(node, gpu_product="NVIDIA-A10-SHARED", gpu_replicas=0))
+    assert judge(named, asks) == {"gpus": {Outcome.FAIL}}
+    renamed = each(
+        lambda node: replace(node, allocatable=amount(4, f"{GPU}.shared"), capacity=amount(4, f"{GPU}.shared"), gpu_replicas=4)
+    )
+    other = replace(asks, gpu_resource=f"{GPU}.shared", mig=WantedMig.ANY)
+    assert judge(renamed, other) == {}
+
+
+@pytest.mark.parametrize(
+    ("count", "replicas", "offered", "strategy", "well"),
+    [
+        (8, 0, 8, "none", True),
+        (8, 1, 7, "none", False),
+        (8, 0, 0, "none", True),
+        (2, 4, 8, "none", True),
+        (8, 0, 7, "mixed", True),
+    ],
+)
+def test_a_gpu_that_the_driver_sees_and_the_plugin_does_not(
+    count: int, replicas: int, offered: int, strategy: str, well: bool
+) -> None:
+    body = first(
+        lambda node: replace(
+            node,
+            allocatable=amount(offered),
+            capacity=amount(offered),
+            gpu_count=count,
+            gpu_replicas=replicas,
+            mig_strategy=strategy,
+        )
+    )
+    found = judge(body, replace(SITE, gpus=1, shared=True, mig=WantedMig.ANY))
+    assert found == ({} if well else {"gpus": {Outcome.FAIL}})
 
 
 @pytest.mark.parametrize("effect", ["NoSchedule", "NoExecute"])
@@ -234,6 +302,36 @@ def test_gpus_by_dynamic_resource_allocation_alone() -> None:
         "gpus": {Outcome.FAIL},
         "device-plugin": {Outcome.FAIL},
     }
+
+
+def test_parts_of_a_device_are_no_devices() -> None:
+    """A driver offers a GPU and its MIG parts; a claim of a part holds the GPU."""
+
+    def parted(*held: str) -> Cluster:
+        body = by_claims(*held)
+        mig = Device(driver="gpu.nvidia.com", pool="edge-1", name="gpu-0-mig-0")
+        slices = tuple(
+            replace(one, devices=(*one.devices, mig), parts=(DevicePart(name=mig.name, of="gpu-0"),))
+            if one.node == "edge-1"
+            else one
+            for one in body.slices
+        )
+        return replace(body, slices=slices)
+
+    assert judge(parted(), DRA) == {}
+    assert judge(parted(), replace(DRA, gpus=5)) == {"gpus": {Outcome.FAIL}}
+    assert judge(parted("edge-1/gpu-0-mig-0"), DRA) == {"gpus": {Outcome.FAIL}}
+    assert judge(parted("edge-1/gpu-0-mig-0"), replace(DRA, gpus=3)) == {}
+
+
+def test_tainted_devices_and_pools_that_are_not_whole_are_not_offered() -> None:
+    body = by_claims()
+    assert judge(replace(body, slices=tuple(replace(one, slices=1) for one in body.slices)), DRA) == {}
+    tainted_one = (replace(body.slices[0], tainted=("gpu-1",)), *body.slices[1:])
+    assert judge(replace(body, slices=tainted_one), DRA) == {"gpus": {Outcome.FAIL}}
+    half = (replace(body.slices[0], slices=2), *body.slices[1:])
+    assert judge(replace(body, slices=half), DRA) == {"gpus": {Outcome.FAIL}}
+    assert judge(replace(body, slices=half), replace(DRA, gpus=2)) == {}
 
 
 def test_a_node_that_takes_no_pods_offers_no_devices() -> None:

@@ -31,6 +31,7 @@ spec:
       port: 443
       protocol: HTTPS
       hostname: "*.example"
+      tls: {certificateRefs: [{name: shop-tls}]}
       allowedRoutes:
         namespaces: {from: Selector, selector: {matchLabels: {kubernetes.io/metadata.name: shop}}}
 ---
@@ -83,6 +84,10 @@ FAIL, WARN, UNKNOWN = Outcome.FAIL, Outcome.WARN, Outcome.UNKNOWN
         ("from: Selector", "from: None", {"gateway/attached": FAIL}),
         ("from: Selector", "from: All", {"gateway/listeners": FAIL}),
         ("        namespaces: {", "        kinds: [{kind: GRPCRoute}]\n        namespaces: {", {"gateway/attached": FAIL}),
+        ("certificateRefs: [{name: shop-tls}]", "certificateRefs: []", {"gateway/listeners": WARN}),
+        ("      tls: {certificateRefs: [{name: shop-tls}]}\n", "", {"gateway/listeners": WARN}),
+        (", wellKnownCACertificates: System", "", {"gateway/backend-tls": FAIL}),
+        (", wellKnownCACertificates: System", ", caCertificateRefs: []", {"gateway/backend-tls": FAIL}),
         ("protocol: HTTPS", "protocol: HTTP", {"gateway/listeners": FAIL}),
         ("protocol: HTTPS", "protocol: UDP", {"gateway/attached": FAIL, "gateway/listeners": FAIL}),
         ("[shop.example]", "[shop.elsewhere]", {"gateway/attached": FAIL}),
@@ -111,7 +116,7 @@ spec:
     result = judge(shop(tmp_path / "shop", EDGE, ingress))
     found = [one for one in result.findings if one.rule == "gateway/hosts"]
     assert [(one.outcome, one.about) for one in found] == [(FAIL, "Ingress other/thief")]
-    assert "more-0.yaml:18" in found[0].text, "the first to claim it is named with its place"
+    assert "more-0.yaml:19" in found[0].text, "the first to claim it is named with its place"
 
 
 def test_what_the_policy_accepts(tmp_path: Path) -> None:
@@ -173,8 +178,7 @@ def test_an_ingress_needs_tls_for_each_of_its_hosts(tmp_path: Path, old: str, ne
     ],
 )
 def test_a_certificate_of_another_namespace_needs_a_grant(tmp_path: Path, grant: str, well: bool) -> None:
-    tls = "      tls: {certificateRefs: [{name: shop-tls, namespace: certs}]}\n      allowedRoutes:"
-    manifests = changed(EDGE, "      allowedRoutes:", tls)
+    manifests = changed(EDGE, "[{name: shop-tls}]", "[{name: shop-tls, namespace: certs}]")
     found = bad(judge(shop(tmp_path, manifests, *([grant] if grant else []))))
     assert found == ({} if well else {"gateway/listeners": Outcome.FAIL})
 
@@ -194,6 +198,23 @@ def test_a_backend_tls_policy_for_another_port_leaves_this_one_in_plain_text(tmp
     network = read_manifests(shop(tmp_path, manifests, other, manifests=SHOP.rpartition("---\n")[0]))
     result = judged(gateway, GatewayPolicy(), [network])
     assert [one.outcome for one in result.findings if one.rule == "gateway/backend-tls"] == [Outcome.WARN]
+
+
+def test_what_passes_through_needs_no_other_tls(tmp_path: Path) -> None:
+    """TLS that a listener passes on ends at the backend; packets have no host name."""
+    text = changed(EDGE.rpartition("---\n")[0], "protocol: HTTPS", "protocol: TLS").replace("kind: HTTPRoute", "kind: TLSRoute")
+    ending = judge(shop(tmp_path / "ending", text))
+    passing = judge(shop(tmp_path / "passing", changed(text, "{certificateRefs: [{name: shop-tls}]}", "{mode: Passthrough}")))
+    assert bad(ending) == {"gateway/backend-tls": WARN}
+    assert not bad(passing)
+    packets = changed(text, "protocol: TLS", "protocol: TCP").replace("kind: TLSRoute", "kind: TCPRoute")
+    packets = changed(packets, "  hostnames: [shop.example]\n", "")
+    assert set(bad(judge(shop(tmp_path / "packets", packets)))) == {"gateway/listeners", "gateway/backend-tls"}
+
+
+def test_a_certificate_may_be_named_in_words_of_the_implementation(tmp_path: Path) -> None:
+    text = changed(EDGE, "certificateRefs: [{name: shop-tls}]", "options: {example.com/certificate: shop}")
+    assert not bad(judge(shop(tmp_path / "shop", text)))
 
 
 def test_a_waypoint_encrypts(tmp_path: Path) -> None:

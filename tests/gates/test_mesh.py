@@ -95,6 +95,23 @@ PRINCIPALS = "[{source: {principals: [cluster.local/ns/shop/sa/web]}}]"
         (f"    - from: {PRINCIPALS}\n      to", "    - to", "mesh/callers", FAIL, 17),
         (PRINCIPALS, "[{source: {principals: ['*']}}]", "mesh/callers", FAIL, 17),
         (PRINCIPALS, "[{source: {notPrincipals: [x]}}]", "mesh/callers", FAIL, 17),
+        (PRINCIPALS, "[{source: {principals: ['cluster.local/*']}}]", "mesh/callers", FAIL, 17),
+        (PRINCIPALS, "[{source: {principals: ['cluster.local/ns/*']}}]", "mesh/callers", FAIL, 17),
+        (PRINCIPALS, "[{source: {principals: ['*/sa/web']}}]", "mesh/callers", FAIL, 17),
+        (PRINCIPALS, "[{source: {namespaces: ['*-prod']}}]", "mesh/callers", FAIL, 17),
+        (PRINCIPALS, "[{source: {ipBlocks: [0.0.0.0/0]}}]", "mesh/callers", FAIL, 17),
+        (PRINCIPALS, "[{source: {ipBlocks: [0.0.0.0/1, 128.0.0.0/1]}}]", "mesh/callers", FAIL, 17),
+        (PRINCIPALS, "[{source: {remoteIpBlocks: ['::/1', '8000::/1']}}]", "mesh/callers", FAIL, 17),
+        (PRINCIPALS, "[{source: {requestPrincipals: ['*']}}]", "mesh/callers", FAIL, 17),
+        (PRINCIPALS, PRINCIPALS[:-1] + ", {source: {notNamespaces: [x]}}]", "mesh/callers", FAIL, 17),
+        (PRINCIPALS, "[{source: {notNamespaces: [x], ipBlocks: [0.0.0.0/0]}}]", "mesh/callers", FAIL, 17),
+        (
+            f"    - from: {PRINCIPALS}\n      to",
+            "    - when: [{key: source.namespace, notValues: [x]}]\n      to",
+            "mesh/callers",
+            FAIL,
+            17,
+        ),
         ("mode: REGISTRY_ONLY", "mode: ALLOW_ANY", "mesh/outbound", FAIL, 20),
         ("  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n", "", "mesh/outbound", FAIL, 20),
         ("[pay.example]", "['*.example']", "mesh/registry", FAIL, 27),
@@ -107,6 +124,35 @@ def test_each_mutation_is_found(tmp_path: Path, old: str, new: str, rule: str, o
     found = [one for one in result.findings if one.rule == rule and one.outcome is not Outcome.PASS]
     assert [one.outcome for one in found] == [outcome], bad(result)
     assert (found[0].location.line if found[0].location else None) == line
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (PRINCIPALS, "[{source: {principals: ['cluster.local/ns/shop/sa/*']}}]"),
+        (PRINCIPALS, "[{source: {namespaces: [front]}}]"),
+        (PRINCIPALS, "[{source: {ipBlocks: [192.0.2.0/24]}}]"),
+        (PRINCIPALS, "[{source: {ipBlocks: [0.0.0.0/0], namespaces: [front]}}]"),
+        (f"    - from: {PRINCIPALS}\n      to", "    - when: [{key: source.namespace, values: [front]}]\n      to"),
+        (
+            f"    - from: {PRINCIPALS}\n",
+            "    - from: [{source: {principals: ['*']}}]\n      when: [{key: source.namespace, values: [a]}]\n",
+        ),
+    ],
+)
+def test_callers_may_be_named_in_many_ways(tmp_path: Path, old: str, new: str) -> None:
+    assert not bad(judge(shop(tmp_path / "shop", changed(MESH, old, new), manifests=IN_MESH)))
+
+
+def test_the_settings_of_an_operator_of_the_mesh_count(tmp_path: Path) -> None:
+    operator = """apiVersion: sailoperator.io/v1
+kind: Istio
+metadata: {name: default}
+spec: {values: {meshConfig: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}}}}
+"""
+    text = changed(MESH, "  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n", "")
+    assert bad(judge(shop(tmp_path / "without", text, manifests=IN_MESH))) == {"mesh/outbound": FAIL}
+    assert not bad(judge(shop(tmp_path / "with", text, operator, manifests=IN_MESH)))
 
 
 def test_the_whole_mesh_may_be_set_in_its_own_settings_and_root_namespace(tmp_path: Path) -> None:

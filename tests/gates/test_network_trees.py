@@ -15,6 +15,7 @@ from reach.exposure import exposures
 from reach.openings import openings
 from tasks.network.network import read_manifests
 from tests.evidence import judged
+from tests.gates.network_trees import RAY, SERVING
 from tests.vectors import VECTORS, vectors
 
 pytestmark = pytest.mark.requirement("ARC-B2/violations-name-line-and-fix")
@@ -108,7 +109,11 @@ def test_trees_of_others(tree: str) -> None:
     telling(bad(vectors("netpol") / tree))
 
 
-@pytest.mark.parametrize(("text", "most"), [(GPU_OPERATOR, 9), (MESH, 8)], ids=["a GPU operator", "a mesh"])
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [(GPU_OPERATOR, 5), (MESH, 7), (SERVING, 6), (RAY, 5)],
+    ids=["a GPU operator", "a mesh", "a chart of a model server", "a chart of Ray"],
+)
 def test_trees_as_projects_publish_them(tmp_path: Path, text: str, most: int) -> None:
     (tmp_path / "all.yaml").write_text(text)
     found = bad(tmp_path)

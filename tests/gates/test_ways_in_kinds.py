@@ -9,6 +9,7 @@ import pytest
 from arcops.finding import Outcome
 from gates.network.gateway.gate import GatewayPolicy, gateway
 from gates.network.network.gate import NetworkSafetyPolicy, network
+from reach.entries import entries
 from reach.openings import openings
 from tasks.network.network import read_manifests
 from tests.evidence import judged
@@ -56,7 +57,7 @@ kind: ListenerSet
 metadata: {name: shop, namespace: shop}
 spec:
   parentRef: {name: edge, namespace: edge}
-  listeners: [{name: shop, port: 443, protocol: HTTPS, hostname: shop.example}]
+  listeners: [{name: shop, port: 443, protocol: HTTPS, hostname: shop.example, tls: {certificateRefs: [{name: shop-tls}]}}]
 """
 SANDBOX = """\
 apiVersion: agents.x-k8s.io/v1alpha1
@@ -192,9 +193,87 @@ def test_a_listener_set_adds_listeners_if_its_gateway_takes_it(
         )
         text = changed(text, "kind: ListenerSet, name: shop", "kind: XListenerSet, name: shop")
     assert bad(tmp_path / "set", text) == ({} if well else {"attached": {Outcome.FAIL}})
-    plain = changed(text, "protocol: HTTPS, hostname: shop.example}]", "protocol: HTTP, hostname: shop.example}]")
+    plain = changed(text, "protocol: HTTPS, hostname: shop", "protocol: HTTP, hostname: shop")
     assert bad(tmp_path / "plain", plain)["listeners"] == {Outcome.FAIL}
     assert not unclear(tmp_path / "unclear", text)
+
+
+POOL = """\
+---
+apiVersion: API
+kind: InferencePool
+metadata: {name: web, namespace: shop}
+spec: SPEC
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: chat, namespace: shop}
+spec:
+  parentRefs: [{name: edge}]
+  hostnames: [shop.example]
+  rules: [{backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: web}]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("api", "spec"),
+    [
+        ("inference.networking.k8s.io/v1", "{selector: {matchLabels: {app: web}}, targetPorts: [{number: 8080}]}"),
+        ("inference.networking.x-k8s.io/v1alpha2", "{selector: {app: web}, targetPortNumber: 8080}"),
+    ],
+)
+def test_a_pool_of_model_servers_is_a_target_like_a_service(tmp_path: Path, api: str, spec: str) -> None:
+    found = read_manifests(shop(tmp_path / "pool", POOL.replace("API", api).replace("SPEC", spec)))
+    assert not found.unread
+    assert not [one for one in found.others if not one.harmless]
+    [way] = [one for one in entries(found) if one.route is not None]
+    assert (not way.lost, [one.title for one in way.pods], way.port) == (True, ["Deployment shop/web"], 8080)
+    result = judged(network, NetworkSafetyPolicy(enforcer="calico", schemas=False), [found])
+    ways = [one for one in result.findings if one.rule == "network/entries" and one.outcome is Outcome.FAIL]
+    assert "lets clients outside of the cluster reach Deployment shop/web" in ways[0].text
+    assert not [one for one in result.findings if one.rule == "network/backends" and one.outcome is not Outcome.PASS]
+
+
+GRANT = """\
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: front}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web, namespace: front}
+spec:
+  parentRefs: [{name: edge}]
+  hostnames: [shop.example]
+  rules: [{backendRefs: [{name: web, namespace: shop, port: 80}]}]
+---
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {name: web, namespace: shop}
+spec: {from: [{FROM}], to: [{TO}]}
+"""
+ROUTES = "group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: front"
+
+
+@pytest.mark.parametrize(
+    ("giver", "to", "granted"),
+    [
+        (ROUTES, "group: '', kind: Service, name: web", True),
+        (ROUTES, "group: '', kind: Service", True),
+        (ROUTES, "group: '', kind: Service, name: other", False),
+        (ROUTES, "group: '', kind: Secret", False),
+        (ROUTES, "group: apps, kind: Service", False),
+        (ROUTES.replace("HTTPRoute", "GRPCRoute"), "group: '', kind: Service", False),
+        (ROUTES.replace("gateway.networking.k8s.io", "''"), "group: '', kind: Service", False),
+        (ROUTES.replace("front", "shop"), "group: '', kind: Service", False),
+    ],
+)
+def test_a_grant_is_about_one_kind_of_one_group(tmp_path: Path, giver: str, to: str, granted: bool) -> None:
+    found = read_manifests(shop(tmp_path / "grant", GRANT.replace("FROM", giver).replace("TO", to)))
+    result = judged(network, NetworkSafetyPolicy(enforcer="calico", schemas=False), [found])
+    [outcome] = {one.outcome for one in result.findings if one.rule == "network/backends"}
+    assert outcome is (Outcome.PASS if granted else Outcome.FAIL)
 
 
 def test_the_pods_of_a_sandbox_are_pods(tmp_path: Path) -> None:

@@ -57,34 +57,53 @@ class Naive:
     def side(self, direction: Direction, subject: PodSet, peer: End, target: End, protocol: Protocol, port: int) -> bool:
         about = [one for one in self.network.policies if self.is_about(one, subject)]
 
-        def first(tier: PolicyTier) -> Action | None:
-            for policy in sorted(
-                (one for one in about if one.tier is tier), key=lambda one: (one.priority, one.kind, one.name)
-            ):
-                for rule in rules(policy, direction):
-                    if self.rule_hits(policy, rule, peer, target, protocol, port):
-                        return rule.action
-            return None
+        def walk(tier: PolicyTier) -> str:
+            """``allow``, ``deny``, ``skip`` (to the baseline) or ``none``: stage by stage, rule by rule."""
+            found = [one for one in about if one.tier is tier]
+            for stage in sorted({one.stage for one in found}):
+                here = sorted((one for one in found if one.stage == stage), key=lambda one: (one.priority, one.kind, one.name))
+                actions = [
+                    (rule.action, policy)
+                    for policy in here
+                    for rule in rules(policy, direction)
+                    if self.rule_hits(policy, rule, peer, target, protocol, port)
+                ]
+                if actions:
+                    action, policy = actions[0]
+                    if action is Action.PASS and policy.beside:
+                        return "skip"
+                    if action is not Action.PASS:
+                        return "allow" if action is Action.ALLOW else "deny"
+                elif any(one.closes and direction in one.directions for one in here):
+                    return "deny"
+            return "none"
 
-        decided = first(PolicyTier.ADMIN)
-        if decided in (Action.ALLOW, Action.DENY):
-            return decided is Action.ALLOW
-        own = [one for one in about if one.tier is PolicyTier.NAMESPACE]
-        hits = [
-            rule.action
-            for policy in own
-            for rule in rules(policy, direction)
-            if (direction in policy.directions or policy.kind in CILIUM)
-            and self.rule_hits(policy, rule, peer, target, protocol, port)
-        ]
-        if Action.DENY in hits:
-            return False
-        if any(direction in policy.directions for policy in own):
-            return Action.ALLOW in hits
-        return first(PolicyTier.BASELINE) is not Action.DENY
+        decided = walk(PolicyTier.ADMIN)
+        if decided in ("allow", "deny"):
+            return decided == "allow"
+        if decided == "none":
+            own = [one for one in about if one.tier is PolicyTier.NAMESPACE]
+            hits = [
+                rule.action
+                for policy in own
+                for rule in rules(policy, direction)
+                if (direction in policy.directions or policy.kind in CILIUM)
+                and self.rule_hits(policy, rule, peer, target, protocol, port)
+            ]
+            if Action.DENY in hits:
+                return False
+            closing = [one for one in about if one.tier is PolicyTier.NAMESPACE or one.beside]
+            if any(direction in policy.directions for policy in closing) and Action.ALLOW in hits:
+                return True
+            late = walk(PolicyTier.LATE)
+            if late in ("allow", "deny"):
+                return late == "allow"
+            if late == "none" and any(direction in one.directions for one in closing):
+                return False
+        return walk(PolicyTier.BASELINE) != "deny"
 
     def is_about(self, policy: PolicySeen, pods: PodSet) -> bool:
-        if policy.kind in CILIUM and policy.namespaces is None:
+        if policy.kind in CILIUM | {"CalicoNetworkPolicy"} and policy.namespaces is None:
             return not pods.host_network and policy.namespace == pods.namespace and matches(policy.pods, pods.labels)
         if policy.kind == "NetworkPolicy":
             return policy.namespace == pods.namespace and matches(policy.pods, pods.labels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from arcops.finding import Location
@@ -175,6 +177,42 @@ def cluster_policies(tier: PolicyTier, actions: list[Action]) -> st.SearchStrate
     )
 
 
+def calico_policies(tier: PolicyTier, stages: tuple[int, ...], *, beside: bool) -> st.SearchStrategy[PolicySeen]:
+    """Of one namespace, or (global) of those that it selects; in the tier of the NetworkPolicies, or in another."""
+
+    def one(kind: str) -> st.SearchStrategy[PolicySeen]:
+        everywhere = kind == "GlobalNetworkPolicy"
+        return st.builds(
+            PolicySeen,
+            kind=st.just(kind),
+            namespace=st.just("") if everywhere else st.sampled_from(NAMESPACES),
+            name=st.just("calico"),
+            at=st.just(AT),
+            tier=st.just(tier),
+            pods=selectors,
+            namespaces=namespace_selectors if everywhere else st.none(),
+            priority=st.integers(0, 9),
+            directions=st.sampled_from(((Direction.INGRESS,), (Direction.EGRESS,), (Direction.INGRESS, Direction.EGRESS))),
+            ingress=ordered_rules([Action.ALLOW, Action.DENY, Action.PASS], outside=True),
+            egress=ordered_rules([Action.ALLOW, Action.DENY, Action.PASS], outside=True),
+            stage=st.sampled_from(stages),
+            beside=st.just(beside),
+            closes=st.just(False) if beside else st.booleans(),
+        ).map(_counting)
+
+    return one("CalicoNetworkPolicy") | one("GlobalNetworkPolicy")
+
+
+def _counting(policy: PolicySeen) -> PolicySeen:
+    """Rules of a direction that is not among its types are left out when a policy is read."""
+    kept = {way: rules if way in policy.directions else () for way, rules in _sides(policy).items()}
+    return replace(policy, ingress=kept[Direction.INGRESS], egress=kept[Direction.EGRESS])
+
+
+def _sides(policy: PolicySeen) -> dict[Direction, tuple[PolicyRule, ...]]:
+    return {Direction.INGRESS: policy.ingress, Direction.EGRESS: policy.egress}
+
+
 pods = st.builds(
     PodSet,
     kind=st.just("Pod"),
@@ -198,6 +236,14 @@ _of_cilium = cilium_policies("CiliumNetworkPolicy") | cilium_policies("CiliumClu
 _baseline = cluster_policies(PolicyTier.BASELINE, [Action.ALLOW, Action.DENY])
 
 
+_of_calico = (
+    calico_policies(PolicyTier.ADMIN, (1, 2), beside=False)
+    | calico_policies(PolicyTier.ADMIN, (9,), beside=True)
+    | calico_policies(PolicyTier.LATE, (9,), beside=True)
+    | calico_policies(PolicyTier.BASELINE, (0, 11), beside=False)
+)
+
+
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
     """A network with up to six pods. Policies of one tier and priority do not occur: what they mean is undefined."""
@@ -205,6 +251,10 @@ def networks(draw: st.DrawFn) -> Network:
     policies += draw(st.just([]) | st.lists(_of_cilium, min_size=1, max_size=3))
     policies += draw(st.just([]) | st.lists(_admin, min_size=1, max_size=2, unique_by=lambda one: one.priority))
     policies += draw(st.lists(_baseline, max_size=1))
+    policies += draw(
+        st.just([])
+        | st.lists(_of_calico, min_size=1, max_size=4, unique_by=lambda one: (one.tier, one.stage, one.priority, one.kind))
+    )
     return Network(
         root="0" * 64,
         files=(),

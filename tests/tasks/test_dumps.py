@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,10 @@ import pytest
 import yaml
 
 from arcops.errors import Refused
-from arcops.seen.cluster import Cluster
+from arcops.seen.cluster import Cluster, DevicePart
 from arcops.seen.network import Network
 from tasks.cluster.cluster import read_cluster
-from tasks.cluster.snapshot import RESOURCES
+from tasks.cluster.snapshot import RESOURCES, _pruned
 from tasks.network.dump import is_dump
 from tasks.network.network import read_manifests
 from tests.manifests import shop
@@ -207,6 +209,67 @@ def test_a_must_gather_is_a_dump_with_a_folder_for_each_namespace(tmp_path: Path
     assert "pods" not in unseen(found)
 
 
+def in_folders(folder: Path, *, spaces: bool = True, empty: bool = True) -> Path:
+    """The ready cluster as Sonobuoy writes it: a file for each kind, in a folder for each namespace."""
+    top = folder / "resources"
+    names = [one["metadata"]["name"] for one in objects() if one["kind"] == "Namespace"]
+    for resource in RESOURCES:
+        mine = [one for one in objects() if one["kind"] == resource.kind]
+        kind = {"kind": f"{resource.kind}List", "apiVersion": resource.version, "metadata": {"resourceVersion": "7"}}
+        if resource.kind == "Namespace" and not spaces:
+            continue
+        if not any(one["metadata"].get("namespace") for one in mine):
+            written(top / "cluster" / f"{resource.plural}.json", mine, **kind)
+            continue
+        for name in sorted({*names, *(one["metadata"]["namespace"] for one in mine)}):
+            inside = [one for one in mine if one["metadata"]["namespace"] == name]
+            if inside or empty:
+                written(top / "ns" / name / f"{resource.plural}.json", inside, **kind)
+    return folder
+
+
+def test_lists_in_folders_of_their_namespaces_are_whole_together(tmp_path: Path) -> None:
+    found = read_cluster(in_folders(tmp_path / "whole"))
+    assert [one.name for one in found.pods] == ["chat-0"]
+    assert "pods" not in unseen(found)
+    assert "pods" in unseen(read_cluster(in_folders(tmp_path / "some", empty=False))), (
+        "the list of another namespace is missing"
+    )
+    assert "pods" in unseen(read_cluster(in_folders(tmp_path / "spaces", spaces=False))), "there may be other namespaces"
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+def test_devices_their_parts_and_their_taints(tmp_path: Path, version: str) -> None:
+    def device(name: str, *taints: str, **attributes: str) -> Object:
+        said: Object = {"attributes": {key: {"string": value} for key, value in attributes.items()}}
+        said |= {"taints": [{"key": "x", "effect": effect} for effect in taints]} if taints else {}
+        return {"name": name, "basic": said} if version == "v1beta1" else {"name": name, **said}
+
+    found = {
+        "apiVersion": f"resource.k8s.io/{version}",
+        "kind": "ResourceSlice",
+        "metadata": {"name": "edge-1-gpus"},
+        "spec": {
+            "driver": "gpu.nvidia.com",
+            "nodeName": "edge-1",
+            "pool": {"name": "edge-1", "generation": 2, "resourceSliceCount": 3},
+            "devices": [
+                device("gpu-0", type="gpu", uuid="GPU-0"),
+                device("gpu-0-mig-0", type="mig", uuid="MIG-0", parentUUID="GPU-0"),
+                device("gpu-1", "NoSchedule", type="gpu", uuid="GPU-1"),
+                device("gpu-2", "None", type="gpu", uuid="GPU-2"),
+            ],
+        },
+    }
+    resource = next(one for one in RESOURCES if one.kind == "ResourceSlice")
+    [one] = read_cluster(written(tmp_path / "all.json", [*of("Node"), found])).slices
+    assert (one.slices, one.tainted) == (3, ("gpu-1",))
+    assert one.parts == (DevicePart(name="gpu-0-mig-0", of="gpu-0"),)
+    kept = _pruned(found, replace(resource, version=found["apiVersion"]))
+    [again] = read_cluster(written(tmp_path / "kept" / "all.json", [*of("Node"), kept])).slices
+    assert again == one, "a snapshot keeps what is judged"
+
+
 def test_a_part_of_a_must_gather_does_not_say_that_it_is_all(tmp_path: Path) -> None:
     found = read_cluster(gathered(tmp_path, whole=False))
     assert "single objects" in unseen(found)["nodes"]
@@ -229,23 +292,34 @@ def shop_dump(folder: Path, *, change: Callable[[list[Object]], list[Object]] = 
     return written(folder / "dump" / "all.json", change(items)).parent
 
 
-def said(found: Network) -> dict[str, str]:
-    return {one.about: one.text for one in found.unread}
+def said(found: Network) -> str:
+    """The one complaint that names all that was not seen."""
+    [one] = [one for one in found.unread if "not all that it holds was seen" in one.text]
+    return one.text
+
+
+def asked_for(text: str) -> set[str]:
+    """The kinds that the complaint says to ask for."""
+    found = re.search(r"'kubectl get (\S+) -A -o json' prints", text)
+    return set(found[1].split(",")) if found else set()
 
 
 def test_what_a_dump_of_a_network_lacks_was_not_seen(tmp_path: Path) -> None:
-    found = said(read_manifests(shop_dump(tmp_path)))
-    assert {"networkpolicies.networking.k8s.io", "services", "namespaces", "deployments.apps"}.isdisjoint(found)
-    assert {"pods", "daemonsets.apps", "cronjobs.batch", "ingresses.networking.k8s.io"} <= set(found)
-    assert "holds none" in found["customresourcedefinitions.apiextensions.k8s.io"]
-    assert any("extensions were not seen" in text for text in found.values())
+    text = said(read_manifests(shop_dump(tmp_path)))
+    asked = asked_for(text)
+    assert {"networkpolicies.networking.k8s.io", "services", "namespaces", "deployments.apps"}.isdisjoint(asked)
+    assert {"pods", "daemonsets.apps", "cronjobs.batch", "ingresses.networking.k8s.io"} <= asked
+    assert "customresourcedefinitions.apiextensions.k8s.io" in asked
+    assert "this dump holds none of them" in text
+    assert "kind(s) of extensions" in text
+    assert "judged as manifests, write each without the list" in text
 
 
 def test_a_dump_without_policies_is_no_cluster_without_policies(tmp_path: Path) -> None:
     def without(items: list[Object]) -> list[Object]:
         return [one for one in items if one["kind"] != "NetworkPolicy"]
 
-    assert "networkpolicies.networking.k8s.io" in said(read_manifests(shop_dump(tmp_path, change=without)))
+    assert "networkpolicies.networking.k8s.io" in asked_for(said(read_manifests(shop_dump(tmp_path, change=without))))
 
 
 def test_a_dump_of_one_namespace_says_so(tmp_path: Path) -> None:
@@ -253,7 +327,8 @@ def test_a_dump_of_one_namespace_says_so(tmp_path: Path) -> None:
         return [one for one in items if one["metadata"].get("namespace", "shop") == "shop"]
 
     found = said(read_manifests(shop_dump(tmp_path, change=one_namespace)))
-    assert "only a part: that of shop, and not of" in found["networkpolicies.networking.k8s.io"]
+    assert "networkpolicies.networking.k8s.io" in asked_for(found)
+    assert "only a part: that of shop, and not of" in found
 
 
 def test_manifests_are_no_dump(tmp_path: Path) -> None:
@@ -301,5 +376,5 @@ def test_a_must_gather_of_a_network_is_read_for_what_a_snapshot_lists(tmp_path: 
         "gather/cluster-scoped-resources/core/namespaces/shop.yaml",
         "gather/namespaces/shop/core/services.yaml",
     ]
-    assert {"services", "namespaces"}.isdisjoint(said(found))
-    assert "networkpolicies.networking.k8s.io" in said(found)
+    assert {"services", "namespaces"}.isdisjoint(asked_for(said(found)))
+    assert "networkpolicies.networking.k8s.io" in asked_for(said(found))

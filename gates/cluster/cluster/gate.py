@@ -43,7 +43,9 @@ class ClusterPolicy:
     ``namespace/name``; empty: that of Kubernetes, OpenShift or RKE2. ``tolerates`` are the taints that the workload
     tolerates, by key or as ``key=value``. ``cert_manager`` is the namespace of cert-manager. ``asks`` is what one pod of the
     workload asks for in ``namespace``, as its request and its limit. ``registries`` are those of the site.
-    ``webhooks_by_url`` are configurations that are known to answer at a URL.
+    ``webhooks_by_url`` are configurations that are known to answer at a URL. ``shared``: GPUs that pods share with others
+    (time-slicing, MPS) count, each share as one. ``conditions`` are conditions of nodes that are well, as ``Kind=True`` or
+    ``Kind=False``; needed for kinds whose name does not say it.
 
     Raises `Refused` if an amount or a version is not valid.
     """
@@ -72,8 +74,13 @@ class ClusterPolicy:
     registries: tuple[str, ...] = ()
     webhooks_by_url: tuple[str, ...] = ()
     tolerates: tuple[str, ...] = ()
+    shared: bool = False
+    conditions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for text in self.conditions:
+            if text.partition("=")[2] not in ("True", "False") or not text.partition("=")[0]:
+                raise Refused(f"gate 'cluster': {text[:50]!r} under 'conditions' is not written as Kind=True or Kind=False")
         if self.nodes < 1 or self.gpus < 0:
             raise Refused("gate 'cluster': 'nodes' must be at least 1, and 'gpus' at least 0")
         if self.most_age <= timedelta(0) or self.most_skew <= timedelta(0):
@@ -129,7 +136,7 @@ def cluster(seen: Seen, policy: ClusterPolicy) -> Iterator[Finding]:
     wanted = workload.needs(policy.asks)
     yield from nodes.recent(found, seen.at, policy.most_age)
     yield from nodes.ready(found, policy.nodes, policy.tolerates)
-    yield from nodes.unpressured(found)
+    yield from nodes.unpressured(found, policy.conditions)
     yield from nodes.kernels(found, policy.least_kernel)
     yield from nodes.kubelets(found, policy.least_kubelet)
     yield from nodes.clocks(found, policy.most_skew)
@@ -141,6 +148,7 @@ def cluster(seen: Seen, policy: ClusterPolicy) -> Iterator[Finding]:
         driver=policy.device_driver,
         one_pod=one_pod or Decimal(0),
         tolerated=policy.tolerates,
+        shared=policy.shared,
     )
     yield from gpus.plugin(found, policy.device_plugin, policy.gpus > 0, policy.device_driver)
     yield from gpus.mig(found, policy.mig, policy.gpu_resource)

@@ -13,6 +13,7 @@ from gates.cluster.cluster.nodes import barring, status
 from gates.cluster.cluster.words import DAEMON_SETS, DEVICE_CLAIMS, DEVICE_SLICES, OPERATORS, RUNTIMES, Seen, answer, unseen
 from gates.words import shown
 
+_GPU = "nvidia.com/gpu"
 _CUT_UNLIKE = "-MIG-INVALID"
 """GPU feature discovery ends the product's name so if, under the strategy single, the GPUs are divided in different ways."""
 
@@ -41,8 +42,10 @@ def allocatable(
     driver: str = "",
     one_pod: Decimal = Decimal(0),
     tolerated: tuple[str, ...] = (),
+    shared: bool = False,
 ) -> Iterator[Finding]:
     """How much of *resource* pods can still be given, by nodes that are ready and take pods; *one_pod* must fit on one node.
+    Shares of one GPU (time-slicing, MPS) count only if *shared* are accepted.
 
     If no node offers any of it, the devices of *driver* (Dynamic Resource Allocation) are counted instead.
     """
@@ -57,6 +60,9 @@ def allocatable(
     taken = _taken(seen, resource)
     offered = {node.name: _amount(node.allocatable, resource) or Decimal(0) for node in seen.body.nodes}
     given = devices.offered(seen.body, driver) if not any(offered.values()) else {}
+    divided = [] if shared or resource.endswith(".shared") else [one.name for one in seen.body.nodes if _divided(one)]
+    shares = {name: offered[name] for name in divided}
+    offered |= dict.fromkeys(shares, Decimal(0))
     if given:
         resource, taken = f"devices of {driver}", devices.taken(seen.body, given)
         offered = {node.name: Decimal(sum(one == node.name for one in given.values())) for node in seen.body.nodes}
@@ -73,6 +79,9 @@ def allocatable(
         keys = sorted({one.key for taints in barred.values() for one in taints})
         text = f"{total} of {resource} can be given to pods; the policy expects {least}."
         fix = ""
+        if any(shares.values()):
+            text += f" {sum(shares.values(), Decimal(0))} others ({', '.join(sorted(shares)[:5])}) are shares of GPUs."
+            fix = "If the workload may share its GPUs with others, set 'shared: true' under gate 'cluster'; else divide none."
         if keys:
             text += f" Nodes with others have taints ({', '.join(keys[:5])})."
             fix = "If the workload tolerates these taints, name them under 'tolerates' of gate 'cluster'; else remove them."
@@ -99,12 +108,25 @@ def _odd(seen: Seen, node: NodeSeen, resource: str) -> Iterator[Finding]:
         if one.resource == resource and quantity(one.quantity) is None:
             text = f"Node {node.name} has {one.quantity!r} of {resource}, which is not a number."
             yield GPUS.unknown(shown(text), seen, about=node.name)
+    seen_by_driver = node.gpu_count * max(1, node.gpu_replicas)
+    offered = _amount(node.capacity or node.allocatable, _GPU) or Decimal(0)
+    if 0 < offered < seen_by_driver and node.mig_strategy != "mixed":
+        text = (
+            f"The driver of node {node.name} sees {node.gpu_count} GPUs (nvidia.com/gpu.count), but the device plugin offers "
+        )
+        text += f"only {offered} of {_GPU}."
+        yield GPUS.fails(shown(text), seen, about=f"{node.name} seen")
     for one in node.capacity:
         has, given = quantity(one.quantity), _amount(node.allocatable, one.resource) or Decimal(0)
         if one.resource.partition("/")[0] == vendor and has is not None and given < has:
             text = f"Node {node.name} has {has} of {one.resource}, but pods can be given only {given}: the device plugin holds"
             text += " the others to be unhealthy."
             yield GPUS.fails(shown(text), seen, about=f"{node.name} {one.resource}")
+
+
+def _divided(node: NodeSeen) -> bool:
+    """Does the device plugin offer each GPU of *node* several times (GPU feature discovery, ``gpu.replicas``)?"""
+    return node.gpu_replicas > 1 or node.gpu_product.endswith("-SHARED")
 
 
 def _amount(amounts: tuple[Amount, ...], resource: str) -> Decimal | None:

@@ -13,9 +13,19 @@ from gates.words import shown
 
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 _NETWORK = "NetworkUnavailable"
-_GOOD = re.compile(r"((?<!Not)Ready|(?<![uU]n)[hH]ealthy|IsVoter|OK)\Z")
-"""Conditions of this form say that all is well if they are True (``AcceleratedHardwareReady``, ``EtcdIsVoter``). All others
-besides those of the kubelet name a problem (node-problem-detector: ``KernelDeadlock``, ``GPUUnhealthy``)."""
+_GOOD = re.compile(
+    r"((?<!Not)Ready|(?<![uU]n)[hH]ealthy|IsVoter|OK|(?<!Un)(?<!un)[aA]vailable|Succeeded|Initialized|Registered|Synced|Online"
+    r"|(?<!Dis)Connected)\Z"
+)
+"""Conditions of this form say that all is well if they are True (``AcceleratedHardwareReady``, ``EtcdIsVoter``)."""
+_BAD = re.compile(
+    r"Problem|Deadlock|Unhealthy|NotReady|Error|Fail|Fault|Pressure|[uU]navailable|[rR]ead-?[oO]nly|Corrupt|Frequent|Lost|Hang|Hung"
+    r"|Stuck|Degraded|Scheduled|OOM|OutOf|Missing|Down|Expired|Exceeded|Thrott|X[iI][dD]|Leak|Restart|Broken|Bad|Unreachable"
+    r"|Offline|Disconnected|Disabled|Outage|Fatal|Critical|Violation|Mismatch|Retired|Watch|Maintenance|Reboot|Drain|Evict"
+    r"|Terminat|Invalid|Unsupported|Skew|Overload|Exhaust"
+)
+"""Those of this form name a problem, and all is well if they are False (node-problem-detector: ``KernelDeadlock``). What has
+neither form may mean either, so the policy must say it."""
 _BARRING = ("NoSchedule", "NoExecute")
 _MOST_MINORS_BEHIND = 3
 """A kubelet may be this many minor versions older than its API server (kubernetes.io/releases/version-skew-policy)."""
@@ -93,18 +103,21 @@ PRESSURE = Rule(
 _REPAIR = "Run 'kubectl describe node' for the reason, and repair or drain the node: something on it watches for this problem."
 
 
-def unpressured(seen: Seen) -> Iterator[Finding]:
+_SAY = "If it is well, name it under 'conditions' of gate 'cluster', such as 'Kind=True'; else repair the node."
+
+
+def unpressured(seen: Seen, known: tuple[str, ...] = ()) -> Iterator[Finding]:
     lacking = unseen(PRESSURE, seen, "nodes")
     if lacking:
         yield from lacking
     elif not seen.body.nodes:
         yield PRESSURE.unknown("The cluster has no node.", seen)
     else:
-        found = (finding for node in seen.body.nodes for finding in _pressed(seen, node))
+        found = (finding for node in seen.body.nodes for finding in _pressed(seen, node, known))
         yield from answer(PRESSURE, seen, found, "No node is under pressure.")
 
 
-def _pressed(seen: Seen, node: NodeSeen) -> Iterator[Finding]:
+def _pressed(seen: Seen, node: NodeSeen, known: tuple[str, ...]) -> Iterator[Finding]:
     for kind in _PRESSURES:
         said = status(node, kind)
         if said == "True":
@@ -115,11 +128,16 @@ def _pressed(seen: Seen, node: NodeSeen) -> Iterator[Finding]:
     for one in node.conditions:
         if one.kind in (*_PRESSURES, _NETWORK, "Ready"):
             continue
-        wanted = "True" if _GOOD.search(one.kind) else "False"
+        wanted = "True" if _GOOD.search(one.kind) else "False" if _BAD.search(one.kind) else ""
         about = f"{node.name} {one.kind}"
+        if f"{one.kind}={one.status}" in known:
+            continue
         if one.status not in ("True", "False"):
             text = f"Node {node.name} does not know about its condition {one.kind} ({one.status or 'no status'})."
             yield PRESSURE.unknown(shown(text), seen, about=shown(about))
+        elif not wanted:
+            text = f"Node {node.name} reports {one.kind}={one.status}, and its name does not say whether that is well."
+            yield PRESSURE.unknown(shown(text), seen, about=shown(about), fix=_SAY)
         elif one.status != wanted:
             text = f"Node {node.name} reports {one.kind}={one.status}."
             yield PRESSURE.fails(shown(text), seen, about=shown(about), fix=_REPAIR)

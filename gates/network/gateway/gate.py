@@ -57,6 +57,8 @@ BACKEND_TLS = Rule(
 
 _ENCRYPTED = ("HTTPS", "TLS", "HBONE")
 """Protocols of listeners that encrypt; ``HBONE`` is that of a mesh's waypoint, with mutual TLS (Istio, ambient mode)."""
+_NAMELESS = ("TCPRoute", "UDPRoute")
+"""Routes of packets, which have no host name."""
 _INGRESS = "Add 'tls' with the host and a Secret to the Ingress, or set 'plainListeners: true' if something before it ends TLS."
 
 
@@ -90,7 +92,7 @@ def gateway(seen: Seen, policy: GatewayPolicy) -> Iterator[Finding]:
         LISTENERS, listeners, f"All listeners of {len(evidence.body.gateways)} Gateway(s) are restricted.", evidence
     )
     yield from _answer(HOSTS, _hosts(evidence, attached), f"All host names of {count} route(s) are exact.", evidence)
-    backends = () if policy.plain_backends else _backends(evidence)
+    backends = () if policy.plain_backends else _backends(evidence, attached)
     yield from _answer(BACKEND_TLS, backends, f"The protocols to the backends of {count} route(s) are accepted.", evidence)
 
 
@@ -118,6 +120,11 @@ def _listeners(evidence: Evidence[Network], *, plain: bool) -> Iterator[Finding]
                 text = f"{place(listener.at)}: listener {listener.name} of {one.title} accepts routes from every namespace."
                 yield LISTENERS.fails(shown(text), evidence, about=shown(about), location=listener.at)
             yield from _certificates(evidence, one, listener)
+            if listener.bare:
+                said = f"listener {listener.name} of {one.title} ends TLS and names no certificate, so no client can connect, "
+                text = f"{place(listener.at)}: {said}unless its implementation finds one by itself."
+                fix = "Name a Secret under 'tls.certificateRefs'."
+                yield LISTENERS.warns(shown(text), evidence, about=shown(f"{about} bare"), location=listener.at, fix=fix)
             if listener.protocol not in _ENCRYPTED and not plain:
                 said = f"listener {listener.name} of {one.title} uses {listener.protocol}, which is plain text."
                 text = f"{place(listener.at)}: {said}"
@@ -165,7 +172,7 @@ def _hosts(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> Ite
     claimed: dict[str, RouteSeen] = {}
     for route in evidence.body.routes:
         hosts = by_gateway.get(id(route), list(route.hosts)) if not route.alone else list(route.hosts)
-        for host in dict.fromkeys(hosts):
+        for host in dict.fromkeys(hosts) if route.kind not in _NAMELESS else ():
             if "*" in host:
                 text = f"{place(route.at)}: {route.title} accepts requests for {'any host' if host == '*' else host}."
                 yield HOSTS.fails(shown(text), evidence, about=route.title, location=route.at)
@@ -176,17 +183,20 @@ def _hosts(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> Ite
                 yield HOSTS.fails(shown(text), evidence, about=route.title, location=route.at)
 
 
-def _backends(evidence: Evidence[Network]) -> Iterator[Finding]:
+def _backends(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> Iterator[Finding]:
     body = evidence.body
     by_tls = {(one.namespace, one.service, one.section) for one in body.backend_tls}
+    ends: dict[int, list[bool]] = {}
+    for one in attached:
+        ends.setdefault(id(one.route), []).extend(listener.passes for listener, _ in one.listeners)
     yield from _sections(evidence)
     inside = {id(one.pods) for one in meshed(body)}
     services = Services(body)
     for route in body.routes:
         for backend in route.backends:
             service = services.find(backend)
-            if service is None or route.encrypts:
-                continue
+            if service is None or route.encrypts or (ends.get(id(route)) and all(ends[id(route)])):
+                continue  # it goes by TLS from client to backend, or from the router to it
             port = services.port(service, backend)
             if by_tls & {(service.namespace, service.name, name) for name in ("", port.name if port is not None else "")}:
                 continue
@@ -202,6 +212,11 @@ def _sections(evidence: Evidence[Network]) -> Iterator[Finding]:
     services = {(one.namespace, one.name): one for one in evidence.body.services}
     for one in evidence.body.backend_tls:
         service = services.get((one.namespace, one.service))
+        if one.unverified:
+            title = f"BackendTLSPolicy {one.namespace}/{one.name}"
+            text = f"{place(one.at)}: {title} names no authority to check {one.service} by, so it is refused and has no effect."
+            fix = "Name one under 'validation': 'caCertificateRefs', or 'wellKnownCACertificates: System'."
+            yield BACKEND_TLS.fails(shown(text), evidence, about=shown(title), location=one.at, fix=fix)
         if one.section and service is not None and one.section not in {port.name for port in service.ports}:
             title = f"BackendTLSPolicy {one.namespace}/{one.name}"
             text = (

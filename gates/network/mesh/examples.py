@@ -15,8 +15,10 @@ from arcops.seen.mesh import (
     MeshAction,
     MeshConfigSeen,
     MeshGatewaySeen,
+    MeshMatch,
     MeshRule,
     MeshSeen,
+    MeshTerms,
     PeerAuthenticationSeen,
     ServiceEntrySeen,
     SidecarSeen,
@@ -34,7 +36,9 @@ def _at(line: int) -> Location:
 _DENY = AuthorizationSeen(
     namespace="shop", name="deny", at=_at(10), action=MeshAction.ALLOW, selector=None, targeted=False, rules=()
 )
-_CALL = MeshRule(at=_at(25), field="spec.rules[0]", named=True, identities=("cluster.local/ns/shop/sa/web",), limited=True)
+_WEB = ("cluster.local/ns/shop/sa/web",)
+_FROM_WEB = (MeshTerms(of=(MeshMatch(attribute="principals", values=_WEB),)),)
+_CALL = MeshRule(at=_at(25), field="spec.rules[0]", named=True, identities=_WEB, limited=True, sources=_FROM_WEB)
 _DB = replace(_DENY, name="db", at=_at(20), rules=(_CALL,))
 _STRICT = PeerAuthenticationSeen(namespace="shop", name="strict", at=_at(30), mode="STRICT", selector=None)
 _SIDECAR = SidecarSeen(namespace="shop", name="default", at=_at(40), outbound="REGISTRY_ONLY", selector=None)
@@ -74,7 +78,7 @@ def examples() -> Iterator[Example[MeshPolicy]]:
     plain = DestinationRuleSeen(namespace="shop", name="db", at=_at(60), host="db", modes=("DISABLE",))
     yield example("TLS is turned off for one host", Verdict.RED, replace(_MESH, destination_rules=(plain,)))
     yield example("no policy denies by default", Verdict.RED, replace(_MESH, authorizations=(_DB,)))
-    anyone = replace(_DB, rules=(replace(_CALL, named=False, identities=()),))
+    anyone = replace(_DB, rules=(replace(_CALL, named=False, identities=(), sources=()),))
     yield example("a rule that allows any caller", Verdict.RED, replace(_MESH, authorizations=(_DENY, anyone)))
     yield example("no Sidecar restricts outbound traffic", Verdict.RED, replace(_MESH, sidecars=()))
     config = MeshConfigSeen(at=_at(70), about="ConfigMap istio-system/istio", outbound="REGISTRY_ONLY", root_namespace="")

@@ -27,7 +27,8 @@ from arcops.seen.mesh import OPAQUE, AuthorizationSeen, MeshAction, MeshSeen
 from arcops.seen.network import Network
 from arcops.subjects.network import Manifests
 from gates.listing import capped, listed
-from gates.network.mesh import egress, used
+from gates.network.mesh import callers, egress, used
+from gates.network.mesh.callers import CALLERS
 from gates.network.mesh.egress import EGRESS
 from gates.network.mesh.patches import makers
 from gates.network.mesh.used import USED
@@ -45,11 +46,6 @@ DENY = Rule(
     id="mesh/deny",
     asks="Does an AuthorizationPolicy deny by default in every namespace of the mesh?",
     fix="Add {apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: deny}, spec: {}} to the namespace.",
-)
-CALLERS = Rule(
-    id="mesh/callers",
-    asks="Does every rule that allows requests name the callers?",
-    fix="Name the callers under 'from': principals or namespaces, without wildcards.",
 )
 OUTBOUND = Rule(
     id="mesh/outbound",
@@ -102,7 +98,7 @@ def mesh(seen: Seen, policy: MeshPolicy) -> Iterator[Finding]:
         )
     yield from _answer(MTLS, _mtls(evidence, said, inside, root), "Mutual TLS is strict for all", inside, evidence)
     yield from _answer(DENY, _deny(evidence, said, inside, root), "Requests are denied by default for all", inside, evidence)
-    yield from _answer(CALLERS, _callers(evidence, said), "Every rule names its callers for all", inside, evidence)
+    yield from _answer(CALLERS, callers.findings(evidence, said), "Every rule names its callers for all", inside, evidence)
     yield from _answer(
         OUTBOUND, _outbound(evidence, said, inside, root), "Only registered hosts are reachable for all", inside, evidence
     )
@@ -167,21 +163,6 @@ def _denies_all(one: AuthorizationSeen) -> bool:
     return one.selector is None and not one.targeted and one.action is MeshAction.ALLOW and not one.rules
 
 
-def _callers(evidence: Evidence[Network], said: MeshSeen) -> Iterator[Finding]:
-    for one in said.authorizations:
-        if one.action is not MeshAction.ALLOW:
-            continue
-        for rule in one.rules:
-            if not rule.named or not rule.identities:
-                what = "allows any caller to make these requests" if rule.limited else "allows any caller to make any request"
-            elif "*" in rule.identities:
-                what = "allows every identity of the mesh"
-            else:
-                continue
-            text = f"{place(rule.at)}: {rule.field} of {one.title} {what}."
-            yield CALLERS.fails(shown(text), evidence, about=one.title, location=rule.at)
-
-
 def _outbound(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, ...], root: str) -> Iterator[Finding]:
     default = next((one.outbound for one in said.configs if one.outbound), "")
     by_namespace = {one.namespace: one for one in said.sidecars if one.selector is None}
@@ -207,11 +188,11 @@ def _registry(evidence: Evidence[Network], said: MeshSeen) -> Iterator[Finding]:
             text = f"{place(one.at)}: {one.title} registers {wide[0]}."
             yield REGISTRY.fails(shown(text), evidence, about=one.title, location=one.at)
         if one.any_address:
-            how = (
-                "with 'resolution: NONE'" if one.resolution == "NONE" else f"for {', '.join(sorted(OPAQUE & {*one.protocols}))}"
-            )
-            text = f"{place(one.at)}: {one.title} registers {', '.join(one.hosts[:3])} {how} and without addresses, so callers "
-            text += "choose the address themselves."
+            how, so = "with 'resolution: NONE'", "callers choose the address themselves"
+            if one.resolution != "NONE":
+                how = f"for {', '.join(sorted(OPAQUE & {*one.protocols}))}"
+                so = "every connection to its ports is taken for it, whatever address it is for"
+            text = f"{place(one.at)}: {one.title} registers {', '.join(one.hosts[:3])} {how} and without addresses, so {so}."
             yield REGISTRY.fails(shown(text), evidence, about=f"{one.title} address", location=one.at, fix=_ADDRESS)
         beyond = [space for space in one.exported if space not in egress.permitted(one, said)]
         if beyond or not one.exported:

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
-from arcops.seen.mesh import AuthorizationSeen, MeshSeen, PeerAuthenticationSeen, SidecarSeen
+from arcops.seen.mesh import AuthorizationSeen, MeshAction, MeshSeen, MeshTarget, PeerAuthenticationSeen, SidecarSeen
 from arcops.seen.network import Network
 from gates.network.words import place
 from gates.words import shown
 from reach.filters import Filters
 from reach.mesh_parts import selects
+from reach.mesh_rules import asks_for_requests
 from reach.meshed import Meshed
+from reach.waypoints import CLASS, Waypoints, missing
 
 USED = Rule(
     id="mesh/used",
@@ -34,6 +36,7 @@ def findings(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, 
         if known and one.selector is not None and not _members(one, inside, everywhere=everywhere):
             text = f"{place(one.at)}: {one.title} selects no pod of the mesh in these manifests."
             yield USED.warns(shown(text), evidence, about=one.title, location=one.at)
+    yield from _waypoints(evidence, said, inside)
     filters = Filters(evidence.body, root)
     for other in said.filters:
         if filters.shown(other) and not filters.selected(other):
@@ -41,6 +44,52 @@ def findings(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, 
             yield USED.warns(shown(text), evidence, about=other.title, location=other.at)
     yield from _conflicts(evidence, said.peer_authentications, inside)
     yield from _conflicts(evidence, said.sidecars, inside)
+
+
+def _waypoints(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, ...]) -> Iterator[Finding]:
+    """On waypoints that are asked for and missing, on policies that no waypoint enforces, and on rules that no node's proxy
+    reads.
+    """
+    ways = Waypoints(evidence.body)
+    ambient = [one for one in inside if one.ambient]
+    for way in ways.asked() if ambient else ():
+        if way.gateway is None:
+            fix = f"Add the Gateway {way.title} with 'gatewayClassName: {CLASS}', or remove the label."
+            yield USED.unknown(shown(f"{missing(way)}."), evidence, about=f"Waypoint {way.title}", location=way.at, fix=fix)
+    spaces = {one.pods.namespace for one in ambient}
+    for one in (one for one in said.authorizations if one.namespace in spaces or not one.targeted):
+        for target in one.targets:
+            lacks = _unenforced(one, target, ways, evidence.body)
+            if lacks:
+                text = f"{place(target.at)}: {one.title} is for {target.kind} {target.name}, {lacks}, so nothing enforces it."
+                fix = "Name a waypoint (a Gateway of its class), or a Service that has one ('istio.io/use-waypoint')."
+                yield USED.fails(shown(text), evidence, about=f"{one.title} {target.name}", location=target.at, fix=fix)
+        blind = [rule for rule in one.rules if asks_for_requests(rule)] if not one.targeted else []
+        if blind and any(_selected(one, member) for member in ambient):
+            does = "it allows nothing" if one.action is MeshAction.ALLOW else "it denies more than it says"
+            text = (
+                f"{place(blind[0].at)}: {blind[0].field} of {one.title} asks for what only a request shows, which the proxy of "
+            )
+            text += f"a node (ztunnel) does not read: {does}."
+            fix = "Name a waypoint under 'targetRefs' in place of 'selector'."
+            yield USED.warns(shown(text), evidence, about=f"{one.title} requests", location=blind[0].at, fix=fix)
+
+
+def _selected(one: AuthorizationSeen, member: Meshed) -> bool:
+    return member.pods.namespace == one.namespace and (one.selector is None or selects(one.selector, member.pods))
+
+
+def _unenforced(one: AuthorizationSeen, target: MeshTarget, ways: Waypoints, body: Network) -> str:
+    """Why no waypoint enforces *one* for *target*; empty if one does, or *target* is of a kind that is not looked at."""
+    wanted = (one.namespace, target.name)
+    if target.kind == "Gateway":
+        return "" if any((found.namespace, found.name) == wanted for found in body.gateways) else "which is in no manifest"
+    if target.kind != "Service":
+        return ""
+    service = next((found for found in body.services if (found.namespace, found.name) == wanted), None)
+    if service is None:
+        return "which is in no manifest"
+    return "" if ways.of_service(service) else "which has no waypoint"
 
 
 def _members(one: Chosen, inside: tuple[Meshed, ...], *, everywhere: bool) -> set[int]:

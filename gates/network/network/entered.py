@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
-from arcops.seen.network import Backend, GrantSeen, Network, RouteSeen
+from arcops.seen.network import POOL, Backend, GrantSeen, Network, RouteSeen
 from gates.listing import listed
 from gates.network.words import place
 from gates.words import shown
@@ -83,7 +83,7 @@ def _wrong(backend: Backend, route: RouteSeen, services: Services, granted: set[
     # Istio asks for no permission of the other namespace.
     if backend.namespace != route.namespace and route.kind != "VirtualService" and not granted & {"", backend.name}:
         return "in another namespace, which no ReferenceGrant permits"
-    if backend.kind != "Service":
+    if backend.kind not in ("Service", POOL):
         return "which is not a Service, so ArcOps cannot tell what it leads to"
     service = services.find(backend)
     if service is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
-from arcops.seen.network import CALICO, Direction, Network, PodSet, PolicyTier
+from arcops.seen.network import Direction, Network, PodSet
 from gates.listing import listed
 from gates.network.words import place
 from gates.words import shown
@@ -23,7 +23,7 @@ ISOLATED = Rule(
 )
 
 
-_FEW = 3
+_FEW = 1
 """Pods of one namespace that are named one by one."""
 
 
@@ -50,7 +50,7 @@ def _open(seen: Seen, world: World) -> Iterator[Finding]:
         covered = _covered(body, direction)
         silent = _all_idle(body, idle)
         bare: dict[str, list[PodSet]] = {}
-        for pod, isolated, nothing in zip(body.pods, world.terrain.isolated[direction], idle, strict=True):
+        for pod, isolated, nothing in zip(body.pods, world.terrain.closed[direction], idle, strict=True):
             if not isolated and not nothing:
                 bare.setdefault(pod.namespace, []).append(pod)
         word = direction.value.lower()
@@ -93,9 +93,7 @@ def _covered(body: Network, direction: Direction) -> set[str]:
     closing = [
         policy
         for policy in body.policies
-        if (policy.tier is PolicyTier.NAMESPACE or policy.kind in CALICO)
-        and policy.pods.everything
-        and direction in policy.directions
+        if policy.pods.everything and (direction in policy.isolates or (policy.closes and direction in policy.directions))
     ]
     if any(policy.namespaces is not None and policy.namespaces.everything for policy in closing):
         return {one.name for one in body.namespaces}
@@ -104,7 +102,7 @@ def _covered(body: Network, direction: Direction) -> set[str]:
 
 def _may_nothing(world: World, direction: Direction) -> Flags:
     """The pods for which policies for the whole cluster allow nothing in *direction*, whatever their namespace allows."""
-    if world.terrain.isolated[direction].all():
+    if world.terrain.closed[direction].all():
         return np.zeros(len(world.network.pods), dtype=np.bool_)  # the result is not used
     silent = np.ones(len(world.first_of_class), dtype=np.bool_)
     for one in world.port_classes:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
-from arcops.seen.network import CALICO, Network, PolicyTier, Protocol
+from arcops.seen.network import CALICO, FIREWALLS, Network, PolicyTier, Protocol
 from gates.listing import listed
 from gates.network.words import named, place, said
 from gates.words import shown
@@ -17,6 +17,9 @@ READ = Rule(
     asks="Could every manifest be read?",
     fix="Correct the file at that line, or replace it by plain manifests: a file that was not read may open anything.",
 )
+
+_LACKING = "Add what is missing, or check plain manifests: what was not seen may open anything."
+"""The fix if what is missing is in no file."""
 
 UNDERSTOOD = Rule(
     id="network/understood",
@@ -54,7 +57,7 @@ ENFORCERS: dict[str, frozenset[str]] = {
     "cilium": frozenset(("ports", "sctp", "cilium", "domains")),
     "kube-network-policies": frozenset(("ports", "sctp", "cluster", "domains")),
     "kube-router": frozenset(("ports", "sctp")),
-    "ovn-kubernetes": frozenset(("ports", "sctp", "cluster")),
+    "ovn-kubernetes": frozenset(("ports", "sctp", "cluster", "firewall")),
 }
 """Network plugins that enforce NetworkPolicy, each with what else it enforces, from their own pages: port ranges (``endPort``),
 SCTP, ``policy.networking.k8s.io``, its own policies that ArcOps reads, and rules by host name. A plugin that is not listed here
@@ -67,13 +70,17 @@ _NEEDS = {
     "calico": "policies of Calico",
     "cilium": "policies of Cilium",
     "domains": "rules by host name",
+    "firewall": "EgressFirewalls",
 }
 Seen = Evidence[Network]
 
 
 def findings(seen: Seen, *, enforcer: str, harmless: tuple[str, ...], schemas: bool) -> Iterator[Finding]:
     body = seen.body
-    unread = (READ.unknown(said(one), seen, about=named(one), location=one.at) for one in body.unread)
+    unread = (
+        READ.unknown(said(one), seen, about=named(one), location=one.at, fix=_LACKING if one.at.path == "." else "")
+        for one in body.unread
+    )
     yield from listed(unread, READ.passes(f"All {len(body.files)} manifest(s) were read.", seen))
     yield from _understood(seen, harmless)
     refused = (ACCEPTED.fails(said(one), seen, about=named(one), location=one.at) for one in body.refused)
@@ -126,11 +133,15 @@ def _needed(body: Network) -> Iterator[str]:
     for policy in body.policies:
         if policy.kind in CALICO:
             yield "calico"
+        elif policy.kind in FIREWALLS:
+            yield "firewall"
         elif policy.tier is not PolicyTier.NAMESPACE:
             yield "cluster"
         elif not policy.plain:
             yield "cilium"
         for rule in (*policy.ingress, *policy.egress):
+            if policy.kind in FIREWALLS:
+                continue  # a plugin that enforces them enforces their names, too
             if any(peer.domain for peer in rule.peers):
                 yield "domains"
             for port in rule.ports:

@@ -42,6 +42,7 @@ def unused(seen: Seen) -> Iterator[Finding]:
                 if policy.counts(direction):
                     letting = ((policy, rule) for rule in found if rule.action is Action.ALLOW)
                     live.setdefault((policy.namespace, direction), []).extend(letting)
+    yield from _nameless(seen)
     left = _MOST_COMPARISONS
     for (namespace, direction), listed in live.items():
         many, cost = _affordable(listed, left)
@@ -54,6 +55,19 @@ def unused(seen: Seen) -> Iterator[Finding]:
                 f"{namespace} were not compared with the others, because there are too many; some of them may add nothing."
             )
             yield USED.warns(shown(text), seen, about=policy.title, location=rule.at)
+
+
+def _nameless(seen: Seen) -> Iterator[Finding]:
+    """A warning for each rule with a port by a name that no pod has: it opens nothing there."""
+    known = {port.name for pods in seen.body.pods for port in pods.ports}
+    for policy in seen.body.policies if seen.body.pods else ():
+        for rule in (*policy.ingress, *policy.egress):
+            lacking = sorted({port.name for port in rule.ports if port.name and port.name not in known})
+            if lacking:
+                text = f"{place(rule.at)}: {rule.field} of {policy.title} names the port {lacking[0]!r}, which no pod in these "
+                text += "manifests has, so it opens nothing."
+                fix = "Give the container's port that name, or write the port's number."
+                yield USED.warns(shown(text), seen, about=policy.title, location=rule.at, fix=fix)
 
 
 def _affordable(listed: list[tuple[PolicySeen, PolicyRule]], left: int) -> tuple[int, int]:

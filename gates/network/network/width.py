@@ -28,7 +28,7 @@ from arcops.seen.network import (
 from reach.addresses import span
 from reach.arrays import np
 from reach.clauses import Terrain
-from reach.ports import Ports
+from reach.ports import LAST, Ports
 
 MOST_BLOCKS = 8
 """So many blocks of the widest size that is accepted are as good as any address, wherever they lie."""
@@ -74,6 +74,22 @@ def _worded(selector: Selector) -> str:
     parts = [f"{one.key}={one.value}" for one in selector.labels]
     parts += [f"{one.key} {one.operator.value} {' '.join(one.values)}".rstrip() for one in selector.expressions]
     return ", ".join(parts)
+
+
+def many_ports(rule: PolicyRule) -> str:
+    """The ports that *rule* opens, in words, if they are every port, or more than half of those of a protocol; else empty."""
+    if not rule.ports:
+        return "every port"
+    for protocol in Protocol:
+        spans = _merged(
+            (port.first, port.last)
+            for port in rule.ports
+            if not port.name and port.first <= port.last and port.protocol in (None, protocol)
+        )
+        count = sum(last - first + 1 for first, last in spans)
+        if 2 * count > LAST:
+            return f"every {protocol.value} port" if count == LAST else f"{count:,} of {LAST:,} {protocol.value} ports"
+    return ""
 
 
 def _wide_block(block: Block, widest: Mapping[int, int]) -> bool:

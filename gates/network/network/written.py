@@ -20,7 +20,7 @@ from arcops.seen.network import (
 )
 from gates.listing import listed
 from gates.network.network.used import USED, unused
-from gates.network.network.width import wide_places, wide_together
+from gates.network.network.width import many_ports, wide_places, wide_together
 from gates.network.words import place
 from gates.words import shown
 from reach.selectors import Labelled
@@ -86,13 +86,13 @@ def findings(seen: Seen, *, dns_labels: tuple[Label, ...], widest: dict[int, int
         )
     portless = (
         PORTS.warns(
-            shown(f"{place(rule.at)}: {rule.field} of {policy.title} opens every port to its peers."),
+            shown(f"{place(rule.at)}: {rule.field} of {policy.title} opens {many} to its peers."),
             seen,
             about=policy.title,
             location=rule.at,
         )
         for policy, direction, rule in letting
-        if not rule.ports and rule.peers
+        if rule.peers and (many := many_ports(rule))
     )
     yield from listed(portless, PORTS.passes("Every rule names its ports.", seen))
     dns = (

@@ -1,117 +1,209 @@
-"""Calico's policies (``projectcalico.org/v3``, and ``crd.projectcalico.org/v1``, in which the API server keeps them).
+"""Calico's policies and what they depend on: tiers, and sets of networks (``projectcalico.org/v3``, and
+``crd.projectcalico.org/v1``, in which the API server keeps them).
 
-Read are those of the tier ``default``. There the NetworkPolicies of Kubernetes have the order 1000. A policy with a lower order
-decides before them, rule by rule; one with a higher order, or none, after them. Pods that any of them selects are closed for
-what no rule allows. What does not fit these words (other tiers, ``Pass``, a rule that denies before others that come late,
-source ports, service accounts, selectors with ``||``) is not understood, and its policy is named.
+Tiers decide one after the other, by their order. In a tier the policies decide by theirs, rule by rule; ``Pass`` leaves the
+rest of the tier out. If policies of a tier select a pod and no rule has decided, the tier's default action does. The
+NetworkPolicies of Kubernetes have the order 1000 in the tier ``default``. Tiers and sets may be in any file, so all is read
+when all files are known. What has no meaning here is named, with its line.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
+from itertools import product
 
 from arcops.finding import Location
-from arcops.seen.network import (
-    Action,
-    Block,
-    Complaint,
-    Direction,
-    Label,
-    Operator,
-    Peer,
-    PolicyRule,
-    PolicySeen,
-    PolicyTier,
-    PortRange,
-    Protocol,
-    Requirement,
-    Selector,
-)
+from arcops.seen.network import Complaint, Direction, NamespaceSeen, PolicySeen, PolicyTier, Selector
+from tasks.kubernetes.manifests.calico_rules import NetworkSet, Scope, Unclear, known, rules_of
+from tasks.kubernetes.manifests.calico_selectors import NotSelector, alternatives
 from tasks.kubernetes.manifests.fields import Field, text_at
+from tasks.kubernetes.manifests.names import labels
 from tasks.kubernetes.manifests.nodes import Mapping, Scalar
 from tasks.kubernetes.manifests.policy import block_of
 
 GROUPS = ("projectcalico.org", "crd.projectcalico.org")
-KINDS = {"NetworkPolicy": "CalicoNetworkPolicy", "GlobalNetworkPolicy": "GlobalNetworkPolicy"}
-"""The kinds, and the names by which they are told from others."""
+POLICIES = {"NetworkPolicy": "CalicoNetworkPolicy", "GlobalNetworkPolicy": "GlobalNetworkPolicy"}
+"""The kinds of policies, and the names by which they are told from others."""
+KINDS = frozenset((*POLICIES, "Tier", "NetworkSet", "GlobalNetworkSet"))
+_DEFAULT = "default"
 _OF_KUBERNETES = 1000
-_AFTER_ADMIN = 10_000
-"""AdminNetworkPolicies (priority up to 1000) are a tier of their own in Calico, before the tier 'default'."""
-_SPEC = frozenset(("tier", "order", "selector", "namespaceSelector", "types", "ingress", "egress", "performanceHints"))
-_RULE = frozenset(("action", "protocol", "source", "destination", "metadata", "ipVersion"))
-_SIDE = frozenset(("selector", "namespaceSelector", "nets", "notNets", "ports"))
-_PROTOCOLS = {
-    "tcp": Protocol.TCP,
-    "udp": Protocol.UDP,
-    "sctp": Protocol.SCTP,
-    "6": Protocol.TCP,
-    "17": Protocol.UDP,
-    "132": Protocol.SCTP,
+"""The order of NetworkPolicies in the tier ``default``."""
+_LAST = 10**15
+"""The order, in thousandths, of what has none."""
+_BUILT_IN = {
+    "kube-admin": (1000.0, False),
+    "adminnetworkpolicy": (1000.0, False),
+    _DEFAULT: (1_000_000.0, True),
+    "kube-baseline": (10_000_000.0, False),
+    "baselineadminnetworkpolicy": (10_000_000.0, False),
 }
-_OTHERS = ("icmp", "icmpv6", "udplite", "1", "58", "136")
-"""Protocols without connections that this evidence is about."""
-_TERM = re.compile(
-    r"\s*(?:(?P<all>all\(\))|(?P<not>!\s*)?has\(\s*(?P<has>[A-Za-z0-9_./-]+)\s*\)"
-    r"|(?P<key>[A-Za-z0-9_./-]+)\s*(?:(?P<is>==|=|!=)\s*(?P<value>'[^']*'|\"[^\"]*\")"
-    r"|(?P<in>not\s+in|in)\s*\{(?P<values>[^{}]*)\}))\s*"
+"""Tiers that every cluster with Calico has: their order, and whether their end denies (Calico, ``Tier``)."""
+_SPEC = frozenset(
+    (
+        "tier",
+        "order",
+        "selector",
+        "namespaceSelector",
+        "types",
+        "ingress",
+        "egress",
+        "performanceHints",
+        "applyOnForward",
+        "preDNAT",
+        "doNotTrack",
+    )
 )
-_NAMESPACE = "projectcalico.org/name"
-_KUBERNETES_NAME = "kubernetes.io/metadata.name"
+_HOSTS = ("applyOnForward", "preDNAT", "doNotTrack")
 
 
-class _Unclear(Exception):
-    """A part that is not understood."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """A policy that was met, and its place among the policies."""
+
+    found: Field
+    kind: str
+    namespace: str
+    name: str
+    place: int
 
 
-def calico_policy(found: Field, kind: str, namespace: str, name: str) -> tuple[PolicySeen | None, list[Complaint]]:
-    """The policy at *found*, and why it is not understood completely; without such a complaint, it is."""
-    title = f"{KINDS[kind]} {namespace}/{name}" if namespace else f"{KINDS[kind]} {name}"
-    spec = found.get("spec")
-    try:
+@dataclass(slots=True)
+class Calico:
+    """What was met so far."""
+
+    _policies: list[_Waiting] = field(default_factory=list)
+    _tiers: dict[str, tuple[float, bool]] = field(default_factory=lambda: dict(_BUILT_IN))
+    _sets: list[NetworkSet] = field(default_factory=list)
+    unread: list[Complaint] = field(default_factory=list)
+    refused: list[Complaint] = field(default_factory=list)
+
+    def take(self, found: Field, kind: str, namespace: str, name: str, place: int) -> None:
+        """Keep the object at *found* until `complete`; *place* is how many policies were read before it."""
+        if kind in POLICIES:
+            self._policies.append(_Waiting(found=found, kind=kind, namespace=namespace, name=name, place=place))
+            return
+        title = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+        try:
+            if kind == "Tier":
+                self._tiers[name] = _tier(found, name)
+            else:
+                self._sets.append(_set(found, namespace))
+        except Unclear as error:
+            self.unread.append(_complaint(title, error))
+
+    def complete(self, policies: list[PolicySeen], namespaces: MappingOf[str, NamespaceSeen]) -> None:
+        """Put the policies that were met among the others, each in its place."""
+        spaces = {name: one.labels for name, one in namespaces.items()}
+        for one in reversed(self._policies):
+            before = len(one.found.complaints.found)
+            try:
+                policies[one.place : one.place] = self._read(one, Scope(one.namespace, spaces, self._sets))
+            except Unclear as error:
+                name = f"{one.namespace}/{one.name}" if one.namespace else one.name
+                self.unread.append(_complaint(f"{POLICIES[one.kind]} {name}", error))
+            self.refused += one.found.complaints.found[before:]
+        self._policies.clear()
+
+    def _read(self, one: _Waiting, scope: Scope) -> list[PolicySeen]:
+        spec = one.found.get("spec")
         if spec is None:
-            raise _Unclear("it has no spec")
-        return _policy(found, spec, kind, namespace, name), []
-    except _Unclear as error:
-        text = f"this policy of Calico is not understood: {error}"
-        return None, [Complaint(at=Location(path=found.at.path, line=found.at.line), about=title, field="spec", text=text)]
+            raise Unclear("it has no spec", one.found)
+        known(spec, _SPEC)
+        for name in _HOSTS:
+            given = spec.get(name)
+            if given is not None and given.true():
+                raise Unclear(f"{given.path} makes it a policy for what a node forwards", given)
+        tier, stage, closes, beside = self._place(spec)
+        order = _order(spec)
+        if beside and order == _OF_KUBERNETES:
+            at = spec.get("order") or spec
+            raise Unclear("it has the order of NetworkPolicies, so their names decide which comes first", at)
+        if beside and (order is None or order > _OF_KUBERNETES):
+            tier = PolicyTier.LATE
+        rules = {way: rules_of(spec, way, scope) for way in Direction}
+        directions = _directions(spec, rules)
+        chosen, spaces = spec.get("selector"), spec.get("namespaceSelector")
+        if one.namespace and spaces is not None:
+            raise Unclear(f"{spaces.path} is no field of a policy of one namespace", spaces)
+        places: tuple[Selector | None, ...] = (None,) if one.namespace else _selected(spaces, spec, spaces=True)
+        return [
+            PolicySeen(
+                kind=POLICIES[one.kind],
+                namespace=one.namespace,
+                name=one.name,
+                at=one.found.at,
+                tier=tier,
+                pods=pods,
+                namespaces=where,
+                priority=_LAST if order is None else int(order * 1000),
+                directions=directions,
+                declared=True,
+                ingress=rules[Direction.INGRESS] if Direction.INGRESS in directions else (),
+                egress=rules[Direction.EGRESS] if Direction.EGRESS in directions else (),
+                stage=stage,
+                beside=beside,
+                closes=closes and not beside,
+            )
+            for pods, where in product(_selected(chosen, spec), places)
+        ]
+
+    def _place(self, spec: Field) -> tuple[PolicyTier, int, bool, bool]:
+        """The tier of the policy *spec* in our words, its stage, whether its end denies, and whether it is ``default``."""
+        given = spec.get("tier")
+        name = text_at(given) or _DEFAULT
+        if name not in self._tiers:
+            text = f"its Tier {name!r} is in no file, so its place among the others is not known; add it"
+            raise Unclear(text, given or spec)
+        ranks = {one: number for number, one in enumerate(sorted(self._tiers, key=lambda one: (self._tiers[one][0], one)))}
+        rank, beside = ranks[name], name == _DEFAULT
+        if rank <= ranks[_DEFAULT]:
+            return PolicyTier.ADMIN, rank - ranks["kube-admin"], self._tiers[name][1], beside
+        return PolicyTier.BASELINE, rank - ranks["kube-baseline"], self._tiers[name][1], beside
 
 
-def _policy(found: Field, spec: Field, kind: str, namespace: str, name: str) -> PolicySeen:
-    _known(spec, _SPEC, "spec")
-    if text_at(spec.get("tier"), "default") not in ("", "default"):
-        raise _Unclear("it is of another tier than 'default'")
-    order = _order(spec)
-    if order == _OF_KUBERNETES:
-        raise _Unclear("it has the order of NetworkPolicies, so their names decide which comes first")
-    early = order is not None and order < _OF_KUBERNETES
-    rules = {
-        way: tuple(one for item in spec.items(way.value.lower()) for one in _rule(item, way, namespace)) for way in Direction
-    }
+def _selected(given: Field | None, spec: Field, *, spaces: bool = False) -> tuple[Selector, ...]:
+    try:
+        return alternatives(text_at(given), spaces=spaces)
+    except NotSelector as error:
+        raise Unclear(str(error), given or spec) from None
+
+
+def _directions(spec: Field, rules: MappingOf[Direction, tuple[object, ...]]) -> tuple[Direction, ...]:
     types = [one.text() for one in spec.items("types")]
     if set(types) - {way.value for way in Direction}:
-        raise _Unclear("its types are others than Ingress and Egress")
-    directions = tuple(way for way in Direction if way.value in types)
-    if not types:  # as Calico's API does
-        directions = tuple(way for way in Direction if rules[way] or (way is Direction.INGRESS and not rules[Direction.EGRESS]))
-    if not early:
-        rules = {way: _late(found) for way, found in rules.items()}
-    chosen = spec.get("namespaceSelector")
-    everywhere = None if namespace else _selector(text_at(chosen), spaces=True)
-    return PolicySeen(
-        kind=KINDS[kind],
-        namespace=namespace,
-        name=name,
-        at=found.at,
-        tier=PolicyTier.ADMIN if early else PolicyTier.NAMESPACE,
-        pods=_selector(text_at(spec.get("selector"))),
-        namespaces=everywhere,
-        priority=_AFTER_ADMIN + int((order or 0) * 1000) if early else 0,
-        directions=directions,
-        declared=True,
-        ingress=rules[Direction.INGRESS] if Direction.INGRESS in directions else (),
-        egress=rules[Direction.EGRESS] if Direction.EGRESS in directions else (),
-    )
+        raise Unclear("its types are others than Ingress and Egress", spec.get("types") or spec)
+    if types:
+        return tuple(way for way in Direction if way.value in types)
+    # As Calico's API does.
+    return tuple(way for way in Direction if rules[way] or (way is Direction.INGRESS and not rules[Direction.EGRESS]))
+
+
+def _tier(found: Field, name: str) -> tuple[float, bool]:
+    spec = found.get("spec")
+    if spec is None:
+        return _BUILT_IN.get(name) or (float("inf"), True)
+    known(spec, frozenset(("order", "defaultAction")))
+    order, action = _order(spec), spec.get("defaultAction")
+    said = text_at(action)
+    if said not in ("", "Deny", "Pass"):
+        raise Unclear(f"{said[:20]!r} is no default action of a tier", action or spec)
+    if name in _BUILT_IN:
+        if name == _DEFAULT and said == "Pass":
+            raise Unclear("the end of the tier 'default' is changed, and with it what NetworkPolicies mean", action or spec)
+        if order is not None and order != _BUILT_IN[name][0]:
+            raise Unclear(f"the tier {name!r} has another order than Calico gives it", spec.get("order") or spec)
+        return _BUILT_IN[name]
+    return (float("inf") if order is None else order), said != "Pass"
+
+
+def _set(found: Field, namespace: str) -> NetworkSet:
+    spec = found.get("spec")
+    nets = []
+    if spec is not None:
+        known(spec, frozenset(("nets",)))
+        nets = [block for one in spec.items("nets") if (block := block_of(one, single=True)) is not None]
+    return NetworkSet(namespace, labels(found.within("metadata", "labels")), tuple(nets), found.at)
 
 
 def _order(spec: Field) -> float | None:
@@ -121,128 +213,9 @@ def _order(spec: Field) -> float | None:
     try:
         return float(str(node.value)) if isinstance(node, Scalar) else None
     except ValueError:
-        raise _Unclear("its order is not a number") from None
+        raise Unclear("its order is not a number", spec) from None
 
 
-def _late(rules: tuple[PolicyRule, ...]) -> tuple[PolicyRule, ...]:
-    """What rules after the NetworkPolicies add. One that denies everything at the end says only what holds anyway."""
-    denying = [number for number, one in enumerate(rules) if one.action is Action.DENY]
-    if any(number + 1 < len(rules) or rules[number].peers or rules[number].ports for number in denying):
-        raise _Unclear("it has no order below 1000, and a rule that denies something")
-    return tuple(one for one in rules if one.action is Action.ALLOW)
-
-
-def _rule(item: Field, way: Direction, namespace: str) -> Iterator[PolicyRule]:
-    _known(item, _RULE, item.path)
-    action = text_at(item.get("action"))
-    if action == "Log":
-        return
-    if action not in ("Allow", "Deny"):
-        raise _Unclear(f"{item.path} has the action {action[:20]!r}")
-    given = item.get("protocol")
-    protocol: Protocol | None = None
-    if given is not None:
-        said = str(given.whole_or_text()).lower()
-        if said in _OTHERS:
-            return
-        if said not in _PROTOCOLS:
-            raise _Unclear(f"{given.path} is {said[:20]!r}")
-        protocol = _PROTOCOLS[said]
-    source, target = item.get("source"), item.get("destination")
-    for side in (source, target):
-        if side is not None:
-            _known(side, _SIDE, side.path)
-    own, peer = (target, source) if way is Direction.INGRESS else (source, target)
-    if source is not None and source.get("ports") is not None:
-        raise _Unclear(f"{source.path} has ports")
-    if own is not None and any(own.get(name) is not None for name in _SIDE - {"ports"}):
-        raise _Unclear(f"{own.path} narrows the pods of the policy itself")
-    ports = tuple(_ports(target.get("ports"), target, protocol)) if target is not None else ()
-    if not ports and protocol is not None:
-        ports = (PortRange(protocol=protocol),)
-    peers = tuple(_peers(peer, namespace)) if peer is not None else ()
-    version = item.get("ipVersion")
-    if version is not None and (any(one.block is None for one in peers) or not peers):
-        raise _Unclear(f"{version.path} narrows a rule that names no networks")
-    yield PolicyRule(
-        at=item.at, field=item.path, action=Action.ALLOW if action == "Allow" else Action.DENY, peers=peers, ports=ports
-    )
-
-
-def _ports(found: Field | None, side: Field, protocol: Protocol | None) -> Iterator[PortRange]:
-    if found is None:
-        return
-    if protocol is None:
-        raise _Unclear(f"{found.path} needs a protocol")
-    for one in side.items("ports"):
-        value = one.whole_or_text()
-        first, colon, last = str(value).partition(":")
-        if first.isdigit() and (not colon or last.isdigit()):
-            yield PortRange(protocol=protocol, first=int(first), last=int(last or first))
-        else:
-            yield PortRange(protocol=protocol, name=str(value))
-
-
-def _peers(side: Field, namespace: str) -> Iterator[Peer]:
-    pods, spaces = side.get("selector"), side.get("namespaceSelector")
-    nets, without = [*side.items("nets")], [*side.items("notNets")]
-    if nets or without:
-        if pods is not None or spaces is not None:
-            raise _Unclear(f"{side.path} names pods and networks at once")
-        excepts = tuple(block.cidr for one in without if (block := block_of(one)) is not None)
-        wide = [("0.0.0.0/0", side), ("::/0", side)] if not nets else []
-        for one in nets:
-            block = block_of(one)
-            wide += [(block.cidr, one)] if block is not None else []
-        for cidr, at in wide:
-            same = tuple(other for other in excepts if (":" in other) is (":" in cidr))
-            yield Peer(at=at.at, block=Block(cidr=cidr, excepts=same))
-        return
-    if pods is None and spaces is None:
-        return
-    chosen = _selector(text_at(pods)) if pods is not None else Selector()
-    if spaces is not None:
-        yield Peer(at=side.at, namespaces=_selector(text_at(spaces), spaces=True), pods=chosen)
-    else:
-        yield Peer(at=side.at, namespaces=None if namespace else Selector(), pods=chosen)
-
-
-def _selector(text: str, *, spaces: bool = False) -> Selector:
-    """A selector in Calico's language, if it is a list of conditions that must all hold."""
-    labels: list[Label] = []
-    asked: list[Requirement] = []
-    rest = text.strip()
-    while rest:
-        found = _TERM.match(rest)
-        if found is None or (found.end() < len(rest) and not rest[found.end() :].startswith("&&")):
-            raise _Unclear(f"the selector {text[:80]!r}")
-        key = found["key"] or found["has"] or ""
-        if spaces and key == _NAMESPACE:
-            key = _KUBERNETES_NAME
-        if key.startswith("projectcalico.org/"):
-            raise _Unclear(f"the selector {text[:80]!r}")
-        if found["has"]:
-            asked.append(Requirement(key=key, operator=Operator.DOES_NOT_EXIST if found["not"] else Operator.EXISTS))
-        elif found["is"]:
-            value = found["value"][1:-1]
-            if found["is"] == "!=":
-                asked.append(Requirement(key=key, operator=Operator.NOT_IN, values=(value,)))
-            else:
-                labels.append(Label(key=key, value=value))
-        elif found["in"]:
-            values = tuple(dict.fromkeys(one.strip()[1:-1] for one in found["values"].split(",") if one.strip()))
-            operator = Operator.IN if found["in"] == "in" else Operator.NOT_IN
-            asked.append(Requirement(key=key, operator=operator, values=values))
-        rest = rest[found.end() :]
-        if rest:
-            rest = rest[2:].strip()
-            if not rest:
-                raise _Unclear(f"the selector {text[:80]!r}")
-    return Selector(labels=tuple(labels), expressions=tuple(asked))
-
-
-def _known(found: Field, names: frozenset[str], path: str) -> None:
-    given = set(found.node.items) if isinstance(found.node, Mapping) else {"?"}
-    other = sorted(given - names)
-    if other:
-        raise _Unclear(f"{path} has {other[0]!r}")
+def _complaint(title: str, error: Unclear) -> Complaint:
+    at = Location(path=error.found.complaints.path, line=error.found.line)
+    return Complaint(at=at, about=title, field=error.found.path, text=f"this object of Calico is not understood: {error}")

@@ -27,14 +27,22 @@ class Complaints:
         self.found.append(Complaint(at=Location(path=self.path, line=line), about=self.about, field=where, text=text))
 
 
-@dataclass(slots=True)
 class Field:
     """One value in an object. ``path`` is empty for the object itself."""
 
-    node: Node
-    path: str
-    complaints: Complaints
-    line: int
+    __slots__ = ("_above", "_name", "complaints", "line", "node")
+
+    def __init__(self, node: Node, path: str, complaints: Complaints, line: int, above: Field | None = None) -> None:
+        self.node, self.complaints, self.line = node, complaints, line
+        self._above, self._name = above, path
+
+    @property
+    def path(self) -> str:
+        """Its path from the object, such as ``spec.ingress[0].from``. Few are asked for, so it is put together then."""
+        if self._above is None:
+            return self._name
+        before, name = self._above.path, self._name
+        return f"{before}{name}" if not before or not name or name[0] == "[" else f"{before}.{name}"
 
     @property
     def at(self) -> Location:
@@ -46,15 +54,15 @@ class Field:
 
     def get(self, name: str) -> Field | None:
         """The member *name*; `None` if it is absent or null. Complains if this is not a mapping."""
-        if not isinstance(self.node, Mapping):
+        within = self.node
+        if not isinstance(within, Mapping):
             self._unfit("a mapping")
             self.node = Mapping(self.line)
             return None
-        node = self.node.items.get(name)
+        node = within.items.get(name)
         if node is None or (isinstance(node, Scalar) and node.value is None):
             return None
-        path = f"{self.path}.{name}" if self.path else name
-        return Field(node, path, self.complaints, self.node.lines[name])
+        return Field(node, name, self.complaints, within.lines[name], self)
 
     def within(self, *names: str) -> Field | None:
         """The value at the end of the path *names*."""
@@ -82,15 +90,16 @@ class Field:
             found._unfit("a list")
             return
         for index, node in enumerate(found.node.items):
-            yield Field(node, f"{found.path}[{index}]", self.complaints, node.line or found.line)
+            yield Field(node, f"[{index}]", self.complaints, node.line or found.line, found)
 
     def members(self) -> Iterator[tuple[str, Field]]:
         """The members of this mapping, each with its key."""
         if not isinstance(self.node, Mapping):
             self._unfit("a mapping")
             return
+        lines = self.node.lines
         for name, node in self.node.items.items():
-            yield name, Field(node, self.path, self.complaints, self.node.lines[name])
+            yield name, Field(node, "", self.complaints, lines[name], self)
 
     def text(self, default: str = "") -> str:
         """This value as a string; *default* if it is not a string."""

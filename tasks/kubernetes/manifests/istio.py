@@ -16,6 +16,7 @@ from arcops.seen.mesh import (
     MeshMatch,
     MeshRule,
     MeshSeen,
+    MeshTarget,
     MeshTerms,
     PeerAuthenticationSeen,
     ServiceEntrySeen,
@@ -115,6 +116,10 @@ class MeshSettings:
                 config = found.within("spec", "meshConfig")
                 if config is not None:
                     self.configs.append(_config(config, f"IstioOperator {namespace}/{name}"))
+            case ("sailoperator.io", "Istio" | "IstioRevision"):
+                config = found.within("spec", "values", "meshConfig")
+                if config is not None:
+                    self.configs.append(_config(config, f"{kind} {name}"))
             case ("", "ConfigMap") if name == "istio" or name.startswith("istio-"):
                 return self._settings(found, namespace, name)
             case _:
@@ -174,7 +179,14 @@ def _authorization(found: Field, namespace: str, name: str) -> AuthorizationSeen
         selector=_selector(spec, "selector", "matchLabels"),
         targeted=spec is not None and (spec.get("targetRef") is not None or spec.get("targetRefs") is not None),
         rules=rules,
+        targets=tuple(_targets(spec)) if spec is not None else (),
     )
+
+
+def _targets(spec: Field) -> Iterator[MeshTarget]:
+    single = spec.get("targetRef")
+    for one in [*([single] if single is not None else []), *spec.items("targetRefs")]:
+        yield MeshTarget(at=one.at, kind=text_at(one.get("kind")), name=text_at(one.get("name")))
 
 
 def _rule(item: Field) -> MeshRule:

@@ -43,11 +43,74 @@ HARMLESS = frozenset(
         ("gateway.networking.k8s.io", "GatewayClass"),
     }
     | {
+        ("autoscaling.k8s.io", "VerticalPodAutoscaler"),
+        ("cert-manager.io", "Certificate"),
+        ("cert-manager.io", "CertificateRequest"),
+        ("keda.sh", "ScaledObject"),
+        ("keda.sh", "TriggerAuthentication"),
+        ("kueue.x-k8s.io", "AdmissionCheck"),
+        ("kueue.x-k8s.io", "ClusterQueue"),
+        ("kueue.x-k8s.io", "LocalQueue"),
+        ("kueue.x-k8s.io", "ResourceFlavor"),
+        ("kueue.x-k8s.io", "Topology"),
+        ("kueue.x-k8s.io", "Workload"),
+        ("kueue.x-k8s.io", "WorkloadPriorityClass"),
+        ("monitoring.coreos.com", "PodMonitor"),
+        ("monitoring.coreos.com", "Probe"),
+        ("monitoring.coreos.com", "PrometheusRule"),
+        ("monitoring.coreos.com", "ServiceMonitor"),
+        ("external-secrets.io", "ClusterSecretStore"),
+        ("external-secrets.io", "ExternalSecret"),
+        ("external-secrets.io", "SecretStore"),
+        ("bitnami.com", "SealedSecret"),
+        ("secrets-store.csi.x-k8s.io", "SecretProviderClass"),
+        ("security.openshift.io", "SecurityContextConstraints"),
+        ("k8s.ovn.org", "AdminPolicyBasedExternalRoute"),
+        ("inference.networking.k8s.io", "InferenceObjective"),
+        ("inference.networking.x-k8s.io", "InferenceModel"),
+        ("inference.networking.x-k8s.io", "InferenceObjective"),
+        ("k8s.ovn.org", "EgressIP"),
+        ("k8s.ovn.org", "EgressQoS"),
+        ("k8s.ovn.org", "EgressService"),
+        ("snapshot.storage.k8s.io", "VolumeSnapshot"),
+        ("snapshot.storage.k8s.io", "VolumeSnapshotClass"),
+        ("snapshot.storage.k8s.io", "VolumeSnapshotContent"),
+    }
+    | {("resource.k8s.io", kind) for kind in ("DeviceClass", "ResourceClaim", "ResourceClaimTemplate", "ResourceSlice")}
+    | {
+        (group, kind)
+        for group in ("projectcalico.org", "crd.projectcalico.org")
+        for kind in (
+            "BGPConfiguration",
+            "BGPFilter",
+            "BGPPeer",
+            "BlockAffinity",
+            "CalicoNodeStatus",
+            "ClusterInformation",
+            "FelixConfiguration",
+            "HostEndpoint",
+            "IPAMBlock",
+            "IPAMConfig",
+            "IPAMConfiguration",
+            "IPAMHandle",
+            "IPPool",
+            "IPReservation",
+            "KubeControllersConfiguration",
+            "StagedGlobalNetworkPolicy",
+            "StagedKubernetesNetworkPolicy",
+            "StagedNetworkPolicy",
+        )
+    }
+    | {
         ("storage.k8s.io", kind)
         for kind in ("StorageClass", "CSIDriver", "CSINode", "VolumeAttachment", "CSIStorageCapacity", "VolumeAttributesClass")
     }
 )
-"""``(group, kind)`` of objects that neither make pods nor allow traffic. Every other kind that is not read is UNKNOWN."""
+"""``(group, kind)`` of objects that neither make pods nor allow traffic. Every other kind that is not read is UNKNOWN.
+
+Calico's: addresses, routes and settings of its agents, and policies that are only watched (staged). A HostEndpoint is a node's
+own interface: what it closes for pods says a policy with ``applyOnForward``, ``preDNAT`` or ``doNotTrack``, which is named.
+"""
 
 CLUSTER_WIDE = frozenset(
     {
@@ -78,6 +141,15 @@ CLUSTER_WIDE = frozenset(
         "ClusterNetworkPolicy",
         "CiliumClusterwideNetworkPolicy",
         "GlobalNetworkPolicy",
+        "GlobalNetworkSet",
+        "StagedGlobalNetworkPolicy",
+        "Tier",
+        "HostEndpoint",
+        "IPPool",
+        "BGPPeer",
+        "BGPConfiguration",
+        "FelixConfiguration",
+        "ClusterInformation",
     }
 )
 """Kinds without a namespace."""

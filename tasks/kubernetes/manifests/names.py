@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from arcops.seen.network import Label, Operator, Requirement, Selector
 from tasks.kubernetes.manifests.fields import Field
+from tasks.kubernetes.manifests.nodes import Mapping, Node, Scalar
 
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\Z")
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\Z")
@@ -58,7 +60,31 @@ def port_name(text: str) -> str:
 
 def labels(found: Field | None) -> tuple[Label, ...]:
     """The labels at *found*, sorted by key; complains about each that the API server refuses."""
-    return tuple(sorted(_labels(found))) if found is not None else ()
+    if found is None:
+        return ()
+    sound = _all_sound(found.node)
+    return tuple(sorted(_labels(found))) if sound is None else sound
+
+
+def _all_sound(node: Node | None) -> tuple[Label, ...] | None:
+    """The labels at *node*, sorted by key; `None` if the API server refuses anything there, so that it must be said what."""
+    if type(node) is not Mapping:
+        return None
+    found = [
+        _sound(key, one.value) if type(one) is Scalar and type(one.value) is str and not one.odd else None
+        for key, one in node.items.items()
+    ]
+    return None if None in found else tuple(sorted(filter(None, found), key=_key))
+
+
+@lru_cache(maxsize=10_000)
+def _sound(key: str, value: str) -> Label | None:
+    """The label, if the API server accepts it. Equal ones are the same object, because most come again and again."""
+    return None if label_key(key) or label_value(value) else Label(key=key, value=value)
+
+
+def _key(label: Label) -> str:
+    return label.key
 
 
 def _labels(found: Field) -> Iterator[Label]:
@@ -74,6 +100,11 @@ def selector(found: Field | None) -> Selector | None:
     """The label selector at *found*; `None` if it has no selector."""
     if found is None:
         return None
+    node = found.node
+    if type(node) is Mapping and len(node.items) == 1:  # as most are: labels, and nothing to complain about
+        sound = _all_sound(node.items.get("matchLabels"))
+        if sound is not None:
+            return Selector(labels=sound)
     found.only("matchLabels", "matchExpressions")
     return Selector(
         labels=labels(found.get("matchLabels")),

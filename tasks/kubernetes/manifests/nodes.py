@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -21,10 +22,10 @@ _DEEP = f"values are nested more than {DEEPEST} deep"
 MOST_VALUES = 2_000_000
 """In one document: about a gigabyte of nodes. A list of 5,000 pods as a cluster prints it has some 700,000."""
 
-_EVENTS_PER_TICK = 10_000
-# Names of their own, because they are asked for with each value, the most frequent first.
+_VALUES_PER_TICK = 10_000
+# Names of their own, because they are asked for with each value.
 _SCALAR, _MAPPING, _SEQUENCE = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent
-_ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+_MAPPING_END, _SEQUENCE_END = yaml.MappingEndEvent, yaml.SequenceEndEvent
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
 _BOOL = re.compile(
@@ -46,45 +47,53 @@ class Unreadable(Refused):
         self.line = line
 
 
-@dataclass(slots=True)
 class Scalar:
     """A single value. ``value`` is a string, a whole number, a boolean, or `None`. ``odd`` marks a plain number that is not
     written as a decimal whole number; then the value is its text.
     """
 
-    line: int
-    value: str | int | bool | None
-    odd: bool = False
+    __slots__ = ("line", "odd", "value")
+    __match_args__ = ("line", "value", "odd")
+
+    def __init__(self, line: int, value: str | int | bool | None, odd: bool = False) -> None:
+        self.line, self.value, self.odd = line, value, odd
 
 
-@dataclass(slots=True)
 class Mapping:
     """``lines`` holds the line of each key."""
 
-    line: int
-    items: dict[str, Node] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
+    __slots__ = ("items", "line", "lines")
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+        self.items: dict[str, Node] = {}
+        self.lines: dict[str, int] = {}
 
 
-@dataclass(slots=True)
 class Sequence:
-    line: int
-    items: list[Node] = field(default_factory=list)
+    """A list of values."""
+
+    __slots__ = ("items", "line")
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+        self.items: list[Node] = []
 
 
 Node = Scalar | Mapping | Sequence
 
 
-@dataclass(slots=True)
 class _Open:
     """A collection that is not closed yet. ``key`` is the mapping's last key, whose value is not read yet."""
 
-    node: Mapping | Sequence
-    anchor: str | None
-    began: int
-    key: str | None = None
-    key_line: int = 0
-    merges: list[tuple[int, Node]] = field(default_factory=list)
+    __slots__ = ("anchor", "began", "key", "key_line", "keyed", "merges", "node")
+
+    def __init__(self, node: Mapping | Sequence, anchor: str | None, began: int) -> None:
+        self.node, self.anchor, self.began = node, anchor, began
+        self.keyed = type(node) is Mapping
+        self.key: str | None = None
+        self.key_line = 0
+        self.merges: list[tuple[int, Node]] | None = None
 
 
 def idle() -> None:
@@ -137,6 +146,8 @@ class _Reading:
 
     builder: _Builder
     last: yaml.Event | None = None
+    left: int = 0
+    """How many values of further documents are read before the next tick."""
 
     @property
     def after(self) -> int:
@@ -145,18 +156,21 @@ class _Reading:
 
 
 def _documents(text: str, tick: Callable[[], None], reading: _Reading) -> Iterator[Node]:
-    left = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        left -= 1
-        if left < 0:
-            left = _EVENTS_PER_TICK
-            tick()
-        reading.last = event
-        done = reading.builder.take(event)
-        if done is not None:
+    loader = _Loader(text)
+    try:
+        while True:
+            done = reading.builder.next(loader.get_event, tick, reading)
+            if done is None:
+                return
             if not (isinstance(done, Scalar) and done.value is None):
                 yield done
+            reading.left -= reading.builder.values
+            if reading.left < 0:
+                reading.left = _VALUES_PER_TICK
+                tick()
             reading.builder = _Builder(text, reading.builder.meanings)
+    finally:
+        loader.dispose()
 
 
 class _Builder:
@@ -170,52 +184,101 @@ class _Builder:
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._opening: set[str] = set()
         self._values = 0
+        self._pause = min(_VALUES_PER_TICK, MOST_VALUES)
         self._root: Node | None = None
+
+    @property
+    def values(self) -> int:
+        """How many values were read, with all repetitions by aliases."""
+        return self._values
 
     @property
     def opened(self) -> int:
         """How many collections are open."""
         return len(self._stack)
 
-    def take(self, event: yaml.Event) -> Node | None:
-        """The whole document when *event* ends it."""
-        if isinstance(event, _SCALAR):
-            self._take_scalar(event)
-        elif isinstance(event, _MAPPING):
-            self._open(Mapping(_line(event)), event)
-        elif isinstance(event, _ENDS):
-            self._close()
-        elif isinstance(event, _SEQUENCE):
-            self._open(Sequence(_line(event)), event)
-        elif isinstance(event, yaml.AliasEvent):
-            self._alias(event)
-        elif isinstance(event, yaml.DocumentEndEvent):
-            return self._root if self._root is not None else Scalar(0, None)
-        return None
+    def next(self, get: Callable[[], Any], tick: Callable[[], None], reading: _Reading) -> Node | None:
+        """The next whole document of the events that *get* gives; `None` at the end of the text.
+
+        What most events are is done here, without a call: a plain text whose meaning is known, a text in quotes, and the
+        beginning and the end of a collection without an anchor.
+        """
+        meanings, stack = self.meanings, self._stack
+        top: _Open | None = None
+        event: Any = reading.last
+        try:
+            while True:
+                event = get()
+                kind = type(event)
+                if kind is _SCALAR:
+                    known = meanings.get(event.value) if event.implicit[0] else (event.value, False)
+                    self._values += 1
+                    if self._values > self._pause:
+                        self._rest(event, tick)
+                    if known is None or top is None or event.tag or event.anchor:
+                        self._take_scalar(event)
+                        continue
+                    value, odd = known
+                    line = event.start_mark.line + 1
+                    if top.key is None and top.keyed and type(value) is str and not odd:
+                        top.key, top.key_line = value, line
+                        continue
+                    node: Node = Scalar(line, value, odd)
+                elif kind is _MAPPING_END or kind is _SEQUENCE_END:
+                    done = stack.pop()
+                    node = done.node
+                    line = node.line
+                    if done.anchor or done.merges is not None:
+                        self._close(done)
+                    top = stack[-1] if stack else None
+                elif kind is _MAPPING or kind is _SEQUENCE:
+                    self._values += 1
+                    line = event.start_mark.line + 1
+                    node = Mapping(line) if kind is _MAPPING else Sequence(line)
+                    if self._values > self._pause:
+                        self._rest(event, tick)
+                    if event.tag or event.anchor or len(stack) >= DEEPEST:
+                        self._open(node, event)
+                    if top is not None and top.keyed and top.key is None:
+                        raise _unreadable("a key is not a plain value", self._text, line)
+                    top = _Open(node, event.anchor, self._values - 1)
+                    stack.append(top)
+                    continue
+                else:
+                    if kind is yaml.AliasEvent:
+                        self._alias(event)
+                    elif kind is yaml.DocumentEndEvent:
+                        return self._root if self._root is not None else Scalar(0, None)
+                    elif kind is yaml.StreamEndEvent:
+                        return None
+                    continue
+                if top is None:
+                    self._root = node
+                    continue
+                within = top.node
+                if isinstance(within, Sequence):
+                    within.items.append(node)
+                elif top.key is not None and top.key != "<<" and top.key not in within.items:
+                    within.items[top.key], within.lines[top.key], top.key = node, top.key_line, None
+                else:
+                    self._place(node, line)
+        finally:
+            reading.last = event
 
     def _take_scalar(self, event: yaml.ScalarEvent) -> None:
-        self._values += 1
-        if self._values > MOST_VALUES:
-            self._count(event, 0)
-        line = event.start_mark.line + 1 if event.start_mark is not None else 0
-        if event.tag or not event.implicit[0]:
-            node = self._scalar(event)
-        else:
-            text: str = event.value
-            meaning = self.meanings.get(text)
-            if meaning is None:
-                plain = self._scalar(event)
-                meaning = self.meanings[text] = (plain.value, plain.odd)
-            value, odd = meaning
-            if not event.anchor and self._stack and not odd and isinstance(value, str):
-                top = self._stack[-1]  # the most frequent case: a plain text as key
-                if top.key is None and isinstance(top.node, Mapping):
-                    top.key, top.key_line = value, line
-                    return
-            node = Scalar(line, value, odd)
+        line = _line(event)
+        node = self._scalar(event)
+        if event.implicit[0] and not event.tag:
+            self.meanings[event.value] = (node.value, node.odd)
         if event.anchor:
             self._anchors[event.anchor] = (node, 1)
         self._place(node, line)
+
+    def _rest(self, event: yaml.Event, tick: Callable[[], None]) -> None:
+        """After many values: say so, and refuse a document that has too many."""
+        self._count(event, 0)
+        self._pause = min(self._values + _VALUES_PER_TICK, MOST_VALUES)
+        tick()
 
     def _count(self, event: yaml.Event, more: int = 1) -> None:
         self._values += more
@@ -224,26 +287,23 @@ class _Builder:
             raise Unreadable(f"a document has more than {MOST_VALUES:,} values, repetitions by aliases included", line)
 
     def _open(self, node: Mapping | Sequence, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
-        self._count(event)
+        """Refuse the collection *node* for its place or tag, or note its anchor."""
+        self._count(event, 0)
         if len(self._stack) >= DEEPEST:
             raise Unreadable(_DEEP, node.line)
-        if self._stack and isinstance(self._stack[-1].node, Mapping) and self._stack[-1].key is None:
-            raise _unreadable("a key is not a plain value", self._text, node.line)
         if event.tag and event.tag not in ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq", "!"):
             raise Unreadable(f"the tag {event.tag} is not allowed in a manifest", node.line)
         if event.anchor:
             self._opening.add(event.anchor)
-        self._stack.append(_Open(node, event.anchor, self._values - 1))
 
-    def _close(self) -> None:
-        done = self._stack.pop()
+    def _close(self, done: _Open) -> None:
+        """Complete a collection that has an anchor, or in which others are merged."""
         node = done.node
-        if isinstance(node, Mapping):
+        if done.merges is not None and isinstance(node, Mapping):
             self._merge(node, done.merges)
         if done.anchor:
             self._opening.discard(done.anchor)
             self._anchors[done.anchor] = (node, self._values - done.began)
-        self._place(node, node.line)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         line = _line(event)
@@ -275,6 +335,7 @@ class _Builder:
         assert key is not None  # noqa: S101  # the caller has just looked
         top.key = None
         if key == "<<":
+            top.merges = top.merges or []
             top.merges.append((top.key_line, node))
         elif key in mapping.items:
             first = mapping.lines[key]

@@ -22,7 +22,7 @@ from arcops.seen.network import (
     ServiceSeen,
 )
 from tasks.kubernetes.dumped import Dump, Shown, shown
-from tasks.kubernetes.manifests import calico, cilium, cluster_policy, policy, routes, workloads
+from tasks.kubernetes.manifests import calico, cilium, cluster_policy, egress_firewall, policy, routes, workloads
 from tasks.kubernetes.manifests.custom import Custom
 from tasks.kubernetes.manifests.definitions import Read, Remembered, remember, remembered
 from tasks.kubernetes.manifests.fields import Complaints, Field, text_at
@@ -30,6 +30,7 @@ from tasks.kubernetes.manifests.istio import NARROWING, MeshSettings
 from tasks.kubernetes.manifests.kinds import CLUSTER_WIDE, HARMLESS
 from tasks.kubernetes.manifests.names import dns_label, dns_subdomain, labels
 from tasks.kubernetes.manifests.nodes import Mapping, Node, Scalar, Sequence, Unreadable, documents, idle
+from tasks.kubernetes.manifests.operators import OPERATED, operated
 from tasks.kubernetes.manifests.passages import Passages
 
 _MOST_BROKEN = 20
@@ -56,6 +57,7 @@ class Objects:
     others: list[OtherObject] = field(default_factory=list)
     mesh: MeshSettings = field(default_factory=MeshSettings)
     custom: Custom = field(default_factory=Custom)
+    calico: calico.Calico = field(default_factory=calico.Calico)
     passages: Passages = field(default_factory=Passages)
     dump: Dump = field(default_factory=Dump)
     _known: dict[tuple[str, str, str, str], Location] = field(default_factory=dict)
@@ -109,6 +111,9 @@ class Objects:
         self.custom.complete(tick)
         self.refused.extend(self.custom.refused)
         self.unread.extend(self.custom.unread)
+        self.calico.complete(self.policies, self.namespaces)
+        self.refused.extend(self.calico.refused)
+        self.unread.extend(self.calico.unread)
         gateways, led = self.mesh.ways_in()
         self.gateways += gateways
         self.routes += led
@@ -227,6 +232,8 @@ class Objects:
                 )
             case ("", "v1", "Service"):
                 self.services.append(workloads.service(found, namespace, name))
+            case ("inference.networking.k8s.io" | "inference.networking.x-k8s.io", _, "InferencePool"):
+                self.services.append(workloads.inference_pool(found, namespace, name))
             case ("networking.k8s.io", "v1", "NetworkPolicy"):
                 self.policies.append(policy.network_policy(found, namespace, name))
             case ("networking.k8s.io", "v1", "Ingress"):
@@ -238,9 +245,9 @@ class Objects:
                 self.policies.extend(policies)
                 self.unread.extend(unclear)
             case ("projectcalico.org" | "crd.projectcalico.org", _, _) if kind in calico.KINDS:
-                of_calico, why = calico.calico_policy(found, kind, namespace, name)
-                self.policies.extend([of_calico] if of_calico is not None else [])
-                self.unread.extend(why)
+                self.calico.take(found, kind, namespace, name, len(self.policies))
+            case _ if (group, kind) in egress_firewall.KINDS:
+                self.policies.append(egress_firewall.egress_firewall(found, kind, namespace, name))
             case ("gateway.networking.k8s.io", _, _) if kind in routes.ROUTES:
                 self.routes.append(routes.route(found, kind, namespace, name))
             case ("gateway.networking.k8s.io", _, "Gateway"):
@@ -266,6 +273,8 @@ class Objects:
                     self.pods.append(made)
                     if kind == "Pod" and text_at(found.within("status", "phase")) in ("Succeeded", "Failed"):
                         self._ended.append(made)
+            case _ if (group, kind) in OPERATED:
+                self.pods.extend(operated(found, group, kind, namespace, name))
             case _ if self.mesh.take(found, group, kind, namespace, name):
                 pass
             case _:

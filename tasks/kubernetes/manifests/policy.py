@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from functools import lru_cache
 
 from arcops.seen.network import Block, Direction, Peer, PolicyRule, PolicySeen, PolicyTier, PortRange, Protocol, Selector
 from tasks.kubernetes.manifests.fields import Field
@@ -166,6 +167,16 @@ def cidr(found: Field, *, single: bool = False) -> Net | None:
     text = found.text()
     if single and "/" not in text:
         text = f"{text}/{128 if ':' in text else 32}"
+    made = _network(text)
+    if isinstance(made, str):
+        found.wrong(made)
+        return None
+    return made
+
+
+@lru_cache(maxsize=10_000)
+def _network(text: str) -> Net | str:
+    """The network that *text* names, or why the API server refuses it."""
     address, slash, length = text.partition("/")
     try:
         if (
@@ -178,9 +189,7 @@ def cidr(found: Field, *, single: bool = False) -> Net | None:
             raise ValueError(text)
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        found.wrong(f"{text[:80]!r} is not a CIDR; write one like 10.9.8.0/24 or 2001:db8::/64")
-        return None
+        return f"{text[:80]!r} is not a CIDR; write one like 10.9.8.0/24 or 2001:db8::/64"
     if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped is not None:
-        found.wrong(f"{text[:80]!r} is IPv4 written as IPv6; write it as IPv4")
-        return None
+        return f"{text[:80]!r} is IPv4 written as IPv6; write it as IPv4"
     return network

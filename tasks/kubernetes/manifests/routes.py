@@ -142,6 +142,8 @@ def gateway(found: Field, namespace: str, name: str) -> GatewaySeen:
         listeners=listeners,
         sets_from=text_at(sets.get("from"), "None") if sets else "None",
         sets=selector(sets.get("selector")) if sets else None,
+        class_name=text_at(spec.get("gatewayClassName")) if spec else "",
+        carries=text_at(found.within("metadata", "labels", "istio.io/waypoint-for"), "service") or "service",
     )
 
 
@@ -168,7 +170,10 @@ def openshift_route(found: Field, namespace: str, name: str) -> RouteSeen:
     if text_at(spec.get("wildcardPolicy")) == "Subdomain":
         host = f"*.{host.partition('.')[2]}"
     tls = spec.get("tls")
-    ends = text_at(tls.get("termination")) if tls else ""
+    ends_at = tls.get("termination") if tls else None
+    ends = text_at(ends_at)
+    if ends_at is not None and ends not in ("edge", "passthrough", "reencrypt"):
+        ends_at.wrong(f"{ends[:40]!r} is not one of edge, passthrough, reencrypt")
     plain = not ends or (tls is not None and text_at(tls.get("insecureEdgeTerminationPolicy")) == "Allow")
     port = spec.within("port", "targetPort")
     asked = port.whole_or_text() if port is not None else ""
@@ -211,7 +216,16 @@ def _listener(item: Field, namespace: str) -> ListenerSeen:
         namespaces=selector(allowed.within("namespaces", "selector")) if allowed else None,
         kinds=tuple(text_at(kind.get("kind")) for kind in allowed.items("kinds")) if allowed else (),
         certificates=tuple(_certificate(one, namespace) for one in tls.items("certificateRefs")) if tls else (),
+        passes=text_at(tls.get("mode")) == "Passthrough" if tls else False,
+        bare=_is_bare(text_at(item.get("protocol")), tls),
     )
+
+
+def _is_bare(protocol: str, tls: Field | None) -> bool:
+    """Does a listener end TLS without any certificate? ``options`` may name one in words of the implementation."""
+    if protocol not in ("HTTPS", "TLS") or (tls is not None and text_at(tls.get("mode")) == "Passthrough"):
+        return False
+    return tls is None or (tls.get("options") is None and not any(True for _ in tls.items("certificateRefs")))
 
 
 def _certificate(item: Field, namespace: str) -> CertificateRef:
@@ -226,6 +240,10 @@ def _certificate(item: Field, namespace: str) -> CertificateRef:
 def backend_tls(found: Field, namespace: str, name: str) -> Iterator[BackendTlsSeen]:
     """Each target of the BackendTLSPolicy at *found*."""
     spec = found.get("spec")
+    checks = spec.get("validation") if spec is not None else None
+    verified = checks is not None and (
+        checks.get("wellKnownCACertificates") is not None or any(True for _ in checks.items("caCertificateRefs"))
+    )
     for item in spec.items("targetRefs") if spec is not None else ():
         if text_at(item.get("kind")) == "Service":
             yield BackendTlsSeen(
@@ -234,7 +252,21 @@ def backend_tls(found: Field, namespace: str, name: str) -> Iterator[BackendTlsS
                 at=item.at,
                 service=text_at(item.get("name")),
                 section=text_at(item.get("sectionName")),
+                unverified=not verified,
             )
+
+
+_GROUPS = {
+    **dict.fromkeys((*ROUTES, "Gateway", "ListenerSet", "BackendTLSPolicy"), "gateway.networking.k8s.io"),
+    **dict.fromkeys(("Service", "Secret", "ConfigMap"), ""),
+}
+"""The group of each kind that a grant is about; a grant with another group is about something else."""
+
+
+def _is_of_group(found: Field) -> bool:
+    """Has the kind that *found* names the group that it names?"""
+    group = text_at(found.get("group"))
+    return _GROUPS.get(text_at(found.get("kind")), group) == group
 
 
 def grants(found: Field, namespace: str, name: str) -> Iterator[GrantSeen]:
@@ -244,6 +276,8 @@ def grants(found: Field, namespace: str, name: str) -> Iterator[GrantSeen]:
         return
     for giver in spec.items("from"):
         for to in spec.items("to"):
+            if not (_is_of_group(giver) and _is_of_group(to)):
+                continue
             yield GrantSeen(
                 namespace=namespace,
                 name=name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from arcops.seen.network import ContainerPort, Label, PodSet, Selector, ServicePort, ServiceSeen
+from arcops.seen.network import POOL, ContainerPort, Label, PodSet, Protocol, Selector, ServicePort, ServiceSeen
 from tasks.kubernetes.manifests.fields import Field, text_at, true_at, whole_at
 from tasks.kubernetes.manifests.names import labels, port_name, selector
 from tasks.kubernetes.manifests.policy import port_number, protocol
@@ -32,9 +32,23 @@ def pod_set(found: Field, group: str, kind: str, namespace: str, name: str) -> P
     if pod is None:
         found.complaints.add(found.line, ".".join(TEMPLATES[group, kind]), f"a {kind} needs a pod template")
         return None
-    given = labels(pod.within("metadata", "labels"))
     if kind in _SELECTED:
-        _selects_its_own(found, given, kind)
+        _selects_its_own(found, labels(pod.within("metadata", "labels")), kind)
+    return pods_of(pod, kind, namespace, name, owner=_owner(found), at=found)
+
+
+def pods_of(
+    pod: Field,
+    kind: str,
+    namespace: str,
+    name: str,
+    *,
+    owner: str = "",
+    at: Field | None = None,
+    added: tuple[Label, ...] = (),
+) -> PodSet:
+    """The pods that the template (or Pod) *pod* makes; *added* are labels that a controller adds, *at* is the whole object."""
+    given = {one.key: one for one in (*labels(pod.within("metadata", "labels")), *added)}
     spec = pod.get("spec")
     ports: tuple[ContainerPort, ...] = ()
     host = False
@@ -48,12 +62,12 @@ def pod_set(found: Field, group: str, kind: str, namespace: str, name: str) -> P
         kind=kind,
         namespace=namespace,
         name=name,
-        at=found.at,
-        labels=given,
+        at=(at or pod).at,
+        labels=tuple(sorted(given.values())),
         ports=ports,
         host_network=host,
-        owner=_owner(found),
-        account=_account(spec) or ("" if _owner(found) else "default"),
+        owner=owner,
+        account=_account(spec) or ("" if owner and at is not None else "default"),
         bypasses=tuple(_bypasses(pod)),
     )
 
@@ -132,7 +146,36 @@ def service(found: Field, namespace: str, name: str) -> ServiceSeen:
         selector=Selector(labels=chosen) if chosen and kind != "ExternalName" else None,
         ports=tuple(_service_ports(spec)),
         external=tuple(external),
+        waypoint=_waypoint(found, namespace),
     )
+
+
+def inference_pool(found: Field, namespace: str, name: str) -> ServiceSeen:
+    """The InferencePool at *found* (``inference.networking.k8s.io/v1``, ``inference.networking.x-k8s.io/v1alpha2``)."""
+    chosen, spec = None, found.get("spec")
+    numbers: list[int] = []
+    if spec is not None:
+        selector_at = spec.get("selector")
+        matched = selector_at.get("matchLabels") if selector_at is not None else None
+        chosen = labels(matched if matched is not None else selector_at)
+        single = spec.get("targetPortNumber")
+        wanted = [one for item in spec.items("targetPorts") if (one := item.get("number")) is not None]
+        numbers = [port_number(one, one.whole()) for one in [*([single] if single is not None else []), *wanted]]
+    return ServiceSeen(
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        kind=POOL,
+        selector=Selector(labels=chosen) if chosen else None,
+        ports=tuple(ServicePort(name="", protocol=Protocol.TCP, port=one, target=one) for one in numbers),
+    )
+
+
+def _waypoint(found: Field, namespace: str) -> str:
+    """What the labels of a Service say of a waypoint (Istio, ambient mode)."""
+    given = {one.key: one.value for one in labels(found.within("metadata", "labels"))}
+    name = given.get("istio.io/use-waypoint", "")
+    return name if name in ("", "none") else f"{given.get('istio.io/use-waypoint-namespace', namespace)}/{name}"
 
 
 def _service_ports(spec: Field) -> Iterator[ServicePort]:
