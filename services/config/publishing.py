@@ -170,12 +170,12 @@ class Publisher:
 
     def settle(self, signer: Signer) -> int:
         """Finish what a crash cut short: publications with all approvals, and releases in the log without their rows."""
-        known = self.rows.records()
         done = 0
         for one in self.rows.waiting():
+            if not any(self._logged(data) is not None for data in one.envelopes):
+                continue
             standing = [self._counted(data) for data in one.envelopes]
-            begun = any(_digest(data.encode()) in known or self._logged(data) is not None for data in one.envelopes)
-            if begun and all(each.enough for each in standing):
+            if all(each.enough for each in standing):
                 self._log(one, tuple(standing), signer)
                 done += 1
         return done
@@ -266,6 +266,7 @@ class Publisher:
         self._refuse_logger(signer)
         payloads = dict(one.payloads)
         with self.rows.database.writing() as connection:
+            self.rows.one_writer(connection)
             for data, each in zip(one.envelopes, standing, strict=True):
                 self._entered(connection, data.encode(), each, payloads[each.release.artifact], one, signer)
             one = replace(one, state=State.RELEASED)

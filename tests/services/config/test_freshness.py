@@ -12,7 +12,8 @@ import pytest
 from arcops.errors import Refused
 from artifacts.private_key import Algorithm, create
 from services.config.fresh import Newest, Stale, newest
-from services.config.freshness import Freshness, heads_of
+from services.config.freshness import Freshness
+from services.config.heads import heads_of
 from services.config.reading import Reading
 from tests.services.config.place import DRAFT, Site, site, version
 
