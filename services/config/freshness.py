@@ -7,6 +7,7 @@ releases, and can be made again at any time; its versions only grow.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ class Freshness(MetadataFiles):
         for name in self._bins(snapshot).get_roles():
             role = self.targets(name, snapshot)
             known |= {path: one.hashes["sha256"] for path, one in role.signed.targets.items()} if role is not None else {}
-        return known != {name: _target(name, data).hashes["sha256"] for name, data in heads.items()}
+        return known != {name: hashlib.sha256(data).hexdigest() for name, data in heads.items()}
 
     def write(
         self,
@@ -172,11 +173,10 @@ class Freshness(MetadataFiles):
             keys = keys or _keys(root.signed, "timestamp")
         every = not some or known is None or now >= known.again or not self._delegated_to(keys, snapshot)
         made = self._roles(heads, signing, now, snapshot, keys, some=some, every=every)
-        new |= made.files | {
-            file: data
-            for name, data in heads.items()
-            if not self.holds(file := f"{_target(name, data).hashes['sha256']}.{name}")
-        }
+        new |= made.files
+        for name, data in heads.items():
+            if not self.holds(file := f"{hashlib.sha256(data).hexdigest()}.{name}"):
+                new[file] = data
         number = snapshot.signed.version + 1 if snapshot is not None else 1
         until = now + timedelta(days=TIME_DAYS)
         new[f"{number}.snapshot.json"] = _sealed(Metadata(Snapshot(version=number, expires=until, meta=made.meta)), signing)
@@ -207,7 +207,9 @@ class Freshness(MetadataFiles):
         bins = self._bins(snapshot)
         spread: dict[str, dict[str, TargetFile]] = {}
         for path, data in heads.items():
-            spread.setdefault(bins.get_role_for_target(path), {})[path] = _target(path, data)
+            spread.setdefault(bins.get_role_for_target(path), {})[path] = TargetFile(
+                len(data), {"sha256": hashlib.sha256(data).hexdigest()}, path
+            )
         until = now + timedelta(days=BIN_DAYS)
         found = _Roles(files={}, meta=dict(snapshot.signed.meta) if snapshot is not None else {}, earliest=until)
         for name in ("targets", *bins.get_roles()) if every else tuple(spread):
@@ -274,10 +276,6 @@ def _holds(role: Metadata[Any], keys: Mapping[str, Key], now: datetime) -> bool:
 def _sealed(made: Metadata[Any], signing: Signing) -> bytes:
     made.sign(signing)
     return made.to_bytes()
-
-
-def _target(name: str, data: bytes) -> TargetFile:
-    return TargetFile.from_data(name, data, ["sha256"])
 
 
 def _keys(root: Root, role: str) -> dict[str, Key]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,11 @@ from typing import Any
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp  # type: ignore[attr-defined]
 
 from arcops.errors import Refused, Unavailable
-from artifacts.writing import replace_whole
+from artifacts.writing import new_partial, sync_folder
 
 KEPT = 32
 """So many earlier versions of a role stay, for those who are reading: they may have begun with an earlier snapshot."""
-_AT_ONCE = 16
+_FEW = 16
 
 
 class MetadataFiles:
@@ -48,14 +47,29 @@ class MetadataFiles:
         return (self.folder / name).exists()
 
     def put(self, new: Mapping[str, bytes]) -> int:
-        """Write the files *new*, several at once; how many they are. Raises `Unavailable` if the folder cannot be written."""
-        if len(new) < 2:
+        """Write the files *new*; how many they are. All are on the disk then, and each is whole or not there at any moment.
+
+        Raises `Unavailable` if the folder cannot be written.
+        """
+        try:
             for name, data in new.items():
-                replace_whole(self.folder / name, data)
-        else:
-            with ThreadPoolExecutor(min(_AT_ONCE, len(new))) as several:
-                for _ in several.map(lambda name: replace_whole(self.folder / name, new[name]), new):
-                    pass
+                partial = self.folder / new_partial()
+                try:
+                    with partial.open("xb") as file:
+                        file.write(data)
+                        if len(new) <= _FEW:
+                            file.flush()
+                            os.fsync(file.fileno())
+                    partial.replace(self.folder / name)
+                except BaseException:
+                    partial.unlink(missing_ok=True)
+                    raise
+            if len(new) <= _FEW:
+                sync_folder(self.folder)
+            else:
+                os.sync()  # one wait for the disk, and not one for each
+        except OSError as error:
+            raise Unavailable(f"{self.folder} cannot be written: {error.strerror}; the old state stays the newest") from error
         return len(new)
 
     def forget(self, name: str, version: int) -> None:

@@ -20,8 +20,8 @@ from arcops.finding import Finding
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.client_release import EVERYONE, ClientRelease, ReleaseKind, release_from, release_statement
+from artifacts.entries import read_line
 from artifacts.envelope import EnvelopeSignature
-from artifacts.filters import Filter
 from artifacts.log.checkpoint import claimed
 from artifacts.private_key import Signer
 from artifacts.store import Store
@@ -357,9 +357,12 @@ class Publisher:
         return counted(data.encode(), self.ground, self.roles, self.now())
 
     def _logged(self, data: str) -> int | None:
-        """The position of this record in the log; ``None`` if it is not there."""
-        found = self.store.list(Filter(artifact=_digest(data.encode()), limit=1))
-        return found[0].position if found else None
+        """The position of this record in the log; ``None`` if it is not there. The log is asked, and not an index of it."""
+        record = _digest(data.encode())
+        for position, line in enumerate(self.store.log.read().lines):
+            if record.encode() in line and read_line(line).artifact == record:
+                return position
+        return None
 
 
 def _released(row: Released) -> ClientRelease:
