@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
 from arcops.errors import Refused
@@ -12,6 +13,9 @@ from capabilities.contract import Scope, tool
 from capabilities.judging import Judged, deployed, judged
 from flows.place import Place
 from flows.subjects.evaluation import evaluation
+
+if TYPE_CHECKING:
+    from arcops.seen.client import Draft, HostedVerdict
 
 _CLIENT_CHECK = evaluation("client-check")
 
@@ -85,7 +89,9 @@ def validate_client_draft(ask: ValidateClientDraft, at: Place) -> ClientDraftVal
     """Judge the text of a draft by the rules of this place, and show what each client would read; nothing is kept or signed."""
     from services.config.validating import validated
 
-    found = validated(ask.draft.encode(), rules_here(at), at=at.now(), tier=at.settings.tier)
+    found = validated(
+        ask.draft.encode(), rules_here(at), at=at.now(), tier=at.settings.tier, hosted=lambda draft: _hosted(draft, at)
+    )
     if ask.client and ask.client not in found.body.draft.clients:
         raise Refused(f"the draft does not name the client {ask.client[:63]!r}")
     return ClientDraftValidated(
@@ -111,3 +117,15 @@ def validate_client_draft(ask: ValidateClientDraft, at: Place) -> ClientDraftVal
             if ask.client in ("", one.client)
         ),
     )
+
+
+def _hosted(draft: Draft, at: Place) -> tuple[HostedVerdict, ...]:
+    """The verdicts about the hosted servers that *draft* names, by the store and the trust of this place."""
+    if not any(one.hosted for one in draft.servers):
+        return ()
+    from artifacts.store import Store
+    from tasks.client.hosted_verdicts import hosted_verdicts
+    from tasks.signing.grounds import grounds
+
+    with Store.at(at.settings) as store:
+        return hosted_verdicts(draft, store, grounds(at.settings.trust), at.now())

@@ -39,8 +39,8 @@ class ClientRootSet:
 def set_client_root(ask: SetClientRoot, at: Place) -> ClientRootSet:
     """Say which keys sign the metadata that says what is newest, in a new root that the key of this place signs.
 
-    Machines that were given an earlier root follow by themselves. To change a key: name the old one and the new one, signed with
-    the old one; then, with the new one as the key of this place, only the new one.
+    Machines that were given an earlier root follow by themselves. To change a key: name the old one and the new one, signed
+    with the old one; then, with the new one as the key of this place, only the new one.
     """
     from tasks.signing.grounds import trusted_keys
 

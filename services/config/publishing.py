@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from amend.client.rules import Claim
 from arcops.errors import Refused
 from arcops.finding import Finding
+from arcops.seen.client import Draft, HostedVerdict
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.client_release import EVERYONE, ClientRelease, ReleaseKind, release_from, release_statement
@@ -31,6 +32,7 @@ from services.config.envelopes import envelope, opened, signed, verified, with_s
 from services.config.roles import Counted, Roles, counted
 from services.config.rows import Chosen, Publication, Released, Rows, State
 from services.config.validating import RulesHere, Validated, payload_bytes, refuse_red, validated
+from tasks.client.hosted_verdicts import hosted_verdicts
 
 VALID = timedelta(days=30)
 """How long clients may take a release as the newest; it is issued again before that."""
@@ -193,9 +195,12 @@ class Publisher:
 
     def _judged(self, draft: bytes, claims: tuple[Claim, ...] | None = None) -> Validated:
         claims = self.claims if claims is None else claims
-        found = validated(draft, self.rules, claims=claims, at=self.now(), tier=self.tier)
+        found = validated(draft, self.rules, claims=claims, at=self.now(), tier=self.tier, hosted=self._hosted)
         refuse_red(found)
         return found
+
+    def _hosted(self, draft: Draft) -> tuple[HostedVerdict, ...]:
+        return hosted_verdicts(draft, self.store, self.ground, self.now())
 
     def _release(
         self, client: str, schema: str, artifact: str, found: Validated, changelog: str, signer: Signer, percent: int
