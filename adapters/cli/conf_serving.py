@@ -50,7 +50,7 @@ def serve(given: Given[None, None, ServingConfiguration]) -> None:
     """Serve clients' configuration over REST: families, releases, differences, changes; and publishing, for those who may."""
     from adapters.cli.configured import configuration
 
-    configuration(given.own, given.own.replica)
+    configuration(given.own)
 
 
 @command(

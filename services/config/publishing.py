@@ -27,6 +27,7 @@ from artifacts.log.checkpoint import claimed
 from artifacts.private_key import Signer
 from artifacts.store import Store
 from artifacts.vouch import Grounds
+from foundation.telemetry.spans import span
 from services.config.documents import document, read_document
 from services.config.envelopes import envelope, opened, signed, verified, with_signature
 from services.config.roles import Counted, Roles, counted
@@ -273,7 +274,8 @@ class Publisher:
         with self.rows.database.writing() as connection:
             self.rows.one_writer(connection)
             for data, each in zip(one.envelopes, standing, strict=True):
-                self._entered(connection, data.encode(), each, payloads[each.release.artifact], one, signer)
+                with span("conf release", artifact=each.release.artifact):
+                    self._entered(connection, data.encode(), each, payloads[each.release.artifact], one, signer)
             one = replace(one, state=State.RELEASED)
             self.rows.put(connection, one)
             self.step("before the rows are kept")
