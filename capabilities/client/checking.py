@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
 from arcops.errors import Refused
+from arcops.finding import Outcome
 from arcops.subjects.client import ClientConfig
 from capabilities.client.place import MOST_DRAFT, rules_here
 from capabilities.contract import Scope, tool
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from arcops.seen.client import Draft, HostedVerdict
 
 _CLIENT_CHECK = evaluation("client-check")
+
+_SECRETS = "client-configuration/secrets"
+_NOT_SHOWN = "it is not shown, because the draft holds what looks like a secret"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,7 @@ def validate_client_draft(ask: ValidateClientDraft, at: Place) -> ClientDraftVal
     )
     if ask.client and ask.client not in found.body.draft.clients:
         raise Refused(f"the draft does not name the client {ask.client[:63]!r}")
+    secret = any(one.rule == _SECRETS and one.outcome is not Outcome.PASS for one in found.findings)  # it is not said back
     return ClientDraftValidated(
         verdict=found.verdict.value,
         policy_set_id=found.body.policy_set,
@@ -111,7 +116,11 @@ def validate_client_draft(ask: ValidateClientDraft, at: Place) -> ClientDraftVal
         ),
         payloads=tuple(
             DraftPayload(
-                client_id=one.client, schema_ref=one.schema, artifact_id=one.artifact, payload=one.payload, problem=one.problem
+                client_id=one.client,
+                schema_ref=one.schema,
+                artifact_id=one.artifact,
+                payload="" if secret else one.payload,
+                problem=one.problem or (_NOT_SHOWN if secret else ""),
             )
             for one in found.body.made
             if ask.client in ("", one.client)
