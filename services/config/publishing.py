@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
 from amend.client.rules import Claim
 from arcops.errors import Refused
 from arcops.finding import Finding
@@ -21,18 +19,16 @@ from arcops.seen.client import Draft, HostedVerdict
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.client_release import EVERYONE, ClientRelease, ReleaseKind, release_from, release_statement
-from artifacts.entries import read_line
 from artifacts.envelope import EnvelopeSignature
-from artifacts.log.checkpoint import claimed
 from artifacts.private_key import Signer
 from artifacts.store import Store
 from artifacts.vouch import Grounds
-from foundation.telemetry.spans import span
-from services.config.documents import document, read_document
+from services.config.documents import read_document
 from services.config.envelopes import envelope, opened, signed, verified, with_signature
+from services.config.releasing import Releasing
 from services.config.roles import Counted, Roles, counted
 from services.config.rows import Chosen, Publication, Released, Rows, State
-from services.config.validating import RulesHere, Validated, payload_bytes, refuse_red, validated
+from services.config.validating import RulesHere, Validated, refuse_red, validated
 from tasks.client.hosted_verdicts import hosted_verdicts
 
 VALID = timedelta(days=30)
@@ -67,6 +63,10 @@ class Publisher:
     tooling: str
     claims: tuple[Claim, ...] = ()
     step: Callable[[str], None] = lambda _: None
+
+    @property
+    def _releasing(self) -> Releasing:
+        return Releasing(rows=self.rows, store=self.store, roles=self.roles, now=self.now, step=self.step)
 
     def publish(self, draft: bytes, *, changelog: str, signer: Signer, percent: int = EVERYONE) -> Published:
         """Judge *draft*, and release it for each of its clients, or let it wait for approvals. Raises `Refused` if it is
@@ -127,7 +127,7 @@ class Publisher:
 
         Raises `Refused` if the signer may not approve it, or if the rules changed since it was published.
         """
-        self._refuse_logger(log)
+        self._releasing.refuse_logger(log)
         with self.rows.database.writing() as connection:
             one = self.rows.publication(connection, given)
             if one.state is not State.WAITING:
@@ -175,11 +175,11 @@ class Publisher:
         """Finish what a crash cut short: publications with all approvals, and releases in the log without their rows."""
         done = 0
         for one in self.rows.waiting():
-            if not any(self._logged(data) is not None for data in one.envelopes):
+            if not any(self._releasing.position(data) is not None for data in one.envelopes):
                 continue
             standing = [self._counted(data) for data in one.envelopes]
             if all(each.enough for each in standing):
-                self._log(one, tuple(standing), signer)
+                self._releasing.release(one, tuple(standing), signer)
                 done += 1
         return done
 
@@ -254,7 +254,7 @@ class Publisher:
         )
         standing = [self._counted(data) for data in envelopes]  # a key that may not publish is refused before others approve
         if all(each.enough for each in standing):
-            self._refuse_logger(signer)
+            self._releasing.refuse_logger(signer)
         self.step("signed")
         with self.rows.database.writing() as connection:
             self.rows.put(connection, publication)
@@ -264,60 +264,8 @@ class Publisher:
     def _finish(self, one: Publication, found: Validated, signer: Signer) -> Published:
         standing = tuple(self._counted(data) for data in one.envelopes)
         if all(each.enough for each in standing):
-            one = self._log(one, standing, signer)
+            one = self._releasing.release(one, standing, signer)
         return Published(publication=one, counted=standing, verdict=found.verdict, findings=found.findings)
-
-    def _log(self, one: Publication, standing: tuple[Counted, ...], signer: Signer) -> Publication:
-        """Put each release into the log, and make its row. One writer at a time, so that each supersedes the one before it."""
-        self._refuse_logger(signer)
-        payloads = dict(one.payloads)
-        with self.rows.database.writing() as connection:
-            self.rows.one_writer(connection)
-            for data, each in zip(one.envelopes, standing, strict=True):
-                with span("conf release", artifact=each.release.artifact):
-                    self._entered(connection, data.encode(), each, payloads[each.release.artifact], one, signer)
-            one = replace(one, state=State.RELEASED)
-            self.rows.put(connection, one)
-            self.step("before the rows are kept")
-        self.step("released")
-        return one
-
-    def _entered(
-        self, connection: Connection, sealed: bytes, each: Counted, payload: str, one: Publication, signer: Signer
-    ) -> None:
-        release = each.release
-        logged = self._logged(sealed.decode())
-        if logged is None:
-            before = self.rows.newest(connection, release.client, release.profile, release.schema)
-            if (before.record if before is not None else "") != release.supersedes:
-                raise Refused(
-                    f"something else was released for {release.client} in {release.profile} meanwhile; publish the draft "
-                    f"again, so "
-                    "that its changelog and its approvals are about what is out now"
-                )
-            bodies = (payload_bytes(payload, release.artifact), one.policy.encode(), one.draft.encode())
-            self.store.put(sealed, {_digest(body): body for body in bodies}, at=self.now(), signer=signer)
-            self.step("in the log")
-            logged = self._logged(sealed.decode())
-        note = self.store.last_checkpoint()
-        if logged is None or note is None:
-            raise Refused("the log does not show what was put into it; look at it with 'arcops store check'")
-        if claimed(note).size <= logged:
-            note = self.store.checkpoint(signer)
-        proven = self.store.inclusion(logged, claimed(note))
-        row = Released(
-            position=logged,
-            record=_digest(sealed),
-            client=release.client,
-            profile=release.profile,
-            schema=release.schema,
-            artifact=release.artifact,
-            version=release.version,
-            percent=release.percent,
-            issued_at=release.issued_at,
-            document=document(release, payload, sealed, each.approvers, proven, logged, note),
-        )
-        self.rows.release(connection, row)
 
     def _again(self, client: str, profile: str, artifact: str) -> tuple[list[ClientRelease], Validated]:
         """The newest releases of *artifact* and of the same draft in the other versions of the client's schema, and that draft.
@@ -347,13 +295,6 @@ class Publisher:
             )
         return forms, found
 
-    def _refuse_logger(self, log: Signer) -> None:
-        if not self.roles.may_log(log.public.id):
-            raise Refused(
-                f"the key {log.public.id} may not sign the log, by the roles; send your signature ('arcops conf approve ID "
-                f"--signature …') to one who may: {', '.join(self.roles.logs)}"
-            )
-
     def _refuse_approver(self, key: str, release: ClientRelease) -> None:
         if key == release.publisher:
             raise Refused("the one who published it cannot approve it; another approver must")
@@ -363,22 +304,10 @@ class Publisher:
     def _counted(self, data: str) -> Counted:
         return counted(data.encode(), self.ground, self.roles, self.now())
 
-    def _logged(self, data: str) -> int | None:
-        """The position of this record in the log; ``None`` if it is not there. The log is asked, and not an index of it."""
-        record = _digest(data.encode())
-        for position, line in enumerate(self.store.log.read().lines):
-            if record.encode() in line and read_line(line).artifact == record:
-                return position
-        return None
-
 
 def _released(row: Released) -> ClientRelease:
     said = read_document(row.document)
     return release_from(base64.b64decode(said["release"]["envelope"]["payload"]))
-
-
-def _digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def _decoded(text: str) -> bytes:
