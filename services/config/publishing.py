@@ -23,6 +23,7 @@ from artifacts.envelope import EnvelopeSignature
 from artifacts.private_key import Signer
 from artifacts.store import Store
 from artifacts.vouch import Grounds
+from gates.client.client_configuration.secrets import secret_in
 from services.config.documents import read_document
 from services.config.envelopes import envelope, opened, signed, verified, with_signature
 from services.config.releasing import Releasing
@@ -74,6 +75,7 @@ class Publisher:
         """
         if not changelog.strip() or len(changelog) > MOST_CHANGELOG:
             raise Refused(f"a release needs a changelog of 1 to {MOST_CHANGELOG} characters; say what changes for its users")
+        _refuse_secret("the changelog", changelog)
         self.settle(signer)
         found = self._judged(draft)
         made = [
@@ -87,6 +89,7 @@ class Publisher:
         """
         if not reason.strip() or len(reason) > MOST_CHANGELOG:
             raise Refused("a revert needs a reason; say what is wrong with what is out now")
+        _refuse_secret("the reason", reason)
         self.settle(signer)
         forms, found = self._again(client, profile, to)
         made = [
@@ -314,3 +317,9 @@ def _decoded(text: str) -> bytes:
     from artifacts.envelope import strict_base64
 
     return strict_base64(text, "the signature")
+
+
+def _refuse_secret(what: str, text: str) -> None:
+    """Raise `Refused` if *text* holds a secret: it is signed, logged, and shown to everyone. It is not said back."""
+    if found := secret_in(text):
+        raise Refused(f"{what} holds what looks like a secret ({found}), and everyone can read it; write it without")

@@ -67,6 +67,18 @@ def test_a_red_draft_leaves_nothing(here: Site) -> None:
     assert not here.store.list()
 
 
+@pytest.mark.parametrize("changelog", ["Adds ghp_" + "x7Kq2mW9" * 4 + "AbCd", "PGPASSWORD=hunter22 works now", "Z2hwX3g3S3EybVc5eDdLcTJtVzl4N0txMm1XOXg3S3EybVc5QWJDZA=="])  # fmt: skip
+def test_a_secret_in_what_users_are_told_is_refused(here: Site, changelog: str) -> None:
+    """It would be signed, logged and shown to everyone, and it is not in the draft."""
+    with pytest.raises(Refused, match="the changelog holds") as error:
+        here.publisher().publish(DRAFT, changelog=changelog, signer=here.publisher_key)
+    assert "hunter22" not in str(error.value)
+    here.publisher().publish(DRAFT, changelog="First.", signer=here.publisher_key)
+    (first,) = here.rows.list(Chosen())
+    with pytest.raises(Refused, match="the reason holds"):
+        here.publisher().revert("claude-code", "dev", first.artifact, reason=changelog, signer=here.publisher_key)
+
+
 def test_only_a_publisher_publishes(here: Site) -> None:
     with pytest.raises(Refused, match="may not publish"):
         here.publisher().publish(DRAFT, changelog="x", signer=here.approver_key)
