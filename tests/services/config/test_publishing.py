@@ -67,7 +67,14 @@ def test_a_red_draft_leaves_nothing(here: Site) -> None:
     assert not here.store.list()
 
 
-@pytest.mark.parametrize("changelog", ["Adds ghp_" + "x7Kq2mW9" * 4 + "AbCd", "PGPASSWORD=hunter22 works now", "Z2hwX3g3S3EybVc5eDdLcTJtVzl4N0txMm1XOXg3S3EybVc5QWJDZA=="])  # fmt: skip
+@pytest.mark.parametrize(
+    "changelog",
+    [
+        "Adds ghp_" + "x7Kq2mW9" * 4 + "AbCd",
+        "PGPASSWORD=hunter22 works now",
+        "Z2hwX3g3S3EybVc5eDdLcTJtVzl4N0txMm1XOXg3S3EybVc5QWJDZA==",
+    ],
+)
 def test_a_secret_in_what_users_are_told_is_refused(here: Site, changelog: str) -> None:
     """It would be signed, logged and shown to everyone, and it is not in the draft."""
     with pytest.raises(Refused, match="the changelog holds") as error:
