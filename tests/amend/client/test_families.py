@@ -39,7 +39,7 @@ SPELLED = {
     "vscode": "${input:TOKEN}",
 }
 NAMED = ("codex", "goose")
-NONE = ("claude-desktop", "copilot-cli", "zed")
+NONE = ("amp", "claude-desktop", "copilot-cli", "zed")
 REMOTE = tuple(one for one in FAMILIES if Transport.HTTP in one.transports)
 
 
