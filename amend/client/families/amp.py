@@ -50,8 +50,10 @@ AMP = Family(
         "How it expands variables was not measured.",
     ),
     sources=(
-        "0.0.1790142911 run offline 2026-11-28",
+        "0.0.1790142911 run offline 2026-11-28 and 2026-11-30",
         "toolhive pkg/client/config.go at e25de16 (2026-08-21)",
     ),
-    dated="2026-11-28",
+    dated="2026-11-30",
+    lists=("amp", "mcp", "list"),
+    row=r"  (?P<name>[\w-]+) +(?:command|url) ",
 )
