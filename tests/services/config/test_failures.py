@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,18 @@ class TestKeys:
         for key, why in ((approved.approver_key, "0 approval"), (approved.publisher_key, "did not sign|revoked")):
             with pytest.raises(Refused, match=why):
                 taken(document, revoking(approved, key.public.id), approved.roles, approved.now, **given)
+
+    def test_a_checkpoint_by_a_key_that_may_not_sign_the_log_proves_nothing(self, approved: Site) -> None:
+        """A publisher could otherwise show a log of their own to one machine."""
+        one = approved.publisher().publish(DRAFT, changelog="First.", signer=approved.publisher_key).publication
+        approved.publisher().approve(one.id, log=approved.publisher_key, approver=approved.approver_key)
+        document, ground = approved.rows.list(Chosen())[0].document.encode(), approved.publisher().ground
+        given = {"client": "claude-code", "profile": "dev"}
+        for logs in ((), (approved.publisher_key.public.id,), (approved.other_key.public.id, approved.publisher_key.public.id)):
+            assert taken(document, ground, replace(approved.roles, logs=logs), approved.now, **given)
+        for key in (approved.other_key, approved.approver_key):
+            with pytest.raises(Refused):
+                taken(document, ground, replace(approved.roles, logs=(key.public.id,)), approved.now, **given)
 
     def test_a_publisher_whose_key_was_revoked_releases_nothing(self, approved: Site) -> None:
         with pytest.raises(Refused):

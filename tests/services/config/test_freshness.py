@@ -17,6 +17,7 @@ from services.config.freshness import Freshness
 from services.config.heads import heads_after, heads_of
 from services.config.metadata_files import KEPT
 from services.config.reading import Reading
+from services.config.rows import Chosen
 from tests.services.config.place import DRAFT, Site, site, version
 
 pytestmark = pytest.mark.requirement("CONF-9-10-11/changes-can-be-followed", "CONF-TOP/topologies-work")
@@ -115,6 +116,29 @@ def test_a_canary_is_the_newest_for_its_cohort(here: Site, tmp_path: Path) -> No
     got = {seen(here, made, tmp_path / "known", machine=f"m{number}").record for number in range(30)}
     assert got == {stable, canary}
     assert seen(here, made, tmp_path / "known").record == stable
+
+
+def test_green_stands_ready_beside_blue_and_the_switch_is_metadata_alone(here: Site, tmp_path: Path) -> None:
+    """Blue/green: both are released, approved and in the log; whom a machine gets is switched, there and back."""
+    publish(here)
+    (blue,) = here.rows.list(Chosen())
+    green_record = publish(here, "1.1.0", percent=1)
+    green = here.rows.list(Chosen())[0]
+    made = written(here, tmp_path / "tuf")
+    tester = next(one for one in map(str, range(1000)) if seen(here, made, tmp_path / "t", machine=one).record == green_record)
+
+    def shown() -> tuple[str, str]:
+        made = written(here, tmp_path / "tuf")
+        records = {one.record: one.artifact for one in here.rows.list(Chosen())}
+        first, second = (seen(here, made, tmp_path / "known", machine=one).record for one in ("", tester))
+        return records[first], records[second]
+
+    assert shown() == (blue.artifact, green.artifact)
+    here.publisher().widen("claude-code", "dev", green.artifact, percent=100, signer=here.publisher_key)
+    assert shown() == (green.artifact, green.artifact)
+    here.publisher().revert("claude-code", "dev", blue.artifact, reason="green is slow", signer=here.publisher_key)
+    assert shown() == (blue.artifact, blue.artifact)
+    assert {one.artifact for one in here.rows.list(Chosen())} == {blue.artifact, green.artifact}, "no new bytes"
 
 
 class TestKeys:

@@ -307,6 +307,27 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_two_publishers_at_once_make_one_chain(here: Site) -> None:
     """Each release supersedes the one before it: one of two that were made on the same one is refused."""
+    two_at_once(here)
+
+
+@pytest.mark.site
+def test_two_publishers_at_once_at_postgresql(tmp_path: Path) -> None:
+    """It lets in many writers, so releasing takes a lock of its own there."""
+    from foundation.database.migrating import ready
+    from tests.foundation.database.open_here import Server, at_server, hurried
+    from tests.postgres import postgres
+
+    with postgres() as url:
+        address = Server(url.replace("asyncpg", "psycopg").removesuffix("/prefect")).new()
+        made = site(tmp_path)
+        made.database.close()
+        made.database = ready(hurried(at_server(address)))
+        two_at_once(made)
+        made.database.close()
+        made.store.close()
+
+
+def two_at_once(here: Site) -> None:
     import threading
 
     here.publisher().publish(DRAFT, changelog="First.", signer=here.publisher_key)
