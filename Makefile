@@ -82,7 +82,7 @@ $(FOUNDRY)/.installed: Makefile | $(VENV)/bin/python
 # The real MCP clients, in a folder of their own below $(VENV), each at a version that was seen to list what it reads. It takes npm.
 CLIENTS = $(VENV)/clients
 REAL_CLIENTS = node@24.21.0 @anthropic-ai/claude-code@2.1.332 @openai/codex@0.171.0 @google/gemini-cli@0.61.0 \
-	@qwen-code/qwen-code@0.24.4 opencode-ai@1.18.33 @github/copilot@1.0.102
+	@qwen-code/qwen-code@0.24.4 opencode-ai@1.18.33 @github/copilot@1.0.102 @sourcegraph/amp@0.0.1790142911-g7618fb
 
 test-clients: $(VENV)/.installed-dev $(CLIENTS)/.installed
 	ARCOPS_CLIENTS="$(CURDIR)/$(CLIENTS)/node_modules/.bin" $(BIN)/python -m pytest -q -n0 tests/deep/test_real_clients.py

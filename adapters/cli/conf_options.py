@@ -54,3 +54,5 @@ class ServingConfiguration(Listening):
     """The port to listen at; 0 takes a free one."""
     replica: Path | None = field(default=None, metadata=shaped(title="FOLDER"))
     """Serve what this folder holds, without a key and without a database; it only reads."""
+    organisations: tuple[str, ...] = field(default=(), metadata=shaped(option="--organisation", title="NAME=FOLDER", most=1000))
+    """Serve this organisation below /organisations/NAME, from its own folder (its ARCOPS_HOME), to callers of its tenant."""

@@ -47,7 +47,19 @@ def clients(asked: Asked) -> Reply:
         counts=count_client_states(CountClientStates(), asked.at).counts,
         families=list_client_families(ListClientFamilies(), asked.at).families,
     )
-    return shown(asked, "clients.html", "clients", answer, found=answer)
+    return shown(asked, "clients.html", "clients", answer, found=answer, before=_before(found))
+
+
+def _before(found: list[ClientChange]) -> dict[str, str]:
+    """The record that each release of the log replaced, by its own."""
+    last: dict[tuple[str, str, str], str] = {}
+    before: dict[str, str] = {}
+    for one in found:
+        place = (one.client_id, one.profile, one.schema_ref)
+        if place in last:
+            before[one.record] = last[place]
+        last[place] = one.record
+    return before
 
 
 def clients_compared(asked: Asked) -> Reply:
@@ -58,4 +70,4 @@ def clients_compared(asked: Asked) -> Reply:
     except Refused as error:
         said = f"{str(error)[0].upper()}{str(error)[1:]}."
         raise Problem(404, "There are no such releases", said, "Choose them in the list.") from error
-    return shown(asked, "clients_compared.html", "clients", found, found=found)
+    return shown(asked, "clients_compared.html", "clients", found, found=found, old=old, new=new)

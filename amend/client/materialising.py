@@ -16,7 +16,7 @@ from amend.client.family import Family, SchemaVersion, Value
 from amend.client.rules import Claim, Context, PolicySet
 from arcops.errors import Refused
 from arcops.late_pattern import late
-from arcops.seen.client import ClientConfiguration, Draft, Input, Made, Transport, Wanted
+from arcops.seen.client import ClientConfiguration, Draft, HostedVerdict, Input, Made, Transport, Wanted
 
 _SERVER = late(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}\Z")
 _INPUT = late(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
@@ -27,6 +27,7 @@ _VERSION = late(
     r"(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?\Z"
 )
 _VARIABLE = re.compile(r"\$\{|\$[A-Za-z_]|\$\(|\{(?:env|file|input):|%[A-Za-z_][A-Za-z0-9_]*%|\{\{")
+_LOCK = late(r"sha256:[0-9a-f]{64}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MOST_SERVERS = 500
 
@@ -37,7 +38,14 @@ def schema_uri(client: str, version: str) -> str:
 
 
 def configured(
-    source: str, draft: Draft, policy: PolicySet | None, policy_digest: str, *, claims: tuple[Claim, ...], at: Any
+    source: str,
+    draft: Draft,
+    policy: PolicySet | None,
+    policy_digest: str,
+    *,
+    claims: tuple[Claim, ...],
+    at: Any,
+    hosted: tuple[HostedVerdict, ...] = (),
 ) -> ClientConfiguration:
     """What *draft*, which was read from the text *source*, gives for each of its clients and each version of their schemas.
 
@@ -67,6 +75,7 @@ def configured(
         policy_set=policy.named if policy is not None else "",
         policy_digest=policy_digest,
         made=tuple(made),
+        hosted=hosted,
     )
 
 
@@ -124,6 +133,11 @@ def refuse_wrong(draft: Draft) -> None:
 def _refuse_server(one: Wanted, inputs: set[str]) -> None:
     if not _SERVER.match(one.name):
         raise Refused(f"the server's name {one.name[:60]!r} is not plain; use letters, digits, '_' and '-', at most 63")
+    if one.hosted is not None and not (_SERVER.match(one.hosted.name) and _LOCK.match(one.hosted.lock)):
+        raise Refused(
+            f"the server {one.name!r} does not say which hosted server it is; write hosted: {{name: NAME, lock: sha256:…}}, as "
+            "'arcops host allow' shows it"
+        )
     if one.transport is Transport.STDIO:
         if bool(one.command) is bool(one.package) or one.url or one.headers:
             raise Refused(f"the local server {one.name!r} needs either a command or a package, and no url and no headers")

@@ -168,7 +168,7 @@ def _refuse_idle(rule: Rule) -> None:
             raise Refused(f"the rule {rule.id!r} can only require the field {key.name!r}, not change it")
 
 
-FIELDS = ("package", "tools", "url", "env", "headers")
+FIELDS = ("package", "tools", "url", "env", "headers", "hosted")
 """The fields of a server that a rule may require."""
 
 

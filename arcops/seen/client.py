@@ -31,12 +31,40 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hosted:
+    """A hosted server, by the ``name`` of its row and the digest (``sha256:…``) of its ``lock``: the verdict about exactly this
+    counts.
+    """
+
+    name: str
+    lock: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedVerdict:
+    """The newest verdict about a hosted server that the store has, by its ``artifact``. ``package`` is what was judged.
+
+    ``problem`` says why it does not count; then nothing else may be known.
+    """
+
+    name: str
+    lock: str
+    artifact: str = ""
+    verdict: str = ""
+    policy: str = ""
+    package: str = ""
+    until: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """One server, in no client's words.
 
     A local one is started by ``command`` and ``args``, or is the published ``package`` (``npm:NAME@VERSION``,
     ``pypi:NAME==VERSION``, ``oci:NAME@sha256:…``), from which the command is made. A remote one is at ``url``. With ``tools``,
-    only these tools may be used, and never those of ``denied_tools``.
+    only these tools may be used, and never those of ``denied_tools``. ``hosted``: it is this hosted server, or
+    the same package, and the verdict about that is asked for.
     """
 
     name: str
@@ -49,6 +77,7 @@ class Wanted:
     headers: tuple[Setting, ...] = ()
     tools: tuple[str, ...] = ()
     denied_tools: tuple[str, ...] = ()
+    hosted: Hosted | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +148,8 @@ class ClientConfiguration(Body):
     """A draft, as it was read, and what it gives under an organisation's policy.
 
     ``source`` is the whole text of the draft, because secrets hide in comments, too. ``policy_set`` is the policy's id with its
-    version, empty if there is no policy; ``policy_digest`` is that of its bytes.
+    version, empty if there is no policy; ``policy_digest`` is that of its bytes. ``hosted`` are the verdicts about the hosted
+    servers that the draft names.
     """
 
     KIND: ClassVar[str] = "client-configuration"
@@ -130,6 +160,7 @@ class ClientConfiguration(Body):
     policy_set: str
     policy_digest: str
     made: tuple[Made, ...]
+    hosted: tuple[HostedVerdict, ...] = ()
 
     @property
     def names_subject(self) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
 from arcops.errors import Refused
+from arcops.finding import Outcome
 from arcops.subjects.client import ClientConfig
 from capabilities.client.place import MOST_DRAFT, rules_here
 from capabilities.contract import Scope, tool
@@ -13,7 +15,13 @@ from capabilities.judging import Judged, deployed, judged
 from flows.place import Place
 from flows.subjects.evaluation import evaluation
 
+if TYPE_CHECKING:
+    from arcops.seen.client import Draft, HostedVerdict
+
 _CLIENT_CHECK = evaluation("client-check")
+
+_SECRETS = "client-configuration/secrets"
+_NOT_SHOWN = "it is not shown, because the draft holds what looks like a secret"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +93,12 @@ def validate_client_draft(ask: ValidateClientDraft, at: Place) -> ClientDraftVal
     """Judge the text of a draft by the rules of this place, and show what each client would read; nothing is kept or signed."""
     from services.config.validating import validated
 
-    found = validated(ask.draft.encode(), rules_here(at), at=at.now(), tier=at.settings.tier)
+    found = validated(
+        ask.draft.encode(), rules_here(at), at=at.now(), tier=at.settings.tier, hosted=lambda draft: _hosted(draft, at)
+    )
     if ask.client and ask.client not in found.body.draft.clients:
         raise Refused(f"the draft does not name the client {ask.client[:63]!r}")
+    secret = any(one.rule == _SECRETS and one.outcome is not Outcome.PASS for one in found.findings)  # it is not said back
     return ClientDraftValidated(
         verdict=found.verdict.value,
         policy_set_id=found.body.policy_set,
@@ -105,9 +116,25 @@ def validate_client_draft(ask: ValidateClientDraft, at: Place) -> ClientDraftVal
         ),
         payloads=tuple(
             DraftPayload(
-                client_id=one.client, schema_ref=one.schema, artifact_id=one.artifact, payload=one.payload, problem=one.problem
+                client_id=one.client,
+                schema_ref=one.schema,
+                artifact_id=one.artifact,
+                payload="" if secret else one.payload,
+                problem=one.problem or (_NOT_SHOWN if secret else ""),
             )
             for one in found.body.made
             if ask.client in ("", one.client)
         ),
     )
+
+
+def _hosted(draft: Draft, at: Place) -> tuple[HostedVerdict, ...]:
+    """The verdicts about the hosted servers that *draft* names, by the store and the trust of this place."""
+    if not any(one.hosted for one in draft.servers):
+        return ()
+    from artifacts.store import Store
+    from tasks.client.hosted_verdicts import hosted_verdicts
+    from tasks.signing.grounds import grounds
+
+    with Store.at(at.settings) as store:
+        return hosted_verdicts(draft, store, grounds(at.settings.trust), at.now())

@@ -27,15 +27,20 @@ _SOME = shaped(most=200)
 _NAME = late(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
 
 
-@contextmanager
-def reading_here(at: Place) -> Iterator[Reading]:
-    """What is released at this place. Raises `Refused` if nothing ever was."""
+def refuse_without_releases(at: Place) -> None:
+    """Raise `Refused` if nothing was ever released at this place."""
     if not is_made(at.settings):
         raise Refused("nothing is released here yet; 'arcops conf publish' releases a draft")
-    from services.config.reading import Reading
+
+
+@contextmanager
+def reading_here(at: Place, client: str = "", profile: str = "") -> Iterator[Reading]:
+    """What is released at this place; with a *client* and a *profile* only for these. Raises `Refused` if nothing ever was."""
+    refuse_without_releases(at)
+    from services.config.reading import Given, Reading
 
     with rows_here(at) as rows:
-        found = Reading(rows)
+        found = Reading(Given(rows.all_of(client, profile)) if client else rows)
         found.refresh()
         yield found
 
@@ -80,11 +85,11 @@ def get_client_config(ask: GetClientConfig, at: Place) -> ClientConfigShown:
     are.
     """
     refuse_values(ask.inputs)
-    with reading_here(at) as reading:
+    with reading_here(at, ask.client, ask.profile) as reading:
         found = reading.get(ask.client, ask.profile, schema=ask.schema, who=ask.machine)
     used = json.loads(found.body)["inputs"]
     missing = tuple(one for one in used if one not in ask.inputs) if ask.inputs else ()
-    return ClientConfigShown(document=found.row.document, missing_inputs=missing)
+    return ClientConfigShown(document=found.body.decode(), missing_inputs=missing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +121,7 @@ class ClientConfigDiffered:
 @tool(title="Compare a client's configuration with what is released", scope=Scope.READ, reads_only=True)
 def diff_client_config(ask: DiffClientConfig, at: Place) -> ClientConfigDiffered:
     """Say if what a client has is what is released for it now."""
-    with reading_here(at) as reading:
+    with reading_here(at, ask.client, ask.profile) as reading:
         found = reading.diff(ask.client, ask.profile, ask.current, schema=ask.schema, who=ask.machine)
     return ClientConfigDiffered(
         status=found.status,
@@ -250,11 +255,10 @@ def audit_client_releases(ask: AuditClientReleases, at: Place) -> ClientReleases
             until=ask.until,
             limit=ask.most,
         )
-        from services.config.reading import Reading
+        from services.config.heads import heads_in
 
-        found, reading = rows.list(chosen), Reading(rows)
-        reading.refresh()
-        live = {one.row.record for one in reading.heads()}
+        found = rows.list(chosen)
+        live = heads_in(rows, {(one.client, one.profile, one.schema) for one in found})
     return ClientReleasesAudited(releases=tuple(_record(one, one.record in live) for one in found))
 
 

@@ -13,7 +13,9 @@ from artifacts.reading import read_file
 from flows.place import Place
 
 if TYPE_CHECKING:
-    from services.config.freshness import Freshness
+    from datetime import datetime
+
+    from services.config.freshness import Covered, Freshness
     from services.config.publishing import Publisher
     from services.config.rows import Rows
     from services.config.validating import RulesHere
@@ -63,14 +65,30 @@ def freshness_here(at: Place) -> Freshness:
 
 
 def freshen(at: Place, rows: Rows) -> int:
-    """Sign what is released now as the newest, if it is due; how many files that wrote."""
-    from services.config.freshness import heads_of
-    from services.config.reading import Reading
+    """Sign what is released now as the newest, if it is due; how many files that wrote.
 
-    reading = Reading(rows)
-    reading.refresh()
-    made, heads = freshness_here(at), heads_of(reading.heads())
-    return made.write(heads, at.signer(), at.now()) if heads and made.due(heads, at.now()) else 0
+    What it reads grows with what was released since the last time; all is read if it is not known when that was, or if
+    releases came in late.
+    """
+    from services.config.heads import heads_after
+
+    made, now = freshness_here(at), at.now()
+    position, count = rows.extent()
+    if position < 0 or not _behind(made.covered(), position, count, now):
+        return 0
+    with made.held():  # what is newest is read inside, so that no other process writes a newer state meanwhile
+        position, count = rows.extent()
+        known = made.covered()
+        if not _behind(known, position, count, now):
+            return 0
+        new = rows.count_after(known.position) if known is not None else -1
+        some = known is not None and known.count + new == count
+        heads = heads_after(rows, known.position if some and known is not None else -1)
+        return made.write(heads, at.signer(), now, position=position, count=count, some=some)
+
+
+def _behind(known: Covered | None, position: int, count: int, now: datetime) -> bool:
+    return known is None or (known.position, known.count) != (position, count) or now >= known.again
 
 
 @contextmanager

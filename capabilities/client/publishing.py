@@ -199,11 +199,14 @@ def set_client_rules(ask: SetClientRules, at: Place) -> ClientRulesSet:
     """
     from artifacts.private_folder import make_private
     from artifacts.writing import replace_whole
+    from gates.client.client_configuration.secrets import secret_in
     from services.config.effects import effects_on_released
     from services.config.roles import RULES
     from services.config.validating import rules_from
 
     new = rules_from(ask.rules.encode())
+    if secret := secret_in(ask.rules):
+        raise Refused(f"the rules hold what looks like a secret ({secret}), and they are kept with each release; name an input")
     path = at.settings.trust / RULES
     old = rules_here(at) if path.exists() else None
     if old is not None and old.policy.named == new.policy.named and old.digest != new.digest:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from arcops.errors import Refused
 from foundation.egress.updates import Fetch, Outdated, newest_target
-from services.config.freshness import target_name
+from services.config.heads import target_name
 from services.config.rows import cohort
 
 

@@ -1,243 +1,286 @@
 """Freshness: TUF metadata over what each client gets now, so that no one is shown an old state as the newest (TUF 1.0).
 
-One online role signs; the targets are spread over hashed bins, so that a change signs one of them again and a client
-fetches one. Approvals are not thresholds here: they are signatures over each release. The metadata is made from the releases,
-and can be made again at any time; its versions only grow.
+Online keys sign everything but the root; the targets are spread over hashed bins, so that a change signs one of them again and
+a client fetches one. Approvals are not thresholds here: they are signatures over each release. The metadata is made from the
+releases, and can be made again at any time; its versions only grow.
 """
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from tuf.api.metadata import (  # type: ignore[attr-defined]
     Delegations,
     Key,
     Metadata,
     MetaFile,
     Root,
-    Signature,
     Snapshot,
     SuccinctRoles,
     TargetFile,
     Targets,
     Timestamp,
 )
-from tuf.api.metadata import Signer as TufSigner  # type: ignore[attr-defined]
 
-from arcops.errors import Refused, Unavailable
+from arcops.errors import Refused
 from artifacts.private_folder import make_private
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
 from artifacts.store_lock import StoreLock
-from artifacts.writing import replace_whole
-from services.config.reading import Served
+from artifacts.typed import moment
+from services.config.metadata_files import MetadataFiles
+from services.config.metadata_keys import Signing, key_of
 
-BITS = 5
-"""2 to the power of this many bins."""
+BITS = 8
+"""2 to the power of this many bins, in metadata that is begun now: of 10,000 targets, a change is less than 20 KB to fetch."""
 BIN = "heads"
 ROOT_DAYS, BIN_DAYS, TIME_DAYS = 365, 90, 7
-ROLES = ("root", "timestamp", "snapshot", "targets")
+ONLINE = ("timestamp", "snapshot", "targets")
+_OURS = "arcops"
 
 
-def target_name(client: str, profile: str, version: str) -> str:
-    """The name of the target that says what a client in a profile gets, in one version of its schema."""
-    return f"{client}.{profile}.{version}.json"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covered:
+    """Up to where what is released is in the metadata: the ``position`` of the last release, and how many there were.
+
+    ``again`` is the moment from which on everything is to be signed again, changed or not.
+    """
+
+    position: int
+    count: int
+    again: datetime
 
 
-def heads_of(served: Sequence[Served]) -> dict[str, bytes]:
-    """The content of each target: the releases that clients get now, the newest first, each with its part of the machines."""
-    found: dict[str, list[dict[str, object]]] = {}
-    for one in served:
-        row = one.row
-        name = target_name(row.client, row.profile, row.schema.rpartition("/")[2])
-        found.setdefault(name, []).append(
-            {
-                "record": row.record,
-                "position": row.position,
-                "percent": row.percent,
-                "salt": one.salt,
-                "artifactId": row.artifact,
-            }
-        )
-    return {
-        name: json.dumps({"target": name, "releases": releases}, sort_keys=True, separators=(",", ":")).encode()
-        for name, releases in found.items()
-    }
+@dataclass(slots=True, kw_only=True)
+class _Roles:
+    """The new ``files`` of roles, what the snapshot says of all of them, and when the first of them ends."""
+
+    files: dict[str, bytes]
+    meta: dict[str, MetaFile]
+    earliest: datetime
 
 
-class _Signing(TufSigner):
-    """A signer of ours, as TUF takes it."""
-
-    def __init__(self, signer: Signer) -> None:
-        self._signer = signer
-        self._key = _key(signer.public)
-
-    @property
-    def public_key(self) -> Key:
-        return self._key
-
-    @classmethod
-    def from_priv_key_uri(cls, *_: object, **__: object) -> TufSigner:
-        raise NotImplementedError("a signer is given, and not loaded by a name")
-
-    def sign(self, payload: bytes) -> Signature:
-        return Signature(self._key.keyid, self._signer.sign(payload).hex())
-
-
-def _key(public: PublicKey) -> Key:
-    """A public key, in TUF's own form. Raises `Refused` for one that it cannot write."""
-    named = public.id.removeprefix("sha256:")
-    match public.raw:
-        case Ed25519PublicKey():
-            raw = public.raw.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-            value = {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": raw.hex()}}
-        case ec.EllipticCurvePublicKey() if public.raw.curve.name == "secp256r1":
-            value = {"keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp256", "keyval": {"public": public.pem.decode()}}
-        case _:
-            raise Refused(f"the key {public.id} cannot sign metadata; use Ed25519 or ECDSA on P-256")
-    return Key.from_dict(named, value)
-
-
-class Freshness:
+class Freshness(MetadataFiles):
     """The metadata in *folder*: what is served at ``/tuf``. One process at a time writes it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
+        self._lock = StoreLock(folder)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be the only one who writes. What is newest is to be looked up inside, so that no older state is written later."""
+        make_private(self.folder)
+        with self._lock.held():
+            yield
+
+    def covered(self) -> Covered | None:
+        """What the metadata covers; ``None`` if that is not known, so that all of it is to be written."""
+        found = self.timestamp()
+        said = found.signed.unrecognized_fields.get(_OURS) if found is not None else None
+        if not isinstance(said, dict):
+            return None
+        return Covered(position=int(said["position"]), count=int(said["count"]), again=datetime.fromisoformat(said["again"]))
 
     def due(self, heads: Mapping[str, bytes], now: datetime) -> bool:
-        """Is it to be written: something else is released, or half of its time is over?"""
-        found = self._read("timestamp", Timestamp)
-        if found is None or found.signed.expires - now < timedelta(days=TIME_DAYS) / 2:
+        """Is it to be written: something else than *heads* is released, or half of its time is over?"""
+        covered, snapshot = self.covered(), self.snapshot()
+        if covered is None or now >= covered.again:
             return True
         known: dict[str, str] = {}
-        for name in self._bins():
-            role = self._read(name, Targets)
-            if role is None or role.signed.expires - now < timedelta(days=BIN_DAYS) / 2:
-                return True
-            known |= {path: one.hashes["sha256"] for path, one in role.signed.targets.items()}
-        return known != {name: TargetFile.from_data(name, data, ["sha256"]).hashes["sha256"] for name, data in heads.items()}
+        for name in self._bins(snapshot).get_roles():
+            role = self.targets(name, snapshot)
+            known |= {path: one.hashes["sha256"] for path, one in role.signed.targets.items()} if role is not None else {}
+        return known != {name: hashlib.sha256(data).hexdigest() for name, data in heads.items()}
 
-    def write(self, heads: Mapping[str, bytes], signer: Signer, now: datetime) -> int:
-        """Sign what *heads* says; how many files were written. Raises `Unavailable` if the folder cannot be written."""
-        make_private(self.folder)
-        with StoreLock(self.folder).held():
-            return self._written(heads, _Signing(signer), now)
+    def write(
+        self,
+        heads: Mapping[str, bytes],
+        signer: Signer,
+        now: datetime,
+        *,
+        position: int = -1,
+        count: int = 0,
+        some: bool = False,
+    ) -> int:
+        """Sign what *heads* says, which are all targets, or *some* of them: the others stay. How many files were written.
 
-    def _written(self, heads: Mapping[str, bytes], signing: _Signing, now: datetime) -> int:
-        count = 0
-        if self._read("root", Root) is None:
-            count += self._begin(signing, now)
-        self._refuse_other_key(signing)
+        *position* and *count* are what it covers then. Raises `Unavailable` if the folder cannot be written, and `Refused` if
+        *signer* is none of the online keys.
+        """
+        with self.held():
+            return self._written(heads, Signing(signer), now, (position, count), some=some)
+
+    def rekey(self, online: Sequence[PublicKey], root: Sequence[PublicKey], signer: Signer, now: datetime) -> int:
+        """Say in a new root which keys sign from now on: the *online* keys all but the root, the *root* keys the next root.
+
+        One signature of each is enough. Machines follow from the root that they were given. Returns the root's version.
+        Raises `Refused` if *signer* may not sign a root, now and then.
+        """
+        with self.held():
+            had, signing = self.root(), Signing(signer)
+            made = Root(
+                version=1 if had is None else had.signed.version + 1,
+                expires=now + timedelta(days=ROOT_DAYS),
+                consistent_snapshot=True,
+            )
+            for role, keys in (*((one, online) for one in ONLINE), ("root", root)):
+                for key in keys:
+                    made.add_key(key_of(key), role)
+            self._refuse_rooter(signing, had, made)
+            mine = signing.public_key.keyid
+            known = None if had is None else self.covered()
+            able = mine in made.roles["timestamp"].keyids
+            if had is not None and able and mine in had.signed.roles["timestamp"].keyids:  # first what both roots let it sign
+                self._written({}, signing, now, _state(known), some=True, keys=_keys(made, "timestamp"))
+                able = False
+            self.put({f"{made.version}.root.json": _sealed(Metadata(made), signing)})
+            if had is not None and able:
+                self._written({}, signing, now, _state(known), some=True)
+            return int(made.version)
+
+    def _refuse_rooter(self, signing: Signing, had: Metadata[Any] | None, made: Root) -> None:
+        for root, what in ((had.signed if had is not None else made, "the root of today"), (made, "the new root")):
+            if signing.public_key.keyid not in root.roles["root"].keyids:
+                raise Refused(
+                    f"{what} does not name the key sha256:{signing.public_key.keyid} among those that sign the next root; sign "
+                    "with one that both name, and take the old one out in a second step"
+                )
+
+    def _written(
+        self,
+        heads: Mapping[str, bytes],
+        signing: Signing,
+        now: datetime,
+        covers: tuple[int, int],
+        *,
+        some: bool,
+        keys: dict[str, Key] | None = None,
+    ) -> int:
+        root, known, timestamp, snapshot = self.root(), self.covered(), self.timestamp(), self.snapshot()
+        if root is None:
+            new = self._begin(signing, now)
+            keys = {signing.public_key.keyid: signing.public_key}
+        else:
+            self._refuse_other_key(signing, root)
+            new = self._renewed(root, signing, now)
+            keys = keys or _keys(root.signed, "timestamp")
+        every = not some or known is None or now >= known.again or not self._delegated_to(keys, snapshot)
+        made = self._roles(heads, signing, now, snapshot, keys, some=some, every=every)
+        new |= made.files
         for name, data in heads.items():
-            digest = TargetFile.from_data(name, data, ["sha256"]).hashes["sha256"]
-            if not (self.folder / f"{digest}.{name}").exists():
-                replace_whole(self.folder / f"{digest}.{name}", data)
-                count += 1
-        meta: dict[str, MetaFile] = {}
-        targets = self._read("targets", Targets)
-        for name in ("targets", *self._bins()):
-            role = targets if name == "targets" else self._read(name, Targets)
-            wanted = {} if name == "targets" else self._in_bin(heads, name)
-            if role is None or role.signed.targets != wanted or role.signed.expires - now < timedelta(days=BIN_DAYS) / 2:
-                version = role.signed.version + 1 if role is not None else 1
-                made = Targets(version=version, expires=now + timedelta(days=BIN_DAYS), targets=wanted)
-                if name == "targets":
-                    made.delegations = self._delegations(signing)
-                count += self._put(name, Metadata(made), signing)
-                meta[f"{name}.json"] = MetaFile(version=version)
-            else:
-                meta[f"{name}.json"] = MetaFile(version=role.signed.version)
-        snapshot = self._read("snapshot", Snapshot)
+            if not self.holds(file := f"{hashlib.sha256(data).hexdigest()}.{name}"):
+                new[file] = data
         number = snapshot.signed.version + 1 if snapshot is not None else 1
-        made_snapshot = Snapshot(version=number, expires=now + timedelta(days=TIME_DAYS), meta=meta)
-        count += self._put("snapshot", Metadata(made_snapshot), signing)
-        timestamp = self._read("timestamp", Timestamp)
-        stamp = timestamp.signed.version + 1 if timestamp is not None else 1
-        made_stamp = Timestamp(version=stamp, expires=now + timedelta(days=TIME_DAYS), snapshot_meta=MetaFile(version=number))
-        return count + self._put("timestamp", Metadata(made_stamp), signing)  # last: until then, the old state is the newest
+        until = now + timedelta(days=TIME_DAYS)
+        new[f"{number}.snapshot.json"] = _sealed(Metadata(Snapshot(version=number, expires=until, meta=made.meta)), signing)
+        self.forget("snapshot", number)
+        earliest = made.earliest if every or known is None else min(made.earliest, known.again + timedelta(days=BIN_DAYS) / 2)
+        again = min(now + timedelta(days=TIME_DAYS) / 2, earliest - timedelta(days=BIN_DAYS) / 2)
+        stamp = Timestamp(
+            version=timestamp.signed.version + 1 if timestamp is not None else 1,
+            expires=until,
+            snapshot_meta=MetaFile(version=number),
+            unrecognized_fields={_OURS: {"position": covers[0], "count": covers[1], "again": moment(again)}},
+        )
+        count = self.put(new)
+        return count + self.put({"timestamp.json": _sealed(Metadata(stamp), signing)})  # last: until then the old state counts
 
-    def file(self, name: str) -> bytes:
-        """One file as it is served. Raises `Refused` if there is no such file."""
-        if "/" in name or name.startswith("."):
-            raise Refused("there is no such file of metadata")
-        try:
-            return (self.folder / name).read_bytes()
-        except (FileNotFoundError, IsADirectoryError):
-            raise Refused(f"there is no file of metadata {name[:100]!r}") from None
-        except OSError as error:
-            raise Unavailable(f"{self.folder / name} cannot be read: {error.strerror}") from error
+    def _roles(
+        self,
+        heads: Mapping[str, bytes],
+        signing: Signing,
+        now: datetime,
+        snapshot: Metadata[Any] | None,
+        keys: dict[str, Key],
+        *,
+        some: bool,
+        every: bool,
+    ) -> _Roles:
+        """The targets and their bins: those that *heads* changes, and with *every* those that do not count any more."""
+        bins = self._bins(snapshot)
+        spread: dict[str, dict[str, TargetFile]] = {}
+        for path, data in heads.items():
+            spread.setdefault(bins.get_role_for_target(path), {})[path] = TargetFile(
+                len(data), {"sha256": hashlib.sha256(data).hexdigest()}, path
+            )
+        until = now + timedelta(days=BIN_DAYS)
+        found = _Roles(files={}, meta=dict(snapshot.signed.meta) if snapshot is not None else {}, earliest=until)
+        for name in ("targets", *bins.get_roles()) if every else tuple(spread):
+            role = self.targets(name, snapshot)
+            had = role.signed.targets if role is not None else {}
+            wanted = {**(had if some else {}), **spread.get(name, {})}
+            if role is not None and had == wanted and _holds(role, keys, now):
+                found.earliest = min(found.earliest, role.signed.expires)
+                continue
+            made = Targets(version=role.signed.version + 1 if role is not None else 1, expires=until, targets=wanted)
+            if name == "targets":
+                below = SuccinctRoles(list(keys), 1, bins.bit_length, bins.name_prefix)
+                made.delegations = Delegations(keys=keys, succinct_roles=below)
+            found.files[f"{made.version}.{name}.json"] = _sealed(Metadata(made), signing)
+            found.meta[f"{name}.json"] = MetaFile(version=made.version)
+            self.forget(name, made.version)
+        return found
 
-    def files(self) -> tuple[str, ...]:
-        """The names of all files, for a mirror."""
-        return tuple(sorted(one.name for one in self.folder.iterdir() if one.suffix == ".json")) if self.folder.is_dir() else ()
-
-    def _begin(self, signing: _Signing, now: datetime) -> int:
+    def _begin(self, signing: Signing, now: datetime) -> dict[str, bytes]:
         root = Root(expires=now + timedelta(days=ROOT_DAYS), consistent_snapshot=True)
-        for role in ROLES:
+        for role in (*ONLINE, "root"):
             root.add_key(signing.public_key, role)
-        return self._put("root", Metadata(root), signing)
+        return {"1.root.json": _sealed(Metadata(root), signing)}
 
-    def _refuse_other_key(self, signing: _Signing) -> None:
-        root = self._read("root", Root)
-        if root is None or signing.public_key.keyid not in root.signed.roles["timestamp"].keyids:
+    def _renewed(self, root: Metadata[Any], signing: Signing, now: datetime) -> dict[str, bytes]:
+        """The same root for another year, if half of its time is over and this key may sign it."""
+        if root.signed.expires - now >= timedelta(days=ROOT_DAYS) / 2:
+            return {}
+        if signing.public_key.keyid not in root.signed.roles["root"].keyids:
+            return {}
+        made = Metadata(root.signed)
+        made.signed.version += 1
+        made.signed.expires = now + timedelta(days=ROOT_DAYS)
+        return {f"{made.signed.version}.root.json": _sealed(made, signing)}
+
+    def _refuse_other_key(self, signing: Signing, root: Metadata[Any]) -> None:
+        if signing.public_key.keyid not in root.signed.roles["timestamp"].keyids:
             raise Refused(
-                f"the metadata in {self.folder} was begun with another key; sign with that key, or move the folder away and "
-                "give every machine the new root"
+                f"the metadata in {self.folder} was begun with another key; sign with that key, or let it name this one: "
+                "'arcops conf root --online …'"
             )
 
-    def _delegations(self, signing: _Signing) -> Delegations:
-        key = signing.public_key
-        bins = SuccinctRoles([key.keyid], 1, BITS, BIN)
-        return Delegations(keys={key.keyid: key}, succinct_roles=bins)
+    def _bins(self, snapshot: Metadata[Any] | None) -> SuccinctRoles:
+        """The bins, of which there are as many as when the metadata was begun."""
+        targets = self.targets("targets", snapshot)
+        made = targets.signed.delegations.succinct_roles if targets is not None and targets.signed.delegations else None
+        return made or SuccinctRoles([], 1, BITS, BIN)
 
-    def _bins(self) -> list[str]:
-        return list(SuccinctRoles([], 1, BITS, BIN).get_roles())
+    def _delegated_to(self, keys: Mapping[str, Key], snapshot: Metadata[Any] | None) -> bool:
+        targets = self.targets("targets", snapshot)
+        return targets is not None and targets.signed.delegations.keys.keys() == keys.keys()
 
-    def _in_bin(self, heads: Mapping[str, bytes], name: str) -> dict[str, TargetFile]:
-        bins = SuccinctRoles([], 1, BITS, BIN)
-        return {
-            path: TargetFile.from_data(path, data, ["sha256"])
-            for path, data in heads.items()
-            if bins.get_role_for_target(path) == name
-        }
 
-    def _put(self, name: str, made: Metadata[Any], signing: _Signing) -> int:
-        made.sign(signing)
-        data = made.to_bytes()
-        version = "" if name == "timestamp" else f"{made.signed.version}."
-        replace_whole(self.folder / f"{version}{name}.json", data)
-        return 1
+def _holds(role: Metadata[Any], keys: Mapping[str, Key], now: datetime) -> bool:
+    """Does *role* still count as it is, with these *keys*?"""
+    delegated = role.signed.delegations
+    return (
+        role.signed.expires - now >= timedelta(days=BIN_DAYS) / 2
+        and role.signatures.keys() <= keys.keys()
+        and (delegated is None or delegated.keys.keys() == keys.keys())
+    )
 
-    def _read(self, name: str, kind: type[object]) -> Metadata[Any] | None:
-        """The file of the role *name* that counts now: the timestamp names the snapshot, and that one the others."""
-        version = ""
-        if name == "root":
-            version = "1."
-        elif name != "timestamp":
-            above = self._read("timestamp", Timestamp) if name == "snapshot" else self._read("snapshot", Snapshot)
-            if above is None:
-                return None
-            meta = above.signed.snapshot_meta if name == "snapshot" else above.signed.meta.get(f"{name}.json")
-            if meta is None:
-                return None
-            version = f"{meta.version}."
-        path = self.folder / f"{version}{name}.json"
-        if not os.path.lexists(path):
-            if version and name != "root":
-                raise Refused(f"{path} is missing, and what is newest names it; restore it from a copy")
-            return None
-        try:
-            found: Metadata[Any] = Metadata.from_file(str(path))
-        except Exception as error:
-            raise Refused(f"{path} cannot be read as metadata ({type(error).__name__}); restore it from a copy") from error
-        if not isinstance(found.signed, kind):
-            raise Refused(f"{path} is no metadata of that role")
-        return found
+
+def _sealed(made: Metadata[Any], signing: Signing) -> bytes:
+    made.sign(signing)
+    return made.to_bytes()
+
+
+def _keys(root: Root, role: str) -> dict[str, Key]:
+    return {one: root.keys[one] for one in root.roles[role].keyids}
+
+
+def _state(known: Covered | None) -> tuple[int, int]:
+    return (known.position, known.count) if known is not None else (-1, 0)

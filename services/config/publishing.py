@@ -12,25 +12,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
 from amend.client.rules import Claim
 from arcops.errors import Refused
 from arcops.finding import Finding
+from arcops.seen.client import Draft, HostedVerdict
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.client_release import EVERYONE, ClientRelease, ReleaseKind, release_from, release_statement
 from artifacts.envelope import EnvelopeSignature
-from artifacts.filters import Filter
-from artifacts.log.checkpoint import claimed
 from artifacts.private_key import Signer
 from artifacts.store import Store
 from artifacts.vouch import Grounds
-from services.config.documents import document, read_document
+from gates.client.client_configuration.secrets import secret_in
+from services.config.documents import read_document
 from services.config.envelopes import envelope, opened, signed, verified, with_signature
+from services.config.releasing import Releasing
 from services.config.roles import Counted, Roles, counted
 from services.config.rows import Chosen, Publication, Released, Rows, State
-from services.config.validating import RulesHere, Validated, payload_bytes, refuse_red, validated
+from services.config.validating import RulesHere, Validated, refuse_red, validated
+from tasks.client.hosted_verdicts import hosted_verdicts
 
 VALID = timedelta(days=30)
 """How long clients may take a release as the newest; it is issued again before that."""
@@ -65,12 +65,17 @@ class Publisher:
     claims: tuple[Claim, ...] = ()
     step: Callable[[str], None] = lambda _: None
 
+    @property
+    def _releasing(self) -> Releasing:
+        return Releasing(rows=self.rows, store=self.store, roles=self.roles, now=self.now, step=self.step)
+
     def publish(self, draft: bytes, *, changelog: str, signer: Signer, percent: int = EVERYONE) -> Published:
         """Judge *draft*, and release it for each of its clients, or let it wait for approvals. Raises `Refused` if it is
         RED.
         """
         if not changelog.strip() or len(changelog) > MOST_CHANGELOG:
             raise Refused(f"a release needs a changelog of 1 to {MOST_CHANGELOG} characters; say what changes for its users")
+        _refuse_secret("the changelog", changelog)
         self.settle(signer)
         found = self._judged(draft)
         made = [
@@ -84,6 +89,7 @@ class Publisher:
         """
         if not reason.strip() or len(reason) > MOST_CHANGELOG:
             raise Refused("a revert needs a reason; say what is wrong with what is out now")
+        _refuse_secret("the reason", reason)
         self.settle(signer)
         forms, found = self._again(client, profile, to)
         made = [
@@ -124,7 +130,7 @@ class Publisher:
 
         Raises `Refused` if the signer may not approve it, or if the rules changed since it was published.
         """
-        self._refuse_logger(log)
+        self._releasing.refuse_logger(log)
         with self.rows.database.writing() as connection:
             one = self.rows.publication(connection, given)
             if one.state is not State.WAITING:
@@ -170,13 +176,13 @@ class Publisher:
 
     def settle(self, signer: Signer) -> int:
         """Finish what a crash cut short: publications with all approvals, and releases in the log without their rows."""
-        known = self.rows.records()
         done = 0
         for one in self.rows.waiting():
+            if not any(self._releasing.position(data) is not None for data in one.envelopes):
+                continue
             standing = [self._counted(data) for data in one.envelopes]
-            begun = any(_digest(data.encode()) in known or self._logged(data) is not None for data in one.envelopes)
-            if begun and all(each.enough for each in standing):
-                self._log(one, tuple(standing), signer)
+            if all(each.enough for each in standing):
+                self._releasing.release(one, tuple(standing), signer)
                 done += 1
         return done
 
@@ -193,9 +199,12 @@ class Publisher:
 
     def _judged(self, draft: bytes, claims: tuple[Claim, ...] | None = None) -> Validated:
         claims = self.claims if claims is None else claims
-        found = validated(draft, self.rules, claims=claims, at=self.now(), tier=self.tier)
+        found = validated(draft, self.rules, claims=claims, at=self.now(), tier=self.tier, hosted=self._hosted)
         refuse_red(found)
         return found
+
+    def _hosted(self, draft: Draft) -> tuple[HostedVerdict, ...]:
+        return hosted_verdicts(draft, self.store, self.ground, self.now())
 
     def _release(
         self, client: str, schema: str, artifact: str, found: Validated, changelog: str, signer: Signer, percent: int
@@ -248,7 +257,7 @@ class Publisher:
         )
         standing = [self._counted(data) for data in envelopes]  # a key that may not publish is refused before others approve
         if all(each.enough for each in standing):
-            self._refuse_logger(signer)
+            self._releasing.refuse_logger(signer)
         self.step("signed")
         with self.rows.database.writing() as connection:
             self.rows.put(connection, publication)
@@ -258,58 +267,8 @@ class Publisher:
     def _finish(self, one: Publication, found: Validated, signer: Signer) -> Published:
         standing = tuple(self._counted(data) for data in one.envelopes)
         if all(each.enough for each in standing):
-            one = self._log(one, standing, signer)
+            one = self._releasing.release(one, standing, signer)
         return Published(publication=one, counted=standing, verdict=found.verdict, findings=found.findings)
-
-    def _log(self, one: Publication, standing: tuple[Counted, ...], signer: Signer) -> Publication:
-        """Put each release into the log, and make its row. One writer at a time, so that each supersedes the one before it."""
-        self._refuse_logger(signer)
-        payloads = dict(one.payloads)
-        with self.rows.database.writing() as connection:
-            for data, each in zip(one.envelopes, standing, strict=True):
-                self._entered(connection, data.encode(), each, payloads[each.release.artifact], one, signer)
-            one = replace(one, state=State.RELEASED)
-            self.rows.put(connection, one)
-            self.step("before the rows are kept")
-        self.step("released")
-        return one
-
-    def _entered(
-        self, connection: Connection, sealed: bytes, each: Counted, payload: str, one: Publication, signer: Signer
-    ) -> None:
-        release = each.release
-        logged = self._logged(sealed.decode())
-        if logged is None:
-            before = self.rows.newest(connection, release.client, release.profile, release.schema)
-            if (before.record if before is not None else "") != release.supersedes:
-                raise Refused(
-                    f"something else was released for {release.client} in {release.profile} meanwhile; publish the draft "
-                    f"again, so "
-                    "that its changelog and its approvals are about what is out now"
-                )
-            bodies = (payload_bytes(payload, release.artifact), one.policy.encode(), one.draft.encode())
-            self.store.put(sealed, {_digest(body): body for body in bodies}, at=self.now(), signer=signer)
-            self.step("in the log")
-            logged = self._logged(sealed.decode())
-        note = self.store.last_checkpoint()
-        if logged is None or note is None:
-            raise Refused("the log does not show what was put into it; look at it with 'arcops store check'")
-        if claimed(note).size <= logged:
-            note = self.store.checkpoint(signer)
-        proven = self.store.inclusion(logged, claimed(note))
-        row = Released(
-            position=logged,
-            record=_digest(sealed),
-            client=release.client,
-            profile=release.profile,
-            schema=release.schema,
-            artifact=release.artifact,
-            version=release.version,
-            percent=release.percent,
-            issued_at=release.issued_at,
-            document=document(release, payload, sealed, each.approvers, proven, logged, note),
-        )
-        self.rows.release(connection, row)
 
     def _again(self, client: str, profile: str, artifact: str) -> tuple[list[ClientRelease], Validated]:
         """The newest releases of *artifact* and of the same draft in the other versions of the client's schema, and that draft.
@@ -339,13 +298,6 @@ class Publisher:
             )
         return forms, found
 
-    def _refuse_logger(self, log: Signer) -> None:
-        if not self.roles.may_log(log.public.id):
-            raise Refused(
-                f"the key {log.public.id} may not sign the log, by the roles; send your signature ('arcops conf approve ID "
-                f"--signature …') to one who may: {', '.join(self.roles.logs)}"
-            )
-
     def _refuse_approver(self, key: str, release: ClientRelease) -> None:
         if key == release.publisher:
             raise Refused("the one who published it cannot approve it; another approver must")
@@ -355,22 +307,19 @@ class Publisher:
     def _counted(self, data: str) -> Counted:
         return counted(data.encode(), self.ground, self.roles, self.now())
 
-    def _logged(self, data: str) -> int | None:
-        """The position of this record in the log; ``None`` if it is not there."""
-        found = self.store.list(Filter(artifact=_digest(data.encode()), limit=1))
-        return found[0].position if found else None
-
 
 def _released(row: Released) -> ClientRelease:
     said = read_document(row.document)
     return release_from(base64.b64decode(said["release"]["envelope"]["payload"]))
 
 
-def _digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
 def _decoded(text: str) -> bytes:
     from artifacts.envelope import strict_base64
 
     return strict_base64(text, "the signature")
+
+
+def _refuse_secret(what: str, text: str) -> None:
+    """Raise `Refused` if *text* holds a secret: it is signed, logged, and shown to everyone. It is not said back."""
+    if found := secret_in(text):
+        raise Refused(f"{what} holds what looks like a secret ({found}), and everyone can read it; write it without")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from amend.client.families import all_families, family_of
@@ -30,9 +31,23 @@ class Source(Protocol):
     def after(self, position: int, most: int) -> Sequence[Released]: ...
 
 
+class Given:
+    """A source of these *rows* alone, which are in the order of the log."""
+
+    def __init__(self, rows: Sequence[Released]) -> None:
+        self._rows = rows
+
+    def after(self, position: int, most: int) -> Sequence[Released]:
+        """The *most* first of them after *position*."""
+        return [one for one in self._rows if one.position > position][:most]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A release as it is served: its document's ``body`` in bytes with the ``etag``, and what is asked of it often."""
+    """A release as it is served: its document's ``body`` in bytes with the ``etag``, and what is asked of it often.
+
+    The document stands in ``body`` alone; ``row`` is without it.
+    """
 
     row: Released
     body: bytes
@@ -60,10 +75,10 @@ class Reading:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._lock = threading.Lock()
-        self._events: list[Served] = []
+        self._events: list[dict[str, Any]] = []
+        self._positions: list[int] = []
         self._heads: dict[tuple[str, str, str], tuple[Served, ...]] = {}
         self._artifacts: dict[tuple[str, str], set[str]] = {}
-        self._by_record: dict[str, Served] = {}
         self._last = -1
 
     def refresh(self) -> int:
@@ -100,7 +115,7 @@ class Reading:
             "record": row.record,
         }
         one = Served(
-            row=row,
+            row=replace(row, document=""),
             body=body,
             etag=f'"{hashlib.sha256(body).hexdigest()}"',
             salt=said["release"]["salt"],
@@ -113,12 +128,12 @@ class Reading:
         before = tuple(had for had in self._heads.get(key, ()) if had.row.artifact != row.artifact or had.row.percent >= 100)
         self._heads[key] = (one,) if whole else (one, *before)
         self._artifacts.setdefault((row.client, row.profile), set()).add(row.artifact)
-        self._by_record[row.record] = one
-        self._events.append(one)
+        self._positions.append(row.position)
+        self._events.append(event)  # of a release that was replaced only this stays in memory, and not its document
         self._last = row.position
 
     def _chain(self) -> tuple[str, ...]:
-        return (self._events[-1].event["token"],) if self._events else ()
+        return (self._events[-1]["token"],) if self._events else ()
 
     def _token(self, position: int, parts: Sequence[str]) -> str:
         """A token names a place in this log, and everything before it, so that one of another log is not taken for it."""
@@ -185,13 +200,6 @@ class Reading:
         """Everything that some client gets now."""
         return tuple(one for some in list(self._heads.values()) for one in some)
 
-    def record(self, record: str) -> Served:
-        """The release with this record, also one that is not the newest. Raises `Refused` if there is no such release."""
-        found = self._by_record.get(record)
-        if found is None:
-            raise Refused(f"there is no release {record[:80]!r}")
-        return found
-
     def diff(self, client: str, profile: str, current: str, *, schema: str = "", who: str = "") -> Difference:
         """How *current*, an artifact id, stands to what the client gets now. Raises `Refused` as `get`."""
         latest = self.get(client, profile, schema=schema, who=who)
@@ -205,7 +213,7 @@ class Reading:
 
     def token(self) -> str:
         """The token of now: what is released after it comes after it."""
-        return str(self._events[-1].event["token"]) if self._events else self._token(0, ())
+        return str(self._events[-1]["token"]) if self._events else self._token(0, ())
 
     def poll(
         self, since: str, *, client: str = "", profile: str = "", most: int = MOST_EVENTS
@@ -218,9 +226,9 @@ class Reading:
         found: list[dict[str, Any]] = []
         token = since or self._token(0, ())
         for one in self._after(first):
-            token = str(one.event["token"])
-            if client in ("", one.row.client) and profile in ("", one.row.profile):
-                found.append(one.event)
+            token = str(one["token"])
+            if client in ("", one["clientId"]) and profile in ("", one["profile"]):
+                found.append(one)
                 if len(found) >= most:
                     break
         return found, token
@@ -232,17 +240,11 @@ class Reading:
         if not _TOKEN.match(since):
             raise Refused("this is no token of changes; begin without one")
         position = int(since[1:].partition(".")[0])
-        low, high = 0, len(self._events)
-        while low < high:
-            middle = (low + high) // 2
-            if self._events[middle].row.position < position:
-                low = middle + 1
-            else:
-                high = middle
-        if low >= len(self._events) or self._events[low].event["token"] != since:
+        place = bisect_left(self._positions, position)
+        if place >= len(self._events) or self._events[place]["token"] != since:
             raise Refused("this token is not of this log, or from a part of it that is not here yet; begin without one")
-        return low + 1
+        return place + 1
 
-    def _after(self, first: int) -> Iterator[Served]:
+    def _after(self, first: int) -> Iterator[dict[str, Any]]:
         for number in range(first, len(self._events)):
             yield self._events[number]

@@ -19,7 +19,8 @@ from arcops.errors import Refused, Unavailable
 from artifacts.canonical import canonical
 from artifacts.reading import read_file
 from artifacts.wire import from_json, to_json
-from artifacts.writing import replace_whole, stream_new, write_new
+from artifacts.writing import stream_new, write_new
+from services.config.metadata_files import MetadataFiles
 from services.config.rows import Released
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -63,11 +64,20 @@ class Folder:
         return len(new)
 
     def add_metadata(self, files: Mapping[str, bytes]) -> None:
-        """Write the metadata *files*; the timestamp last, because it says which of them count."""
-        folder = self.folder / METADATA
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in sorted(files, key=lambda one: (one == "timestamp.json", one)):
-            replace_whole(folder / name, files[name])
+        """Write the metadata *files* that are not there yet; the timestamp last, because it says which of them count.
+
+        What the service does not have any more is removed. Every file but the timestamp has its version or digest in its name.
+        """
+        there = MetadataFiles(self.folder / METADATA)
+        try:
+            there.folder.mkdir(parents=True, exist_ok=True)
+            there.put({name: data for name, data in files.items() if name != "timestamp.json" and not there.holds(name)})
+            if "timestamp.json" in files:
+                there.put({"timestamp.json": files["timestamp.json"]})
+            for name in set(there.files()) - files.keys():
+                (there.folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise Unavailable(f"{there.folder} cannot be written: {error.strerror}") from error
 
     def files(self) -> list[Path]:
         """Its files, in the order of the log."""

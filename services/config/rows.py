@@ -13,6 +13,7 @@ from sqlalchemy.types import BigInteger
 
 from amend.client.rules import Claim
 from arcops.errors import Refused
+from artifacts.client_release import EVERYONE
 from foundation.database.engine import Database
 from foundation.database.tables import CONFIG_PUBLICATIONS, CONFIG_RELEASES
 
@@ -72,6 +73,10 @@ class Chosen:
     limit: int = 1000
 
 
+_LOCK = 0x61726366
+"""The number of the lock of those who release, in PostgreSQL."""
+
+
 class Rows:
     """The rows in *database*. Methods raise `Unavailable` if it does not answer."""
 
@@ -97,6 +102,11 @@ class Rows:
         else:
             where = CONFIG_PUBLICATIONS.c.id == one.id
             connection.execute(update(CONFIG_PUBLICATIONS).where(where).values(state=one.state.value, said=said))
+
+    def one_writer(self, connection: Connection) -> None:
+        """Let in no other one who releases until this transaction ends. SQLite lets in one writer at a time by itself."""
+        if self.database.kind == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
     def publication(self, connection: Connection, given: str) -> Publication:
         """The publication whose id begins with *given*. Raises `Refused` if none or more than one does."""
@@ -163,16 +173,47 @@ class Rows:
         with self.database.reading() as connection:
             return tuple(map(_released, connection.execute(asked).all()))
 
-    def last(self) -> int:
-        """The position of the newest release; -1 if there is no release."""
+    def extent(self) -> tuple[int, int]:
+        """The position of the newest release (-1 if there is none), and how many releases there are."""
         with self.database.reading() as connection:
-            asked = select(func.coalesce(func.max(CONFIG_RELEASES.c.position), -1))
+            asked = select(func.coalesce(func.max(CONFIG_RELEASES.c.position), -1), func.count(CONFIG_RELEASES.c.position))
+            position, count = connection.execute(asked).one()
+        return int(position), int(count)
+
+    def count_after(self, position: int) -> int:
+        """How many releases there are after *position* of the log."""
+        asked = select(func.count(CONFIG_RELEASES.c.position)).where(CONFIG_RELEASES.c.position > position)
+        with self.database.reading() as connection:
             return int(connection.execute(asked).scalar_one())
 
-    def records(self) -> frozenset[str]:
-        """The digests of every release record that has its row."""
+    def release_of(self, record: str) -> Released | None:
+        """The release with this record; ``None`` if it has no row."""
         with self.database.reading() as connection:
-            return frozenset(connection.execute(select(CONFIG_RELEASES.c.record)).scalars())
+            found = connection.execute(select(CONFIG_RELEASES).where(CONFIG_RELEASES.c.record == record)).one_or_none()
+        return _released(found) if found is not None else None
+
+    def changed_after(self, position: int) -> tuple[tuple[str, str, str], ...]:
+        """The client, profile and schema of what was released after *position* of the log, each once."""
+        c = CONFIG_RELEASES.c
+        asked = select(c.client, c.profile, c.schema).where(c.position > position).distinct()
+        with self.database.reading() as connection:
+            return tuple((one.client, one.profile, one.schema) for one in connection.execute(asked))
+
+    def standing(self, client: str, profile: str, schema: str) -> tuple[Released, ...]:
+        """The newest release for everyone, and the canaries after it, in the order of the log."""
+        c = CONFIG_RELEASES.c
+        mine = (c.client == client) & (c.profile == profile) & (c.schema == schema)
+        whole = select(func.coalesce(func.max(c.position), -1)).where(mine & (c.percent >= EVERYONE)).scalar_subquery()
+        with self.database.reading() as connection:
+            asked = select(CONFIG_RELEASES).where(mine & (c.position >= whole)).order_by(c.position)
+            return tuple(map(_released, connection.execute(asked).all()))
+
+    def all_of(self, client: str, profile: str) -> tuple[Released, ...]:
+        """Everything that was released for *client* in *profile*, in the order of the log."""
+        c = CONFIG_RELEASES.c
+        with self.database.reading() as connection:
+            asked = select(CONFIG_RELEASES).where((c.client == client) & (c.profile == profile)).order_by(c.position)
+            return tuple(map(_released, connection.execute(asked).all()))
 
     def _publication(self, connection: Connection, given: str) -> Publication | None:
         found = connection.execute(select(CONFIG_PUBLICATIONS).where(CONFIG_PUBLICATIONS.c.id == given)).one_or_none()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -14,12 +15,13 @@ from arcops.evidence import Body, Evidence, Missing
 from arcops.finding import Finding
 from arcops.gate import Gate
 from arcops.judge import judge
-from arcops.seen.client import ClientConfiguration
+from arcops.seen.client import ClientConfiguration, Draft, HostedVerdict
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.wire import digest
 from gates.client.client_configuration.gate import ClientConfigurationPolicy, client_configuration
 from tasks.client.client_configuration import look
+from tasks.client.hosted_verdicts import unseen
 from tasks.client.reading import read_draft, read_policy_set
 
 
@@ -55,13 +57,17 @@ def validated(
     at: datetime,
     tier: Tier,
     policy: ClientConfigurationPolicy | None = None,
+    hosted: Callable[[Draft], tuple[HostedVerdict, ...]] | None = None,
 ) -> Validated:
-    """Judge the draft in *data* under *rules*. Raises `Refused` if it is no draft at all.
+    """Judge the draft in *data* under *rules*. *hosted* looks up the verdicts about the hosted servers that it names.
+
+    Raises `Refused` if it is no draft at all.
 
     The verdict is never better than what the gate's default policy gives, unless *policy* is another one.
     """
     draft = read_draft(data)
-    body = configured(data.decode(), draft, rules.policy, rules.digest, claims=claims, at=at)
+    verdicts = hosted(draft) if hosted is not None else unseen(draft, "no store was asked")
+    body = configured(data.decode(), draft, rules.policy, rules.digest, claims=claims, at=at, hosted=verdicts)
     evidence: Evidence[Body] = Evidence(
         kind=ClientConfiguration.KIND,
         body=body,

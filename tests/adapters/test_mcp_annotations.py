@@ -57,6 +57,7 @@ from capabilities.client.publishing import (
 )
 from capabilities.client.reporting import CountClientStates, ReportClientState
 from capabilities.client.roles import SetClientRoles
+from capabilities.client.rooting import SetClientRoot
 from capabilities.cluster.admit import Admit
 from capabilities.cluster.check import CheckCluster, SnapshotCluster
 from capabilities.contract import Scope, Tool, tool
@@ -270,6 +271,7 @@ ASKS: dict[str, Asking] = {
         client="claude-code", profile="dev", to=released(at), reason="It breaks."
     ),
     "set_client_roles": lambda at: roles(at) or SetClientRoles(publishers=("sha256:" + "1" * 64,), approvals=0),
+    "set_client_root": lambda at: released(at) and SetClientRoot(online=(at.here.signer.public.id,)),
     "set_client_rules": lambda at: (
         roles(at) or SetClientRules(rules=RULES.decode().replace("version: 1.0.0", "version: 1.1.0"))
     ),

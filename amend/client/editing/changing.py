@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from amend.client.editing import json_edit, json_text, toml_edit, yaml_edit
 from amend.client.family import Form, Value
-from arcops.errors import Broken, Refused
+from arcops.errors import Refused
 
 INPUTS = "inputs"
 """The key of the list in which a client keeps what it asks the user for, one item for each ``id``."""
@@ -17,6 +16,8 @@ INPUTS = "inputs"
 
 def read(form: Form, text: str, where: str) -> dict[str, object]:
     """What a file with this *text* holds. Raises `Refused` if its client could not read it."""
+    if text.startswith("\ufeff") and form is not Form.YAML:
+        raise Refused(f"{where} begins with a byte order mark, at which its client may stop; save it as UTF-8 without one")
     match form:
         case Form.TOML:
             return toml_edit.parsed(text, where)
@@ -84,7 +85,10 @@ def _compare(
     where: str,
     ours: Collection[str],
 ) -> None:
-    left, right = copy.deepcopy(before), copy.deepcopy(after)
+    try:
+        left, right = _apart(before), _apart(after)
+    except RecursionError as error:
+        raise Refused(f"{where} holds something that is a part of itself, so it was not changed") from error
     have = _taken(right, path, put.keys())
     if have != dict(put):
         raise Refused(f"{where} would not hold what was meant, so it was not changed; is an entry written in a rare form?")
@@ -98,7 +102,19 @@ def _compare(
             one |= {INPUTS: others}
             _pruned(one, (INPUTS,))
     if left != right:
-        raise Broken(f"changing {where} would have changed something else in it, so nothing was written")
+        raise Refused(
+            f"changing {where} would have changed something else in it, so nothing was written; does another place refer to "
+            "the servers (an alias of YAML)?"
+        )
+
+
+def _apart(value: Any) -> Any:
+    """A copy in which no two places are one object, as aliases of YAML are, and in which a number that is none is itself."""
+    if isinstance(value, dict):
+        return {name: _apart(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_apart(one) for one in value]
+    return "nan" if isinstance(value, float) and value != value else value
 
 
 def _taken(values: dict[str, Any], path: Sequence[str], names: Collection[str]) -> dict[str, object]:

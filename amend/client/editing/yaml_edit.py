@@ -20,7 +20,10 @@ def parsed(text: str, where: str) -> dict[str, object]:
     node = _composed(text, where)
     if node is None:
         return {}
-    loaded: object = yaml.safe_load(text)
+    try:
+        loaded: object = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # a tag of its own, or a date that is none
+        raise Refused(f"{where} holds a value that no client can be relied on to read; nothing was changed") from error
     if not isinstance(loaded, dict):
         raise Refused(f"{where} holds no mapping, so no server can be put into it; repair the file, or move it away")
     return loaded
@@ -93,7 +96,7 @@ def _changed(text: str, key: str, name: str, value: Value | None, where: str) ->
         if inner.value != name:
             continue
         start, end = inner.start_mark.line, _end(inner, body)
-        if value is not None and yaml.safe_load(_dedented(lines[start:end], len(indent))) == {name: value}:
+        if value is not None and _is_so(_dedented(lines[start:end], len(indent)), {name: value}):
             return text
         new = [] if value is None else [one + line for one in _entry(name, value, indent)]
         if not new and len(held.value) == 1 and number == 0:
@@ -106,6 +109,14 @@ def _changed(text: str, key: str, name: str, value: Value | None, where: str) ->
     end = _end(*held.value[-1])
     before = "".join(lines[:end])
     return _ended(before, line) + "".join(one + line for one in _entry(name, value, indent)) + "".join(lines[end:])
+
+
+def _is_so(text: str, wanted: object) -> bool:
+    """Does this part of a file say that already? One that refers to another part does not."""
+    try:
+        return bool(yaml.safe_load(text) == wanted)
+    except yaml.YAMLError:
+        return False
 
 
 def _first(text: str, head: yaml.Node, held: yaml.Node, name: str, value: Value | None, line: str, where: str) -> str:

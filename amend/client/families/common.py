@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from amend.client.family import Entry, Value, settings
 from amend.client.launching import launched
-from amend.client.schemas import MAP, TEXT, TEXTS, URL, document, kind, one_of
+from amend.client.schemas import MAP, SOME_TEXTS, TEXT, TEXTS, URL, document, kind, one_of
 from arcops.seen.client import Transport, Wanted
 
 Spelled = Callable[[str], str]
@@ -43,3 +43,31 @@ def mcp_servers(
     local = kind(["type", "command"], {"type": one_of("stdio"), "command": TEXT, "args": TEXTS, "env": MAP, **also})
     far = kind(["type", "url"], {"type": one_of("http", "sse"), "url": URL, "headers": MAP, **also})
     return document(key, [local, far], title=f"MCP servers of {title}")
+
+
+def filtered_entry(wanted: Wanted) -> Entry:
+    """An entry of Gemini CLI and of what grew out of it: ``httpUrl``, and limits of tools.
+
+    "url" alone is HTTP in one of these clients and SSE in the other; "httpUrl" is HTTP in both.
+    """
+    spell = "${{{}}}".format
+    if wanted.transport is Transport.STDIO:
+        made = process(wanted, spell)
+    elif wanted.transport is Transport.HTTP:
+        made = remote(wanted, spell, "httpUrl")
+    else:
+        made = remote(wanted, spell) | {"type": "sse"}
+    allowed: Entry = {"includeTools": list(wanted.tools)} if wanted.tools else {}
+    denied: Entry = {"excludeTools": list(wanted.denied_tools)} if wanted.denied_tools else {}
+    return made | allowed | denied
+
+
+def filtered_servers(title: str) -> dict[str, Value]:
+    """The schema of `filtered_entry`."""
+    tools: dict[str, Value] = {"includeTools": SOME_TEXTS, "excludeTools": SOME_TEXTS}
+    kinds = [
+        kind(["command"], {"command": TEXT, "args": TEXTS, "env": MAP, **tools}),
+        kind(["httpUrl"], {"httpUrl": URL, "headers": MAP, **tools}),
+        kind(["url", "type"], {"url": URL, "type": one_of("sse"), "headers": MAP, **tools}),
+    ]
+    return document(["mcpServers"], kinds, title=f"MCP servers of {title}")

@@ -2,38 +2,9 @@
 
 from __future__ import annotations
 
-from amend.client.families.common import process, remote
-from amend.client.family import Entry, Family, Form, Missing, SchemaVersion, Value, Where
-from amend.client.schemas import MAP, SOME_TEXTS, TEXT, TEXTS, URL, document, kind, one_of
-from arcops.seen.client import Transport, Wanted
-
-
-def _entry(wanted: Wanted) -> Entry:
-    if wanted.transport is Transport.STDIO:
-        made = process(wanted, "${{{}}}".format)
-    else:
-        # "url" alone is HTTP in one of the two clients of this shape and SSE in the other; "httpUrl" is HTTP in both.
-        made = remote(wanted, "${{{}}}".format, "httpUrl" if wanted.transport is Transport.HTTP else "url")
-        if wanted.transport is Transport.SSE:
-            made["type"] = "sse"
-    if wanted.tools:
-        made["includeTools"] = list(wanted.tools)
-    if wanted.denied_tools:
-        made["excludeTools"] = list(wanted.denied_tools)
-    return made
-
-
-_TOOLS: dict[str, Value] = {"includeTools": SOME_TEXTS, "excludeTools": SOME_TEXTS}
-_SCHEMA = document(
-    ["mcpServers"],
-    [
-        kind(["command"], {"command": TEXT, "args": TEXTS, "env": MAP, **_TOOLS}),
-        kind(["httpUrl"], {"httpUrl": URL, "headers": MAP, **_TOOLS}),
-        kind(["url", "type"], {"url": URL, "type": one_of("sse"), "headers": MAP, **_TOOLS}),
-    ],
-    title="MCP servers of Gemini CLI",
-)
-
+from amend.client.families.common import filtered_entry, filtered_servers
+from amend.client.family import Family, Form, Missing, SchemaVersion, Where
+from arcops.seen.client import Transport
 
 GEMINI_CLI = Family(
     id="gemini-cli",
@@ -51,7 +22,11 @@ GEMINI_CLI = Family(
             windows="C:\\ProgramData\\gemini-cli\\settings.json",
         ),
     ),
-    schemas=(SchemaVersion(version="1.0.0", key=("mcpServers",), clients=">=0.61", schema=_SCHEMA, entry=_entry),),
+    schemas=(
+        SchemaVersion(
+            version="1.0.0", key=("mcpServers",), clients=">=0.61", schema=filtered_servers("Gemini CLI"), entry=filtered_entry
+        ),
+    ),
     transports=(
         Transport.STDIO,
         Transport.HTTP,

@@ -22,14 +22,23 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX = re.compile(r"(?:(?:0[xX])?[0-9A-Fa-f]{2}[^0-9A-Za-z]{0,2}){12,}")
 _BITS = re.compile(r"(?:(?:0b)?[01]{7,8}[^0-9A-Za-z]{0,2}){12,}")
 _BASE32 = re.compile(r"[A-Z2-7]{16,}=*")
-_ESCAPED = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[0-7]{3})")
+_ESCAPED = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[0-3][0-7]{2})")
+_POINTS = re.compile(r"(?:\\[ux]\{([0-9A-Fa-f]{1,6})\}|U\+([0-9A-Fa-f]{4,6})[\s,;]*)")
 _NUMBERS = re.compile(r"(?:(?:0o?)?\d{2,3}[^0-9A-Za-z]{1,3}){11,}(?:0o?)?\d{2,3}")
 _85 = re.compile(r"[!-~]{24,}")
 _QUOTED = re.compile(r"=(?:([0-9A-F]{2})|\r?\n)", re.IGNORECASE)
 _SEPARATORS = "-._/~:*^#=@"
-_GLUE = re.compile(r"[\s\"'`+,;|\\()\[\]{}<>]+|(?:\.\.\.)|…")
+_GLUE = re.compile(r"\\[nrt]|[\s\"'`+,;|\\()\[\]{}<>]+|(?:\.\.\.)|…")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-_ALIKE = str.maketrans("АВСЕНІЈКМОРЅТХавсеһіјкморѕтхуԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοѵ", "ABCEHIJKMOPSTXabcehijkmopstxydqwABEZHIKMNOPTYXov")
+_TAGS = {code: code - 0xE0000 for code in range(0xE0020, 0xE007F)}
+"""The letters of Unicode that no one sees, each for one of ASCII."""
+_ALIKE = str.maketrans(
+    "АВСЕНІЈКМОРЅТХавсеһіјкморѕтхуԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοѵ"  # Cyrillic and Greek
+    "ᎪᏴᏟᎠᎬᏀᎻᎥᎫᏦᏞᎷᏢᎡᏚᎢᏙᎳᏃᏂհոսօցզᴀʙᴄᴅᴇɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢı",  # Cherokee, Armenian, and small capitals
+    "ABCEHIJKMOPSTXabcehijkmopstxydqwABEZHIKMNOPTYXovABCDEGHiJKLMPRSTVWZhhnuogqABCDEGHIJKLMNOPRSTUVWYZi",
+)
+
+_ROT47 = {code: 33 + (code - 33 + 47) % 94 for code in range(33, 127)}
 
 
 def readings(text: str) -> Iterator[str]:
@@ -48,7 +57,11 @@ def readings(text: str) -> Iterator[str]:
 
 def _plain(text: str) -> Iterator[str]:
     """Without what is invisible, and with the usual letters for those that look like them."""
-    yield unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).translate(_ALIKE)
+    seen = _INVISIBLE.sub("", text.translate(_TAGS)).translate(_ALIKE)
+    if not seen.isascii():
+        apart = unicodedata.normalize("NFKD", seen)
+        seen = "".join(one for one in apart if not unicodedata.combining(one) and unicodedata.category(one) != "Me")
+    yield seen.translate(_ALIKE)
 
 
 def _joined(text: str) -> Iterator[str]:
@@ -64,6 +77,8 @@ def _unescaped(text: str) -> Iterator[str]:
         yield unquoted(text)
     if "&" in text:
         yield html.unescape(text)
+    if "\\u{" in text or "\\x{" in text or "U+" in text:
+        yield _POINTS.sub(lambda found: chr(min(int(found[1] or found[2], 16), 0x10FFFF)), text)
     if text.count("=") >= 6:  # quoted-printable
         yield _QUOTED.sub(lambda found: chr(int(found[1], 16)) if found[1] else "", text)
     if "\\" in text:
@@ -73,6 +88,11 @@ def _unescaped(text: str) -> Iterator[str]:
 def _turned(text: str) -> Iterator[str]:
     yield text[::-1]
     yield codecs.encode(text, "rot13")
+    yield text.translate(_ROT47)
+    if len(text) >= 40:  # each second letter only stands between
+        for first, between in ((text[::2], text[1::2]), (text[1::2], text[::2])):
+            if len(set(between)) == 1:
+                yield first
 
 
 def _decoded(text: str) -> Iterator[str]:
@@ -105,7 +125,16 @@ def _from_bits(text: str) -> bytes:
     return bytes(int(one, 2) for one in groups)
 
 
-_READERS: tuple[Callable[[str], Iterator[str]], ...] = (_plain, _unescaped, _decoded, _turned, _joined)
+def _two_letters(text: str) -> Iterator[str]:
+    """Bits that are written with two other signs than 0 and 1."""
+    signs = sorted({one for one in text if one.isalnum()})
+    if len(signs) == 2 and len(text) >= 84 and set(signs) != {"0", "1"}:
+        for zero, one in (signs, signs[::-1]):
+            bits = text.translate(str.maketrans({zero: "0", one: "1"}))
+            yield from _said(lambda bits=bits: _from_bits(bits))  # type: ignore[misc]
+
+
+_READERS: tuple[Callable[[str], Iterator[str]], ...] = (_plain, _unescaped, _decoded, _turned, _joined, _two_letters)
 
 
 def _said(decode: Callable[[], bytes]) -> Iterator[str]:
@@ -119,7 +148,7 @@ def _said(decode: Callable[[], bytes]) -> Iterator[str]:
             data = zlib.decompressobj(wbits=47).decompress(data, LONGEST)
         except zlib.error:
             return
-    for name in ("utf-8", "utf-16-le"):
+    for name in ("utf-8", "utf-32", "utf-16-le"):
         try:
             found = data.decode(name)
         except UnicodeDecodeError:

@@ -11,6 +11,8 @@ from arcops.seen.client import (
     ClientConfiguration,
     Decision,
     Draft,
+    Hosted,
+    HostedVerdict,
     Made,
     Setting,
     Transport,
@@ -62,3 +64,20 @@ def examples() -> Iterable[Example[ClientConfigurationPolicy]]:
     yield example("a fixed secret", Verdict.RED, with_server(replace(_SERVER, env=(secret,))))
     plain = Wanted(name="far", transport=Transport.HTTP, url="http://mcp.example.com/mcp")
     yield example("a server without TLS", Verdict.RED, with_server(plain))
+    hosted = Hosted(name="time", lock=f"sha256:{'8' * 64}")
+    judged = HostedVerdict(
+        name="time", lock=hosted.lock, artifact=f"sha256:{'9' * 64}", verdict="GREEN", policy="server", package=_SERVER.package
+    )
+
+    def with_verdict(*verdicts: HostedVerdict) -> ClientConfiguration:
+        return replace(with_server(replace(_SERVER, hosted=hosted)), hosted=verdicts)
+
+    yield example("a hosted server that was judged well", Verdict.GREEN, with_verdict(judged))
+    yield example("a hosted server with an AMBER verdict", Verdict.AMBER, with_verdict(replace(judged, verdict="AMBER")))
+    yield example("a hosted server with a RED verdict", Verdict.RED, with_verdict(replace(judged, verdict="RED")))
+    yield example("a hosted server without a verdict", Verdict.RED, with_verdict())
+    gone = replace(judged, problem="its verdict was valid until yesterday")
+    yield example("a hosted server whose verdict expired", Verdict.RED, with_verdict(gone))
+    yield example(
+        "another package than the one judged", Verdict.RED, with_verdict(replace(judged, package="pypi:other==1.0.0"))
+    )

@@ -5,7 +5,8 @@ that cannot be read is dropped without a word, and a secret in a file is read by
 
 Judged: that each client can express each server (a way to connect, a variable, a limit of tools); that what it would read fits
 its schema; that the organisation's rules refuse nothing; that no text of the draft holds a secret or something that looks like
-one, also encoded, split, in an address or in a comment; that remote servers are reached by TLS.
+one, also encoded, split, in an address or in a comment; that remote servers are reached by TLS; that the verdict about each
+hosted server which the draft names is good and counts today.
 
 Fix: Take out what a client cannot express, or leave that client out of the draft. Name an input in place of a secret, and
 withdraw that secret: it was in a file. Use https.
@@ -21,8 +22,9 @@ from arcops.control import nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
 from arcops.gate import gate
-from arcops.seen.client import ClientConfiguration, Transport
+from arcops.seen.client import Action, ClientConfiguration, Transport
 from arcops.subjects.client import ClientConfig
+from arcops.verdict import Verdict
 from gates.client.client_configuration.addresses import address
 from gates.client.client_configuration.secrets import secrets_in
 from gates.listing import listed
@@ -53,6 +55,11 @@ TRANSPORT = Rule(
     asks="Are remote servers reached by TLS?",
     fix="Use https, or a server on the same machine.",
 )
+HOSTED = Rule(
+    id="client-configuration/hosted",
+    asks="Are the verdicts about the hosted servers that it names good, and do they count today?",
+    fix="Judge the hosted server again ('arcops host gate NAME') and name the lock that it has now, or leave it out.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +77,7 @@ class ClientConfigurationPolicy:
     judges=(ClientConfig,),
     needs=(ClientConfiguration,),
     policy=ClientConfigurationPolicy,
-    rules=(EXPRESSED, SCHEMA, RULES, SECRETS, TRANSPORT),
+    rules=(EXPRESSED, SCHEMA, RULES, SECRETS, TRANSPORT, HOSTED),
     speaks_to=nist("CM-3", "CM-6", "IA-5(7)") + soc("CC8.1"),
 )
 def client_configuration(seen: Seen, policy: ClientConfigurationPolicy) -> Iterator[Finding]:
@@ -82,6 +89,7 @@ def client_configuration(seen: Seen, policy: ClientConfigurationPolicy) -> Itera
     yield from listed(_rules(found, policy), RULES.passes(accepts, found))
     yield from listed(_secrets(found), SECRETS.passes("No text of the draft looks like a secret.", found))
     yield from listed(_transport(found, policy), TRANSPORT.passes("Remote servers are reached by TLS.", found))
+    yield from listed(_hosted(found), HOSTED.passes("The verdicts about hosted servers that it names are good.", found))
 
 
 def _expressed(found: Evidence[ClientConfiguration]) -> Iterator[Finding]:
@@ -131,3 +139,28 @@ def _transport(found: Evidence[ClientConfiguration], policy: ClientConfiguration
             yield TRANSPORT.unknown(f"The address of {one.name} cannot be read.", found, about=one.name)
         elif parts.scheme != "https" and not (parts.scheme == "http" and parts.here):
             yield TRANSPORT.fails(f"{one.name} is reached by {parts.scheme}, not by https.", found, about=one.name)
+
+
+def _hosted(found: Evidence[ClientConfiguration]) -> Iterator[Finding]:
+    known = {(one.name, one.lock): one for one in found.body.hosted}
+    pinned = {each.server for one in found.body.made for each in one.decisions if each.action is Action.PIN}
+    for server in found.body.draft.servers:
+        if server.hosted is None:
+            continue
+        about = f"{server.name} {server.hosted.name}"
+        one = known.get((server.hosted.name, server.hosted.lock))
+        if one is None or (not one.problem and one.verdict not in {each.value for each in Verdict}):
+            yield HOSTED.unknown(f"{shown(about)}: nothing is known of it.", found, about=about)
+        elif one.problem:
+            yield HOSTED.fails(f"{shown(about)}: {shown(one.problem)}.", found, about=about)
+        elif one.verdict == Verdict.RED.value:
+            yield HOSTED.fails(f"{shown(about)}: its verdict is RED ({shown(one.artifact)}).", found, about=about)
+        elif server.package and one.package != server.package:
+            text = f"{shown(about)}: {shown(one.package)} was judged, and the draft names {shown(server.package)}."
+            yield HOSTED.fails(text, found, about=about)
+        elif server.command or (server.package and server.name in pinned):
+            what = "a command" if server.command else "another version, by a rule"
+            yield HOSTED.fails(f"{shown(about)}: it would be {what}, which was not judged.", found, about=about)
+        elif one.verdict == Verdict.AMBER.value:
+            text = f"{shown(about)}: its verdict is AMBER, by the policy {shown(one.policy)}."
+            yield HOSTED.warns(text, found, about=about)

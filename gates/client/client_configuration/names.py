@@ -14,6 +14,7 @@ _STRONG = re.compile(
     r"(?:passwor[dt]|passwd|passphrase|passcode|pwd|secret|token|apikey|accesskey|authkey|cookie|credential|creds?"
     r"|bearer|authorization)s?\Z"
 )
+_SHORT = frozenset(("pw", "otp", "totp", "psk"))
 _PASS = re.compile(r"(?<!by)(?<!com)(?<!sur)(?<!tres)(?<!over)(?<!under)pass\Z")
 _KEY = re.compile(r"(?<!mon)(?<!tur)(?<!don)(?<!hoc)(?<!joc)(?<!whis)(?<!hot)(?<!public)(?<!pub)keys?\Z")
 _OF_A_KEY = frozenset(
@@ -86,7 +87,7 @@ def named_secret(name: str, value: str = "") -> bool:
     last = words
     while len(last) > 1 and last[-1] in _AFTER:
         last = last[:-1]
-    if _STRONG.search(last[-1]) or _PASS.search(last[-1]):
+    if _STRONG.search(last[-1]) or _PASS.search(last[-1]) or last[-1] in _SHORT:
         return True
     if not _KEY.search(last[-1]) or (len(last) > 1 and last[-2] in _OF_A_KEY):
         return False

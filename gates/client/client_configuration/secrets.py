@@ -15,6 +15,9 @@ from gates.client.client_configuration.tokens import random_groups, random_part,
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
 
+_COMMIT = re.compile(r"\b(?:[0-9a-f]{40}|[0-9a-f]{64})\b")
+"""The id of a commit, which a comment may name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -33,7 +36,8 @@ def secrets_in(body: ClientConfiguration) -> Iterator[Found]:
     for server in body.draft.servers:
         yield from _by_name(server, body.source)
     for number, line in enumerate(body.source.splitlines(), 1):
-        if what := _known(line) or secret_pair(line.partition("#")[2]):
+        comment = line.partition("#")[2]
+        if what := _known(line) or secret_pair(comment) or random_part(_COMMIT.sub(" ", comment)):
             yield Found(where="the file", what=what, line=number)
     if whole := _known(_comments(body.source)):
         yield Found(where="the comments of the file", what=whole)
@@ -42,6 +46,11 @@ def secrets_in(body: ClientConfiguration) -> Iterator[Found]:
         text = made.payload
         if text and (what := secret_form(text) or random_part(text) or secret_pair(text, inputs)):
             yield Found(where=f"what {made.client} would read", what=what)
+
+
+def secret_in(text: str) -> str:
+    """What *text*, which stands beside a draft, holds that looks like a secret, in words; empty if nothing does."""
+    return next((what for line in text.splitlines() if (what := _secret(_COMMIT.sub(" ", line)))), "")
 
 
 def _secret(text: str) -> str:
@@ -73,12 +82,16 @@ def _texts(draft: Draft) -> Iterator[tuple[str, str]]:
         yield f"the description of the input {each.name}", each.description
         yield f"the name of the input {each.name}", each.name
     yield "the tags", " ".join(draft.tags)
+    yield "the version", draft.version
+    yield "the profile", draft.profile
     for server in draft.servers:
         name = server.name
         yield f"the name of {name}", name
         yield f"the command of {name}", server.command
         yield f"the package of {name}", server.package
         yield f"the url of {name}", server.url
+        if server.hosted is not None:
+            yield f"the hosted server of {name}", server.hosted.name
         for number, one in enumerate(server.args, 1):
             yield f"argument {number} of {name}", one
         for kind, settings in (("variable", server.env), ("header", server.headers)):

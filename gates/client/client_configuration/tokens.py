@@ -31,8 +31,19 @@ _FORMS: tuple[tuple[str, str], ...] = (
         "a key of Azure",
         r"AccountKey=[A-Za-z0-9+/=]{40,}|SharedAccessSignature|[?&]sig=[A-Za-z0-9%+/=]{20,}",
     ),
+    ("a token of Replicate, Perplexity or xAI", r"\br8_[A-Za-z0-9]{30,}|pplx-[A-Za-z0-9]{30,}|\bxai-[A-Za-z0-9]{40,}"),
+    ("a token of Figma or Postman", r"fig[duo]_[A-Za-z0-9_-]{20,}|PMAK-[a-f0-9]{20,}"),
+    ("a key of Twilio", r"\bSK[0-9a-f]{32}\b"),
+    ("a token of Grafana or New Relic", r"gl(?:sa|c)_[A-Za-z0-9_=]{20,}|NRAK-[A-Z0-9]{20,}"),
+    ("a token of Shopify or Sentry", r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}|sntry[su]_[A-Za-z0-9_=+/-]{20,}"),
+    ("a token of Supabase or PlanetScale", r"\bsb[ps]_[A-Za-z0-9_]{30,}|pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.-]{20,}"),
+    ("a token of Asana", r"\b[0-9]/[0-9]{10,}(?:/[0-9]{10,})?:[a-f0-9]{30,}"),
+    ("a key of Tailscale", r"tskey-[a-z]+-[A-Za-z0-9-]{16,}"),
+    ("a token of RubyGems or Terraform", r"rubygems_[a-f0-9]{40,}|\.atlasv1\.[A-Za-z0-9_-]{40,}"),
+    ("a hook of Discord", r"discord(?:app)?\.com/api/webhooks/[0-9]+/[A-Za-z0-9_-]{12,}"),
+    ("a signature in an address", r"(?i)[?&]x-(?:amz|goog)-(?:signature|security-token)=[^&\s]{6,}"),
     ("a JSON Web Token", r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"),
-    ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----|PuTTY-User-Key-File|AGE-SECRET-KEY-1[A-Z0-9]{20,}"),
+    ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File|AGE-SECRET-KEY-1[A-Z0-9]{20,}"),
     ("a password in an address", r"[a-z][a-z0-9+.-]*://[^/\s:@?#]*:[^/\s@]+@"),
     ("credentials of HTTP", r"(?i)\b(?:basic|bearer)\s+[A-Za-z0-9._~+/-]{12,}=*"),
     (
@@ -52,8 +63,13 @@ _WINDOW = 24
 _UUID = re.compile(r"(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b")
 _GROUPS = re.compile(r"[A-Za-z0-9+]+(?:[-._/~:, ]+[A-Za-z0-9+]+){3,}")
 _ODD = re.compile(r"[0-9]+[A-Za-z]|[A-Za-z][0-9]+[A-Za-z]|[a-z][A-Z]+\Z|[a-z][A-Z][a-z]*[A-Z]|[A-Z]{2,}[a-z]|[A-Z]+[0-9]")
-_PAIR = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,60})[\"']?\s*(?:=|:)\s*[\"']?(?=([^\s\"'<>${}&,;]{6,}))")
+_PAIR = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,60})[\"']?\s*(?:=|:)\s*[\"']?(?=([^\s\"'<>${}&,;]{3,}))")
 """A name, and what is written after it. Only looked at, because that may be the next name: ``note: PGPASSWORD=…``."""
+_NO_VALUES = frozenset(
+    ("bearer", "digest", "basic", "true", "false", "none", "null", "yes", "off", "auto", "env", "file", "stdin", "read",
+     "write", "value", "string", "str", "required", "optional", "oauth", "oauth2", "jwt", "the", "and", "for")
+)  # fmt: skip
+"""What stands after a secret's name and is no secret: schemes, kinds and switches."""
 _WORDS = re.compile(r"[a-z]{2,14}|[A-Z][a-z]{1,13}|[A-Z]{2,12}|[0-9]{1,8}")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-f]{32,}|[0-9A-F]{32,})(?![0-9A-Za-z])")
 _VOWEL = re.compile(r"(?i)[aeiouy]|^.{1,3}$|^[0-9]+$|^(?:http|https|html)$")
@@ -73,9 +89,10 @@ def secret_pair(text: str, harmless: frozenset[str] = frozenset()) -> str:
     """
     for found in _PAIR.finditer(text):
         name, value = found[1], found[2]
-        if value.startswith("//") or value in harmless or value.lower() in ("bearer", "digest"):
+        if value.startswith("//") or value in harmless or value.lower() in _NO_VALUES:
             continue
-        if named_secret(name, value):
+        short = len(value) < 6 and "=" not in text[found.end(1) : found.start(2)] and len(text.split()) > 2
+        if named_secret(name, value) and not short:  # "password: ask your admin" is a sentence
             return f"a value for {name}"
     return ""
 

@@ -56,6 +56,8 @@ class Service:
     keys: tuple[PublicKey, ...] = ()
     read_only: bool = False
     draft: str = ""
+    number: int = 0
+    """That of the last version that the kit published."""
     _found: dict[str, Any] = field(default_factory=dict)
 
     def ask(

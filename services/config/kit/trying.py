@@ -24,6 +24,7 @@ def publish_next(at: Service, client: str, profile: str) -> None:
         raise NotAsked(f"the given draft is not for {client} in {profile}")
     said, _ = at.artifact(client, profile)
     number = int(str(said["version"]).split(".")[1]) + 1 if str(said["version"]).count(".") == 2 else 1
+    number = at.number = max(number, at.number + 1)  # after a revert the newest version is not the highest
     draft["version"] = f"{str(said['version']).split('.')[0]}.{number}.0"
     draft["servers"] = [
         *(one for one in draft["servers"] if not one["name"].startswith("kit-")),

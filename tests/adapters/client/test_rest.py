@@ -230,6 +230,61 @@ def test_updates_come_as_they_are_released_and_go_on_after_a_restart(here: Machi
     served(here, tmp_path, second)
 
 
+def test_a_slow_subscriber_and_one_that_is_gone_keep_no_one_waiting(here: Machine, tmp_path: Path) -> None:
+    """Nothing is kept for the slow one: it reads from its own token when it can."""
+    from capabilities.client.looking import PollClientChanges
+
+    publish(here)
+
+    async def work(running: Running) -> None:
+        subscribers, got = running.made.subscribers, {name: [] for name in ("slow", "gone", "quick")}
+        leave = {name: asyncio.Event() for name in got}
+        go_on, stuck = asyncio.Event(), asyncio.Event()
+
+        def one(name: str) -> asyncio.Task[None]:
+            async def receive() -> dict[str, Any]:
+                await leave[name].wait()
+                return {"type": "http.disconnect"}
+
+            async def send(message: Any) -> None:
+                if name == "slow" and got[name] and not go_on.is_set():
+                    stuck.set()
+                    await go_on.wait()
+                got[name].append(message.get("body", b"").decode())
+                if any("1.2.0" in each for each in got[name]):
+                    leave[name].set()
+
+            scope: Any = {"type": "http", "headers": []}
+            return asyncio.create_task(subscribers.serve(PollClientChanges(), scope, receive, send))
+
+        def release(number: str) -> None:
+            publish(here, version(number))
+            running.made.served.reading.refresh()
+
+        async with asyncio.timeout(60):
+            tasks = {name: one(name) for name in got}
+            while not (stuck.is_set() and all(len(each) > 1 for name, each in got.items() if name != "slow")):
+                await asyncio.sleep(0)
+            leave["gone"].set()
+            await tasks["gone"]
+            assert subscribers.count == 2
+            for number in ("1.1.0", "1.2.0"):
+                await asyncio.to_thread(release, number)
+                subscribers.tell()
+            await tasks["quick"]
+            assert len(got["slow"]) == 1
+            go_on.set()
+            await tasks["slow"]
+        for name in ("quick", "slow"):
+            told = "".join(got[name])
+            assert told.count("event: release") == 2
+            assert told.index("1.1.0") < told.index("1.2.0")
+        assert "event: release" not in "".join(got["gone"])
+        assert subscribers.count == 0
+
+    served(here, tmp_path, work)
+
+
 def test_publishing_over_the_network_is_judged_and_audited(here: Machine, tmp_path: Path) -> None:
     async def work(running: Running) -> None:
         bad = DRAFT.replace(b"name: time", b"name: my-shell").decode()
@@ -324,6 +379,7 @@ def test_it_conforms_by_its_own_kit(here: Machine, tmp_path: Path) -> None:
     from services.config.kit.running import run as check
 
     publish(here)
+    publish(here, DRAFT.replace(b"[claude-code]", b"[codex]"))
 
     async def work(running: Running) -> None:
         loop = asyncio.get_running_loop()
@@ -338,7 +394,8 @@ def test_it_conforms_by_its_own_kit(here: Machine, tmp_path: Path) -> None:
         service = Service(transport=transport, tokens=tokens, draft=DRAFT.decode(), keys=(here.key.public,))
         found = await asyncio.to_thread(check, service, here.at.now())
         assert [one for one in found if one.result is Result.NO] == []
-        assert [one.id for one in found if one.result is Result.NOT_ASKED] == ["AC-3/separate"], "this user has one token"
+        left = [one.id for one in found if one.result is Result.NOT_ASKED]
+        assert left == ["AC-3/self-approval", "AC-3/separate"], "no approvals are asked for, and this user has one token"
         assert conforms(found)
 
     served(here, tmp_path, work)

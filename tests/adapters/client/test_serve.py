@@ -14,6 +14,7 @@ from arcops.errors import Refused, Unavailable
 from capabilities.client.applying import ApplyClientConfig, apply_client_config
 from capabilities.client.conformance import CheckClientService, check_client_service
 from capabilities.client.publishing import PublishClientConfig, publish_client_config
+from capabilities.client.serving import exported
 from tests.adapters.serving import served
 from tests.services.config.folders import Machine, machine
 from tests.services.config.place import DRAFT, version
@@ -63,3 +64,28 @@ def test_a_machine_takes_what_is_released_and_hears_of_the_next(tmp_path: Path, 
         apply_client_config(ask, here.at)
     shutil.rmtree(home, ignore_errors=True)
     assert os.path.lexists(here.home / ".claude.json")
+
+
+@pytest.mark.requirement("CONF-NFR/read-path-is-fast", "CONF-TOP/topologies-work")
+def test_a_service_that_is_killed_is_replaced_by_a_replica_without_a_wrong_byte(tmp_path: Path) -> None:
+    here = machine(tmp_path, now=now)
+    publish(here, DRAFT)
+    folder = tmp_path / "replica"
+    exported(here.at, folder)
+    env = {"ARCOPS_HOME": str(tmp_path / "arcops")}
+    other = {"ARCOPS_HOME": str(tmp_path / "other")}  # it has no key, no database and no trust
+    with served("conf", "serve", env=env) as first, served("conf", "serve", "--replica", str(folder), env=other) as second:
+        path, bodies, replaced = "/conf/v1/configs/claude-code/dev", set(), 0
+        for number in range(60):
+            if number == 20:
+                first.process.kill()
+            try:
+                found = first.get(path)
+            except httpx2.TransportError:
+                found = second.get(path)
+                replaced += 1
+            assert found.status_code == 200
+            bodies.add(found.content)
+        assert len(bodies) == 1
+        assert replaced >= 30
+        assert second.get("/conf/v1/tuf/timestamp.json").status_code == 200

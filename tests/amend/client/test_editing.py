@@ -244,12 +244,56 @@ class TestEveryByteOutsideStays:
         (Form.YAML, "extensions: {a: {cmd: x}}\n"),
         (Form.YAML, "extensions: 1\n"),
         (Form.YAML, "a:\n\tb: 1\n"),
+        (Form.JSON, "\ufeff{}"),
+        (Form.JSONC, "\ufeff{}"),
+        (Form.TOML, "\ufeffa = 1\n"),
+        (Form.JSON, '{"\\u006dcpServers": {}, "mcpServers": {}}'),
+        (Form.JSONC, '{"a": 1,,}'),
+        (Form.JSONC, "{,}"),
+        (Form.JSONC, '{"a": 1 # c\n}'),
+        (Form.TOML, "[[mcp_servers]]\na = 1\n"),
+        (Form.YAML, "a: !x 1\n"),
+        (Form.YAML, "a: !!python/object:os.system x\n"),
+        (Form.YAML, "extensions: &e\n  u: {cmd: y}\ncopy: *e\n"),
+        (Form.YAML, "e: &e\n  u: {cmd: y}\nextensions: *e\n"),
+        (Form.YAML, "extensions:\n  a: &o\n    cmd: z\nlater: *o\n"),
+        (Form.YAML, "a: &a [*a]\n"),
+        (Form.YAML, "a: 2026-99-99\n"),
     ],
 )
 def test_what_the_client_could_not_read_is_refused(form: Form, text: str) -> None:
     key = {Form.TOML: "mcp_servers", Form.YAML: "extensions"}.get(form, "mcpServers")
     with pytest.raises(Refused):
         changed(form, text, (key,), {"a": {"command": "x"}}, where="the file")
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        (Form.JSONC, '{\r  "a": 1\r}\r'),
+        (Form.JSON, '{"\\u006dcpServers": {"\\u006fur": {"command": "y"}}}'),
+        (Form.JSONC, '{"mcpServers": {"u": {"command": "y"},},}'),
+        (Form.JSONC, '{ /* a /* b */ "c": 1 }'),
+        (Form.TOML, "d = 2026-01-01T00:00:00Z\nn = nan\nf = -inf\nh = 0xff\n"),
+        (Form.TOML, "[ mcp_servers . our ]\ncommand = 'y'\nargs = ['b']\n"),
+        (Form.TOML, "[mcp_servers.our]\ncommand = 'y'\n[x]\na = 1\n[mcp_servers.our.env]\nB = '2'\n"),
+        (Form.TOML, "[[mcp_servers.u]]\na = 1\n"),
+        (Form.YAML, "\ufeffa: 1\n"),
+        (Form.YAML, "base: &b\n  x: 1\nextensions:\n  u:\n    <<: *b\n    cmd: y\n"),
+        (Form.YAML, "b: &b {cmd: z}\nextensions:\n  our: *b\n"),
+        (Form.YAML, "? extensions\n: u: {cmd: y}\n"),
+        (Form.YAML, 'a: "x\u2028y"\nextensions:\n  u: {cmd: y}\n'),
+        (Form.YAML, "%YAML 1.2\n---\na: 1\n"),
+    ],
+)
+def test_rare_forms_of_a_users_file_stay_as_they_are(form: Form, text: str) -> None:
+    key = {Form.TOML: "mcp_servers", Form.YAML: "extensions"}.get(form, "mcpServers")
+    ours: dict[str, Value] = {"our": {"command": "x", "args": ["a"]}}
+    new = changed(form, text, (key,), ours, where="f")
+    assert entries(form, new, (key,), "f")["our"] == ours["our"]
+    for mark in ("2026", "nan", "/* b */", "\u2028", "<<: *b", "%YAML", "&b", "\ufeff", "[[mcp_servers.u]]"):
+        assert new.count(mark) == text.count(mark)
+    assert changed(form, new, (key,), ours, where="f") == new
 
 
 def test_an_inline_entry_is_refused_and_not_written_twice() -> None:

@@ -16,7 +16,7 @@ from amend.client.family import Family
 from amend.client.launching import launched
 from amend.client.materialising import materialised, misfitting, refuse_wrong
 from arcops.errors import Refused
-from arcops.seen.client import Draft, Input, Setting, Transport, Wanted
+from arcops.seen.client import Draft, Hosted, Input, Setting, Transport, Wanted
 
 pytestmark = pytest.mark.requirement(
     "CONF-1-2-3/clients-and-profiles-are-listed", "CONF-4-5/configurations-are-complete", "CONF-NFR/older-schemas-are-kept"
@@ -39,7 +39,7 @@ SPELLED = {
     "vscode": "${input:TOKEN}",
 }
 NAMED = ("codex", "goose")
-NONE = ("claude-desktop", "copilot-cli", "zed")
+NONE = ("amp", "claude-desktop", "copilot-cli", "zed")
 REMOTE = tuple(one for one in FAMILIES if Transport.HTTP in one.transports)
 
 
@@ -72,6 +72,11 @@ class TestEach:
 
     def test_the_same_gives_the_same_bytes(self, family: Family) -> None:
         assert made(family, LOCAL) == made(family, LOCAL)
+
+    def test_that_it_is_hosted_is_not_written(self, family: Family) -> None:
+        """The verdict is asked before a release; a client knows no such field."""
+        hosted = replace(LOCAL, hosted=Hosted(name="clock", lock=f"sha256:{'8' * 64}"))
+        assert made(family, hosted) == made(family, LOCAL)
 
     def test_the_schema_is_strict(self, family: Family) -> None:
         """A key that the client does not have, a wrong type, and the shape of another client are noticed."""

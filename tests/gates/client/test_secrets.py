@@ -203,6 +203,67 @@ SPELLED: dict[str, bytes] = {
 }  # fmt: skip
 
 
+def rot47(text: str) -> str:
+    return "".join(chr(33 + (ord(one) - 33 + 47) % 94) if 33 <= ord(one) < 127 else one for one in text)
+
+
+MORE: dict[str, bytes] = {
+    "rot47": placed(rot47(TOKEN)),
+    "UTF-32": placed(base64.b64encode(TOKEN.encode("utf-32-le")).decode()),
+    "base64 with line breaks that are spelled": placed(grouped(b64(TOKEN), 10, "\\n")),
+    "letters that no one sees": placed("".join(chr(0xE0000 + ord(one)) for one in TOKEN)),
+    "accents": placed("\u0301".join(TOKEN)),
+    "a circle around each": placed("\u20dd".join(TOKEN)),
+    "Cherokee": placed(TOKEN.replace("W", "\u13b3").replace("A", "\u13aa").replace("h", "\u13c2")),
+    "Armenian": placed(TOKEN.replace("h", "\u0570")),
+    "bits of A and B": placed(" ".join(f"{ord(one):08b}" for one in TOKEN).replace("0", "A").replace("1", "B")),
+    "points in braces": placed("".join(f"\\u{{{ord(one):x}}}" for one in TOKEN)),
+    "points by name": placed(" ".join(f"U+{ord(one):04X}" for one in TOKEN)),
+    "each second letter": placed("x".join(TOKEN)),
+    "each second digit": placed("0".join(TOKEN)),
+    "the version's build": DRAFT.replace(b"version: 1.0.0", b"version: 1.0.0+" + _UNKNOWN.encode()),
+    "the profile": DRAFT.replace(b"profile: dev", b"profile: zx8qlr2vtn5wkj9mpb4chd7g"),
+    "the name of a hosted server": with_server({"hosted": {"name": _UNKNOWN, "lock": f"sha256:{'8' * 64}"}}),
+    "a random comment": DRAFT + f"# {_UNKNOWN}\n".encode(),
+    "a short password of ODBC": placed("Server=x;Pwd=hunt;"),
+    "a short header in an option": with_arguments("--header=X-Api-Key: hunt2"),
+    "a short one in JSON": with_arguments('{"password":"hunt"}'),
+    "a short one in YAML": with_arguments("password: hunt"),
+    "--pw": with_arguments("--pw", "hunter2"),
+    "--env=": with_arguments("--env=DB_PASS=hunt"),
+    "--set": with_arguments("--set", "auth.password=hunt"),
+    "--otp": with_arguments("--otp", "123456"),
+    "a hook of Discord": placed("https://discord.com/api/webhooks/123456789012345678/abcDEF-ghiJKL_mnoPQR"),
+    "an address that was signed": placed("https://b.s3.amazonaws.com/k?X-Amz-Signature=abcdef"),
+    **{
+        f"a token {form[:6]}": placed(form)
+        for form in (
+            "r8_" + "a1B2" * 9, "pplx-" + "a1b2" * 12, "figd_" + "a1B2" * 10, "SK" + "a1b2" * 8, "NRAK-" + "A1B2" * 7,
+            "glsa_" + "a1B2" * 8, "sbp_" + "a1b2" * 10, "PMAK-" + "a1b2" * 6, "pscale_tkn_" + "a1B2" * 8,
+            "1/1200000000000000:" + "a1b2" * 8, "shpat_" + "a1b2" * 8, "tskey-auth-" + "a1B2" * 6,
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----",
+        )
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("disguise", MORE)
+def test_still_other_disguises_are_found(disguise: str) -> None:
+    found = validated(MORE[disguise], rules_from(RULES), at=NOW, tier=Tier.AIR_GAPPED)
+    bad = [one for one in found.findings if one.rule == "client-configuration/secrets" and one.outcome is Outcome.FAIL]
+    assert bad, disguise
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ["the token: see the wiki", "since commit 4f9c1b7e0a2d3c5e6f708192a3b4c5d6e7f80912",
+     "key=value", "auth: none", "Bearer tokens are inputs", "sha256:" + "4f9c1b7e" * 8, "über die Änderung: größer"],
+)  # fmt: skip
+def test_ordinary_comments_are_no_secrets(comment: str) -> None:
+    found = validated(DRAFT + f"# {comment}\n".encode(), rules_from(RULES), at=NOW, tier=Tier.AIR_GAPPED)
+    assert found.verdict is Verdict.GREEN, [one.text for one in found.findings if one.outcome is not Outcome.PASS]
+
+
 @pytest.mark.parametrize("spelled", SPELLED)
 def test_other_names_and_spellings_are_found(spelled: str) -> None:
     """Mutation: the same draft with an ordinary text at that place, which the tests below show to be GREEN."""

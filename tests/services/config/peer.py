@@ -27,10 +27,13 @@ SCHEMA = {
 }
 STEPS = ("payload-hash", "signature", "subject", "fields", "roles", "log", "schema", "time")
 DRAFT = "version: 1.0.0\nprofile: dev\nclients: [tiny]\nservers:\n  - {name: a, package: 'npm:a@1.0.0'}\n"
+SECOND = f"sha256:{'2' * 64}"
+"""The artifact of another client."""
 PAGE = "# Runbook\n\nHow to revert a release, how to rotate a key, and how to mirror what is released.\n" + "More words. " * 30
 PATHS = {
     "ListClients": "/c", "ListProfiles": "/c/{}/p", "GetSchema": "/s/{}/{}", "GetKeys": "/keys", "GetConfig": "/a/{}/{}",
-    "DiffConfig": "/d/{}/{}", "PollChanges": "/changes", "GetAudit": "/audit", "Publish": "/publish",
+    "DiffConfig": "/d/{}/{}", "PollChanges": "/changes", "GetAudit": "/audit", "Publish": "/publish", "Revert": "/revert",
+    "ValidateDraft": "/validate", "Approve": "/approve", "GetFreshness": "/tuf/{}",
 }  # fmt: skip
 
 
@@ -51,6 +54,9 @@ class Peer:
     artifacts: list[dict[str, Any]] = field(default_factory=list)
     lines: list[bytes] = field(default_factory=list)
     served: int = 0
+    approvals: bool = False
+    """Does a release wait for an approval?"""
+    waiting: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.publish(DRAFT, "First.")
@@ -156,6 +162,20 @@ class Peer:
             return (200 if fault == "DELETE is answered" and method == "DELETE" else 405), {}, none
         if steps == ["publish"]:
             return (*self.published(json.loads(body), headers), none)
+        if steps == ["validate"]:
+            return 200, self.validated(json.loads(body)["draft"]), none
+        if steps == ["approve"]:
+            if fault == "a publisher approves it":
+                self.publish(self.waiting.pop(), "Approved.")
+                return 201, {"state": "released"}, none
+            return 422, {"error": "the one who published it"}, none
+        if steps == ["revert"]:
+            return (*self.reverted(json.loads(body)["to"]), none)
+        if steps[0] == "tuf":
+            version = 1 if fault == "metadata stays" else len(self.artifacts)
+            ends = NOW + timedelta(days=-1 if fault == "metadata is expired" else 7)
+            signatures = [] if fault == "metadata is not signed" else [{"sig": "x"}]
+            return 200, {"signed": {"version": version, "expires": ends.isoformat()}, "signatures": signatures}, none
         if steps == ["keys"]:
             return 200, {"keys": [{"pem": self.pem}]}, none
         if steps == ["c"]:
@@ -165,7 +185,8 @@ class Peer:
             one: dict[str, Any] = {"clientId": "tiny", "schemas": schemas, "capabilities": ["stdio"], "profiles": ["dev"]}
             if fault == "no capabilities":
                 one.pop("capabilities")
-            return 200, {"clients": [one]}, none
+            second = {**one, "clientId": "second", "capabilities": ["stdio"], "schemas": [dict(schemas[0], versionRange="*")]}
+            return 200, {"clients": [one, second]}, none
         if steps[0] == "c":
             return 200, {"profiles": [] if fault == "profile not listed" else ["dev"]}, none
         if steps[0] == "s":
@@ -183,6 +204,7 @@ class Peer:
                 "policySetId": one["policySetId"],
             }
             for one in self.artifacts
+            if self.asked_for(one, query)
         ]
         if fault == "audit without it":
             found = found[:-1]
@@ -191,6 +213,8 @@ class Peer:
         return (200 if steps == ["audit"] else 404), {"releases": found}, none
 
     def config(self, steps: list[str], query: Mapping[str, str], headers: Mapping[str, str]) -> Any:
+        if steps[1:] == ["second", "dev"]:
+            return 200, dict(self.artifacts[0]) | {"artifactId": SECOND, "clientId": "second"}, {"ETag": "x"}
         known = steps[1:] == ["tiny", "dev"]
         if not known and self.fault != "any client is served":
             return 404, {"error": "unknown"}, {}
@@ -217,6 +241,10 @@ class Peer:
             ("unknown is current", "unknown"): "up-to-date",
         }
         status = wrong.get((self.fault, status), status)
+        if self.fault == "another client's is current" and current == SECOND:
+            status = "up-to-date"
+        if self.fault == "reverted is still current" and last.get("reverted") and current == known[-2]:
+            status = "up-to-date"
         found = {"status": status, "latestArtifactId": last["artifactId"], "changelog": last.get("changelog")}
         if self.fault == "no changelog of a difference":
             found.pop("changelog")
@@ -241,6 +269,35 @@ class Peer:
             events = events[:-1]
         return 200, {"events": events, "next": str(len(self.artifacts))}
 
+    def asked_for(self, one: dict[str, Any], query: Mapping[str, str]) -> bool:
+        """Does the audit's *query* ask for this artifact?"""
+        if self.fault == "audit ignores the query":
+            return True
+        if self.fault == "audit ignores the time":
+            query = {name: value for name, value in query.items() if name not in ("since", "until")}
+        named = {"client": "clientId", "profile": "profile", "version": "version"}
+        return (
+            all(query.get(name, one[field]) == one[field] for name, field in named.items())
+            and query.get("since", "0") <= one["issuedAt"]
+            and query.get("until", "9") > one["issuedAt"]
+        )
+
+    def validated(self, text: str) -> dict[str, Any]:
+        """The report on a draft."""
+        bad = "ghp_" in text and self.fault != "report is empty"
+        if self.fault == "validating publishes" and not bad:
+            self.publish(text + f"# {len(self.artifacts)}\nmore: x", "Oh.")
+        said = text if self.fault == "report with the secret" else "a secret"
+        return {"findings": [{"outcome": "FAIL", "text": said}] if bad else []}
+
+    def reverted(self, to: str) -> tuple[int, Any]:
+        """Issue an earlier artifact again."""
+        if self.fault == "revert does nothing":
+            return 201, {"state": "released"}
+        again = next(one for one in self.artifacts if one["artifactId"] == to)
+        self.artifacts.append({**again, "reverted": True})
+        return 201, {"state": "released"}
+
     def published(self, asked: dict[str, str], headers: Mapping[str, str]) -> tuple[int, Any]:
         if headers.get("Authorization") != "Bearer p" and self.fault != "a reader publishes":
             return 403, {"error": "you may only read"}
@@ -256,6 +313,9 @@ class Peer:
             return 422, {"error": "an unknown field"}
         if self.fault == "good draft is refused":
             return 422, {"error": "no"}
+        if self.approvals:
+            self.waiting.append(asked["draft"])
+            return 201, {"state": "waiting", "id": "0123456789"}
         if self.fault != "said to be published and is not":
             self.publish(asked["draft"] + f"# {len(self.artifacts)}\n", asked["changelog"])
         return 201, {"state": "released"}

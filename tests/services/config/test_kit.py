@@ -53,6 +53,17 @@ FAULTS: dict[str, str] = {
     "no step log": "AC-4/instructions",
     "no step signature": "AC-4/instructions",
     "for ten years": "AC-4/freshness",
+    "another client's is current": "AC-2/other-client",
+    "revert does nothing": "AC-2/reverted",
+    "reverted is still current": "AC-2/reverted",
+    "report is empty": "AC-3/report",
+    "report with the secret": "AC-3/report",
+    "validating publishes": "AC-3/report",
+    "audit ignores the query": "AC-3/queries",
+    "audit ignores the time": "AC-3/queries",
+    "metadata stays": "AC-4/rollback",
+    "metadata is expired": "AC-4/rollback",
+    "metadata is not signed": "AC-4/rollback",
     "no policy model": "AC-5/documentation",
     "runbook is gone": "AC-5/documentation",
     "runbook without rotation": "AC-5/runbook",
@@ -66,7 +77,7 @@ def service(peer: Peer) -> Service:
 
 def test_a_second_service_conforms() -> None:
     found = run(service(Peer()), NOW)
-    assert [one for one in found if one.result is not Result.YES] == []
+    assert [one.id for one in found if one.result is not Result.YES] == ["AC-3/self-approval"]
     assert conforms(found)
     assert {one.criterion for one in CHECKS} == {"AC-1", "AC-2", "AC-3", "AC-4", "AC-5"}
 
@@ -81,13 +92,23 @@ def test_each_fault_fails_exactly_its_check(fault: str) -> None:
 def test_there_are_many_faults_and_each_check_but_one_has_its_own() -> None:
     """The check of tampering is about the reader's own verification; it is tried on changed artifacts below."""
     assert len(FAULTS) >= 25
-    assert {one.id for one in CHECKS} - set(FAULTS.values()) == {"AC-4/tampering"}
+    assert {one.id for one in CHECKS} - set(FAULTS.values()) == {"AC-4/tampering", "AC-3/self-approval"}
+
+
+def test_a_service_that_asks_for_approvals() -> None:
+    """The kit approves nothing, so what it would publish is not asked; that a publisher cannot approve is."""
+    found = {one.id: one.result for one in run(service(Peer(approvals=True)), NOW)}
+    assert found["AC-3/self-approval"] is Result.YES
+    assert found["AC-2/outdated"] is found["AC-2/reverted"] is found["AC-4/rollback"] is Result.NOT_ASKED
+    assert Result.NO not in found.values()
+    wrong = run(service(Peer(approvals=True, fault="a publisher approves it")), NOW)
+    assert [one.id for one in wrong if one.result is Result.NO] == ["AC-3/self-approval"]
 
 
 def test_tampering_that_a_reader_does_not_notice_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
-    from services.config.kit import checks
+    from services.config.kit import tampering_checks
 
-    monkeypatch.setitem(checks.REGIONS, "nothing", lambda said: None)
+    monkeypatch.setitem(tampering_checks.REGIONS, "nothing", lambda said: None)
     found = {one.id: one for one in run(service(Peer()), NOW)}
     assert found["AC-4/tampering"].result is Result.NO
 

@@ -67,6 +67,25 @@ def test_a_red_draft_leaves_nothing(here: Site) -> None:
     assert not here.store.list()
 
 
+@pytest.mark.parametrize(
+    "changelog",
+    [
+        "Adds ghp_" + "x7Kq2mW9" * 4 + "AbCd",
+        "PGPASSWORD=hunter22 works now",
+        "Z2hwX3g3S3EybVc5eDdLcTJtVzl4N0txMm1XOXg3S3EybVc5QWJDZA==",
+    ],
+)
+def test_a_secret_in_what_users_are_told_is_refused(here: Site, changelog: str) -> None:
+    """It would be signed, logged and shown to everyone, and it is not in the draft."""
+    with pytest.raises(Refused, match="the changelog holds") as error:
+        here.publisher().publish(DRAFT, changelog=changelog, signer=here.publisher_key)
+    assert "hunter22" not in str(error.value)
+    here.publisher().publish(DRAFT, changelog="First.", signer=here.publisher_key)
+    (first,) = here.rows.list(Chosen())
+    with pytest.raises(Refused, match="the reason holds"):
+        here.publisher().revert("claude-code", "dev", first.artifact, reason=changelog, signer=here.publisher_key)
+
+
 def test_only_a_publisher_publishes(here: Site) -> None:
     with pytest.raises(Refused, match="may not publish"):
         here.publisher().publish(DRAFT, changelog="x", signer=here.approver_key)
@@ -288,6 +307,27 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_two_publishers_at_once_make_one_chain(here: Site) -> None:
     """Each release supersedes the one before it: one of two that were made on the same one is refused."""
+    two_at_once(here)
+
+
+@pytest.mark.site
+def test_two_publishers_at_once_at_postgresql(tmp_path: Path) -> None:
+    """It lets in many writers, so releasing takes a lock of its own there."""
+    from foundation.database.migrating import ready
+    from tests.foundation.database.open_here import Server, at_server, hurried
+    from tests.postgres import postgres
+
+    with postgres() as url:
+        address = Server(url.replace("asyncpg", "psycopg").removesuffix("/prefect")).new()
+        made = site(tmp_path)
+        made.database.close()
+        made.database = ready(hurried(at_server(address)))
+        two_at_once(made)
+        made.database.close()
+        made.store.close()
+
+
+def two_at_once(here: Site) -> None:
     import threading
 
     here.publisher().publish(DRAFT, changelog="First.", signer=here.publisher_key)
