@@ -49,6 +49,9 @@ AUTHORITIES = "authorities.pem"
 RUNS = "runs.socket"
 """The socket in Prefect's folder at which runs are handed to a process that has imported what they need."""
 ENGINE = "prefect.engine"
+_AGAINST_FORGERY = ("PREFECT_SERVER_CSRF_PROTECTION_ENABLED", "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED")
+"""The settings by which an operator switches on that each client of Prefect's server shows a token."""
+_YES = ("1", "true", "yes", "on", "t", "y")
 _CEILING = 2 * 1024**3
 _LOOK_SECONDS = 30.0
 _POLL_SECONDS = "0.5"
@@ -233,13 +236,16 @@ def worker_environment(where: PrefectSite, environment: Mapping[str, str]) -> di
     return {
         "PREFECT_WORKER_QUERY_SECONDS": _POLL_SECONDS,
         **environments.of_sealer(environment),
-        **client_environment(where),
+        **client_environment(where, environment),
     }
 
 
-def client_environment(where: PrefectSite) -> dict[str, str]:
-    """What programs on this machine need to reach Prefect's server."""
+def client_environment(where: PrefectSite, environment: Mapping[str, str]) -> dict[str, str]:
+    """What programs on this machine need to reach Prefect's server, which runs in that *environment*."""
+    tokens = any(environment.get(name, "").lower() in _YES for name in _AGAINST_FORGERY)
     return {
+        # Each client would ask for a token that this server does not give, before the first thing that it changes.
+        **({} if tokens else {"PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false"}),
         **QUIET,
         "PREFECT_HOME": str(where.home),
         "PREFECT_API_URL": where.api,
