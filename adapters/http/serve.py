@@ -23,6 +23,8 @@ from foundation.settings import is_loopback
 
 _GRACE_SECONDS = 30
 _KEEP_ALIVE_SECONDS = 75
+_MOST_UNREAD = 256 * 1024
+"""Bytes of an answer that the system keeps for a caller who does not read."""
 _OTHER_FILES = 256
 """How many open files are left for everything but connections."""
 
@@ -33,6 +35,7 @@ def listen(host: str, port: int) -> socket.socket:
     # asyncio sends small answers at once (TCP_NODELAY) only on sockets that name their protocol, and accepted ones inherit it.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MOST_UNREAD)  # inherited; the system's own may grow to megabytes
     try:
         listening.bind((host, port))
         listening.listen(2048)
