@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 import socket
 import sys
-from asyncio import constants
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -17,7 +16,7 @@ from adapters.http.bound import Bound
 from adapters.http.certificates import RenewingServer
 from adapters.http.connections import MOST_CONNECTIONS, MOST_PER_ADDRESS
 from adapters.http.framing import MOST_HEAD
-from adapters.http.protocol import SILENT_SECONDS, protocol
+from adapters.http.protocol import protocol
 from arcops.errors import Unavailable
 from foundation.settings import is_loopback
 
@@ -67,9 +66,9 @@ def serve(app: ASGIApp, bound: Bound, listening: socket.socket, *, per_address: 
     """
     if per_address is None and not is_loopback(bound.host) and not bound.behind_proxy:
         per_address = MOST_PER_ADDRESS
-    vars(constants).update(SSL_HANDSHAKE_TIMEOUT=SILENT_SECONDS)  # uvicorn has no option for it
     config = uvicorn.Config(
         app,
+        loop="adapters.http.loops:new",
         http=protocol(most_per_address=per_address, most=most_connections(_OTHER_FILES)),
         ws="websockets-sansio" if find_spec("websockets") else "none",  # only Prefect's pages use them
         lifespan="on",

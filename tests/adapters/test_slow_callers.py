@@ -1,4 +1,4 @@
-"""Callers who send a body that does not end, or read nothing of an answer, keep no one out: neither here nor at what is behind."""
+"""Callers who send a body that does not end, or read nothing of an answer, keep no one out: not here, nor at what is behind."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,9 @@ from adapters.http.at_work import AtWork
 from adapters.http.protocol import protocol
 from adapters.http.proxied import Proxied
 from tests.adapters.loopback import exchanged, loopback, statuses
+from tests.adapters.serving import served
+from tests.certificates import Authority
+from tests.models import bench
 from tests.waiting import until
 
 pytestmark = pytest.mark.requirement("ARC-3/messages-have-one-meaning")
@@ -215,3 +219,13 @@ def _open(one: Any) -> bool:
         return bool(one.recv(timeout=30))
     except Exception:  # whatever it says, it has ended
         return False
+
+
+def test_a_tls_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+    """uvloop would wait a minute, and so would asyncio."""
+    certificate, key = Authority.new().issue("127.0.0.1", tmp_path)
+    environment = bench(tmp_path / "home").environment
+    with served("web", "--tls-cert", str(certificate), "--tls-key", str(key), env=environment) as server, ExitStack() as held:
+        port = int(server.url.rpartition(":")[2])
+        begun = bytes.fromhex("16030102000100")  # the beginning of a greeting
+        assert all(ended(one) for one in [connected(held, port, sent) for sent in (b"", begun)]), "within 30 seconds"
