@@ -17,11 +17,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from adapters.http.connections import MOST_CONNECTIONS, MOST_SENDING, MOST_UNREAD, Connections
 from adapters.http.framing import Ambiguous, Framing
+from adapters.http.unread import UNREAD_SECONDS, Unread
 
 SILENT_SECONDS = 10.0
 """How long a request's line and headers may take to arrive, and how long its body may pause."""
-UNREAD_SECONDS = 30.0
-"""How long an answer may wait for a caller who reads nothing of it."""
 
 
 def protocol(
@@ -44,8 +43,7 @@ def protocol(
             self.access_log = False  # uvicorn's lines hold queries; `Watched` writes our lines
             self._framing = Framing()
             self._hurry: asyncio.TimerHandle | None = None
-            self._unread: asyncio.TimerHandle | None = None
-            self._left = 0
+            self._unread = Unread(self, all_of_them, unread_seconds)
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
             super().connection_made(transport)
@@ -64,7 +62,7 @@ def protocol(
 
         def _gone(self) -> None:
             self._forget_hurry()
-            self._forget_unread()
+            self._unread.ends()
             all_of_them.gone(self)
 
         def data_received(self, data: bytes) -> None:
@@ -88,28 +86,11 @@ def protocol(
 
         def pause_writing(self) -> None:
             super().pause_writing()
-            if self._unread is None:
-                self._left = self.transport.get_write_buffer_size()
-                self._unread = self.loop.call_later(unread_seconds, self._is_read)
-                all_of_them.unread(self, is_so=True)
+            self._unread.begins(self.loop, self.transport)
 
         def resume_writing(self) -> None:
             super().resume_writing()
-            self._forget_unread()
-            all_of_them.unread(self, is_so=False)
-
-        def _is_read(self) -> None:
-            """Ask again later, if the caller has read some of the answer meanwhile."""
-            before, self._left = self._left, self.transport.get_write_buffer_size()
-            if self._left < before:
-                self._unread = self.loop.call_later(unread_seconds, self._is_read)
-            else:
-                self.transport.abort()
-
-        def _forget_unread(self) -> None:
-            if self._unread is not None:
-                self._unread.cancel()
-                self._unread = None
+            self._unread.ends()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()

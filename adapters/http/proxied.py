@@ -151,10 +151,10 @@ class Proxied:
                         text = message.get("text")
                         await behind.send(text if text is not None else message["bytes"])
 
-                ways = {asyncio.ensure_future(way) for way in (down(), up(), one.leaves.wait())}
+                ways: set[asyncio.Future[object]] = {asyncio.ensure_future(each) for each in (down(), up(), one.leaves.wait())}
                 _, left = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-                for one in left:
-                    one.cancel()
+                for way in left:
+                    way.cancel()
                 await asyncio.gather(*ways, return_exceptions=True)
         except (OSError, NoAnswer, TimeoutError):
             with contextlib.suppress(RuntimeError):  # it was closed meanwhile
