@@ -9,6 +9,8 @@ whenever two requests write at the same moment, and a client would wait two seco
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from typing import Any
 
 from flows.prefect.quiet import QUIET
 
@@ -17,7 +19,6 @@ for _name, _value in QUIET.items():
 
 from httpx import HTTPError
 from prefect import Flow, State, flow, get_client
-from prefect.client import base
 from prefect.client.orchestration import PrefectClient, SyncPrefectClient
 from prefect.client.schemas.actions import (
     ArtifactCreate,
@@ -61,15 +62,16 @@ from prefect.utilities.callables import parameter_schema
 
 from foundation.telemetry.logs import take_over
 
-_wait = base.clamped_poisson_interval
+_clients: Any = import_module("prefect.client.base")
+_wait: Any = _clients.clamped_poisson_interval
 
 
-def _wait_less(average: float, factor: float = 0.3) -> float:
+def _wait_less(average: float, factor: float) -> Any:
     """Prefect's waits of 2, 4, 8, 16 and 32 seconds, the first three of which are shorter here: 0.03, 0.25 and 2 seconds."""
     return _wait(min(average, average**3 / 256), factor)
 
 
-base.clamped_poisson_interval = _wait_less  # Prefect has a setting for how often a client asks again, not for how soon
+_clients.clamped_poisson_interval = _wait_less  # Prefect has a setting for how often a client asks again, not for how soon
 take_over()  # if this process keeps a log, the lines of Prefect's client go there, too
 
 __all__ = [

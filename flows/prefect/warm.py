@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from typing import Any
 
 from arcops.errors import ArcOpsError
 from flows.plan import all_collectors, all_gates
@@ -39,7 +40,8 @@ def prepare() -> None:
     """
     for module in _MODULES:
         import_module(module)
-    import_module("prefect.flow_engine").observe_flow_run_suspension = _unobserved
+    engine: Any = import_module("prefect.flow_engine")
+    engine.observe_flow_run_suspension = _unobserved
     for what in all_evaluations():
         getattr(made, what.flow.replace("-", "_"))
     for needed in (all_gates, all_collectors):
