@@ -25,7 +25,7 @@ from flows.subjects.evaluation import Evaluation, evaluation
 POLICY = "The name of a registered policy ('arcops policy list' on the worker's machine lists them), or its digest (sha256:…)."
 OUTPUT = "Also write the sealed artifact to this new file, in the worker's ARCOPS_OUTPUT."
 _NOWHERE = Path(os.devnull)
-"""No result is kept in Prefect. If this were not said, each run would ask its server where results are kept."""
+"""No result is kept in Prefect. If this were not said, each run would ask its server for the place of results."""
 _MADE: dict[str, Flow[Any, Any]] = {}
 
 
