@@ -171,7 +171,7 @@ def part(where: PrefectSite, environment: Mapping[str, str], *, at_once: AtOnce 
 
 @contextlib.asynccontextmanager
 async def _ending_silent_runs() -> AsyncIterator[None]:
-    """Look for runs that lost their worker and their process, for as long as the block runs."""
+    """Look for runs that lost their worker and their process, or their artifact, for as long as the block runs."""
     looking = asyncio.ensure_future(_look_for_silent_runs())
     try:
         yield
@@ -190,11 +190,11 @@ async def _look_for_silent_runs() -> None:
             _log.warning("could not look for lost runs of Prefect: %s: %s", type(error).__name__, error)
         else:
             for run in lost:
-                _log.error("the run %s of Prefect sent no heartbeat, so it is ended as lost", run)
+                _log.error("the run %s of Prefect is lost: it sends no heartbeat, or ended without an artifact", run)
 
 
 def _end_silent_runs() -> tuple[UUID, ...]:
-    ended: tuple[UUID, ...] = asyncio.run(import_module("flows.prefect.lost").end_silent())
+    ended: tuple[UUID, ...] = asyncio.run(import_module("flows.prefect.lost").see_to_all())
     return ended
 
 

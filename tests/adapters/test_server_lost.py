@@ -268,6 +268,24 @@ class TestRunsThatBeginAtOnce:
         assert {missing.reason for missing in report.missing if run not in missing.reason} == set()
         assert states(prefect, run)[-1] == "Crashed"
 
+    def test_the_account_of_a_killed_run_does_not_rest_on_prefects_automation(
+        self, site: Served, here: Bench, prefect: Prefect, endless: Path
+    ) -> None:
+        """A server of Prefect that was started again evaluates some events a quarter of an hour late."""
+        (account,) = [one for one in prefect.ask("/automations/filter", {}) if "without an artifact" in one["name"]]
+        prefect.ask(f"/automations/{account['id']}", {"enabled": False}, method="PATCH")
+        try:
+            with checking(site, here, endless) as found:
+                run = at_work(prefect)
+                _, *runs = holding(str(here.home / "prefect" / "runs.log"))
+                for one in runs:
+                    os.kill(one, signal.SIGKILL)
+                report = found.result(timeout=MOST_SECONDS).report
+        finally:
+            prefect.ask(f"/automations/{account['id']}", {"enabled": True}, method="PATCH")
+        assert report.verdict is Verdict.RED
+        assert {missing.reason for missing in report.missing if run not in missing.reason} == set()
+
     def test_a_run_that_was_cancelled_in_prefect_ends_and_leaves_one_red_artifact(
         self, site: Served, here: Bench, prefect: Prefect, endless: Path
     ) -> None:
