@@ -66,7 +66,7 @@ def server(address: Address, key: str, tier: Tier | None, *, worker: bool) -> No
         at_once = prefect.at_once(site) if worker else None
         part = prefect.part(site, {**os.environ, **_bounds(at.settings, os.environ)}, at_once=at_once)
         if worker:  # the tools give long work to it
-            os.environ.update(prefect.client_environment(site))
+            os.environ.update(prefect.client_environment(site, os.environ))
             at = replace(at, settings=replace(at.settings, prefect_api=site.api), at_once=at_once)
         _serve(
             at, bound, listening, "everything", [_mcp, lambda *_: part, _hosted, partial(_pages, engine=prefect.PATH), _telling]

@@ -1,6 +1,7 @@
 """How many requests are at work: counted, not the connections that could make some. Probes are answered in any case.
 
-An open stream of events waits for something to tell, so it is not at work.
+An open stream of events waits for something to tell, so it is not at work. Nor is a request that waits for its caller, to send
+the rest of a body or to read what was answered: else callers who do neither would keep everyone out.
 """
 
 from __future__ import annotations
@@ -36,7 +37,19 @@ class AtWork:
             await busy(scope, receive, send)
             return
         self._now += 1
-        counted = True
+        counted, whole = True, False
+
+        async def heard() -> Message:
+            nonlocal whole
+            if whole or not counted:
+                return await receive()  # the application only waits for the caller to go
+            self._now -= 1
+            try:
+                message = await receive()
+            finally:
+                self._now += 1
+            whole = not message.get("more_body", False)
+            return message
 
         async def noted(message: Message) -> None:
             nonlocal counted
@@ -44,10 +57,17 @@ class AtWork:
                 kind = Headers(raw=list(message.get("headers", ()))).get("content-type", "")
                 if kind.startswith(_STREAM):
                     counted, self._now = False, self._now - 1
-            await send(message)
+            if not counted:
+                await send(message)
+                return
+            self._now -= 1
+            try:
+                await send(message)
+            finally:
+                self._now += 1
 
         try:
-            await self.app(scope, receive, noted)
+            await self.app(scope, heard, noted)
         finally:
             if counted:
                 self._now -= 1

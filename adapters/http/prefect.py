@@ -49,6 +49,9 @@ AUTHORITIES = "authorities.pem"
 RUNS = "runs.socket"
 """The socket in Prefect's folder at which runs are handed to a process that has imported what they need."""
 ENGINE = "prefect.engine"
+_AGAINST_FORGERY = ("PREFECT_SERVER_CSRF_PROTECTION_ENABLED", "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED")
+"""The settings by which an operator switches on that each client of Prefect's server shows a token."""
+_YES = ("1", "true", "yes", "on", "t", "y")
 _CEILING = 2 * 1024**3
 _LOOK_SECONDS = 30.0
 _POLL_SECONDS = "0.5"
@@ -168,7 +171,7 @@ def part(where: PrefectSite, environment: Mapping[str, str], *, at_once: AtOnce 
 
 @contextlib.asynccontextmanager
 async def _ending_silent_runs() -> AsyncIterator[None]:
-    """Look for runs that lost their worker and their process, for as long as the block runs."""
+    """Look for runs that lost their worker and their process, or their artifact, for as long as the block runs."""
     looking = asyncio.ensure_future(_look_for_silent_runs())
     try:
         yield
@@ -187,11 +190,11 @@ async def _look_for_silent_runs() -> None:
             _log.warning("could not look for lost runs of Prefect: %s: %s", type(error).__name__, error)
         else:
             for run in lost:
-                _log.error("the run %s of Prefect sent no heartbeat, so it is ended as lost", run)
+                _log.error("the run %s of Prefect is lost: it sends no heartbeat, or ended without an artifact", run)
 
 
 def _end_silent_runs() -> tuple[UUID, ...]:
-    ended: tuple[UUID, ...] = asyncio.run(import_module("flows.prefect.lost").end_silent())
+    ended: tuple[UUID, ...] = asyncio.run(import_module("flows.prefect.lost").see_to_all())
     return ended
 
 
@@ -233,13 +236,16 @@ def worker_environment(where: PrefectSite, environment: Mapping[str, str]) -> di
     return {
         "PREFECT_WORKER_QUERY_SECONDS": _POLL_SECONDS,
         **environments.of_sealer(environment),
-        **client_environment(where),
+        **client_environment(where, environment),
     }
 
 
-def client_environment(where: PrefectSite) -> dict[str, str]:
-    """What programs on this machine need to reach Prefect's server."""
+def client_environment(where: PrefectSite, environment: Mapping[str, str]) -> dict[str, str]:
+    """What programs on this machine need to reach Prefect's server, which runs in that *environment*."""
+    tokens = any(environment.get(name, "").lower() in _YES for name in _AGAINST_FORGERY)
     return {
+        # Each client would ask for a token that this server does not give, before the first thing that it changes.
+        **({} if tokens else {"PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false"}),
         **QUIET,
         "PREFECT_HOME": str(where.home),
         "PREFECT_API_URL": where.api,

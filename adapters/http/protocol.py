@@ -2,8 +2,9 @@
 
 A subclass, because uvicorn takes one (``http=``) and has no other place that sees the bytes before h11 reads them.
 
-A *silent* connection has sent no whole request for some seconds, and is closed. An *idle* one, between requests or with an open
-answer, is kept. If there are too many of both, one makes room (`adapters.http.connections`).
+A *silent* connection has sent no whole request for some seconds, and is closed. So is one that reads nothing of its answer. An
+*idle* one, between requests or with an open answer, is kept. If there are too many, one makes room
+(`adapters.http.connections`).
 """
 
 from __future__ import annotations
@@ -14,20 +15,27 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from adapters.http.connections import MOST_CONNECTIONS, Connections
+from adapters.http.connections import MOST_CONNECTIONS, MOST_SENDING, MOST_UNREAD, Connections
 from adapters.http.framing import Ambiguous, Framing
+from adapters.http.unread import UNREAD_SECONDS, Unread
 
 SILENT_SECONDS = 10.0
 """How long a request's line and headers may take to arrive, and how long its body may pause."""
 
 
 def protocol(
-    *, most_per_address: int | None = None, silent_seconds: float = SILENT_SECONDS, most: int = MOST_CONNECTIONS
+    *,
+    most_per_address: int | None = None,
+    silent_seconds: float = SILENT_SECONDS,
+    unread_seconds: float = UNREAD_SECONDS,
+    most: int = MOST_CONNECTIONS,
+    most_sending: int = MOST_SENDING,
+    most_unread: int = MOST_UNREAD,
 ) -> type[asyncio.Protocol]:
     """The protocol for uvicorn. *most_per_address* is the most connections of one address (``None`` is no limit), *most* that
-    of all addresses together.
+    of all addresses together, *most_sending* the most whose body is on the way, *most_unread* the most that read nothing.
     """
-    all_of_them = Connections(most_each=most_per_address, most=most)
+    all_of_them = Connections(most_each=most_per_address, most=most, most_sending=most_sending, most_unread=most_unread)
 
     class Strict(H11Protocol):
         def __init__(self, *words: Any, **more: Any) -> None:
@@ -35,6 +43,7 @@ def protocol(
             self.access_log = False  # uvicorn's lines hold queries; `Watched` writes our lines
             self._framing = Framing()
             self._hurry: asyncio.TimerHandle | None = None
+            self._unread = Unread(self, all_of_them, unread_seconds)
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
             super().connection_made(transport)
@@ -53,6 +62,7 @@ def protocol(
 
         def _gone(self) -> None:
             self._forget_hurry()
+            self._unread.ends()
             all_of_them.gone(self)
 
         def data_received(self, data: bytes) -> None:
@@ -71,7 +81,16 @@ def protocol(
                 self._in_time()
             if self._framing.ended > whole:
                 all_of_them.works(self)
+            all_of_them.sends(self, whole=not self._framing.in_a_body)
             super().data_received(data)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._unread.begins(self.loop, self.transport)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._unread.ends()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
 
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
@@ -32,11 +33,20 @@ _NOT_ON = frozenset(b"host content-length cookie expect".split())
 _NOT_BACK = frozenset(b"content-security-policy server date strict-transport-security set-cookie".split())
 _SECONDS = 60.0
 _MOST_SOCKETS = 100
+_BEGINNING = 64 * 1024
 _FAILED = 1014
 
 
 class _CallerGone(Exception):
     """The sender of the body went away."""
+
+
+@dataclass(eq=False, slots=True)
+class _Socket:
+    """A WebSocket: did the server behind say anything to it, and should it end?"""
+
+    answered: bool = False
+    leaves: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Proxied:
@@ -45,7 +55,7 @@ class Proxied:
     def __init__(self, origin: str, path: Callable[[str], str]) -> None:
         self._behind = Behind(origin, seconds=_SECONDS)
         self._path = path
-        self._sockets = 0
+        self._sockets: dict[_Socket, None] = {}
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -65,7 +75,7 @@ class Proxied:
             return
         headers = [*_handed_on(scope["headers"]), *_framed(scope["headers"])]
         try:
-            answer = await self._behind.ask(scope["method"], self._target(scope), headers, _body(scope, receive))
+            answer = await self._behind.ask(scope["method"], self._target(scope), headers, await _body(scope, receive))
         except TimeoutError:
             await PlainTextResponse(f"the body did not continue for {_SECONDS:.0f} seconds\n", status_code=408)(
                 scope, receive, send
@@ -75,15 +85,19 @@ class Proxied:
             said = f"the server behind does not answer ({error}); /readyz says more\n"
             await PlainTextResponse(said, status_code=502)(scope, receive, send)
             return
+        gone = asyncio.ensure_future(_until_gone(receive))
         try:
             raw = [(name.lower(), value) for name, value in answer.headers.raw]
             shown = [(name, value) for name, value in raw if name not in _HOP_BY_HOP | _NOT_BACK]
             shown.append((b"content-security-policy", POLICY.encode()))
             await send({"type": "http.response.start", "status": answer.status_code, "headers": shown})
             async for part in answer.aiter_raw():
+                if gone.done():
+                    return  # what is sent to no one would be read to its end all the same
                 await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         finally:
+            gone.cancel()
             await answer.aclose()
 
     def _target(self, scope: Scope) -> bytes:
@@ -94,16 +108,29 @@ class Proxied:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # the start of the connection
-        if self._sockets >= _MOST_SOCKETS:
+        if len(self._sockets) >= _MOST_SOCKETS and not self._makes_room():
             await send({"type": "websocket.close", "code": _FAILED})
             return
-        self._sockets += 1
+        one = _Socket()
+        self._sockets[one] = None
         try:
-            await self._both_ways(scope, receive, send)
+            await self._both_ways(one, scope, receive, send)
         finally:
-            self._sockets -= 1
+            self._sockets.pop(one, None)
 
-    async def _both_ways(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _makes_room(self) -> bool:
+        """End the WebSocket that has waited longest for a first answer. Is there such a one?
+
+        The server behind answers nothing to who does not give its password.
+        """
+        longest = next((one for one in self._sockets if not one.answered), None)
+        if longest is None:
+            return False
+        del self._sockets[longest]
+        longest.leaves.set()
+        return True
+
+    async def _both_ways(self, one: _Socket, scope: Scope, receive: Receive, send: Send) -> None:
         authorization = [
             (name.decode(), value.decode("latin-1")) for name, value in _handed_on(scope["headers"]) if name == b"authorization"
         ]
@@ -114,6 +141,7 @@ class Proxied:
 
                 async def down() -> None:
                     async for message in behind:
+                        one.answered = True
                         kind = "text" if isinstance(message, str) else "bytes"
                         await send({"type": "websocket.send", kind: message})
                     await send({"type": "websocket.close", "code": behind.close_code or 1000})
@@ -123,10 +151,10 @@ class Proxied:
                         text = message.get("text")
                         await behind.send(text if text is not None else message["bytes"])
 
-                ways = {asyncio.ensure_future(down()), asyncio.ensure_future(up())}
+                ways: set[asyncio.Future[object]] = {asyncio.ensure_future(each) for each in (down(), up(), one.leaves.wait())}
                 _, left = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-                for one in left:
-                    one.cancel()
+                for way in left:
+                    way.cancel()
                 await asyncio.gather(*ways, return_exceptions=True)
         except (OSError, NoAnswer, TimeoutError):
             with contextlib.suppress(RuntimeError):  # it was closed meanwhile
@@ -153,20 +181,38 @@ def _framed(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]
     return [(b"content-length", b"%d" % int(value)) for name, value in headers if name == b"content-length"][:1]
 
 
-def _body(scope: Scope, receive: Receive) -> AsyncIterator[bytes] | None:
-    """The request's body as it comes, or ``None`` if there is no body."""
+async def _body(scope: Scope, receive: Receive) -> AsyncIterator[bytes] | None:
+    """The request's body, or ``None`` if there is no body. The server behind is not asked before its beginning is here, which
+    for most is all of it: a body that does not come is no matter of that server's.
+    """
     names = {name for name, _ in scope["headers"]}
     if b"content-length" not in names and b"transfer-encoding" not in names:
         return None
 
+    begun, more = bytearray(), True
+    while more and len(begun) < _BEGINNING:
+        part, more = await _part(receive)
+        begun += part
+
     async def parts() -> AsyncIterator[bytes]:
-        while True:
-            async with asyncio.timeout(_SECONDS):
-                message = await receive()
-            if message["type"] != "http.request":
-                raise _CallerGone("the caller went away")
-            yield message.get("body", b"")
-            if not message.get("more_body", False):
-                return
+        yield bytes(begun)
+        going_on = more
+        while going_on:
+            part, going_on = await _part(receive)
+            yield part
 
     return parts()
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _part(receive: Receive) -> tuple[bytes, bool]:
+    """The next part of a body, and whether there is more."""
+    async with asyncio.timeout(_SECONDS):
+        message = await receive()
+    if message["type"] != "http.request":
+        raise _CallerGone("the caller went away")
+    return message.get("body", b""), message.get("more_body", False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 import socket
 import sys
-from asyncio import constants
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -17,12 +16,14 @@ from adapters.http.bound import Bound
 from adapters.http.certificates import RenewingServer
 from adapters.http.connections import MOST_CONNECTIONS, MOST_PER_ADDRESS
 from adapters.http.framing import MOST_HEAD
-from adapters.http.protocol import SILENT_SECONDS, protocol
+from adapters.http.protocol import protocol
 from arcops.errors import Unavailable
 from foundation.settings import is_loopback
 
 _GRACE_SECONDS = 30
 _KEEP_ALIVE_SECONDS = 75
+_MOST_UNREAD = 256 * 1024
+"""Bytes of an answer that the system keeps for a caller who does not read."""
 _OTHER_FILES = 256
 """How many open files are left for everything but connections."""
 
@@ -33,6 +34,7 @@ def listen(host: str, port: int) -> socket.socket:
     # asyncio sends small answers at once (TCP_NODELAY) only on sockets that name their protocol, and accepted ones inherit it.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MOST_UNREAD)  # inherited; the system's own may grow to megabytes
     try:
         listening.bind((host, port))
         listening.listen(2048)
@@ -64,9 +66,9 @@ def serve(app: ASGIApp, bound: Bound, listening: socket.socket, *, per_address: 
     """
     if per_address is None and not is_loopback(bound.host) and not bound.behind_proxy:
         per_address = MOST_PER_ADDRESS
-    vars(constants).update(SSL_HANDSHAKE_TIMEOUT=SILENT_SECONDS)  # uvicorn has no option for it
     config = uvicorn.Config(
         app,
+        loop="adapters.http.loops:new",
         http=protocol(most_per_address=per_address, most=most_connections(_OTHER_FILES)),
         ws="websockets-sansio" if find_spec("websockets") else "none",  # only Prefect's pages use them
         lifespan="on",

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from adapters.http.connections import MOST_CONNECTIONS, Connections
 from adapters.http.framing import MOST_FIELDS, MOST_HEAD
 from adapters.http.protocol import SILENT_SECONDS
+from adapters.http.unread import UNREAD_SECONDS, Unread
 from adapters.relay.cycle import Cycle
 
 
@@ -33,6 +34,7 @@ def protocol(
             super().__init__(*words, **more)
             self.access_log = False
             self._hurry: asyncio.TimerHandle | None = None
+            self._unread = Unread(self, all_of_them, UNREAD_SECONDS)
             self._until = 0.0
             self._head = 0
             self._in_a_request = False
@@ -44,7 +46,16 @@ def protocol(
             else:
                 transport.abort()
 
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._unread.begins(self.loop, self.transport)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._unread.ends()
+
         def connection_lost(self, exc: Exception | None) -> None:
+            self._unread.ends()
             all_of_them.gone(self)
             if self._hurry is not None:
                 self._hurry.cancel()

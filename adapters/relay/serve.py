@@ -85,7 +85,7 @@ def config(app: ASGIApp, bound: Bound | None = None, *, per_address: int | None 
     return uvicorn.Config(
         app,
         http=protocol(most_per_address=per_address, most=most_connections(_OTHER_FILES)),
-        loop="uvloop",
+        loop="adapters.http.loops:new",
         ws="none",
         lifespan="on",
         log_config=None,

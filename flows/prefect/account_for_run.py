@@ -10,33 +10,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from arcops.errors import Refused
 from arcops.evidence import Cause
-from arcops.verdict import Verdict
 from flows.policies.unread import nothing_seen, plan_or_all
-from flows.prefect.api import (
-    Completed,
-    FlowRunFilter,
-    FlowRunFilterEndTime,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    FlowRunFilterTags,
-    State,
-    StateType,
-    flow,
-    get_client,
-)
+from flows.prefect.api import Completed, State, flow, get_client
 from flows.prefect.deployed import look_up
 from flows.prefect.flow import here, keep, refused
-from flows.prefect.lost import TAG, end_silent
+from flows.prefect.lost import end_silent, without_verdict
 from flows.prefect.shown import as_state, show
 from flows.subjects.evaluation import Evaluation, evaluation
 
-_LOOK_BACK, _MOST = timedelta(days=7), 200
+_LOOK_BACK = timedelta(days=7)
 
 
 @flow(name="account-for-run", persist_result=False, validate_parameters=True)
@@ -48,25 +36,9 @@ async def account_for_run(flow_run_id: UUID | None = None, after_minutes: int = 
     if flow_run_id is not None:
         return Completed(name="Accounted", message=await _account(flow_run_id))
     lost = await end_silent()
-    missed = await _missed(timedelta(minutes=after_minutes))
+    missed = await without_verdict(after=timedelta(minutes=after_minutes), back=_LOOK_BACK)
     said = [await _account(one) for one in dict.fromkeys((*lost, *missed))]
     return Completed(name="Accounted", message="; ".join(said)[:1000] or "every run left its artifact")
-
-
-async def _missed(later: timedelta) -> list[UUID]:
-    """Runs that ended badly more than *later* ago."""
-    now = datetime.now(UTC)
-    states = [StateType.CANCELLED, StateType.CRASHED, StateType.FAILED]
-    async with get_client() as client:
-        found = await client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(
-                tags=FlowRunFilterTags(all_=[TAG]),
-                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)),
-                end_time=FlowRunFilterEndTime.model_validate({"after_": now - _LOOK_BACK, "before_": now - later}),
-            ),
-            limit=_MOST,
-        )
-    return [one.id for one in found if one.state is None or one.state.name != Verdict.RED.value]
 
 
 async def _account(flow_run_id: UUID) -> str:

@@ -19,7 +19,7 @@ import shlex
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -36,7 +36,6 @@ if TYPE_CHECKING:  # a server starts without Prefect, and imports it for the fir
 MOST = 8
 """So many runs at once; the worker gets more, which it begins with a wait between."""
 _HAND_SECONDS, _LOOK_SECONDS, _GRACE_SECONDS, _CLOSE_SECONDS = 10.0, 1.0, 30.0, 15.0
-_GLANCE_SECONDS = 0.02
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +48,7 @@ class _AtWork:
     work: Handed
     folder: contextlib.ExitStack
     ended: threading.Event = field(default_factory=threading.Event)
+    waiting: list[Callable[[], object]] = field(default_factory=list)
     told: float = 0.0
     killed: bool = False
 
@@ -108,11 +108,24 @@ class AtOnce:
 
     async def over(self, run: str, *, seconds: float) -> bool:
         """Wait for so long until *run* is no more at work here. Did it end, or was it never?"""
-        until = time.monotonic() + seconds
-        while self.at_work(run):
-            if time.monotonic() >= until:
-                return False
-            await asyncio.sleep(_GLANCE_SECONDS)
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # who waited has gone with its loop
+                loop.call_soon_threadsafe(ended.set)
+
+        with self._lock:
+            one = self._at_work.get(run)
+            if one is None:
+                return True
+            one.waiting.append(tell)
+        try:
+            await asyncio.wait_for(ended.wait(), seconds)
+        except TimeoutError:
+            return False
+        finally:
+            with self._lock:
+                one.waiting.remove(tell)
         return True
 
     @contextlib.asynccontextmanager
@@ -181,7 +194,10 @@ class AtOnce:
         one.folder.close()
         with self._lock:
             del self._at_work[run]
+            told = list(one.waiting)
         one.ended.set()
+        for tell in told:
+            tell()
 
     def _account(self, client: SyncPrefectClient, run: str, one: _AtWork) -> None:
         """Give *run* the end that it could not give itself."""
@@ -267,6 +283,7 @@ def _environment(run: FlowRun, deployment: DeploymentResponse) -> dict[str, str]
         "FLOW_RUN_ID": str(run.id),
         "FLOW_RUN_NAME": run.name,
         "FLOW_ID": str(run.flow_id),
+        "FLOW_ENTRYPOINT": deployment.entrypoint or "",
         "DEPLOYMENT_ID": str(deployment.id),
         "DEPLOYMENT_NAME": deployment.name,
         "WORK_POOL_NAME": deployment.work_pool_name or "",

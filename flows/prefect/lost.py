@@ -1,6 +1,8 @@
-"""Runs that fell silent: their worker and process died together, so no one is left who could end them in Prefect.
+"""Runs that fell silent: their worker and process died together, so no one is left who could end them in Prefect; and runs that
+ended without an artifact.
 
-The automations end such runs, too, but rely on what Prefect's server remembers. This looks at the runs themselves.
+The automations see to both, too, but rely on what Prefect's server remembers: one that was started again takes an event that
+follows one from before for a quarter of an hour as not to be looked at yet. This looks at the runs themselves.
 """
 
 from __future__ import annotations
@@ -8,10 +10,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from arcops.verdict import Verdict
 from flows.prefect.api import (
     Crashed,
     FlowRun,
     FlowRunFilter,
+    FlowRunFilterEndTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
     FlowRunFilterTags,
@@ -21,10 +25,41 @@ from flows.prefect.api import (
     get_client,
 )
 from flows.prefect.automations import SILENCE, UNBORN
+from flows.prefect.deployed import look_up, start
 
 TAG = "arcops"
 """Tags of the deployments of evaluations (``prefect.yaml``), and of their runs."""
+_ACCOUNT = "account-for-run/account-for-run"
+_GRACE, _LOOK_BACK = timedelta(seconds=20), timedelta(minutes=30)
+"""So long the automation has to account for a run; after that, and no longer than this, it is done here."""
 _MOST = 200
+
+
+async def see_to_all() -> tuple[UUID, ...]:
+    """`end_silent`, and have an account made for each run that ended without an artifact. Gives the ids of both."""
+    ended = await end_silent()
+    asked = []
+    for run in await without_verdict(after=_GRACE, back=_LOOK_BACK):
+        if not (await look_up(str(run))).artifact:
+            await start(_ACCOUNT, {"flow_run_id": str(run)}, key=f"account for {run}")
+            asked.append(run)
+    return (*ended, *asked)
+
+
+async def without_verdict(*, after: timedelta, back: timedelta) -> list[UUID]:
+    """Runs of ours that ended without being RED, GREEN or AMBER, more than *after* ago and less than *back*."""
+    now = datetime.now(UTC)
+    states = [StateType.CANCELLED, StateType.CRASHED, StateType.FAILED]
+    async with get_client() as client:
+        found = await client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(
+                tags=FlowRunFilterTags(all_=[TAG]),
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)),
+                end_time=FlowRunFilterEndTime.model_validate({"after_": now - back, "before_": now - after}),
+            ),
+            limit=_MOST,
+        )
+    return [one.id for one in found if one.state is None or one.state.name != Verdict.RED.value]
 
 
 async def end_silent(*, silence: timedelta = SILENCE) -> tuple[UUID, ...]:

@@ -6,6 +6,7 @@ worker can name any flow that `flows.subjects` has, without a file for each.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Coroutine
 from enum import Enum
 from inspect import Parameter, Signature
@@ -23,6 +24,8 @@ from flows.subjects.evaluation import Evaluation, evaluation
 
 POLICY = "The name of a registered policy ('arcops policy list' on the worker's machine lists them), or its digest (sha256:…)."
 OUTPUT = "Also write the sealed artifact to this new file, in the worker's ARCOPS_OUTPUT."
+_NOWHERE = Path(os.devnull)
+"""No result is kept in Prefect. If this were not said, each run would ask its server for the place of results."""
 _MADE: dict[str, Flow[Any, Any]] = {}
 
 
@@ -58,7 +61,7 @@ def flow_of(what: Evaluation) -> Flow[Any, Any]:
         ]
     )
     working: Callable[..., Coroutine[Any, Any, State[None]]] = made
-    return flow(name=what.flow, persist_result=False, validate_parameters=True)(working)
+    return flow(name=what.flow, persist_result=False, result_storage=_NOWHERE, validate_parameters=True)(working)
 
 
 def _text(name: str, default: str, bounds: Any) -> Parameter:

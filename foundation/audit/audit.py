@@ -247,8 +247,12 @@ class Audit:
                 self._told.set()
 
     def _write_all(self) -> bool:
-        """Write what is in the queue. False, with what is left still in it, if that is not possible now."""
-        while self._queue:
+        """Write what is in the queue. False, with what is left still in it, if that is not possible now.
+
+        What comes meanwhile waits its tenth of a second: a batch costs as much with one record as with a hundred.
+        """
+        left = len(self._queue)
+        while left > 0 or (self._ending.is_set() and self._queue):
             batch = [self._queue[number] for number in range(min(len(self._queue), MOST_BATCH - 1))]
             lost = self._lost
             try:
@@ -265,6 +269,7 @@ class Audit:
                 self._lost -= lost
             for _ in batch:
                 self._queue.popleft()
+            left -= len(batch)
         if self._problem:
             _log.warning("the audit log can be written again")
             self._problem = ""

@@ -21,7 +21,8 @@ _PURPOSE = Purpose(
     form="use one like http://127.0.0.1:4200",
     instead="in every tier it must be on this machine",
 )
-_MOST_CONNECTIONS, _MOST_KEPT = 200, 50
+_MOST_CONNECTIONS, _MOST_KEPT = 1400, 50
+"""More than may be slow at the front, so slow callers do not take them all."""
 _MOST_MESSAGE = 16 * 1024 * 1024
 
 

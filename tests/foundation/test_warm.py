@@ -91,6 +91,22 @@ def test_its_streams_folder_environment_and_exit_code_are_those_of_who_handed_it
     assert (begun.returncode, errors) == (code, b"said at the end\n")
 
 
+def test_work_ends_after_its_threads_and_after_what_asked_to_be_called_at_the_end(warm: Warm, tmp_path: Path) -> None:
+    with begin(warm.at, "late", tmp_path) as begun:
+        _, errors = ended(begun)
+    assert begun.returncode == 0
+    assert errors.splitlines()[1:] == [b"a thread that goes on", b"asked to be called at the end"]
+
+
+@pytest.mark.parametrize(("told", "said_last"), [("word", b"a word"), ("error", b"ValueError: an error")])
+def test_work_that_ends_with_a_word_or_an_error_says_so_and_ends_as_a_failure(
+    warm: Warm, tmp_path: Path, told: str, said_last: bytes
+) -> None:
+    with begin(warm.at, told, tmp_path) as begun:
+        _, errors = ended(begun)
+    assert (begun.returncode, errors.splitlines()[-1]) == (1, said_last)
+
+
 def test_another_environment_is_not_taken_and_the_work_is_done_all_the_same(warm: Warm, tmp_path: Path) -> None:
     with begin(warm.at, "5", tmp_path, ARCOPS_SAMPLE="other", PYTHONPATH="/elsewhere") as begun:
         found, _ = ended(begun)

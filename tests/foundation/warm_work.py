@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -21,11 +23,24 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(7))
     print(json.dumps({"parent": os.getppid(), "self": os.getpid(), "folder": str(Path.cwd()), "told": told}), flush=True)
     print("said at the end", file=sys.stderr)
+    if told == "late":
+        atexit.register(print, "asked to be called at the end", file=sys.stderr)
+        threading.Thread(target=_after_the_end).start()
+        return
+    if told == "word":
+        sys.exit("a word")
+    if told == "error":
+        raise ValueError("an error")
     if told == "wait":
         time.sleep(600)
     if told == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     sys.exit(int(told or 0))
+
+
+def _after_the_end() -> None:
+    threading.main_thread().join()
+    print("a thread that goes on", file=sys.stderr)
 
 
 if __name__ == "__main__":

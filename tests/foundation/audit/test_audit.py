@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +26,7 @@ from foundation.audit.audit import Audit
 from foundation.audit.record import Outcome, Record, read_record
 from foundation.audit.seals import BEGINNING
 from tests.foundation.audit.home import CALL, calls, opened, problems_in, read_in, settings_in
+from tests.waiting import until
 
 pytestmark = pytest.mark.requirement("BASE-4/audit-log")
 
@@ -66,6 +71,29 @@ def test_what_was_told_is_written_in_its_order(tmp_path: Path) -> None:
     audit.close()
     assert [one.action for one in records_in(tmp_path) if one.door == "audit"] == ["audit/begun", "audit/ended"]
     assert problems_in(tmp_path) == []
+
+
+def test_what_is_told_while_a_batch_is_written_waits_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch costs as much with one record as with a hundred: a slow disk must not make one of each record."""
+    later = deque(calls(6))
+    began: list[float] = []
+    append = writing.LogWriter.append
+
+    def slow(self: writing.LogWriter, lines: Sequence[bytes], *, newest: datetime) -> None:
+        began.append(time.monotonic())
+        append(self, lines, newest=newest)
+        if later and len(began) > 1:
+            audit.tell(later.popleft())
+
+    monkeypatch.setattr(writing.LogWriter, "append", slow)
+    audit = opened(tmp_path)
+    assert audit.flush(WAIT)
+    audit.tell(later.popleft())
+    until(lambda: not later and len(told_in(tmp_path)) == 6, "all is written")
+    audit.close()
+    assert told_in(tmp_path) == calls(6)
+    rests = [second - first for first, second in itertools.pairwise(began[1:7])]
+    assert min(rests) > module.EVERY_SECONDS / 2
 
 
 def test_many_threads_lose_nothing(tmp_path: Path) -> None:
