@@ -1,0 +1,192 @@
+"""What one part of a copy of a model takes of a GPU: its weights, the cache that it needs, and what its engine takes besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from arcops.seen.engine_profile import EngineProfile, Takes
+from arcops.seen.fit import FitSeen
+from arcops.seen.fit_model import Architecture, ModelSeen
+from arcops.seen.fit_wanted import WantedModel
+from gates.fit.fit.keeping import cache_type, needed
+from gates.fit.fit.loading import loaded
+from gates.fit.fit.sizes import Span, up
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """One stage of one copy of ``wanted``, on each of the GPUs of its tensor-parallel group.
+
+    ``weights``, ``cache`` (for the concurrency that is wanted), ``work`` (what a step computes with), ``context`` (the process) and
+    ``graphs`` are bytes. ``dtype`` is that of the cache.
+    """
+
+    wanted: WantedModel
+    engine: EngineProfile
+    said: Architecture
+    stage: int
+    dtype: str
+    weights: Span
+    cache: Span
+    work: Span
+    context: Span
+    graphs: Span
+
+    @property
+    def loaded(self) -> Span:
+        """Everything but cache and graphs."""
+        return self.weights + self.work + self.context
+
+    @property
+    def least(self) -> int:
+        """Bytes without which it cannot be, whatever the engine takes."""
+        return self.loaded.least + self.cache.least
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a demand takes of a GPU with so much memory: ``taken`` bytes, of which ``pool`` are for the cache (less than 0: not even
+    the weights have room). ``share`` is the engine's share in thousandths, 0 if it has none.
+    """
+
+    taken: int
+    pool: int
+    share: int
+
+
+def demands(seen: FitSeen) -> dict[str, tuple[Demand, ...]]:
+    """The stages of each model that can be planned, by the model's name."""
+    engines = {one.engine: one for one in seen.engines}
+    models = {one.name: one for one in seen.models}
+    return {
+        one.name: found
+        for one in seen.wanted.models
+        if (found := stages_of(one, models.get(one.name), engines)) and not unplanned(one, models.get(one.name), engines)
+    }
+
+
+def unplanned(wanted: WantedModel, model: ModelSeen | None, engines: Mapping[str, EngineProfile]) -> str:
+    """Why *wanted* cannot be planned, or nothing."""
+    engine = engines.get(wanted.engine)
+    if engine is None:
+        return f"nothing is known of the engine {wanted.engine}"
+    if model is None or model.weights is None or model.architecture is None:
+        return "its weights or its configuration are not known"
+    if model.problems or any(one.problem or one.weights is None for one in model.adapters):
+        return "it was not read as a whole"
+    said = model.architecture
+    if wanted.pipeline > said.layers:
+        return f"it has {said.layers} layers, fewer than the {wanted.pipeline} stages"
+    if wanted.tensor > 1 and said.heads % wanted.tensor:
+        return f"its {said.heads} heads do not divide by {wanted.tensor} GPUs, so its engine does not start"
+    kv = {run.heads for run in said.cache if run.key and run.kind.value != "latent"}
+    if bad := next((heads for heads in sorted(kv) if heads % wanted.tensor and wanted.tensor % heads), 0):
+        return f"its {bad} heads of keys and values cannot be shared by {wanted.tensor} GPUs, so its engine does not start"
+    if said.cache and not cache_type(wanted, said, engine):
+        return "neither its configuration nor the description says the type of its cache; write 'cache: bf16', as the engine has it"
+    return ""
+
+
+def stages_of(wanted: WantedModel, model: ModelSeen | None, engines: Mapping[str, EngineProfile]) -> tuple[Demand, ...]:
+    """What each stage of *wanted* takes; empty if it cannot be planned."""
+    if unplanned(wanted, model, engines) or model is None or model.architecture is None:
+        return ()
+    engine, said = engines[wanted.engine], model.architecture
+    dtype = cache_type(wanted, said, engine) or "f16"
+    return tuple(
+        Demand(
+            wanted=wanted,
+            engine=engine,
+            said=said,
+            stage=stage,
+            dtype=dtype,
+            weights=loaded(model, wanted, engine, stage),
+            cache=needed(said, wanted, engine, stage, dtype, wanted.concurrency),
+            work=_work(said, wanted, engine, stage, dtype),
+            context=Span.of(engine.group_context if wanted.devices > 1 else engine.context),
+            graphs=Span.of(engine.graphs),
+        )
+        for stage in range(wanted.pipeline)
+    )
+
+
+def _work(said: Architecture, wanted: WantedModel, engine: EngineProfile, stage: int, dtype: str) -> Span:
+    """What a step computes with at its peak: the layers' own products, logits, and what sampling needs."""
+    steps = Span(wanted.steps, wanted.steps) if wanted.steps else Span(engine.steps.least, engine.steps.most)
+    if engine.takes is Takes.NEEDED and engine.logits is not None and engine.engine != "llama.cpp":
+        steps = Span(1, wanted.context)  # a prompt is one step
+    inner = said.inner * max(1, min(said.chosen, said.experts) if said.experts else 1)
+    layer = Span(2 * inner + 2 * said.hidden, 3 * inner + 6 * said.hidden)
+    layers = Span(steps.least * layer.least * 2, steps.most * layer.most * (4 if engine.input_on_host else 2)).over(
+        wanted.tensor
+    )
+    peaks = [layers]
+    if wanted.pipeline - 1 == stage:
+        if engine.sampling is not None and engine.sequences is not None:
+            many = Span(wanted.sequences or engine.sequences.least, wanted.sequences or engine.sequences.most)
+            peaks.append(
+                Span(many.least * said.vocabulary * engine.sampling.least, many.most * said.vocabulary * engine.sampling.most)
+            )
+        if engine.logits is not None:
+            peaks.append(
+                Span(steps.least * said.vocabulary * engine.logits.least, steps.most * said.vocabulary * engine.logits.most)
+            )
+    if engine.engine == "llama.cpp" and not wanted.flash:
+        scores = wanted.context * wanted.concurrency * steps.most * said.heads * 4
+        peaks.append(Span(scores, scores))
+    if engine.engine == "llama.cpp":
+        # One buffer holds what lives at the same time: at least its largest part, at most all of them and the mask.
+        mask = wanted.context * wanted.concurrency * steps.most * 4
+        return Span(max(one.least for one in peaks[1:] or peaks), sum(one.most for one in peaks) + mask)
+    return Span(max(one.least for one in peaks), max(one.most for one in peaks))
+
+
+def claim(demand: Demand, memory: int, *, cautious: bool) -> Claim:
+    """What *demand* takes of a GPU with *memory* bytes. *cautious*: what is not known exactly counts at its worst."""
+    loads, needs = _end(demand.loaded, cautious), _end(demand.cache, cautious)
+    graphs, takes = _end(demand.graphs, cautious), demand.engine.takes
+    if takes is Takes.NEEDED:
+        alone = loads + needs
+        taken = alone + alone * _end(Span.of(demand.engine.arena), cautious) // 1000
+        return Claim(taken=taken, pool=needs, share=0)
+    share = share_of(demand, memory, cautious=cautious)
+    if takes is Takes.SHARE:
+        return Claim(
+            taken=_part(memory, _end(share, cautious)) + graphs,
+            pool=_part(memory, _end(share, not cautious)) - loads,
+            share=share.most,
+        )
+    if takes is Takes.STATIC:
+        beside = _end(demand.work, cautious) + _end(demand.context, cautious) + graphs
+        pool = _part(memory, _end(share, not cautious)) - _end(demand.weights, cautious)
+        return Claim(taken=_part(memory, _end(share, cautious)) + beside, pool=pool, share=share.most)
+    free = max(0, memory - loads)
+    taken = loads + _part(free, _end(share, cautious)) + graphs
+    return Claim(
+        taken=taken, pool=_part(free, _end(share, not cautious)) if memory > loads else memory - loads, share=share.most
+    )
+
+
+def _end(span: Span, most: bool) -> int:
+    return span.most if most else span.least
+
+
+def _part(memory: int, share: int) -> int:
+    return memory * share // 1000
+
+
+def share_of(demand: Demand, memory: int, *, cautious: bool) -> Span:
+    """The engine's share in thousandths: what is written, the default, or the least that is enough, as a whole percent."""
+    default = demand.engine.share
+    if demand.wanted.share > 0:
+        return Span.exactly(demand.wanted.share)
+    if demand.wanted.share == 0 and default is not None:
+        return Span(default.least, default.most)
+    loads, needs = _end(demand.loaded, cautious), _end(demand.cache, cautious)
+    whole = memory
+    if demand.engine.takes is Takes.FREE:
+        whole, loads = max(memory - loads, 1), 0
+    elif demand.engine.takes is Takes.STATIC:
+        loads = _end(demand.weights, cautious)
+    return Span.exactly(min(1000, max(10, 10 * up((loads + needs) * 100, whole))))
