@@ -1,4 +1,6 @@
-"""Models as headers: real files of real sizes, whose data are holes, so that a model of 130 GiB takes a few kilobytes of disk."""
+"""Models as headers: real files of real sizes, whose data are holes, so that a model of 130 GiB takes a few kilobytes of
+disk.
+"""
 
 from __future__ import annotations
 

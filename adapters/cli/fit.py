@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from adapters.cli.answering import answer
 from adapters.cli.commands import Given, command
-from adapters.cli.judging import judge
+from adapters.cli.judging import begin, keep_and_tell
 from adapters.cli.options import Reaching
+from adapters.cli.printing import Format
+from arcops.finding import Outcome
+from artifacts.projections.printable import printable
 
 if TYPE_CHECKING:
     from capabilities.fit.check import CheckFit
@@ -16,4 +20,11 @@ if TYPE_CHECKING:
 @command("fit", "capabilities.fit.check:check_fit", own=Reaching, example="fit.yaml")
 def check(given: Given[CheckFit, Judged, Reaching]) -> int:
     """Plan models on GPUs from their headers: do they fit together, what is left, what do goals cost? Keeps the signed verdict."""
-    return judge(given)
+    at = begin(given.own)
+    found = answer(given.tool, given.ask(), at)
+    if given.own.form is Format.TEXT and not given.own.only:  # what holds is the plan, so it is told, too
+        for result in found.report.results:
+            for finding in result.findings:
+                if finding.outcome is Outcome.PASS:
+                    print(printable(f"  {finding.text}"))
+    return keep_and_tell(found, given.own, at)

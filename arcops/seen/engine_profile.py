@@ -27,7 +27,7 @@ class Takes(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Between:
-    """A figure that is known only between two; ``source`` names one of the profile's publications, ``where`` the place in it."""
+    """A figure that is known only between two. ``source`` names one of the publications, ``where`` the place in it."""
 
     least: int
     most: int
@@ -37,11 +37,12 @@ class Between:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineProfile:
-    """One engine. ``share`` is in thousandths. ``block`` are the tokens of a block of the cache, ``steps`` the tokens of one step
-    and ``sequences`` the most sequences, each by default. ``context`` are bytes of a process on a GPU besides what it computes
-    with, ``group_context`` the same if GPUs work together. ``sampling`` are bytes for each sequence and each token of the
-    vocabulary at the peak of a step, ``logits`` bytes for each token of a step and of the vocabulary. ``graphs`` are bytes of
-    captured CUDA graphs, beyond the share. ``arena`` is by how many thousandths the allocator may hold more than it needs.
+    """One engine. ``share`` is in thousandths. ``block`` are the tokens of a block of the cache, ``steps`` the tokens of one
+    step and ``sequences`` the most sequences, each by default. ``context`` are bytes of a process on a GPU besides what it
+    computes with, ``group_context`` the same if GPUs work together. ``sampling`` are bytes for each sequence and each token
+    of the vocabulary at the peak of a step, ``logits`` bytes for each token of a step and of the vocabulary. ``graphs`` are
+    bytes of captured CUDA graphs, beyond the share. ``arena`` is by how many thousandths the allocator may hold more than it
+    needs.
 
     ``halves``: weights in single precision are loaded in half of it. ``turning``: it keeps a table of rotary positions.
     ``input_on_host``: the table of input tokens stays in the host's memory. ``splits_tensors``: it can split layers.
@@ -86,8 +87,8 @@ class EngineProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """A MIG instance that a GPU can be divided into. ``memory`` are the fewest bytes that a driver gave it. It takes ``slices`` of
-    the GPU's slices of memory, from one of the positions ``starts`` on.
+    """A MIG instance that a GPU can be divided into. ``memory`` are the fewest bytes that a driver gave it. It takes
+    ``slices`` of the GPU's slices of memory, from one of the positions ``starts`` on.
     """
 
     name: str
@@ -116,7 +117,9 @@ class Partition:
                 raise Refused(f"the partition of {', '.join(self.skus)} gives {one.name} a place that the GPU does not have")
 
     def holds(self, names: tuple[str, ...]) -> bool:
-        """Can one GPU be divided into instances of all these *names* at once? Each needs its own slices, from a start of its own."""
+        """Can one GPU be divided into instances of all these *names* at once? Each needs its own slices, from a start of its
+        own.
+        """
         known = {one.name: one for one in self.instances}
         wanted = sorted((known[name] for name in names), key=lambda one: -one.slices)
         return self._placed(wanted, frozenset())

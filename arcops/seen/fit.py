@@ -26,7 +26,9 @@ class MeasuredRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredModel:
-    """What the newest artifact about a model's endpoint says that a plan can be held against. ``problem``: why there is nothing."""
+    """What the newest artifact about a model's endpoint says that a plan can be held against. ``problem``: why there is
+    nothing.
+    """
 
     model: str
     artifact: str = ""
@@ -39,8 +41,8 @@ class MeasuredModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitSeen(Body):
-    """``description`` is the SHA-256 of the description's bytes. ``profiles``, ``partitions`` and ``engines`` are those that ship
-    with ArcOps for what is described; ``measured`` has one entry for each model that names an endpoint.
+    """``description`` is the SHA-256 of the description's bytes. ``profiles``, ``partitions`` and ``engines`` are those that
+    ship with ArcOps for what is described; ``measured`` has one entry for each model that names an endpoint.
     """
 
     KIND: ClassVar[str] = "fit"

@@ -51,7 +51,8 @@ class HeaderForm(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """All tensors of a model: those in its ``layers``, and those ``outside`` of them. ``files`` counts the files that hold them.
+    """All tensors of a model: those in its ``layers``, and those ``outside`` of them. ``files`` counts the files that hold
+    them.
 
     ``headers`` is the SHA-256 over the headers, which names these weights without their values.
     """
@@ -75,7 +76,7 @@ class Weights:
 
 class CacheKind(Enum):
     """``FULL``: every token's keys and values. ``WINDOW``: only of the last tokens. ``LATENT``: one latent for each token
-    (multi-head latent attention). ``STATE``: a recurrent state of fixed size. ``CROSS``: keys and values of an encoder's output.
+    (multi-head latent attention). ``STATE``: a recurrent state of fixed size. ``CROSS``: keys and values of an encoder.
     """
 
     FULL = "full"
@@ -107,11 +108,11 @@ class CacheRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """What the configuration says. ``dtype`` is the type in which it is to be run (``bf16``, ``f16``, ``f32``; empty: not said),
-    ``positions`` how many tokens it allows (0: no limit is said), ``turned`` the elements that a rotary embedding turns, ``inner``
-    the width of a feed-forward layer or of an expert, ``packed`` how it says that the weights are quantised (empty: they are not).
-    ``vocabulary`` are the rows of the table of tokens. ``states`` is the type of recurrent states, empty if it is not said.
-    ``tied``: the table of tokens is also the last layer.
+    """What the configuration says. ``dtype`` is the type in which it is to be run (``bf16``, ``f16``, ``f32``; empty: not
+    said), ``positions`` how many tokens it allows (0: no limit is said), ``turned`` the elements that a rotary embedding
+    turns, ``inner`` the width of a feed-forward layer or of an expert, ``packed`` how it says that the weights are quantised
+    (empty: they are not). ``vocabulary`` are the rows of the table of tokens. ``states`` is the type of recurrent states,
+    empty if it is not said. ``tied``: the table of tokens is also the last layer.
     """
 
     family: str

@@ -15,9 +15,9 @@ MOST_BYTES = 1 << 44
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuGroup:
-    """``count`` GPUs of one kind. ``sku`` is a profile's name for it, or the driver's. ``memory`` is what nvidia-smi says of one,
-    in bytes, 0 if it was not looked at. ``reserved`` are bytes that something else uses on each. ``mig`` are the instances that
-    each is divided into; without any it is whole.
+    """``count`` GPUs of one kind. ``sku`` is a profile's name for it, or the driver's. ``memory`` is what nvidia-smi says of
+    one, in bytes, 0 if it was not looked at. ``reserved`` are bytes that something else uses on each. ``mig`` are the
+    instances that each is divided into; without any it is whole.
     """
 
     name: str
@@ -47,14 +47,15 @@ class Slo:
 class WantedModel:
     """One model and how it is to be served.
 
-    Each of its ``replicas`` must hold ``concurrency`` requests at the same time, each of ``context`` tokens (prompt and answer).
-    ``tensor`` and ``pipeline`` are over how many GPUs one copy is split, by parts of each layer and by layers. ``share`` is the
-    engine's share of a GPU's memory in thousandths: 0 is the engine's default, -1 lets the plan choose the least that is enough.
-    ``cache`` is the type of the key-value cache, ``loads`` the type to which weights are converted at the start (both: ``auto``
-    as the engine does). ``steps`` are the tokens of one step (max_num_batched_tokens, ubatch), ``sequences`` the most sequences
-    that the engine plans for, ``block`` the tokens of a block of the cache; 0 is the engine's default. ``on`` names a device for
-    each GPU of each replica, in order; empty: the plan chooses. ``after`` are models that must have started before. ``endpoint``
-    and ``served`` say what serves it now, to compare the plan with what was measured there.
+    Each of its ``replicas`` must hold ``concurrency`` requests at the same time, each of ``context`` tokens (prompt and
+    answer). ``tensor`` and ``pipeline`` are over how many GPUs one copy is split, by parts of each layer and by layers.
+    ``share`` is the engine's share of a GPU's memory in thousandths: 0 is the engine's default, -1 lets the plan choose the
+    least that is enough. ``cache`` is the type of the key-value cache, ``loads`` the type to which weights are converted at
+    the start (both: ``auto`` as the engine does). ``steps`` are the tokens of one step (max_num_batched_tokens, ubatch),
+    ``sequences`` the most sequences that the engine plans for, ``block`` the tokens of a block of the cache; 0 is the
+    engine's default. ``on`` names a device for each GPU of each replica, in order; empty: the plan chooses. ``after`` are
+    models that must have started before. ``endpoint`` and ``served`` say what serves it now, to compare the plan with what
+    was measured there.
     """
 
     name: str

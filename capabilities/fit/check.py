@@ -23,7 +23,7 @@ class CheckFit(Fit):
 
 @tool(title="Check if models fit together", scope=Scope.CHECK, long=True, deployed=deployed(_FIT_CHECK))
 def check_fit(ask: CheckFit, at: Place) -> Judged:
-    """Judge whether models fit together on GPUs, from headers and configurations alone: which placement holds, what is left, and
-    what goals for time cost in concurrency. No weights are loaded. Keeps a signed artifact: GREEN, AMBER or RED.
+    """Judge whether models fit together on GPUs, from headers and configurations alone: which placement holds, what is left,
+    and what goals for time cost in concurrency. No weights are loaded. Keeps a signed artifact: GREEN, AMBER or RED.
     """
     return judged(_FIT_CHECK, ask, ask.policy, at)

@@ -1,4 +1,6 @@
-"""What a description of models on GPUs means: its file, read once before anything else, so that a wrong one is refused at once."""
+"""What a description of models on GPUs means: its file, read once before anything else, so that a wrong one is refused at
+once.
+"""
 
 from __future__ import annotations
 

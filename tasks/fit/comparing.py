@@ -18,8 +18,8 @@ _STACKED = late(r".*(?:\.experts\.[a-z_]+(?:\.weight)?|_exps\.weight)\Z")
 
 
 def contradictions(said: Architecture, tensors: Sequence[Tensor], *, rows_first: bool, more_layers: int) -> Iterator[str]:
-    """Sentences about what differs. *rows_first*: sizes begin with the row, as in GGUF. *more_layers* are layers besides those of
-    the configuration that some files hold, to predict more tokens at once.
+    """Sentences about what differs. *rows_first*: sizes begin with the row, as in GGUF. *more_layers* are layers besides
+    those of the configuration that some files hold, to predict more tokens at once.
     """
     yield from _layers(said, tensors, more_layers)
     yield from _heads(said, tensors, rows_first)

@@ -1,5 +1,5 @@
-"""The description of a co-deployment as a person writes it: strict YAML. Sizes are bytes or end in KiB, MiB, GiB or TiB; times end
-in us, ms or s; a share of memory is a fraction with at most three digits.
+"""The description of a co-deployment as a person writes it: strict YAML. Sizes are bytes or end in KiB, MiB, GiB or TiB;
+times end in us, ms or s; a share of memory is a fraction with at most three digits.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def _group(name: str, one: _Gpus) -> GpuGroup:
     profile = gpu_profile(one.sku)
     if profile is None:
         raise Refused(
-            f"gpus.{name}.sku: ArcOps has no profile of a GPU {one.sku[:100]!r}; give the driver's name, as nvidia-smi -L prints "
-            "it, or a name of policies/skus"
+            f"gpus.{name}.sku: ArcOps has no profile of a GPU {one.sku[:100]!r}; give the driver's name, as nvidia-smi -L "
+            "prints it, or a name of policies/skus"
         )
     group = GpuGroup(
         name=name,
@@ -147,8 +147,8 @@ def _group(name: str, one: _Gpus) -> GpuGroup:
     for instance in one.mig:
         if partition is None:
             raise Refused(
-                f"gpus.{name}.mig: which instances {profile.sku} can have, and of what size, is not known to ArcOps; leave 'mig' out, "
-                "or plan each instance as a GPU of its own with 'memory' as nvidia-smi mig -lgip prints it"
+                f"gpus.{name}.mig: which instances {profile.sku} can have, and of what size, is not known to ArcOps; leave "
+                "'mig' out, or plan each instance as a GPU of its own with 'memory' as nvidia-smi mig -lgip prints it"
             )
         if instance not in {known.name for known in partition.instances}:
             names = ", ".join(known.name for known in partition.instances)
@@ -213,9 +213,9 @@ def _size(where: str, value: str | int) -> int:
     found = _SIZE.match(value)
     if found is None:
         raise Refused(f"{where}: {value[:40]!r} is not a size; write such as 16GiB, 81559MiB, or bytes")
-    whole, part, unit = found.groups()
-    part = part or ""
-    return int(whole + part) * _UNITS[unit] // 10 ** len(part)
+    whole, part, unit = found[1], found[2] or "", found[3]
+    size: int = int(whole + part) * _UNITS[unit] // 10 ** len(part)
+    return size
 
 
 def _time(where: str, value: str) -> int:

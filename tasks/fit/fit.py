@@ -18,7 +18,9 @@ from tasks.gpu.gpu_profiles import shipped_profiles
 
 @collector("fit", FitSeen, version="1", deadline=timedelta(minutes=10))
 def look(request: Request, seen: Seen) -> Sighting[FitSeen]:
-    """Read the description, and the headers and the configuration of each model. Raises `Refused` if the description is wrong."""
+    """Read the description, and the headers and the configuration of each model. Raises `Refused` if the description is
+    wrong.
+    """
     wanted, data = read_description(request.target, request.within)
     folder = request.target.absolute().parent
     models = []

@@ -1,7 +1,7 @@
 """An architecture from the keys of a GGUF file.
 
-Source: ``src/llama-hparams`` and ``src/models`` of llama.cpp: which layers slide a window or are recurrent is in its code for some
-families, and in the file for others.
+Source: ``src/llama-hparams`` and ``src/models`` of llama.cpp: which layers slide a window or are recurrent is in its code for
+some families, and in the file for others.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _layer(told: _Told, family: str, number: int, layers: int, hidden: int, head
         every = told.perhaps("full_attention_interval", 4)
         if (number + 1) % every:
             return (_state(told),)
-    elif recurring and family in ("mamba", "mamba2", "falcon-h1") or (recurring and kv == 0):
+    elif (recurring and family in ("mamba", "mamba2", "falcon-h1")) or (recurring and kv == 0):
         state = (_state(told),)
         return (*state, _attention(told, kv, hidden, heads[number])) if family == "falcon-h1" else state
     elif kv == 0:

@@ -1,4 +1,6 @@
-"""The keys of a configuration, each noted when it is read: a key that may change the cache and that no one read is an answer, too."""
+"""The keys of a configuration, each noted when it is read: a key that may change the cache and that no one read is an answer,
+too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Which layers of a model keep what, from its configuration: full, windowed, latent or recurrent attention, and layers without."""
+"""Which layers of a model keep what, from its configuration: full, windowed, latent or recurrent attention, and layers
+without.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -46,7 +46,8 @@ class ModelFiles:
 
 
 def read_model(path: Path, within: Roots, *, adapter: bool = False) -> ModelFiles:
-    """Everything that a plan needs of the model at *path*, a folder or a file of weights. What is wrong with it is in ``problems``.
+    """Everything that a plan needs of the model at *path*, a folder or a file of weights. What is wrong with it is in
+    ``problems``.
 
     Raises `Refused` if the path is not there, `Unavailable` if it cannot be opened.
     """
@@ -130,7 +131,7 @@ def _chosen(folder: Path, names: frozenset[str], within: Roots, found: ModelFile
     """The files in the folder that hold the weights. Raises `Unclear` if there are none, or if it could be several."""
     index = _index_name(names)
     if index:
-        shards = sorted({shard for shard in _weight_map(folder / index, within, found).values()})
+        shards = sorted(set(_weight_map(folder / index, within, found).values()))
         for shard in shards:
             if shard not in names:
                 found.problems.append(f"{printable(shard, 80)} is missing, which {index} names")
@@ -248,7 +249,7 @@ def _indexed(
     more = [name for name in there if name not in mapped]
     if lost:
         found.problems.append(
-            f"{index} says that {mapped[lost[0]]} holds the tensor {printable(lost[0], 80)!r}, and it does not ({len(lost)} such)"
+            f"{index} says that {mapped[lost[0]]} holds {printable(lost[0], 80)!r}, and it does not ({len(lost)} such)"
         )
     if more:
         found.problems.append(

@@ -25,9 +25,9 @@ GGUF_TYPES: Mapping[int, str] = {
 }  # fmt: skip
 ONNX_TYPES: Mapping[int, tuple[str, int]] = {
     1: ("F32", 32), 2: ("U8", 8), 3: ("I8", 8), 4: ("U16", 16), 5: ("I16", 16), 6: ("I32", 32), 7: ("I64", 64), 9: ("BOOL", 8),
-    10: ("F16", 16), 11: ("F64", 64), 12: ("U32", 32), 13: ("U64", 64), 16: ("BF16", 16), 17: ("F8_E4M3", 8), 18: ("F8_E4M3", 8),
-    19: ("F8_E5M2", 8), 20: ("F8_E5M2", 8), 21: ("U4", 4), 22: ("I4", 4), 23: ("F4", 4), 24: ("F8_E8M0", 8), 25: ("U2", 2),
-    26: ("I2", 2),
+    10: ("F16", 16), 11: ("F64", 64), 12: ("U32", 32), 13: ("U64", 64), 16: ("BF16", 16), 17: ("F8_E4M3", 8), 18: ("F8_E4M3",
+    8), 19: ("F8_E5M2", 8), 20: ("F8_E5M2", 8), 21: ("U4", 4), 22: ("I4", 4), 23: ("F4", 4), 24: ("F8_E8M0", 8), 25: ("U2",
+    2), 26: ("I2", 2),
 }  # fmt: skip
 """``TensorProto.DataType`` of ``onnx.proto``: our name, and bits of one element."""
 
@@ -47,8 +47,9 @@ class Tensor:
 
 @dataclass(slots=True)
 class Header:
-    """One file's header. ``keys`` are GGUF's own whole numbers, texts and lists of numbers. ``refers`` are other files that hold
-    tensors of an ONNX model, with the bytes that each must have; ``caches`` is the type of its inputs for past keys and values.
+    """One file's header. ``keys`` are GGUF's own whole numbers, texts and lists of numbers. ``refers`` are other files that
+    hold tensors of an ONNX model, with the bytes that each must have; ``caches`` is the type of its inputs for past keys and
+    values.
     """
 
     form: HeaderForm

@@ -1,4 +1,6 @@
-"""An architecture from the configuration that Transformers writes (``config.json``), or ONNX Runtime GenAI (``genai_config.json``)."""
+"""An architecture from the configuration that Transformers writes (``config.json``), or ONNX Runtime GenAI
+(``genai_config.json``).
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ _TEXT = ("text_config", "llm_config", "language_config", "language_model_config"
 _OUTER = ("torch_dtype", "dtype", "tie_word_embeddings", "quantization_config", "model_type")
 _DTYPES = {"bfloat16": "bf16", "float16": "f16", "half": "f16", "float32": "f32", "float": "f32"}
 _ENCODERS = frozenset(
-    ("bert", "roberta", "xlm-roberta", "distilbert", "albert", "mpnet", "modernbert", "nomic_bert", "electra", "deberta", "deberta-v2",
-     "camembert", "new", "jina_bert")
+    ("bert", "roberta", "xlm-roberta", "distilbert", "albert", "mpnet", "modernbert", "nomic_bert", "electra", "deberta",
+     "deberta-v2", "camembert", "new", "jina_bert")
 )  # fmt: skip
 _TRUE_UNLESS_SAID = frozenset(("gemma", "gemma2", "gemma3", "gemma3_text", "gpt2", "t5", "whisper", "bart", "falcon", "bloom"))
 
@@ -50,6 +52,7 @@ def architecture(told: Mapping[str, Json], source: str) -> Architecture:
         ),
     }
     cache, turned = _kept(keys, outer, family, layers, hidden, heads)
+    states = _DTYPES.get(keys.text("mamba_ssm_dtype", "mamba_ssm_cache_dtype"), "")
     if name := keys.left():
         raise Unclear(f"it has {name}, which may change the cache, and ArcOps does not know how for {family or 'its family'}")
     return Architecture(
@@ -59,7 +62,7 @@ def architecture(told: Mapping[str, Json], source: str) -> Architecture:
         turned=turned,
         dtype=_dtype(keys),
         packed=_packed(keys),
-        states=_DTYPES.get(keys.text("mamba_ssm_dtype", "mamba_ssm_cache_dtype"), ""),
+        states=states,
         tied=_tied(keys, family),
         **common,
     )

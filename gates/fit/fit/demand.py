@@ -1,4 +1,4 @@
-"""What one part of a copy of a model takes of a GPU: its weights, the cache that it needs, and what its engine takes besides."""
+"""What one part of a copy of a model takes of a GPU: its weights, the cache that it needs, and what its engine takes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from gates.fit.fit.sizes import Span, up
 class Demand:
     """One stage of one copy of ``wanted``, on each of the GPUs of its tensor-parallel group.
 
-    ``weights``, ``cache`` (for the concurrency that is wanted), ``work`` (what a step computes with), ``context`` (the process) and
-    ``graphs`` are bytes. ``dtype`` is that of the cache.
+    ``weights``, ``cache`` (for the concurrency that is wanted), ``work`` (what a step computes with), ``context`` (the
+    process) and ``graphs`` are bytes. ``dtype`` is that of the cache.
     """
 
     wanted: WantedModel
@@ -46,8 +46,8 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a demand takes of a GPU with so much memory: ``taken`` bytes, of which ``pool`` are for the cache (less than 0: not even
-    the weights have room). ``share`` is the engine's share in thousandths, 0 if it has none.
+    """What a demand takes of a GPU with so much memory: ``taken`` bytes, of which ``pool`` are for the cache (less than 0:
+    not even the weights have room). ``share`` is the engine's share in thousandths, 0 if it has none.
     """
 
     taken: int
@@ -84,7 +84,7 @@ def unplanned(wanted: WantedModel, model: ModelSeen | None, engines: Mapping[str
     if bad := next((heads for heads in sorted(kv) if heads % wanted.tensor and wanted.tensor % heads), 0):
         return f"its {bad} heads of keys and values cannot be shared by {wanted.tensor} GPUs, so its engine does not start"
     if said.cache and not cache_type(wanted, said, engine):
-        return "neither its configuration nor the description says the type of its cache; write 'cache: bf16', as the engine has it"
+        return "neither its configuration nor the description says the type of its cache; write such as 'cache: bf16'"
     return ""
 
 

@@ -38,7 +38,9 @@ class Device:
 
 
 def devices(seen: FitSeen) -> tuple[Device, ...]:
-    """Every device of the description, in its order. One whose profile is not there is left out, which `unknown_devices` says."""
+    """Every device of the description, in its order. One whose profile is not there is left out, which `unknown_devices`
+    says.
+    """
     profiles = {one.sku: one for one in seen.profiles}
     found: list[Device] = []
     for group in seen.wanted.gpus:

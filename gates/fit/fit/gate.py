@@ -3,13 +3,14 @@
 Why: a model that does not fit ends when it starts, or at the first long request. Each model alone may fit, and all together
 not: engines take a share of the whole memory, measure what is free while others start, and keep caches of very different size.
 
-Judged: from headers and configurations alone, how many bytes each part of each copy needs on its GPU: weights as the engine loads
-them, the cache for the wanted context and concurrency, and what the engine takes besides. Exact figures are exact; others are from
-least to most, with sources. A placement that holds at worst, with the policy's spare, is GREEN; one that holds only at best, or
-with less spare, is AMBER; none is RED. What could not be read is RED. Where an endpoint was measured, the plan is held against it.
+Judged: from headers and configurations alone, how many bytes each part of each copy needs on its GPU: weights as the engine
+loads them, the cache for the wanted context and concurrency, and what the engine takes besides. Exact figures are exact;
+others are from least to most, with sources. A placement that holds at worst, with the policy's spare, is GREEN; one that
+holds only at best, or with less spare, is AMBER; none is RED. What could not be read is RED. Where an endpoint was measured,
+the plan is held against it.
 
-Fix: give the engine a smaller share or the cache a smaller type, ask for less context or fewer requests, split the model over more
-GPUs, or leave one out. The findings say how much is lacking, and where.
+Fix: give the engine a smaller share or the cache a smaller type, ask for less context or fewer requests, split the model over
+more GPUs, or leave one out. The findings say how much is lacking, and where.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from arcops.control import nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding
 from arcops.gate import gate
+from arcops.seen.engine_profile import Takes
 from arcops.seen.fit import FitSeen
 from arcops.seen.fit_model import ModelSeen
 from arcops.subjects.fit import Fit
@@ -108,7 +110,8 @@ def _known(model: ModelSeen) -> str:
         types[part.dtype] = types.get(part.dtype, 0) + count * part.bytes
     listed = ", ".join(f"{dtype} {gib(size)}" for dtype, size in sorted(types.items(), key=lambda item: -item[1])[:4])
     experts = f", {said.experts} experts" if said.experts else ""
-    return f"{weights.form.value} of {weights.files} file(s), {gib(weights.bytes)} ({listed}); {said.family}, {said.layers} layers{experts}"
+    files = f"{weights.form.value} of {weights.files} file(s), {gib(weights.bytes)} ({listed})"
+    return f"{files}; {said.family}, {said.layers} layers{experts}"
 
 
 def _placed(placed: Placed, policy: FitPolicy, found: Evidence[FitSeen]) -> Iterator[Finding]:
@@ -150,12 +153,20 @@ def _nowhere(wanted: tuple[Copy, ...], places: tuple[Device, ...], found: Eviden
     if not named:
         least = sum(part.least for copy in wanted for part in copy.parts)
         whole = sum(one.memory.most - one.reserved for one in places)
-        text = (
-            f"Each copy fits alone, and all {len(wanted)} do not fit together: they need at least {gib(least)} of {gib(whole)}, each "
-            "on a device of its own size and with its engine's share."
-        )
+        shares = sorted({f"{copy.model} {share / 1000:g}" for copy in wanted if (share := _share(copy))})
+        taking = f", and their engines take shares of it ({'; '.join(shares)})" if shares else ""
+        need = f"they need at least {gib(least)} of {gib(whole)}, each part on one device{taking}"
+        text = f"Each copy fits alone, and all {len(wanted)} together do not: {need}."
         yield PLACED.fails(text, found)
     yield MEMORY.fails("Without a placement, nothing is left: the memory is not enough.", found)
+
+
+def _share(copy: Copy) -> int:
+    """The share that the engine of *copy* takes, in thousandths, whatever it needs; 0 if it takes what it needs."""
+    stage = copy.stages[0]
+    if stage.wanted.share < 0 or stage.engine.takes is Takes.NEEDED:
+        return 0
+    return stage.wanted.share or (stage.engine.share.most if stage.engine.share is not None else 0)
 
 
 def _started(placed: Placed | None, policy: FitPolicy, found: Evidence[FitSeen]) -> Iterator[Finding]:

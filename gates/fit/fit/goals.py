@@ -1,4 +1,5 @@
-"""What a goal for time costs in concurrency, by what a GPU can do at most: bytes that must be read, operations that must be done.
+"""What a goal for time costs in concurrency, by what a GPU can do at most: bytes that must be read, operations that must be
+done.
 
 A token of each request needs the weights once for all requests and each request's own cache; both must be read from the GPU's
 memory. A prompt needs two operations for each element of the matrices and each of its tokens. An engine is slower than that, so

@@ -47,15 +47,14 @@ def hold_findings(
         own = [(copy, where) for copy, where in placed.copies if copy.model == name]
         worst = min((_held(copy, where, placed, cautious=True) for copy, where in own), default=0)
         best = min((_held(copy, where, placed, cautious=False) for copy, where in own), default=0)
-        each = stages[0].said.cache and max(
-            needed(one.said, one.wanted, one.engine, one.stage, one.dtype, 1).most for one in stages
-        )
+        each = max(needed(one.said, one.wanted, one.engine, one.stage, one.dtype, 1).most for one in stages)
         if not each:
             yield HELD.passes(f"{name}: it keeps nothing for a request.", found, about=name)
             continue
         said = f"{worst:,}" if worst == best or worst >= _MOST else f"{worst:,} to {best:,}"
         text = (
-            f"{name}: {said} requests of {wanted.context:,} tokens at once have room ({gib(each)} each on a GPU, in {stages[0].dtype})"
+            f"{name}: {said} requests of {wanted.context:,} tokens at once have room "
+            f"({gib(each)} each on a GPU, in {stages[0].dtype})"
             f"{f', in each of {wanted.replicas} copies' if wanted.replicas > 1 else ''}; {wanted.concurrency:,} are wanted"
         )
         if worst >= wanted.concurrency:

@@ -1,8 +1,8 @@
 """What requests keep on one GPU: keys and values, latents, recurrent states, and what an encoder gave.
 
-Sources: ``vllm/v1/kv_cache_interface.py`` and ``kv_cache_utils.py`` of vLLM (pages of a block of tokens, groups of layers with one
-size of page, attention blocks that grow to the size of a state); ``llama-kv-cache-iswa.cpp`` and ``llama-memory-recurrent.cpp`` of
-llama.cpp (cells padded to 256, windows with the tokens of a step besides).
+Sources: ``vllm/v1/kv_cache_interface.py`` and ``kv_cache_utils.py`` of vLLM (pages of a block of tokens, groups of layers
+with one size of page, attention blocks that grow to the size of a state); ``llama-kv-cache-iswa.cpp`` and
+``llama-memory-recurrent.cpp`` of llama.cpp (cells padded to 256, windows with the tokens of a step besides).
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def paged(
 def _pages(
     kept: Sequence[Kept], wanted: WantedModel, said: Architecture, engine: EngineProfile, dtype: str, block: int, *, lean: bool
 ) -> int:
-    """Bytes for one request. *lean*: windows and states take as little as they can; else windows may take every token, and a state
-    two pages (one is kept for the prefix).
+    """Bytes for one request. *lean*: windows and states take as little as they can; else windows may take every token, and a
+    state two pages (one is kept for the prefix).
     """
     states = [one for one in kept if one.run.kind is CacheKind.STATE]
     rest = [one for one in kept if one.run.kind is not CacheKind.STATE]
@@ -185,10 +185,3 @@ def _tensor(one: Kept, wanted: WantedModel, said: Architecture, dtype: str) -> S
         return Span(_state_bytes(run, said, lean=True), _state_bytes(run, said, lean=False)).times(one.layers)
     tokens = run.positions if run.kind is CacheKind.CROSS else wanted.context
     return Span.exactly(one.layers * tokens * token_bytes(run, dtype))
-
-
-def block_of(kept: Sequence[Kept], said: Architecture, dtype: str, block: int) -> int:
-    """The tokens of a block that vLLM takes for attention beside recurrent states; for tests and for people who compare logs."""
-    sizes = [_state_bytes(one.run, said, lean=False) for one in kept if one.run.kind is CacheKind.STATE]
-    widest = max(token_bytes(one.run, dtype) for one in kept if one.run.kind is not CacheKind.STATE)
-    return max(block, rounded(up(max(sizes, default=0), widest), _TURNS))

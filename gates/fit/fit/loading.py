@@ -1,8 +1,8 @@
 """The weights of one model as an engine has them on one GPU.
 
-What a file holds is not what a GPU holds: single precision is loaded in half of it, scales in single precision, tables are padded,
-a kernel may lay expert weights out in larger tiles, and a GPU of a tensor-parallel group has only a part.
-Sources: the loaders of vLLM (``vllm/model_executor``: parameters of FP8 schemes, ``VocabParallelEmbedding``, ``get_pp_indices``,
+What a file holds is not what a GPU holds: single precision is loaded in half of it, scales in single precision, tables are
+padded, a kernel may lay expert weights out in larger tiles, and a GPU of a tensor-parallel group has only a part. Sources:
+the loaders of vLLM (``vllm/model_executor``: parameters of FP8 schemes, ``VocabParallelEmbedding``, ``get_pp_indices``,
 ``mxfp4``), and of llama.cpp (``llama-model.cpp``: the input layer stays on the host).
 """
 
@@ -53,7 +53,7 @@ def loaded(model: ModelSeen, wanted: WantedModel, engine: EngineProfile, stage: 
 
 
 def read_each_token(model: ModelSeen, wanted: WantedModel, engine: EngineProfile, stage: int) -> int:
-    """Bytes of weights that one GPU of *stage* must read for a token, at least: of experts only those that one token chooses."""
+    """Bytes of weights that one GPU of *stage* must read for a token, at least: of experts only those that it chooses."""
     weights, said = model.weights, model.architecture
     if weights is None or said is None:
         raise ValueError("the model's weights are not known")
@@ -130,6 +130,8 @@ def _converted(part: WeightPart, wanted: WantedModel, said: Architecture, engine
     """Bytes of *part* in the type in which it is loaded."""
     if part.kind is PartKind.SCALES:
         return Span.exactly(part.elements * 4 if engine.halves and part.dtype in _HALF else part.bytes)
+    if part.kind is PartKind.EXPERTS and said.packed == "mxfp4" and said.hidden and said.inner:
+        return _tiled(part, said)
     if part.dtype in _WIDE | _HALF and engine.halves:
         if wanted.loads == "fp8" and part.kind in _MATRICES:
             return Span.exactly(part.elements)
@@ -138,10 +140,14 @@ def _converted(part: WeightPart, wanted: WantedModel, said: Architecture, engine
         if part.dtype in _WIDE and part.kind is not PartKind.COPIED:
             return Span.exactly(part.elements * 2)
         return Span(min(part.bytes, part.elements * 2), part.bytes)
-    if part.kind is PartKind.EXPERTS and part.dtype == "U8" and said.packed == "mxfp4" and said.hidden and said.inner:
-        wide, inner = rounded(said.hidden, _TILES[0]), rounded(said.inner, _TILES[1])
-        return Span(part.bytes, up(part.bytes * wide * inner, said.hidden * said.inner))
     return Span.exactly(part.bytes)
+
+
+def _tiled(part: WeightPart, said: Architecture) -> Span:
+    """Experts in mxfp4: as in the file, or in larger tiles with biases in single precision, by the kernel that the GPU gets."""
+    wide, inner = rounded(said.hidden, _TILES[0]), rounded(said.inner, _TILES[1])
+    most = part.elements * 4 if part.dtype in _HALF else part.bytes
+    return Span(part.bytes, up(most * wide * inner, said.hidden * said.inner))
 
 
 def _padding(said: Architecture, weights: Weights, wanted: WantedModel, first: int, end: int, engine: EngineProfile) -> Span:

@@ -1,4 +1,6 @@
-"""The plan held against what was measured at the endpoint: memory of the GPU while it worked, and how many requests it answered."""
+"""The plan held against what was measured at the endpoint: memory of the GPU while it worked, and how many requests it
+answered.
+"""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ MOST_STEPS = 20_000
 
 
 class Level(Enum):
-    """How sure a placement is. ``SPARE``: even at worst there is as much left as the policy wants. ``CAUTIOUS``: it fits at worst.
-    ``HOPEFUL``: it fits at best.
+    """How sure a placement is. ``SPARE``: even at worst there is as much left as the policy wants. ``CAUTIOUS``: it fits at
+    worst. ``HOPEFUL``: it fits at best.
     """
 
     SPARE = "spare"
@@ -90,7 +90,8 @@ def copies(demands: Mapping[str, tuple[Demand, ...]]) -> tuple[Copy, ...]:
 
 
 def placement(wanted: Sequence[Copy], devices: Sequence[Device], spare: int) -> Placed | None:
-    """A placement of all copies, as sure as there is one; ``None`` if nothing fits. *spare*: percent of a device that stay free.
+    """A placement of all copies, as sure as there is one; ``None`` if nothing fits. *spare*: percent of a device that stay
+    free.
 
     Raises `TooMany`.
     """

@@ -9,10 +9,10 @@ from arcops.errors import Refused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitPolicy:
-    """``spare``: percent of each device that must stay free, even at worst. ``reach``: percent of a datasheet's bandwidth and of
-    its operations that an engine is trusted to reach. ``error``: percent by which a measurement may lie outside of what was
-    predicted. ``unmeasured``: a plan that names no endpoint counts, too. ``ordered``: engines that measure free memory when they
-    start must start one after another.
+    """``spare``: percent of each device that must stay free, even at worst. ``reach``: percent of a datasheet's bandwidth and
+    of its operations that an engine is trusted to reach. ``error``: percent by which a measurement may lie outside of what
+    was predicted. ``unmeasured``: a plan that names no endpoint counts, too. ``ordered``: engines that measure free memory
+    when they start must start one after another.
     """
 
     spare: int = 10

@@ -17,8 +17,8 @@ PLACED = Rule(
 MEMORY = Rule(
     id="fit/memory",
     asks="Does each device hold what it must at worst, with the spare that the policy wants?",
-    fix="Lower an engine's memoryFraction, ask for less, say what nvidia-smi shows with 'memory', or say 'stepTokens' and 'sequences' "
-    "as the engine has them, so that less is uncertain.",
+    fix="Lower an engine's memoryFraction, or ask for less. Say what is uncertain: 'memory' as nvidia-smi shows it, "
+    "'stepTokens' and 'sequences' as the engine has them.",
 )
 CONTEXT = Rule(
     id="fit/context",

@@ -10,8 +10,8 @@ from arcops.seen.engine_profile import Between
 GIB = 1 << 30
 
 _CACHE = {
-    "f32": (4, 1), "f16": (2, 1), "bf16": (2, 1), "fp8": (1, 1), "int8": (1, 1), "q8_0": (34, 32), "q5_1": (24, 32), "q5_0": (22, 32),
-    "q4_1": (20, 32), "q4_0": (18, 32), "iq4_nl": (18, 32), "nvfp4": (9, 16),
+    "f32": (4, 1), "f16": (2, 1), "bf16": (2, 1), "fp8": (1, 1), "int8": (1, 1), "q8_0": (34, 32), "q5_1": (24, 32),
+    "q5_0": (22, 32), "q4_1": (20, 32), "q4_0": (18, 32), "iq4_nl": (18, 32), "nvfp4": (9, 16),
 }  # fmt: skip
 """Bytes and elements of a block of each type of cache. nvfp4: half a byte an element, and a byte for each 16."""
 
