@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @command("fit", "capabilities.fit.check:check_fit", own=Reaching, example="fit.yaml")
 def check(given: Given[CheckFit, Judged, Reaching]) -> int:
-    """Plan models on GPUs from their headers: do they fit together, what is left, what do goals cost? Keeps the signed verdict."""
+    """Plan models on GPUs from their headers: do they fit, what is left, what do goals cost? Keeps the signed verdict."""
     at = begin(given.own)
     found = answer(given.tool, given.ask(), at)
     if given.own.form is Format.TEXT and not given.own.only:  # what holds is the plan, so it is told, too

@@ -45,7 +45,7 @@ class Keys:
         return next((self._told[name] for name in names if self._told.get(name) is not None), None)
 
     def number(self, *names: str, least: int = 1) -> int:
-        """The whole number under one of *names*. Raises `Unclear` if there is none, or an absurd one."""
+        """The whole number under one of *names*. Raises `Unclear` if it is not there, or absurd."""
         found = self.perhaps(*names, least=least)
         if found < 0:
             raise Unclear(f"it does not say {names[0]}")
@@ -97,7 +97,7 @@ class Keys:
         raise Unclear(f"its {names[0]} is {printable(repr(found), 60)}, which cannot be")
 
     def left(self) -> str:
-        """A key that may change what is kept for each request and that was not read; empty if there is none."""
+        """A key that may change what is kept for each request and that was not read; else empty."""
         for name, value in sorted(self._told.items()):
             lower = name.lower()
             telling = name not in self._read and _TELLING.search(lower) and not _HARMLESS.search(lower)

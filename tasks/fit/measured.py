@@ -20,7 +20,7 @@ KIND = "inference-endpoint"
 
 def measured(wanted: Sequence[WantedModel], request: Request) -> tuple[MeasuredModel, ...]:
     """What was measured of each of *wanted* that names an endpoint. An artifact counts if a trusted key signed it and it is not
-    revoked; why there is none is said.
+    revoked; if nothing counts, it says why.
     """
     asked = [one for one in wanted if one.endpoint]
     if not asked:

@@ -128,7 +128,7 @@ def _settings(path: Path, within: Roots, found: ModelFiles) -> None:
 
 
 def _chosen(folder: Path, names: frozenset[str], within: Roots, found: ModelFiles) -> list[str]:
-    """The files in the folder that hold the weights. Raises `Unclear` if there are none, or if it could be several."""
+    """The files in the folder that hold the weights. Raises `Unclear` if no file does, or if it could be several."""
     index = _index_name(names)
     if index:
         shards = sorted(set(_weight_map(folder / index, within, found).values()))

@@ -33,7 +33,7 @@ def shipped_partitions() -> tuple[tuple[Partition, Source], ...]:
 
 
 def engine_profile(name: str) -> EngineProfile:
-    """The profile of the engine *name*. Raises `Refused` if there is none, with those that there are."""
+    """The profile of the engine *name*. Raises `Refused` with those that there are, if it is not among them."""
     for profile, _ in shipped_engines():
         if name == profile.engine or name in profile.names:
             return profile

@@ -6,7 +6,7 @@ not: engines take a share of the whole memory, measure what is free while others
 Judged: from headers and configurations alone, how many bytes each part of each copy needs on its GPU: weights as the engine
 loads them, the cache for the wanted context and concurrency, and what the engine takes besides. Exact figures are exact;
 others are from least to most, with sources. A placement that holds at worst, with the policy's spare, is GREEN; one that
-holds only at best, or with less spare, is AMBER; none is RED. What could not be read is RED. Where an endpoint was measured,
+holds only at best, or with less spare, is AMBER; none is RED. What could not be read is RED. If an endpoint was measured,
 the plan is held against it.
 
 Fix: give the engine a smaller share or the cache a smaller type, ask for less context or fewer requests, split the model over

@@ -41,15 +41,15 @@ class Pace:
         return (self.once + self.each * requests) // _TENTHS
 
 
-def pace(model: ModelSeen, stages: Sequence[Demand], where: Sequence[Device], shared: Sequence[int], percent: int) -> Pace:
-    """The pace of a copy on the devices *where*, each of which *shared* copies use at the same time, at *percent* of bandwidth.
+def pace(model: ModelSeen, stages: Sequence[Demand], on: Sequence[Device], shared: Sequence[int], percent: int) -> Pace:
+    """The pace of a copy on the devices *on*, each of which *shared* copies use at the same time, at *percent* of bandwidth.
 
     Devices of one stage work side by side, so the slowest counts; stages follow one another.
     """
     once = each = place = 0
     for stage in stages:
         tensor = stage.wanted.tensor
-        here = list(zip(where[place : place + tensor], shared[place : place + tensor], strict=True))
+        here = list(zip(on[place : place + tensor], shared[place : place + tensor], strict=True))
         place += tensor
         slowest = min(device.bandwidth * percent // (100 * many) for device, many in here)
         weights = read_each_token(model, stage.wanted, stage.engine, stage.stage)

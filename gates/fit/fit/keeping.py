@@ -147,7 +147,7 @@ def _group(layers: Sequence[int]) -> int:
 
 
 def _state_bytes(run: CacheRun, said: Architecture, *, lean: bool) -> int:
-    """Bytes of one layer's state. Where its type is not said, it is that of the model, or single precision."""
+    """Bytes of one layer's state. If its type is not said, it is that of the model, or single precision."""
     wide = 4 if said.states == "f32" or said.dtype == "f32" else 2 if said.states or lean else 4
     return run.conv * (4 if said.states == said.dtype == "f32" else 2) + run.state * wide
 

@@ -50,7 +50,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where each part of each copy is, and how sure that is."""
+    """The devices of each part of each copy, and how sure that is."""
 
     level: Level
     copies: tuple[tuple[Copy, tuple[Device, ...]], ...]
