@@ -9,7 +9,7 @@ that a row does not say are those of the model's published configuration. A row 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -71,6 +71,19 @@ def compared(folder: Path) -> Iterator[Compared]:
     rows = references()
     for row, compare in _ROWS.items():
         yield from compare(rows[row], folder)
+
+
+def table(found: Iterable[Compared]) -> str:
+    """Every figure with its error, one line each."""
+    lines = []
+    for one in found:
+        unit = GIB if one.observed > MIB else 1
+        told = f"{one.predicted.least / unit:.4f}"
+        if one.predicted.most != one.predicted.least:
+            told += f" to {one.predicted.most / unit:.4f}"
+        how = f"{one.error:.3f} %" if one.exact else "in its range" if one.holds else "OUT OF ITS RANGE"
+        lines.append(f"{one.row:32} {one.what:8} {told:>24} {one.observed / unit:12.4f}  {how:14} {one.said}")
+    return "\n".join(lines)
 
 
 # --- the models, as their makers published them ---

@@ -165,8 +165,8 @@ def _model(name: str, one: _Model) -> WantedModel:
         raise Refused(f"{here}.cache: {one.cache[:40]!r} is no type of a cache; use one of {', '.join(CACHES)}")
     if one.loads not in LOADS:
         raise Refused(f"{here}.loads: {one.loads[:40]!r} is no type of weights; use one of {', '.join(LOADS)}")
-    if not one.path or "\0" in one.path:
-        raise Refused(f"{here}.path is empty; name the model's folder or file, relative to this description")
+    if any(not path or "\0" in path for path in (one.path, *one.adapters)):
+        raise Refused(f"{here} has an empty path; name a folder or file, relative to this description")
     if not profile.splits_tensors and one.tensor_parallel > 1:
         raise Refused(
             f"{here}.tensorParallel: {profile.engine} splits a model by layers, so use 'pipelineParallel' for several GPUs"

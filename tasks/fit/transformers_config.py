@@ -16,7 +16,7 @@ _OUTER = ("torch_dtype", "dtype", "tie_word_embeddings", "quantization_config", 
 _DTYPES = {"bfloat16": "bf16", "float16": "f16", "half": "f16", "float32": "f32", "float": "f32"}
 _ENCODERS = frozenset(
     ("bert", "roberta", "xlm-roberta", "distilbert", "albert", "mpnet", "modernbert", "nomic_bert", "electra", "deberta",
-     "deberta-v2", "camembert", "new", "jina_bert")
+     "deberta-v2", "camembert", "jina_bert")
 )  # fmt: skip
 _TRUE_UNLESS_SAID = frozenset(("gemma", "gemma2", "gemma3", "gemma3_text", "gpt2", "t5", "whisper", "bart", "falcon", "bloom"))
 
@@ -103,7 +103,7 @@ def _kept(
     keys: Keys, outer: Mapping[str, Json], family: str, layers: int, hidden: int, heads: int
 ) -> tuple[tuple[CacheRun, ...], int]:
     """What the layers keep, and how many elements of a head are turned by a rotary embedding."""
-    if family in _ENCODERS:
+    if family in _ENCODERS and not keys.flag("is_decoder"):
         keys.take("sliding_window", "local_attention", "global_attn_every_n_layers", "layer_types")
         return (), 0
     if not heads or family in ("mamba", "mamba2", "falcon_mamba"):

@@ -31,8 +31,9 @@ from gates.fit.fit.holding import context_findings, goal_findings, hold_findings
 from gates.fit.fit.measuring import measured_findings
 from gates.fit.fit.placing import Copy, Placed, TooMany, copies, fits_alone, placement
 from gates.fit.fit.policy import FitPolicy
-from gates.fit.fit.rules import MEMORY, PLACED, READ, RULES, STARTED
+from gates.fit.fit.rules import MEMORY, PLACED, READ, RULES
 from gates.fit.fit.sizes import Span, gib
+from gates.fit.fit.starting import besides, started_findings
 
 
 @gate(
@@ -57,7 +58,7 @@ def fit(seen: Seen, policy: FitPolicy) -> Iterator[Finding]:
     whole = len(planned) == len(body.wanted.models) and not problems
     placed: Placed | None = None
     try:
-        placed = placement(wanted, there, policy.spare) if whole else None
+        placed = placement(wanted, there, policy.spare, besides(body, planned, policy)) if whole else None
     except TooMany:
         whole = False
         yield PLACED.unknown(
@@ -74,7 +75,7 @@ def fit(seen: Seen, policy: FitPolicy) -> Iterator[Finding]:
     yield from context_findings(body, planned, found)
     yield from hold_findings(planned, placed, policy, found)
     yield from goal_findings(body, planned, placed, policy, found)
-    yield from _started(placed, policy, found)
+    yield from started_findings(placed, policy, found)
     yield from measured_findings(body, placed, policy, found)
 
 
@@ -167,36 +168,3 @@ def _share(copy: Copy) -> int:
     if stage.wanted.share < 0 or stage.engine.takes is Takes.NEEDED:
         return 0
     return stage.wanted.share or (stage.engine.share.most if stage.engine.share is not None else 0)
-
-
-def _started(placed: Placed | None, policy: FitPolicy, found: Evidence[FitSeen]) -> Iterator[Finding]:
-    """Engines that measure what is free must not start at the same time on one device."""
-    if placed is None:
-        yield STARTED.unknown("Without a placement it is not known which engines share a device.", found)
-        return
-    wanted = {one.name: one for one in found.body.wanted.models}
-    after: dict[str, set[str]] = {}
-
-    def before(name: str) -> set[str]:
-        if name not in after:
-            after[name] = set()
-            for other in wanted[name].after:
-                after[name] |= {other, *before(other)}
-        return after[name]
-
-    good = True
-    told: set[tuple[str, str]] = set()
-    for device in sorted({device for _, where in placed.copies for device in where}, key=lambda one: one.name):
-        here = list(placed.on(device))
-        for number, (one, part) in enumerate(here):
-            for other, its in here[number + 1 :]:
-                pair = (min(one.model, other.model), max(one.model, other.model))
-                ordered = one.model in before(other.model) or other.model in before(one.model)
-                if ordered or pair in told or not (part.engine.measures or its.engine.measures):
-                    continue
-                good = False
-                told.add(pair)
-                text = f"{pair[0]} and {pair[1]} share {device.name}, and nothing says which starts first."
-                yield (STARTED.fails if policy.ordered else STARTED.warns)(text, found, about=device.name)
-    if good:
-        yield STARTED.passes("No two engines that measure free memory start at once on one device.", found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from arcops.evidence import Evidence
-from arcops.finding import Finding
+from arcops.finding import Finding, Outcome
 from arcops.seen.fit import FitSeen
 from gates.fit.fit.demand import Demand, claim
 from gates.fit.fit.devices import Device
@@ -116,55 +116,73 @@ def goal_findings(
                     yield from _goals(body, copy, where, placed, policy, found)
 
 
-def _goals(
-    body: FitSeen, copy: Copy, where: tuple[Device, ...], placed: Placed, policy: FitPolicy, found: Evidence[FitSeen]
-) -> Iterator[Finding]:
+def goal_outcomes(body: FitSeen, placed: Placed, policy: FitPolicy) -> Iterator[Outcome]:
+    """How well each goal is kept in a placement, without a sentence about it."""
+    for copy, on in placed.copies:
+        wanted = copy.stages[0].wanted
+        if wanted.slo.tpot:
+            yield _paced(body, copy, on, placed, policy)[0]
+        if wanted.slo.ttft:
+            yield _prompted(body, copy, on, policy)[0]
+
+
+def _paced(
+    body: FitSeen, copy: Copy, on: tuple[Device, ...], placed: Placed, policy: FitPolicy
+) -> tuple[Outcome, int, int, int]:
+    """If the goal for a token can be kept; how many requests could keep it, how many are likely to; how many copies share the
+    most shared device.
+    """
     wanted = copy.stages[0].wanted
     model = next(one for one in body.models if one.name == copy.model)
+    shared = [len(list(placed.on(device))) for device in on]
+    most = pace(model, copy.stages, on, [1] * len(on), 100).most(wanted.slo.tpot)
+    likely = pace(model, copy.stages, on, shared, policy.reach).most(wanted.slo.tpot)
+    outcome = (
+        Outcome.FAIL if 0 <= most < wanted.concurrency else Outcome.WARN if 0 <= likely < wanted.concurrency else Outcome.PASS
+    )
+    return outcome, most, likely, max(shared)
+
+
+def _prompted(body: FitSeen, copy: Copy, on: tuple[Device, ...], policy: FitPolicy) -> tuple[Outcome, int, int]:
+    """If the goal for the first token can be kept; microseconds at best, and as is likely."""
+    wanted = copy.stages[0].wanted
+    model = next(one for one in body.models if one.name == copy.model)
+    times = [first_token(model, copy.stages[0], device, 100) for device in on]
+    if not all(times):
+        return Outcome.UNKNOWN, 0, 0
+    best = max(times)
+    likely = best * 100 // policy.reach
+    return Outcome.FAIL if best > wanted.slo.ttft else Outcome.WARN if likely > wanted.slo.ttft else Outcome.PASS, best, likely
+
+
+def _goals(
+    body: FitSeen, copy: Copy, on: tuple[Device, ...], placed: Placed, policy: FitPolicy, found: Evidence[FitSeen]
+) -> Iterator[Finding]:
+    wanted = copy.stages[0].wanted
     if wanted.slo.tpot:
-        shared = [len(list(placed.on(device))) for device in where]
-        alone = pace(model, copy.stages, where, [1] * len(where), 100)
-        trusted = pace(model, copy.stages, where, shared, policy.reach)
-        most, likely, held = (
-            alone.most(wanted.slo.tpot),
-            trusted.most(wanted.slo.tpot),
-            _held(copy, where, placed, cautious=True),
-        )
+        outcome, most, likely, shared = _paced(body, copy, on, placed, policy)
+        held = _held(copy, on, placed, cautious=True)
         goal = f"{wanted.slo.tpot / 1000:g} ms a token"
-        cost = f"of the {held:,} requests that have room, {goal} leaves {_many(likely, held)}"
-        text = f"{copy.title}: {cost} at {policy.reach} % of the bandwidth" + (
-            f" that {max(shared)} copies share" if max(shared) > 1 else ""
-        )
-        if 0 <= most < wanted.concurrency:
-            bound = f"even alone at full bandwidth {most:,} could keep it, and {wanted.concurrency:,} are wanted"
-            yield GOALS.fails(f"{copy.title}: {goal} is not possible: {bound}.", found, about=copy.model)
-        elif 0 <= likely < wanted.concurrency:
-            yield GOALS.warns(f"{text}; {wanted.concurrency:,} are wanted.", found, about=copy.model)
+        if outcome is Outcome.FAIL:
+            text = f"{copy.title}: {goal} is not possible: even alone at full bandwidth {most:,} requests could keep it"
         else:
-            yield GOALS.passes(f"{text}; {wanted.concurrency:,} are wanted.", found, about=copy.model)
+            text = f"{copy.title}: of the {held:,} requests that have room, {goal} leaves {_many(likely, held)}"
+            text += f" at {policy.reach} % of the bandwidth" + (f" that {shared} copies share" if shared > 1 else "")
+        yield _said(outcome, f"{text}; {wanted.concurrency:,} are wanted.", copy, found)
     if wanted.slo.ttft:
-        yield _prompt(body, copy, where, policy, found)
+        outcome, best, likely = _prompted(body, copy, on, policy)
+        if outcome is Outcome.UNKNOWN:
+            text = f"the profile of {on[0].profile.sku} has no figure for a goal for the first token"
+        else:
+            text = f"a prompt of {wanted.slo.prompt:,} tokens takes at least {best / 1000:,.1f} ms, {likely / 1000:,.1f} ms at "
+            text += f"{policy.reach} % of what the GPU can do; {wanted.slo.ttft / 1000:g} ms are wanted"
+        yield _said(outcome, f"{copy.title}: {text}.", copy, found)
+
+
+def _said(outcome: Outcome, text: str, copy: Copy, found: Evidence[FitSeen]) -> Finding:
+    how = {Outcome.PASS: GOALS.passes, Outcome.WARN: GOALS.warns, Outcome.FAIL: GOALS.fails, Outcome.UNKNOWN: GOALS.unknown}
+    return how[outcome](text, found, about=copy.model)
 
 
 def _many(likely: int, held: int) -> str:
     return f"all {held:,}" if likely < 0 or likely >= held else f"{likely:,} (it costs {held - likely:,})"
-
-
-def _prompt(body: FitSeen, copy: Copy, where: tuple[Device, ...], policy: FitPolicy, found: Evidence[FitSeen]) -> Finding:
-    wanted = copy.stages[0].wanted
-    model = next(one for one in body.models if one.name == copy.model)
-    times = [first_token(model, copy.stages[0], device, 100) for device in where]
-    if not all(times):
-        text = f"{copy.title}: the profile of {where[0].profile.sku} has no figure for a goal for the first token."
-        return GOALS.unknown(text, found, about=copy.model)
-    best = max(times)
-    trusted = best * 100 // policy.reach
-    said = f"{copy.title}: a prompt of {wanted.slo.prompt:,} tokens takes at least {best / 1000:,.1f} ms"
-    goal = f"{wanted.slo.ttft / 1000:g} ms are wanted"
-    if best > wanted.slo.ttft:
-        return GOALS.fails(f"{said}, and {goal}: not possible.", found, about=copy.model)
-    if trusted > wanted.slo.ttft:
-        return GOALS.warns(
-            f"{said}, {trusted / 1000:,.1f} ms at {policy.reach} % of what it can do; {goal}.", found, about=copy.model
-        )
-    return GOALS.passes(f"{said}; {goal}.", found, about=copy.model)

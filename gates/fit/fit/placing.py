@@ -7,7 +7,7 @@ after `MOST_STEPS`; then the answer is "not known".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -15,7 +15,7 @@ from gates.fit.fit.demand import Claim, Demand, claim
 from gates.fit.fit.devices import Device
 from gates.fit.fit.sizes import Span
 
-MOST_STEPS = 20_000
+MOST_STEPS = 30_000
 
 
 class Level(Enum):
@@ -89,16 +89,37 @@ def copies(demands: Mapping[str, tuple[Demand, ...]]) -> tuple[Copy, ...]:
     return tuple(found)
 
 
-def placement(wanted: Sequence[Copy], devices: Sequence[Device], spare: int) -> Placed | None:
-    """A placement of all copies, as sure as there is one; ``None`` if nothing fits. *spare*: percent of a device that stay
-    free.
+Judged = Callable[[Placed], int]
+"""How bad a whole placement is besides memory: 0 good, 1 doubtful, 2 bad."""
+
+
+@dataclass(frozen=True, slots=True)
+class Besides:
+    """What a placement must hold besides memory. ``apart`` are pairs of models that should not share a device, and ``how_bad``
+    it is if they do (1 or 2); ``judged`` judges the rest of a whole placement, ``None`` if there is nothing more.
+    """
+
+    apart: frozenset[tuple[str, str]] = frozenset()
+    how_bad: int = 2
+    judged: Judged | None = None
+
+
+_BADNESS = {Level.SPARE: 0, Level.CAUTIOUS: 1, Level.HOPEFUL: 1}
+
+
+def placement(wanted: Sequence[Copy], devices: Sequence[Device], spare: int, besides: Besides = Besides()) -> Placed | None:
+    """The best placement of all copies; ``None`` if nothing fits. *spare*: percent of a device that stay free.
 
     Raises `TooMany`.
     """
-    for level in Level:
-        search = _Search(devices, level, spare)
-        order = sorted(wanted, key=lambda one: (not one.pinned, -max(part.least for part in one.parts), one.model, one.number))
-        found = search.place(tuple(order), {one.name: search.room(one) for one in devices})
+    tries = sorted(((level, bad) for level in Level for bad in range(3)), key=lambda one: max(_BADNESS[one[0]], one[1]))
+    order = sorted(wanted, key=lambda one: (not one.pinned, -max(part.least for part in one.parts), one.model, one.number))
+    without = {level: _Search(devices, level, spare, Besides(), 2) for level in Level}
+    possible = [level for level in Level if without[level].found(tuple(order)) is not None]
+    for level, bad in tries:
+        if level not in possible:
+            continue
+        found = _Search(devices, level, spare, besides, bad).found(tuple(order))
         if found is not None:
             return Placed(level, found)
     return None
@@ -106,59 +127,83 @@ def placement(wanted: Sequence[Copy], devices: Sequence[Device], spare: int) -> 
 
 def fits_alone(copy: Copy, devices: Sequence[Device]) -> bool:
     """Would *copy* fit, at best, if nothing else were there?"""
-    search = _Search(devices, Level.HOPEFUL, 0)
-    return search.place((copy,), {one.name: search.room(one) for one in devices}) is not None
+    return _Search(devices, Level.HOPEFUL, 0, Besides(), 2).found((copy,)) is not None
+
+
+_Found = tuple[tuple[Copy, tuple[Device, ...]], ...]
 
 
 class _Search:
-    def __init__(self, devices: Sequence[Device], level: Level, spare: int) -> None:
+    """The search at one level. What is worse than *bad* besides memory is no placement."""
+
+    def __init__(self, devices: Sequence[Device], level: Level, spare: int, besides: Besides, bad: int) -> None:
         self._devices = tuple(devices)
+        self._level = level
         self._cautious = level is not Level.HOPEFUL
         self._spare = spare if level is Level.SPARE else 0
+        self._apart = besides.apart if bad < besides.how_bad else frozenset()
+        self._judged = besides.judged if bad < 2 else None
+        self._bad = bad
         self._steps = 0
         self._failed: set[object] = set()
         self._claims: dict[tuple[int, object], Claim] = {}
 
-    def memory(self, device: Device) -> int:
+    def found(self, order: tuple[Copy, ...]) -> _Found | None:
+        """Where all copies are, or ``None``."""
+        return self._place(order, {one.name: self._room(one) for one in self._devices}, ())
+
+    def _memory(self, device: Device) -> int:
         return device.memory.least if self._cautious else device.memory.most
 
-    def room(self, device: Device) -> int:
+    def _room(self, device: Device) -> int:
         """Bytes of *device* that may be taken."""
-        memory = self.memory(device)
+        memory = self._memory(device)
         return memory - device.reserved - memory * self._spare // 100
 
-    def place(self, left: tuple[Copy, ...], room: dict[str, int]) -> tuple[tuple[Copy, tuple[Device, ...]], ...] | None:
+    def _place(self, left: tuple[Copy, ...], room: dict[str, int], done: _Found) -> _Found | None:
         if not left:
-            return ()
-        state = (len(left), self._state(left, room))
+            good = self._judged is None or self._judged(Placed(self._level, done)) <= self._bad
+            return done if good else None
+        state = (len(left), self._state(left, room, done))
         if state in self._failed:
             return None
-        for where, after in self._choices(left[0], 0, (), room):
-            rest = self.place(left[1:], after)
-            if rest is not None:
-                return ((left[0], where), *rest)
+        for on, after in self._choices(left[0], 0, (), room, done):
+            whole = self._place(left[1:], after, (*done, (left[0], on)))
+            if whole is not None:
+                return whole
         self._failed.add(state)
         return None
 
-    def _state(self, left: tuple[Copy, ...], room: dict[str, int]) -> object:
-        """What matters of *room*: devices that are alike may be exchanged, unless one of them is named."""
+    def _state(self, left: tuple[Copy, ...], room: dict[str, int], done: _Found) -> object:
+        """What matters of what was done: devices that are alike may be exchanged, unless one of them is named."""
         named = {name for copy in left for name in copy.pinned}
-        free = sorted((str(one.kind), room[one.name]) for one in self._devices if one.name not in named)
-        return (tuple(free), tuple(sorted((name, room[name]) for name in named if name in room)))
+        here = {one.name: f"{room[one.name]} {self._there(one, done)}" for one in self._devices}
+        free = sorted((str(one.kind), here[one.name]) for one in self._devices if one.name not in named)
+        return (tuple(free), tuple(sorted((name, here[name]) for name in named if name in here)), self._together(done))
+
+    def _there(self, device: Device, done: _Found) -> tuple[str, ...]:
+        """The models on *device*, if it matters which they are, and not only how much they take."""
+        return () if self._judged is None and not self._apart else _models_on(device, done)
+
+    def _together(self, done: _Found) -> object:
+        """Copies that are split over devices, because their pace depends on all of them."""
+        if self._judged is None:
+            return ()
+        return tuple((copy.title, tuple(one.name for one in on)) for copy, on in done if len(on) > 1)
 
     def _choices(
-        self, copy: Copy, number: int, where: tuple[Device, ...], room: dict[str, int]
+        self, copy: Copy, number: int, on: tuple[Device, ...], room: dict[str, int], done: _Found
     ) -> Iterator[tuple[tuple[Device, ...], dict[str, int]]]:
         """Devices for the parts of *copy* from *number* on."""
         parts = copy.parts
         if number == len(parts):
-            yield where, room
+            yield on, room
             return
         seen: set[object] = set()
         for device in sorted(self._devices, key=lambda one: (room[one.name], one.name)):
-            if not self._allowed(copy, number, where, device):
+            if not self._allowed(copy, number, on, device, done):
                 continue
-            alike = (device.kind, room[device.name], bool(copy.pinned) and device.name)
+            alike = (device.kind, room[device.name], self._there(device, done), bool(copy.pinned) and device.name)
             if alike in seen:
                 continue
             seen.add(alike)
@@ -168,14 +213,15 @@ class _Search:
             found = self._claimed(parts[number], device)
             needs = parts[number].cache.most if self._cautious else parts[number].cache.least
             if found.pool >= needs and found.taken <= room[device.name]:
-                yield from self._choices(
-                    copy, number + 1, (*where, device), {**room, device.name: room[device.name] - found.taken}
-                )
+                after = {**room, device.name: room[device.name] - found.taken}
+                yield from self._choices(copy, number + 1, (*on, device), after, done)
 
-    def _allowed(self, copy: Copy, number: int, where: tuple[Device, ...], device: Device) -> bool:
+    def _allowed(self, copy: Copy, number: int, on: tuple[Device, ...], device: Device, done: _Found) -> bool:
         if copy.pinned and copy.pinned[number] != device.name:
             return False
-        if device in where or (where and where[0].profile.sku != device.profile.sku):
+        if device in on or (on and on[0].profile.sku != device.profile.sku):
+            return False
+        if self._apart and any(pair(copy.model, other) in self._apart for other in _models_on(device, done)):
             return False
         return not (device.instance and copy.stages[0].wanted.tensor > 1)  # instances cannot reach one another
 
@@ -183,5 +229,14 @@ class _Search:
         key = (id(part), device.kind)
         found = self._claims.get(key)
         if found is None:
-            found = self._claims[key] = claim(part, self.memory(device), cautious=self._cautious)
+            found = self._claims[key] = claim(part, self._memory(device), cautious=self._cautious)
         return found
+
+
+def pair(one: str, other: str) -> tuple[str, str]:
+    """Two names, in their order."""
+    return (one, other) if one <= other else (other, one)
+
+
+def _models_on(device: Device, done: _Found) -> tuple[str, ...]:
+    return tuple(sorted(copy.model for copy, on in done if device in on))
