@@ -48,7 +48,10 @@ class Span:
         return Span(self.least // parts, up(self.most, parts))
 
     def __str__(self) -> str:
-        return gib(self.least) if gib(self.least) == gib(self.most) else f"{self.least / GIB:,.2f} to {gib(self.most)}"
+        most = gib(self.most)
+        unit, digits = _unit(self.most)
+        least = f"{self.least / unit:,.{digits}f}"
+        return most if most.startswith(f"{least} ") else f"{least} to {most}"
 
 
 def total(spans: Iterable[Span]) -> Span:
@@ -70,7 +73,12 @@ def rounded(figure: int, to: int) -> int:
 
 def gib(size: int) -> str:
     """Bytes for people."""
-    return f"{size / GIB:,.2f} GiB"
+    unit, digits = _unit(size)
+    return f"{size / unit:,.{digits}f} {'GiB' if unit == GIB else 'MiB'}"
+
+
+def _unit(size: int) -> tuple[int, int]:
+    return (GIB, 2) if abs(size) * 10 >= GIB else (1 << 20, 1)
 
 
 def cache_bytes(elements: int, dtype: str) -> int:
