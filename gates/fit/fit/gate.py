@@ -122,7 +122,7 @@ def _placed(placed: Placed, policy: FitPolicy, found: Evidence[FitSeen]) -> Iter
         parts = list(placed.on(device))
         taken = placed.taken(device)
         whole = Span(device.memory.least - device.reserved, device.memory.most - device.reserved)
-        what = ", ".join(f"{copy.model} {_part(part)}" for copy, part in parts)
+        what = "; ".join(f"{copy.model}: {_part(part)}" for copy, part in parts)
         left = whole.least - taken.most
         said = f"{device.title}: {taken} of {whole} taken ({what})"
         if left * 100 >= device.memory.least * policy.spare:
@@ -136,7 +136,8 @@ def _placed(placed: Placed, policy: FitPolicy, found: Evidence[FitSeen]) -> Iter
 
 
 def _part(part: Demand) -> str:
-    return f"weights {part.weights}, cache {part.cache}, besides {part.work + part.context}"
+    share = f"memoryFraction {part.wanted.share / 1000:g}, " if part.wanted.share > 0 else ""
+    return f"{share}weights {part.weights}, cache {part.cache}, besides {part.work + part.context}"
 
 
 def _nowhere(wanted: tuple[Copy, ...], places: tuple[Device, ...], found: Evidence[FitSeen]) -> Iterator[Finding]:

@@ -70,7 +70,7 @@ def _held(copy: Copy, where: tuple[Device, ...], placed: Placed, *, cautious: bo
     found = _MOST
     for part, device in zip(copy.parts, where, strict=True):
         memory = device.memory.least if cautious else device.memory.most
-        mine = claim(part, memory, cautious=cautious)
+        mine = claim(placed.settled(part, device), memory, cautious=cautious)
         pool = mine.pool
         if not mine.share:  # it takes what it needs, so what is left is for it, too
             others = placed.taken(device).most if cautious else placed.taken(device).least

@@ -8,9 +8,10 @@ after `MOST_STEPS`; then the answer is "not known".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
+from arcops.seen.engine_profile import Takes
 from gates.fit.fit.demand import Claim, Demand, claim
 from gates.fit.fit.devices import Device
 from gates.fit.fit.sizes import Span
@@ -56,11 +57,19 @@ class Placed:
     copies: tuple[tuple[Copy, tuple[Device, ...]], ...]
 
     def on(self, device: Device) -> Iterator[tuple[Copy, Demand]]:
-        """What is on *device*."""
+        """What is on *device*, with the engine's share settled."""
         for copy, where in self.copies:
             for part, place in zip(copy.parts, where, strict=True):
                 if place == device:
-                    yield copy, part
+                    yield copy, self.settled(part, device)
+
+    def settled(self, part: Demand, device: Device) -> Demand:
+        """*part* with the share of *device* that the plan chose for its engine, if the plan was to choose it."""
+        if part.wanted.share >= 0 or part.engine.takes is Takes.NEEDED:
+            return part
+        cautious = self.level is not Level.HOPEFUL
+        chosen = claim(part, device.memory.least if cautious else device.memory.most, cautious=cautious).share
+        return replace(part, wanted=replace(part.wanted, share=chosen))
 
     def taken(self, device: Device) -> Span:
         """Bytes of *device* that are taken, from the best case to the worst."""
@@ -149,7 +158,7 @@ class _Search:
         self._claims: dict[tuple[int, object], Claim] = {}
 
     def found(self, order: tuple[Copy, ...]) -> _Found | None:
-        """Where all copies are, or ``None``."""
+        """The devices of all copies, or ``None``."""
         return self._place(order, {one.name: self._room(one) for one in self._devices}, ())
 
     def _memory(self, device: Device) -> int:
