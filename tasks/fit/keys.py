@@ -16,11 +16,13 @@ _MOST = 1 << 40
 _TELLING = late(
     r"(?:mamba|ssm|linear_(?:attn|attention|num|key|value|conv)|recurrent|rwkv|lru|conv_l_cache|conv1d|state_size|d_state|kv_lora|attn_layer|attention_layers|"
     r"full_attn|full_attention|hybrid|layer_types|layers_block|block_types|sliding|window|attention_chunk|cross_attention|"
-    r"kv_shared|attn_type|delta|index_(?:head|topk|n_heads)|compress_ratio|kv_heads_per_layer|num_kv_heads_per|attention_window|mixer|block_configs|no_rope)"
+    r"kv_shared|attn_type|delta|index_(?:head|topk|n_heads)|compress_ratio|kv_heads_per_layer|num_kv_heads_per|attention_window|mixer|block_configs|no_rope|head_dim|head_size|key_value_heads|kv_heads|k_eq_v|kv_channels|"
+    r"heads_per_layer)"
 )
 
 _HARMLESS = late(
-    r"(?:bias|chunk_size|_act\Z|activation|dt_|time_step|norm|initializer|residual|_clamp|proj_size|use_mlp|backend)"
+    r"(?:bias|chunk_size|_act\Z|activation|dt_|time_step|norm|initializer|residual|_clamp|proj_size|use_mlp|backend|mlp_layer_types|multiplier|"
+    r"_eps\Z|alpha_factor|beta_factor|use_mamba_kernels)"
 )
 
 

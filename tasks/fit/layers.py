@@ -25,10 +25,11 @@ _ALTERNATE = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4, "gpt_oss
 
 def pattern(keys: Keys, family: str, layers: int) -> tuple[str, ...]:
     """The word of each layer. Raises `Unclear`."""
-    keys.take("no_rope_layers", "no_rope_layer_interval", "use_sliding_window", "max_window_layers", "sliding_window_pattern")
+    keys.take("no_rope_layers", "no_rope_layer_interval", "use_sliding_window", "max_window_layers")
+    keys.take("sliding_window_pattern", "_sliding_window_pattern")
     if family == "falcon_h1":
         return (BOTH,) * layers
-    told = keys.words("layer_types", "layers_block_type", "block_types")
+    told = keys.words("layer_types", "layers_block_type", "block_types", "attention_layers")
     if told:
         unknown = next((one for one in told if one not in _WORDS), "")
         if unknown:
@@ -90,6 +91,10 @@ def latent(keys: Keys) -> CacheRun | None:
     rank = keys.perhaps("kv_lora_rank", otherwise=0)
     if not rank:
         return None
+    keys.take("qk_nope_head_dim", "qk_head_dim")
+    keys.take("v_head_dim")
+    keys.take("head_dim")
+    keys.take("num_key_value_heads")
     return CacheRun(kind=CacheKind.LATENT, first=0, count=1, heads=1, key=rank, value=keys.number("qk_rope_head_dim", least=0))
 
 
@@ -111,6 +116,13 @@ def _linear(keys: Keys, hidden: int, heads: int) -> tuple[int, int, int]:
     kimi = keys.inside("linear_attn_config")
     if kimi.has("num_heads"):
         many, wide, kernel = kimi.number("num_heads"), kimi.number("head_dim"), kimi.number("short_conv_kernel_size")
+        return (kernel - 1) * 3 * many * wide, many * wide * wide, many
+    if keys.has("linear_num_heads"):
+        many, wide, kernel = (
+            keys.number("linear_num_heads"),
+            keys.number("linear_head_dim"),
+            keys.number("linear_conv_kernel_dim"),
+        )
         return (kernel - 1) * 3 * many * wide, many * wide * wide, many
     if keys.has("linear_num_value_heads"):
         many, wide = keys.number("linear_num_value_heads"), keys.number("linear_value_head_dim")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from arcops.seen.fit_model import Architecture, CacheKind, CacheRun
 from tasks.fit.keys import MOST_LAYERS, Keys, Unclear
@@ -104,15 +105,17 @@ def _kept(
 ) -> tuple[tuple[CacheRun, ...], int]:
     """What the layers keep, and how many elements of a head are turned by a rotary embedding."""
     if family in _ENCODERS and not keys.flag("is_decoder"):
-        keys.take("sliding_window", "local_attention", "global_attn_every_n_layers", "layer_types")
+        keys.take("sliding_window", "local_attention", "global_attn_every_n_layers", "layer_types", "head_dim")
         return (), 0
     if not heads or family in ("mamba", "mamba2", "falcon_mamba"):
         state = recurrent(keys, "mamba", hidden, heads)
         return gathered([(state,)] * layers), 0
     words = pattern(keys, family, layers)
     low = latent(keys)
-    full = low or _attention(keys, hidden, heads)
-    window = keys.perhaps("sliding_window", "attention_chunk_size", "attention_window_size", otherwise=0)
+    plain = low or _attention(keys, hidden, heads)
+    full = low or _varied(keys, plain, "global")  # layers with a window may have heads of their own
+    sliding = _varied(keys, plain, "swa")
+    window = keys.perhaps("sliding_window", "attention_chunk_size", "attention_window_size", "window_size", otherwise=0)
     shared = keys.perhaps("num_kv_shared_layers", otherwise=0)
     crossing = keys.numbers("cross_attention_layers")
     kept: list[tuple[CacheRun, ...]] = []
@@ -126,9 +129,9 @@ def _kept(
         elif word == FULL:
             kept.append((full,))
         elif word == WINDOW or (word != BOTH and word == "window"):
-            if not window or full.kind is CacheKind.LATENT:
+            if not window or sliding.kind is CacheKind.LATENT:
                 raise Unclear("it has windowed layers, and no window that ArcOps knows")
-            kept.append((_windowed(full, window),))
+            kept.append((_windowed(sliding, window),))
         else:
             state = recurrent(keys, word if word != BOTH else "mamba", hidden, heads)
             kept.append((full, state) if word == BOTH else (state,))
@@ -150,6 +153,16 @@ def _attention(keys: Keys, hidden: int, heads: int) -> CacheRun:
     if heads % kv:
         raise Unclear(f"its {heads} heads do not divide by its {kv} heads of keys and values")
     return CacheRun(kind=CacheKind.FULL, first=0, count=1, heads=kv, key=wide, value=keys.perhaps("v_head_dim", otherwise=wide))
+
+
+def _varied(keys: Keys, plain: CacheRun, which: str) -> CacheRun:
+    """*plain* with the heads that *which* layers have of their own: ``global`` or ``swa``, as their makers write it."""
+    return replace(
+        plain,
+        heads=keys.perhaps(f"num_{which}_key_value_heads", f"{which}_num_key_value_heads", otherwise=plain.heads),
+        key=keys.perhaps(f"{which}_head_dim", otherwise=plain.key),
+        value=keys.perhaps(f"{which}_v_head_dim", f"{which}_head_dim", otherwise=plain.value),
+    )
 
 
 def _windowed(full: CacheRun, window: int) -> CacheRun:

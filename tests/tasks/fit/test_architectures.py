@@ -82,6 +82,17 @@ def test_windows_are_in_the_layers_that_have_them(config: dict[str, Any], window
     assert sorted(layers(found.get(CacheKind.FULL, []))) == [one for one in range(8) if one not in set(windowed)]
 
 
+def test_layers_with_a_window_may_have_heads_of_their_own() -> None:
+    """Mutation: the heads of one kind of layer are taken for all."""
+    turns = {"sliding_window": 512, "layer_types": TURNS, "head_dim": 64, "num_key_value_heads": 4}
+    found = kept(model_type="new", **{**BASE, **turns, "global_head_dim": 128, "num_global_key_value_heads": 2})
+    assert {(run.heads, run.key) for run in found[CacheKind.FULL]} == {(2, 128)}
+    assert {(run.heads, run.key) for run in found[CacheKind.WINDOW]} == {(4, 64)}
+    found = kept(model_type="new", **{**BASE, **turns, "swa_head_dim": 96, "swa_v_head_dim": 48, "swa_num_key_value_heads": 8})
+    assert {(run.heads, run.key, run.value) for run in found[CacheKind.WINDOW]} == {(8, 96, 48)}
+    assert {(run.heads, run.key) for run in found[CacheKind.FULL]} == {(4, 64)}
+
+
 def test_layers_that_share_the_cache_of_others_have_no_own() -> None:
     found = kept(model_type="gemma3n_text", **BASE, num_kv_shared_layers=3, layer_types=["full_attention"] * 8)
     assert layers(found[CacheKind.FULL]) == [0, 1, 2, 3, 4]
@@ -143,6 +154,7 @@ def test_stretched_positions_count() -> None:
         ({"model_type": "new", "layer_types": ["spiral_attention"] * 8}, "'spiral_attention', which ArcOps does not know"),
         ({"model_type": "new", "layer_types": ["full_attention"] * 7}, "about 7 layers, and it has 8"),
         ({"model_type": "new", "rwkv_dim": 64}, "it has rwkv_dim, which may change the cache"),
+        ({"model_type": "new", "num_key_value_heads_per_layer": [1] * 8}, "it has num_key_value_heads_per_layer"),
         ({"model_type": "deepseek_v32", "kv_lora_rank": 512, "qk_rope_head_dim": 64, "index_topk": 2048}, "it has index_topk"),
         ({"model_type": "llama", "num_hidden_layers": 10**9}, "claims 1,000,000,000 layers"),
         ({"model_type": "llama", "num_hidden_layers": -1}, "num_hidden_layers is -1"),
