@@ -14,6 +14,7 @@ _PLAIN = frozenset(("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "Q8_0", "
 """Types whose sizes are those of the matrix: others are packed."""
 _KEYS = late(r".*(?:self_attn|attention|attn)\.(?:k_proj|v_proj)\.weight\Z|blk\.[0-9]+\.attn_[kv]\.weight\Z")
 _EXPERT = late(r".*\.experts\.([0-9]{1,5})\.")
+_NUMBER = late(r"\.[0-9]+\.")
 _STACKED = late(r".*(?:\.experts\.[a-z_]+(?:\.weight)?|_exps\.weight)\Z")
 
 
@@ -22,6 +23,7 @@ def contradictions(said: Architecture, tensors: Sequence[Tensor], *, rows_first:
     those of the configuration that some files hold, to predict more tokens at once.
     """
     yield from _layers(said, tensors, more_layers)
+    yield from _modules(said, tensors)
     yield from _heads(said, tensors, rows_first)
     yield from _experts(said, tensors, rows_first)
     yield from _table(said, tensors, rows_first)
@@ -37,6 +39,22 @@ def _layers(said: Architecture, tensors: Sequence[Tensor], more: int) -> Iterato
         yield f"{said.source} says {said.layers} layers, and layer {lost[0]} has no tensor ({len(lost)} such)"
     if extra:
         yield f"{said.source} says {said.layers} layers, and the headers have layer {extra[-1]}"
+
+
+def _modules(said: Architecture, tensors: Sequence[Tensor]) -> Iterator[str]:
+    """A layer that has only a part of the matrices of another one that keeps the same lacks the others."""
+    kept = {number: run.kind for run in said.cache for number in range(run.first, run.first + run.count)}
+    held: dict[int, set[str]] = {}
+    for one in tensors:
+        number = layer_of(one.name)
+        if 0 <= number < said.layers and len(one.sizes) > 1 and kind_of(one.name) is not PartKind.SCALES:
+            held.setdefault(number, set()).add(_NUMBER.sub(".#.", one.name.split(f".{number}.", 1)[-1]).rpartition(".")[0])
+    sets = {(kept.get(number), frozenset(names)) for number, names in held.items()}
+    for number, names in sorted(held.items()):
+        whole = next((other for kind, other in sets if kind == kept.get(number) and names < other), None)
+        if whole is not None:
+            yield f"layer {number} lacks {printable(min(whole - names), 80)}, which another layer of its kind has"
+            return
 
 
 def _heads(said: Architecture, tensors: Sequence[Tensor], rows_first: bool) -> Iterator[str]:

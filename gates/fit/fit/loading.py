@@ -18,6 +18,8 @@ from gates.fit.fit.sizes import Span, rounded, total, up
 _WIDE = frozenset(("F32", "F64"))
 _HALF = frozenset(("F16", "BF16"))
 _MATRICES = frozenset((PartKind.SPLIT, PartKind.EXPERTS, PartKind.KEY_VALUE))
+_PACKS = {"I32": 4, "U32": 4}
+"""Elements of a matrix in one number, at least, if it is packed: eight bits each, or fewer."""
 _TABLE = 64
 """Rows to which vLLM pads a table of tokens."""
 _TILES = (256, 128)
@@ -76,8 +78,8 @@ def active_elements(model: ModelSeen) -> int:
         raise ValueError("the model's weights are not known")
     found = 0
     for count, part in weights.parts:
-        if part.kind in _MATRICES and part.dtype not in ("U8", "I32", "U32", "I8", "U4", "I4"):  # packed ones are not counted
-            many = count * part.elements
+        if part.kind in _MATRICES:
+            many = count * part.elements * _PACKS.get(part.dtype, 1)
             if part.kind is PartKind.EXPERTS and said.experts and said.chosen:
                 many = many * min(said.chosen, said.experts) // said.experts
             found += many

@@ -27,7 +27,7 @@ from gates.fit.fit.loading import loaded, stages
 from gates.fit.fit.placing import TooMany, copies, placement
 from gates.fit.fit.policy import FitPolicy
 from gates.fit.fit.sizes import GIB, Span
-from tasks.fit.profiles import engine_profile, shipped_engines
+from tasks.fit.profiles import engine_profile, gpu_profile, shipped_engines, shipped_partitions
 from tests.evidence import judged
 from tests.examples import share
 
@@ -104,6 +104,15 @@ class TestCache:
         said = with_cache(cache(CacheKind.STATE, 48, heads=1, conv=30_720, state=786_432), states="f32", layers=64)
         for context in (4096, 262_144):
             assert kept(said, CPP, "f16", context=context, requests=4) == Span.exactly(4 * 48 * 4 * 817_152)
+
+    def test_blocks_of_attention_grow_to_the_size_of_a_state_in_sixteens(self) -> None:
+        """As vLLM logged it: 1568 tokens a block, and 90 pages of 16 layers for 131,072 tokens."""
+        state = CacheRun(kind=CacheKind.STATE, first=0, count=48, heads=48, conv=30_720, state=786_432)
+        full = CacheRun(kind=CacheKind.FULL, first=48, count=16, heads=4, key=256, value=256)
+        said = with_cache(state, full, layers=64, states="f32")
+        page = 1568 * 2 * 2 * 256
+        found = kept(said, VLLM, "fp8", context=131_072, tensor=2)
+        assert found == Span((84 + 3) * 16 * page, (84 + 3 * 2) * 16 * page)
 
     def test_an_encoder_is_kept_beside_the_decoder(self) -> None:
         said = with_cache(cache(count=4), cache(CacheKind.CROSS, 4, positions=1500), layers=4)
@@ -187,6 +196,14 @@ class TestWeights:
             ]
             assert whole <= tensor * sum(parts) < whole * 1.05
 
+    def test_norms_and_routers_are_whole_on_each_gpu_of_a_group(self) -> None:
+        found = model("m")
+        assert found.weights is not None
+        router = WeightPart(kind=PartKind.COPIED, dtype="BF16", tensors=1, elements=10**6, bytes=2 * 10**6)
+        more = replace(found, weights=replace(found.weights, outside=(*found.weights.outside, router)))
+        wanted = asks("m", tensor=4)
+        assert loaded(more, wanted, VLLM, 0).least - loaded(found, wanted, VLLM, 0).least == 2 * 10**6
+
     def test_scales_are_loaded_in_single_precision(self) -> None:
         found = model("m")
         assert found.weights is not None
@@ -256,6 +273,25 @@ class TestPlacement:
         split = asks("chat", tensor=2, concurrency=24)
         assert verdict(replace(seen(split, gpus=half), profiles=(profile(), other))).verdict is Verdict.RED
         assert verdict(seen(split, gpus=rack(2, 45))).verdict is Verdict.GREEN
+
+    def test_instances_cannot_work_as_a_group(self) -> None:
+        partition, _ = next(one for one in shipped_partitions() if "H200 SXM" in one[0].skus)
+        group = GpuGroup(name="a", sku="H200 SXM", mig=("3g.71gb", "3g.71gb"))
+        for wanted, expected in ((asks("chat", tensor=2), Verdict.RED), (replace(CHAT, replicas=2), Verdict.GREEN)):
+            assert verdict(replace(seen(wanted, gpus=(group,)), partitions=(partition,))).verdict is expected
+
+    def test_without_a_look_a_gpu_has_less_than_its_name_says(self) -> None:
+        """Mutation: GB are taken for GiB, and a GPU of 24 GB has room for 23."""
+        whole = replace(profile(), sku="L4", memory=replace(profile().memory, value=24 * 10**9))
+        (device,) = devices(replace(seen(CHAT, gpus=(GpuGroup(name="a", sku="L4"),)), profiles=(whole,)))
+        assert device.memory.least < 22.5 * GIB < device.memory.most  # what a process sees of an L4
+
+    def test_memory_that_is_shared_with_the_processor_must_be_said(self) -> None:
+        gb10 = gpu_profile("NVIDIA GB10")
+        assert gb10 is not None
+        for memory, expected in ((0, Verdict.RED), (100 * GIB, Verdict.GREEN)):
+            body = replace(seen(CHAT, gpus=(GpuGroup(name="a", sku=gb10.sku, memory=memory),)), profiles=(gb10,))
+            assert verdict(body).verdict is expected
 
     def test_replicas_have_devices_of_their_own(self) -> None:
         result = verdict(seen(replace(CHAT, replicas=3), gpus=rack(3)))

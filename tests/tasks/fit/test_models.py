@@ -228,6 +228,7 @@ def experts(count: int) -> list[Named]:
         ({"hidden_size": 512}, llama(TINY), "says that keys are 128 wide"),
         ({"vocab_size": 4096}, llama(TINY), "says 4096 tokens, and model.embed_tokens.weight has 1024"),
         ({}, [one for one in llama(TINY) if one[0] != "lm_head.weight"], "the headers have no last layer"),
+        ({}, [one for one in llama(TINY) if "layers.2.mlp.up" not in one[0]], "layer 2 lacks mlp.up_proj, which another layer"),
         ({"num_local_experts": 8, "num_experts_per_tok": 2}, experts(7), "says 8 experts, and layer 0 has 7"),
         ({}, experts(8), "names no number of experts, and the headers have some"),
     ],
