@@ -21,7 +21,8 @@ from gates.fit.fit.examples import asks, seen
 from gates.fit.fit.placing import copies, placement
 from tasks.fit.models import model_seen
 from tests.fit_models import llama, model
-from tests.fit_references import LLAMA_70B, compared, references, table, wanted
+from tests.fit_published import LLAMA_70B
+from tests.fit_references import compared, references, table, wanted
 
 
 def errors() -> None:

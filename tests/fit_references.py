@@ -17,12 +17,33 @@ from typing import Any
 
 from arcops.seen.fit_model import Architecture, CacheKind, CacheRun, ModelSeen
 from arcops.seen.fit_wanted import WantedModel
+from gates.fit.fit.demand import work
 from gates.fit.fit.keeping import needed, on_gpu
 from gates.fit.fit.loading import loaded
 from gates.fit.fit.sizes import GIB, Span
 from tasks.fit.models import model_seen
 from tasks.fit.profiles import engine_profile
 from tests.fit_models import LLAMA_8B, Named, gguf, gguf_keys, llama, model
+from tests.fit_published import (
+    F16,
+    GATED_DELTA_27B,
+    GPT_OSS_20B,
+    GPT_OSS_120B,
+    LLAMA_3_8B,
+    LLAMA_32_3B,
+    LLAMA_70B,
+    LLAMA_405B,
+    Q4_0,
+    Q4_K,
+    Q8_0,
+    QWEN3_06B,
+    QWEN3_32B,
+    QWEN25_7B,
+    fp8,
+    mxfp4,
+    quantised,
+    with_norms,
+)
 from tests.vectors import VECTORS
 
 MIB = 1 << 20
@@ -36,8 +57,9 @@ NOT_COMPARED = {
 
 @dataclass(frozen=True)
 class Compared:
-    """One figure: ``what`` is ``weights`` or ``kv``. ``exact``: it follows from headers and configuration alone; else
-    ``predicted`` is a range that must hold it.
+    """One figure: ``what`` is ``weights``, ``kv``, ``work`` (of a step) or ``context`` (of the process).
+
+    ``exact``: it follows from headers and configuration alone; else ``predicted`` is a range that must hold it.
     """
 
     row: str
@@ -71,6 +93,7 @@ def compared(folder: Path) -> Iterator[Compared]:
     rows = references()
     for row, compare in _ROWS.items():
         yield from compare(rows[row], folder)
+    yield from _besides(rows)
 
 
 def table(found: Iterable[Compared]) -> str:
@@ -84,132 +107,6 @@ def table(found: Iterable[Compared]) -> str:
         how = f"{one.error:.3f} %" if one.exact else "in its range" if one.holds else "OUT OF ITS RANGE"
         lines.append(f"{one.row:32} {one.what:8} {told:>24} {one.observed / unit:12.4f}  {how:14} {one.said}")
     return "\n".join(lines)
-
-
-# --- the models, as their makers published them ---
-
-LLAMA_3_8B = {**LLAMA_8B, "max_position_embeddings": 8192}
-LLAMA_70B = {
-    **LLAMA_8B, "num_hidden_layers": 80, "hidden_size": 8192, "num_attention_heads": 64, "intermediate_size": 28672,
-}  # fmt: skip
-LLAMA_405B = {
-    **LLAMA_8B, "num_hidden_layers": 126, "hidden_size": 16384, "num_attention_heads": 128, "intermediate_size": 53248,
-}  # fmt: skip
-QWEN3_06B = {
-    **LLAMA_8B, "model_type": "qwen3", "num_hidden_layers": 28, "hidden_size": 1024, "num_attention_heads": 16, "head_dim": 128,
-    "intermediate_size": 3072, "vocab_size": 151936, "max_position_embeddings": 40960, "tie_word_embeddings": True,
-}  # fmt: skip
-QWEN3_32B = {
-    **QWEN3_06B, "num_hidden_layers": 64, "hidden_size": 5120, "num_attention_heads": 64, "intermediate_size": 25600,
-    "tie_word_embeddings": False,
-}  # fmt: skip
-GPT_OSS_120B = {
-    "model_type": "gpt_oss", "num_hidden_layers": 36, "hidden_size": 2880, "num_attention_heads": 64, "num_key_value_heads": 8,
-    "head_dim": 64, "intermediate_size": 2880, "vocab_size": 201088, "max_position_embeddings": 131072, "rope_theta": 150000,
-    "num_local_experts": 128, "num_experts_per_tok": 4, "sliding_window": 128, "torch_dtype": "bfloat16",
-    "layer_types": ["sliding_attention", "full_attention"] * 18, "tie_word_embeddings": False,
-    "quantization_config": {"quant_method": "mxfp4"},
-}  # fmt: skip
-QWEN25_7B = {
-    **LLAMA_8B, "model_type": "qwen2", "num_hidden_layers": 28, "hidden_size": 3584, "num_attention_heads": 28,
-    "num_key_value_heads": 4, "intermediate_size": 18944, "vocab_size": 152064,
-}  # fmt: skip
-GATED_DELTA_27B = {
-    "model_type": "qwen3_5_text", "num_hidden_layers": 64, "hidden_size": 5120, "num_attention_heads": 24,
-    "num_key_value_heads": 4, "head_dim": 256, "intermediate_size": 17408, "vocab_size": 248320,
-    "full_attention_interval": 4, "linear_num_value_heads": 48,
-    "linear_num_key_heads": 16, "linear_key_head_dim": 128, "linear_value_head_dim": 128, "linear_conv_kernel_dim": 4,
-    "torch_dtype": "bfloat16", "mamba_ssm_dtype": "float32",
-}  # fmt: skip
-
-
-def _with_norms(config: Mapping[str, Any]) -> list[Named]:
-    """Qwen 3 has a norm for queries and one for keys in each layer."""
-    more = [
-        (f"model.layers.{number}.self_attn.{which}_norm.weight", "BF16", (128,))
-        for number in range(config["num_hidden_layers"])
-        for which in "qk"
-    ]
-    return [*llama(config), *more]
-
-
-def _fp8(config: Mapping[str, Any], which: Callable[[str], bool], scale: str) -> list[Named]:
-    """The matrices for which *which* holds in FP8, each with a scale for each row."""
-    found: list[Named] = []
-    for name, dtype, sizes in llama(config):
-        if len(sizes) == 2 and ".layers." in name and which(name):
-            found += [(name, "F8_E4M3", sizes), (f"{name}_scale", scale, (sizes[0], 1))]
-        else:
-            found.append((name, dtype, sizes))
-    return found
-
-
-def _mxfp4() -> list[Named]:
-    hidden, experts = 2880, 128
-    found: list[Named] = [("model.embed_tokens.weight", "BF16", (201088, hidden)), ("lm_head.weight", "BF16", (201088, hidden))]
-    for number in range(36):
-        here = f"model.layers.{number}"
-        found += [
-            (f"{here}.mlp.experts.gate_up_proj_blocks", "U8", (experts, 2 * hidden, hidden // 32, 16)),
-            (f"{here}.mlp.experts.gate_up_proj_scales", "U8", (experts, 2 * hidden, hidden // 32)),
-            (f"{here}.mlp.experts.gate_up_proj_bias", "BF16", (experts, 2 * hidden)),
-            (f"{here}.mlp.experts.down_proj_blocks", "U8", (experts, hidden, hidden // 32, 16)),
-            (f"{here}.mlp.experts.down_proj_scales", "U8", (experts, hidden, hidden // 32)),
-            (f"{here}.mlp.experts.down_proj_bias", "BF16", (experts, hidden)),
-            (f"{here}.mlp.router.weight", "BF16", (experts, hidden)),
-            (f"{here}.mlp.router.bias", "BF16", (experts,)),
-            (f"{here}.self_attn.q_proj.weight", "BF16", (4096, hidden)),
-            (f"{here}.self_attn.k_proj.weight", "BF16", (512, hidden)),
-            (f"{here}.self_attn.v_proj.weight", "BF16", (512, hidden)),
-            (f"{here}.self_attn.o_proj.weight", "BF16", (hidden, 4096)),
-            (f"{here}.self_attn.sinks", "BF16", (64,)),
-            (f"{here}.input_layernorm.weight", "BF16", (hidden,)),
-            (f"{here}.post_attention_layernorm.weight", "BF16", (hidden,)),
-        ]
-    return found
-
-
-_F32, _F16, _Q4_0, _Q8_0, _Q4_K, _Q5_K, _Q6_K = 0, 1, 2, 8, 12, 13, 14
-
-
-def _more_bits(layer: int, layers: int) -> bool:
-    """As llama.cpp chooses layers that keep more bits (``use_more_bits``)."""
-    return layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
-
-
-def _quantised(
-    config: Mapping[str, Any], main: int, *, large: bool = False, biases: bool = False
-) -> list[tuple[str, int, tuple[int, ...]]]:
-    """The tensors of a GGUF file as llama.cpp quantises a model of the Llama kind to *main*."""
-    layers, hidden, inner = config["num_hidden_layers"], config["hidden_size"], config["intermediate_size"]
-    keys = hidden // config["num_attention_heads"] * config["num_key_value_heads"]
-    mixed = main == _Q4_K
-    found: list[tuple[str, int, tuple[int, ...]]] = [
-        ("token_embd.weight", main, (hidden, config["vocab_size"])),
-        ("output.weight", main if main in (_F16, _Q8_0) else _Q6_K, (hidden, config["vocab_size"])),
-        ("output_norm.weight", _F32, (hidden,)),
-    ]
-    for number in range(layers):
-        more = mixed and _more_bits(number, layers)
-        value = _Q6_K if more else _Q5_K if large and mixed else main
-        here = f"blk.{number}"
-        found += [
-            (f"{here}.attn_norm.weight", _F32, (hidden,)),
-            (f"{here}.ffn_norm.weight", _F32, (hidden,)),
-            (f"{here}.attn_q.weight", main, (hidden, hidden)),
-            (f"{here}.attn_k.weight", main, (hidden, keys)),
-            (f"{here}.attn_v.weight", value, (hidden, keys)),
-            (f"{here}.attn_output.weight", main, (hidden, hidden)),
-            (f"{here}.ffn_gate.weight", main, (hidden, inner)),
-            (f"{here}.ffn_up.weight", main, (hidden, inner)),
-            (f"{here}.ffn_down.weight", _Q6_K if more else main, (inner, hidden)),
-        ]
-        if biases:
-            found += [(f"{here}.attn_{which}.bias", _F32, (size,)) for which, size in (("q", hidden), ("k", keys), ("v", keys))]
-    return found
-
-
-# --- reading and predicting ---
 
 
 def wanted(**more: Any) -> WantedModel:
@@ -311,13 +208,13 @@ def _planner(
 
 
 def _fp8_70b() -> list[Named]:
-    return _fp8(LLAMA_70B, lambda name: True, "BF16")
+    return fp8(LLAMA_70B, lambda name: True, "BF16")
 
 
 def _oss(key: str) -> Callable[[dict[str, Any], Path], Iterator[Compared]]:
     def compare(row: dict[str, Any], folder: Path) -> Iterator[Compared]:
         said = "the kernel decides how experts are laid out"
-        yield _weights(row, _read(folder, GPT_OSS_120B, _mxfp4()), wanted(), key, exact=False, said=said)
+        yield _weights(row, _read(folder, GPT_OSS_120B, mxfp4()), wanted(), key, exact=False, said=said)
 
     return compare
 
@@ -361,7 +258,7 @@ def _405b(row: dict[str, Any], folder: Path) -> Iterator[Compared]:
     unchanged = {0, 125}
     for heads in (8, 16):
         config = {**LLAMA_405B, "num_key_value_heads": heads}
-        tensors = _fp8(config, lambda name: ".mlp." in name and int(name.split(".")[2]) not in unchanged, "F32")
+        tensors = fp8(config, lambda name: ".mlp." in name and int(name.split(".")[2]) not in unchanged, "F32")
         said = f"{heads} heads of keys and values"
         one = _weights(row, _read(folder, config, tensors), wanted(tensor=8), "weightsGiBPerGpu", said=said)
         yield replace(one, exact=heads == 8)  # what the row says counts
@@ -424,7 +321,7 @@ def _cpp_hybrid(row: dict[str, Any], folder: Path) -> Iterator[Compared]:
 
 
 def _q4_70b(row: dict[str, Any], folder: Path) -> Iterator[Compared]:
-    found = _read_gguf(folder, "llama", LLAMA_70B, _quantised(LLAMA_70B, _Q4_0))
+    found = _read_gguf(folder, "llama", LLAMA_70B, quantised(LLAMA_70B, Q4_0))
     assert found.weights is not None
     yield Compared(
         row["id"], "weights", Span.exactly(found.weights.bytes), row["observed"]["weightsGiB"] * GIB, True, "headers"
@@ -439,7 +336,7 @@ def _parser(
     def compare(row: dict[str, Any], folder: Path) -> Iterator[Compared]:
         from gates.fit.fit.demand import stages_of
 
-        found = _read_gguf(folder, family, config, _quantised(config, main, large=large, biases=biases))
+        found = _read_gguf(folder, family, config, quantised(config, main, large=large, biases=biases))
         assert found.weights is not None
         if file:
             size = row["observed"]["fileGiB"] * GIB
@@ -484,6 +381,41 @@ def _never(row: dict[str, Any], folder: Path) -> Iterator[Compared]:
     yield
 
 
+def _besides(rows: Mapping[str, dict[str, Any]]) -> Iterator[Compared]:
+    """What a step and the process take besides, each a range, with what the row says of sequences and steps."""
+    for row, config, more in _STEPS:
+        seen, said = rows[row]["observed"], _shape(config)
+        asked = wanted(name=row, context=4096, **more)
+        engine = engine_profile(asked.engine)
+        step = work(said, asked, engine, asked.pipeline - 1)
+        observed = seen.get("activationPeakGiB") or seen.get("peakTorchGiB", 0) - seen.get("weightsGiB", 0)
+        if asked.engine == "llama.cpp":
+            observed = (seen.get("computeBufferMiB") or seen["graphMiB"]) / 1024
+        yield Compared(row, "work", step, observed * GIB, False, "what a step computes with")
+        if "nonTorchGiB" in seen:
+            context = Span.of(engine.group_context if asked.devices > 1 else engine.context)
+            yield Compared(row, "context", context, seen["nonTorchGiB"] * GIB, False, "the process itself")
+
+
+def _shape(config: Mapping[str, Any]) -> Architecture:
+    from tasks.fit.transformers_config import architecture
+
+    return architecture(config, "the row")
+
+
+_STEPS: tuple[tuple[str, Mapping[str, Any], dict[str, Any]], ...] = (
+    ("vllm-llama31-8b-3090-20k", LLAMA_8B, {"steps": 20_000, "sequences": 256}),
+    ("vllm-llama3-8b-h100-tp1", LLAMA_3_8B, {"sequences": 256}),
+    ("vllm-llama3-8b-h100-tp2", LLAMA_3_8B, {"sequences": 256, "tensor": 2}),
+    ("llmd-llama31-8b", LLAMA_8B, {}),
+    ("llmd-llama33-70b-fp8-tp2", LLAMA_70B, {"tensor": 2}),
+    ("llmd-qwen3-06b", QWEN3_06B, {}),
+    ("llmd-qwen3-32b", QWEN3_32B, {}),
+    ("llmd-gptoss120b", GPT_OSS_120B, {}),
+    ("llamacpp-gptoss20b-swa", GPT_OSS_20B, {"engine": "llama.cpp"}),
+    ("ollama-28x1024-8k", LLAMA_32_3B, {"engine": "llama.cpp", "concurrency": 2, "flash": False}),
+)
+
 _ROWS: Mapping[str, Callable[[dict[str, Any], Path], Iterator[Compared]]] = {
     "vllm-llama31-8b-3090-20k": _llama_3090,
     "vllm-llama3-8b-h100-tp1": _llama_tp1,
@@ -491,8 +423,8 @@ _ROWS: Mapping[str, Callable[[dict[str, Any], Path], Iterator[Compared]]] = {
     "llmd-gptoss120b": _oss("weightsGiBPerGpu"),
     "llmd-llama33-70b-fp8-tp2": _planner(LLAMA_70B, _fp8_70b, tensor=2),
     "llmd-llama31-8b": _planner(LLAMA_8B, lambda: llama(LLAMA_8B)),
-    "llmd-qwen3-06b": _planner(QWEN3_06B, lambda: _with_norms(QWEN3_06B)),
-    "llmd-qwen3-32b": _planner(QWEN3_32B, lambda: _with_norms(QWEN3_32B)),
+    "llmd-qwen3-06b": _planner(QWEN3_06B, lambda: with_norms(QWEN3_06B)),
+    "llmd-qwen3-32b": _planner(QWEN3_32B, lambda: with_norms(QWEN3_32B)),
     "llmd-llama33-70b-fp8-tp1-no": _planner(LLAMA_70B, _fp8_70b),
     "vllm-gptoss120b-5.38": _oss_tokens,
     "vllm-qwen3-235b-fp8-tp4": _qwen_235b,
@@ -523,11 +455,11 @@ _ROWS: Mapping[str, Callable[[dict[str, Any], Path], Iterator[Compared]]] = {
     "llamacpp-qwen36-27b-hybrid": _cpp_hybrid,
     "ollama-28x1024-8k": _cpp(28, 1024, "kvMiB", 8192),
     "ollama-llama31-70b-q40-weights": _q4_70b,
-    "ggufparser-q4-r1-7b": _parser("qwen2", QWEN25_7B, _Q4_K, biases=True),
-    "ggufparser-q8-qwen25-7b": _parser("qwen2", QWEN25_7B, _Q8_0, biases=True),
-    "ggufparser-f16-r1-7b": _parser("qwen2", QWEN25_7B, _F16, biases=True),
-    "ggufparser-q4-llama33-70b": _parser("llama", LLAMA_70B, _Q4_0, file=False),
-    "ggufparser-q4km-llama31-70b": _parser("llama", LLAMA_70B, _Q4_K, large=True),
+    "ggufparser-q4-r1-7b": _parser("qwen2", QWEN25_7B, Q4_K, biases=True),
+    "ggufparser-q8-qwen25-7b": _parser("qwen2", QWEN25_7B, Q8_0, biases=True),
+    "ggufparser-f16-r1-7b": _parser("qwen2", QWEN25_7B, F16, biases=True),
+    "ggufparser-q4-llama33-70b": _parser("llama", LLAMA_70B, Q4_0, file=False),
+    "ggufparser-q4km-llama31-70b": _parser("llama", LLAMA_70B, Q4_K, large=True),
     "ggufparser-r1-671b": _expanded,
     "hfblog-llama31-kv": _blog,
 }  # fmt: skip

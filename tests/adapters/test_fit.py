@@ -136,6 +136,12 @@ def test_a_caller_of_a_server_reads_only_what_the_server_serves(here: Bench, tmp
     texts = [one.text for result in found.results for one in result.findings]
     assert any("outside the folders that this server serves" in text for text in texts), texts
     assert str(tmp_path) not in "".join(texts)
+    (served / "link").symlink_to(tmp_path / "tiny")
+    linked = path.read_text()
+    path.write_text(linked.replace("../tiny", "./link"))
+    found = check_fit(CheckFit(target=path), replace(here.place(), roots=(served,))).report
+    assert found.verdict is Verdict.RED
+    path.write_text(linked)
     model(served / "tiny")
     path.write_text(path.read_text().replace("../tiny", "./tiny"))
     assert check_fit(CheckFit(target=path), replace(here.place(), roots=(served,))).report.verdict is Verdict.GREEN

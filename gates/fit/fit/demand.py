@@ -103,7 +103,7 @@ def stages_of(wanted: WantedModel, model: ModelSeen | None, engines: Mapping[str
             dtype=dtype,
             weights=loaded(model, wanted, engine, stage),
             cache=needed(said, wanted, engine, stage, dtype, wanted.concurrency),
-            work=_work(said, wanted, engine, stage, dtype),
+            work=work(said, wanted, engine, stage),
             context=Span.of(engine.group_context if wanted.devices > 1 else engine.context),
             graphs=Span.of(engine.graphs),
         )
@@ -111,7 +111,7 @@ def stages_of(wanted: WantedModel, model: ModelSeen | None, engines: Mapping[str
     )
 
 
-def _work(said: Architecture, wanted: WantedModel, engine: EngineProfile, stage: int, dtype: str) -> Span:
+def work(said: Architecture, wanted: WantedModel, engine: EngineProfile, stage: int) -> Span:
     """What a step computes with at its peak: the layers' own products, logits, and what sampling needs."""
     steps = Span(wanted.steps, wanted.steps) if wanted.steps else Span(engine.steps.least, engine.steps.most)
     if engine.takes is Takes.NEEDED and engine.logits is not None and engine.engine != "llama.cpp":

@@ -261,6 +261,17 @@ class TestPlacement:
         assert result.verdict is Verdict.GREEN
         assert "chat is on rack/0." in said(result, "placed")
 
+    def test_a_device_with_enough_to_spare_is_taken_before_a_tight_one(self) -> None:
+        """Mutation: the search does not count what must stay free, and takes the smallest device that is large enough."""
+        tight = GpuGroup(name="a", sku="H200 SXM", memory=42 * GIB)
+        assert said(verdict(seen(CHAT, gpus=(tight, *rack(1)))), "placed") == ["chat is on rack/0."]
+        assert verdict(seen(CHAT, gpus=(tight,))).verdict is Verdict.AMBER
+
+    def test_what_was_not_read_as_a_whole_is_not_planned(self) -> None:
+        half = replace(model("chat"), problems=("a shard is missing",))
+        result = verdict(seen(CHAT, models=(half,)))
+        assert said(result, "placed") == ["Not all models are known, so no placement was searched."]
+
     def test_what_is_pinned_stays(self) -> None:
         result = verdict(seen(replace(CHAT, on=("rack/1",)), gpus=rack(3)))
         assert said(result, "placed") == ["chat is on rack/1."]
