@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from arcops.late_pattern import late
 from arcops.seen.fit_model import Architecture, CacheKind, PartKind
-from tasks.fit.parts import kind_of, layer_of
 from tasks.fit.tensors import Tensor
 from tasks.model.content.draft import printable
 
@@ -30,7 +29,7 @@ def contradictions(said: Architecture, tensors: Sequence[Tensor], *, rows_first:
 
 
 def _layers(said: Architecture, tensors: Sequence[Tensor], more: int) -> Iterator[str]:
-    numbers = {layer_of(one.name) for one in tensors} - {-1}
+    numbers = {one.layer for one in tensors} - {-1}
     if not numbers:
         return
     lost = sorted(set(range(said.layers)) - numbers)
@@ -46,8 +45,8 @@ def _modules(said: Architecture, tensors: Sequence[Tensor]) -> Iterator[str]:
     kept = {number: run.kind for run in said.cache for number in range(run.first, run.first + run.count)}
     held: dict[int, set[str]] = {}
     for one in tensors:
-        number = layer_of(one.name)
-        if 0 <= number < said.layers and len(one.sizes) > 1 and kind_of(one.name) is not PartKind.SCALES:
+        number = one.layer
+        if 0 <= number < said.layers and len(one.sizes) > 1 and one.kind is not PartKind.SCALES:
             held.setdefault(number, set()).add(_NUMBER.sub(".#.", one.name.split(f".{number}.", 1)[-1]).rpartition(".")[0])
     sets = {(kept.get(number), frozenset(names)) for number, names in held.items()}
     for number, names in sorted(held.items()):
@@ -65,7 +64,7 @@ def _heads(said: Architecture, tensors: Sequence[Tensor], rows_first: bool) -> I
             for number in range(run.first, run.first + run.count):
                 wide[number] = run.heads * run.key
     for one in tensors:
-        number = layer_of(one.name)
+        number = one.layer
         if number not in wide or len(one.sizes) != 2 or one.dtype not in _PLAIN or _KEYS.match(one.name) is None:
             continue
         have = one.sizes[1] if rows_first else one.sizes[0]
@@ -76,14 +75,14 @@ def _heads(said: Architecture, tensors: Sequence[Tensor], rows_first: bool) -> I
 
 def _experts(said: Architecture, tensors: Sequence[Tensor], rows_first: bool) -> Iterator[str]:
     if not said.experts:
-        if any(kind_of(one.name) is PartKind.EXPERTS for one in tensors):
+        if any(one.kind is PartKind.EXPERTS for one in tensors):
             yield f"{said.source} names no number of experts, and the headers have some"
         return
     numbered: dict[int, set[int]] = {}
     for one in tensors:
         found = _EXPERT.match(one.name)
-        if found is not None and layer_of(one.name) >= 0:
-            numbered.setdefault(layer_of(one.name), set()).add(int(found[1]))
+        if found is not None and one.layer >= 0:
+            numbered.setdefault(one.layer, set()).add(int(found[1]))
         elif found is None and _STACKED.match(one.name) and len(one.sizes) == 3:
             have = one.sizes[2] if rows_first else one.sizes[0]
             if have != said.experts:
@@ -96,8 +95,8 @@ def _experts(said: Architecture, tensors: Sequence[Tensor], rows_first: bool) ->
 
 
 def _table(said: Architecture, tensors: Sequence[Tensor], rows_first: bool) -> Iterator[str]:
-    tables = [one for one in tensors if kind_of(one.name) is PartKind.EMBEDDING and len(one.sizes) == 2 and one.dtype in _PLAIN]
-    outputs = [one for one in tensors if kind_of(one.name) is PartKind.OUTPUT]
+    tables = [one for one in tensors if one.kind is PartKind.EMBEDDING and len(one.sizes) == 2 and one.dtype in _PLAIN]
+    outputs = [one for one in tensors if one.kind is PartKind.OUTPUT]
     for one in tables[:1]:
         width, rows = one.sizes if rows_first else one.sizes[::-1]
         if width != said.hidden and said.hidden % max(width, 1):

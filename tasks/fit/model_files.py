@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,12 +34,15 @@ _PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 
 @dataclass(slots=True)
 class ModelFiles:
-    """What was read. ``problems`` are reasons why it is not all of the model; ``files`` are SHA-256 of the small files."""
+    """What was read. ``problems`` are reasons why it is not all of the model; ``files`` are SHA-256 of the small files.
+    ``mapped`` is the file of each tensor, if an index says it.
+    """
 
     headers: list[Header] = field(default_factory=list)
     settings: dict[str, dict[str, Json]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    mapped: dict[str, str] = field(default_factory=dict)
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -68,17 +72,14 @@ def read_model(path: Path, within: Roots, *, adapter: bool = False) -> ModelFile
             if read is not None:
                 found.headers.append(read)
                 held[name] = read.tensors
-        _indexed(folder, names, within, held, one, found)
+        _indexed(names, held, found)
         _split(found)
         _elsewhere(folder, within, found)
     except Unclear as error:
         found.problems.append(str(error))
-    names_of = [tensor.name for tensor in found.tensors]
-    if len(set(names_of)) != len(names_of):
-        twice = sorted(names_of)[
-            next(n for n, pair in enumerate(zip(sorted(names_of), sorted(names_of)[1:], strict=False)) if pair[0] == pair[1])
-        ]
-        found.problems.append(f"two of its files hold the tensor {printable(twice, 80)!r}, so they are not one model")
+    counts = Counter(tensor.name for tensor in found.tensors)
+    if counts and (twice := counts.most_common(1)[0])[1] > 1:
+        found.problems.append(f"two of its files hold the tensor {printable(twice[0], 80)!r}, so they are not one model")
     return found
 
 
@@ -131,7 +132,8 @@ def _chosen(folder: Path, names: frozenset[str], within: Roots, found: ModelFile
     """The files in the folder that hold the weights. Raises `Unclear` if no file does, or if it could be several."""
     index = _index_name(names)
     if index:
-        shards = sorted(set(_weight_map(folder / index, within, found).values()))
+        found.mapped = _weight_map(folder / index, within)
+        shards = sorted(set(found.mapped.values()))
         for shard in shards:
             if shard not in names:
                 found.problems.append(f"{printable(shard, 80)} is missing, which {index} names")
@@ -178,7 +180,7 @@ def _index_name(names: frozenset[str]) -> str:
     return listed[0] if listed else ""
 
 
-def _weight_map(path: Path, within: Roots, found: ModelFiles) -> dict[str, str]:
+def _weight_map(path: Path, within: Roots) -> dict[str, str]:
     """Which file holds each tensor, as the index says. Raises `Unclear`."""
     try:
         told = parse(read_file(path, _LONGEST_INDEX, within=within, named=path.name))
@@ -187,10 +189,11 @@ def _weight_map(path: Path, within: Roots, found: ModelFiles) -> dict[str, str]:
     mapped = told.get("weight_map") if isinstance(told, dict) else None
     if not isinstance(mapped, dict) or not mapped:
         raise Unclear(f"{path.name} has no weight_map")
-    for shard in mapped.values():
-        if not isinstance(shard, str) or PurePosixPath(shard).name != shard or shard in ("", ".", ".."):
-            raise Unclear(f"{path.name} names the file {printable(str(shard), 80)!r}, which is not beside it")
-    if len(set(mapped.values())) > MOST_FILES:
+    shards = set(map(str, mapped.values()))
+    for shard in shards:
+        if PurePosixPath(shard).name != shard or shard in ("", ".", ".."):
+            raise Unclear(f"{path.name} names the file {printable(shard, 80)!r}, which is not beside it")
+    if len(shards) > MOST_FILES:
         raise Unclear(f"{path.name} names more than {MOST_FILES} files")
     return {name: str(shard) for name, shard in mapped.items()}
 
@@ -236,14 +239,11 @@ def _window(path: Path, within: Roots) -> Iterator[Window]:
         os.close(descriptor)
 
 
-def _indexed(
-    folder: Path, names: frozenset[str], within: Roots, held: dict[str, list[Tensor]], one: bool, found: ModelFiles
-) -> None:
+def _indexed(names: frozenset[str], held: dict[str, list[Tensor]], found: ModelFiles) -> None:
     """Does each file hold the tensors that the index says are in it?"""
-    index = _index_name(names) if not one else ""
-    if not index:
+    if not found.mapped:
         return
-    mapped = _weight_map(folder / index, within, found)
+    index, mapped = _index_name(names), found.mapped
     there = {tensor.name: name for name, tensors in held.items() for tensor in tensors}
     lost = [name for name, shard in mapped.items() if shard in held and there.get(name) != shard]
     more = [name for name in there if name not in mapped]

@@ -13,7 +13,7 @@ from tasks.fit import gguf_config, transformers_config
 from tasks.fit.comparing import contradictions
 from tasks.fit.keys import Keys, Unclear
 from tasks.fit.model_files import ModelFiles, read_model
-from tasks.fit.parts import kind_of, layer_of, weights_of
+from tasks.fit.parts import weights_of
 from tasks.fit.tensors import Tensor
 
 _MOST_SAID = 20
@@ -57,7 +57,7 @@ def _architecture(found: ModelFiles) -> tuple[Architecture, int]:
     first = found.headers[0] if found.headers else None
     if first is not None and first.form is HeaderForm.GGUF:
         tensors = found.tensors
-        tied = not any(kind_of(one.name) is PartKind.OUTPUT for one in tensors)
+        tied = not any(one.kind is PartKind.OUTPUT for one in tensors)
         keys = next((one.keys for one in found.headers if "general.architecture" in one.keys), first.keys)
         nextn = keys.get(f"{keys.get('general.architecture')}.nextn_predict_layers", 0)
         return gguf_config.architecture(keys, _rows(tensors), tied), nextn if isinstance(nextn, int) else 0
@@ -74,7 +74,7 @@ def _architecture(found: ModelFiles) -> tuple[Architecture, int]:
 
 
 def _rows(tensors: list[Tensor]) -> int:
-    table = next((one for one in tensors if kind_of(one.name) is PartKind.EMBEDDING and len(one.sizes) == 2), None)
+    table = next((one for one in tensors if one.kind is PartKind.EMBEDDING and len(one.sizes) == 2), None)
     if table is None:
         raise Unclear("it has no table of tokens")
     return table.sizes[1]
@@ -91,7 +91,7 @@ def _adapter(path: str, folder: Path, within: Roots) -> AdapterSeen:
         return AdapterSeen(path=name, rank=0, weights=None, problem=f"it cannot be read: {error.strerror}")
     tensors = found.tensors
     problem = found.problems[0] if found.problems else ""
-    if not problem and not any(layer_of(one.name) >= 0 for one in tensors):
+    if not problem and not any(one.layer >= 0 for one in tensors):
         problem = "it holds no tensor of a layer, so it is no adapter"
     weights = weights_of(found.headers[0].form, len(found.headers), tensors) if tensors else None
     return AdapterSeen(path=name, rank=rank, weights=weights, problem=problem)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 
-from arcops.seen.fit_model import HeaderForm
+from arcops.seen.fit_model import HeaderForm, PartKind
+from tasks.fit.names import kind_of, layer_of
 from tasks.model.content import gguf, onnx, protobuf, safetensors
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.window import Malformed, Window
@@ -36,13 +37,20 @@ Value = int | bool | str | tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """``sizes`` are as the format has them: of GGUF the row comes first."""
+    """``sizes`` are as the format has them: of GGUF the row comes first. ``layer`` is -1 outside of layers."""
 
     name: str
     dtype: str
     sizes: tuple[int, ...]
-    elements: int
     bytes: int
+    elements: int = field(init=False)
+    kind: PartKind = field(init=False)
+    layer: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "elements", prod(self.sizes))
+        object.__setattr__(self, "kind", kind_of(self.name))
+        object.__setattr__(self, "layer", layer_of(self.name, self.kind))
 
 
 @dataclass(slots=True)
@@ -83,7 +91,7 @@ def _safetensors(window: Window) -> Header:
         if not isinstance(said, dict):
             raise Malformed(f"tensor {printable(name)!r} is not described")
         sizes = tuple(one for one in _list(said["shape"]) if isinstance(one, int))
-        found.append(Tensor(name, str(said["dtype"]), sizes, prod(sizes), stop - start))
+        found.append(Tensor(name, str(said["dtype"]), sizes, stop - start))
     for start, stop in sorted(spans):
         if start != end:
             raise Malformed("its tensors overlap, or leave a gap")
@@ -115,7 +123,7 @@ def _gguf(window: Window) -> Header:
             raise Malformed(f"tensor {printable(name)!r} has rows of {sizes[0]} elements, but its type packs {per}")
         held = prod(sizes) // per * size
         end = max(end, offset + held)
-        found.tensors.append(Tensor(name, GGUF_TYPES[kind], sizes, prod(sizes), held))
+        found.tensors.append(Tensor(name, GGUF_TYPES[kind], sizes, held))
     start = -(-reader.cursor.at // alignment) * alignment
     if found.tensors and start + end > window.size:
         raise Malformed(f"its tensors need {end} bytes of data, and it has {max(0, window.size - start)}: it is cut off")
@@ -200,7 +208,7 @@ def _initializer(window: Window, outer: protobuf.WireField, draft: Draft, found:
         raise Malformed(f"tensor {printable(name)!r} takes {span[1]} bytes elsewhere, but its type and sizes need {held}")
     if location:
         found.refers[location] = max(found.refers.get(location, 0), span[0] + held)
-    found.tensors.append(Tensor(name, dtype, tuple(sizes), prod(sizes), held))
+    found.tensors.append(Tensor(name, dtype, tuple(sizes), held))
     if len(found.tensors) > MOST_TENSORS:
         raise Malformed(f"it has more than {MOST_TENSORS} tensors, the limit for reading")
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from arcops.seen.fit_model import CacheKind, HeaderForm, ModelSeen, PartKind
 from tasks.fit.models import model_seen
-from tasks.fit.parts import kind_of, layer_of
+from tasks.fit.names import kind_of, layer_of
 from tasks.fit.tensors import header
 from tasks.model.content.window import Malformed, Window
 from tests.fit_models import TINY, Named, gguf, gguf_keys, llama, model, safetensors
@@ -202,6 +202,11 @@ def test_what_is_not_there_is_a_problem_and_no_guess(tmp_path: Path, harm: Any, 
     assert any(said in one for one in seen(tmp_path).problems), seen(tmp_path).problems
 
 
+def test_two_files_with_one_tensor_are_not_one_model(tmp_path: Path) -> None:
+    safetensors(model(tmp_path / "m") / "more.safetensors", [("lm_head.weight", "BF16", (2, 2))])
+    assert "two of its files hold the tensor 'lm_head.weight'" in seen(tmp_path).problems[0]
+
+
 def test_a_path_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     assert "does not exist" in seen(tmp_path, "gone").problems[0]
 
@@ -322,7 +327,7 @@ def test_packed_weights_count_as_they_are_stored(tmp_path: Path) -> None:
     ],
 )
 def test_a_tensor_is_what_its_name_says(name: str, kind: PartKind, layer: int) -> None:
-    assert (kind_of(name), layer_of(name)) == (kind, layer)
+    assert (kind_of(name), layer_of(name, kind)) == (kind, layer)
 
 
 @given(st.binary(max_size=300), st.sampled_from((b"", b"GGUF\x03\0\0\0", struct.pack("<Q", 20) + b"{", b"\x08\x08:")))
