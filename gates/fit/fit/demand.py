@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from arcops.seen.engine_profile import EngineProfile, Takes
 from arcops.seen.fit import FitSeen
-from arcops.seen.fit_model import Architecture, ModelSeen
+from arcops.seen.fit_model import Architecture, CacheKind, ModelSeen
 from arcops.seen.fit_wanted import WantedModel
 from gates.fit.fit.keeping import cache_type, needed
 from gates.fit.fit.loading import loaded
@@ -114,32 +114,33 @@ def stages_of(wanted: WantedModel, model: ModelSeen | None, engines: Mapping[str
 def work(said: Architecture, wanted: WantedModel, engine: EngineProfile, stage: int) -> Span:
     """What a step computes with at its peak: the layers' own products, logits, and what sampling needs."""
     steps = Span(wanted.steps, wanted.steps) if wanted.steps else Span(engine.steps.least, engine.steps.most)
-    if engine.takes is Takes.NEEDED and engine.logits is not None and engine.engine != "llama.cpp":
-        steps = Span(1, wanted.context)  # a prompt is one step
     inner = said.inner * max(1, min(said.chosen, said.experts) if said.experts else 1)
-    layer = Span(2 * inner + 2 * said.hidden, 3 * inner + 6 * said.hidden)
-    layers = Span(steps.least * layer.least * 2, steps.most * layer.most * (4 if engine.input_on_host else 2)).over(
-        wanted.tensor
-    )
-    peaks = [layers]
-    if wanted.pipeline - 1 == stage:
-        if engine.sampling is not None and engine.sequences is not None:
-            many = Span(wanted.sequences or engine.sequences.least, wanted.sequences or engine.sequences.most)
-            peaks.append(
-                Span(many.least * said.vocabulary * engine.sampling.least, many.most * said.vocabulary * engine.sampling.most)
-            )
-        if engine.logits is not None:
-            peaks.append(
-                Span(steps.least * said.vocabulary * engine.logits.least, steps.most * said.vocabulary * engine.logits.most)
-            )
-    if engine.engine == "llama.cpp" and not wanted.flash:
-        scores = wanted.context * wanted.concurrency * steps.most * said.heads * 4
-        peaks.append(Span(scores, scores))
     if engine.engine == "llama.cpp":
-        # One buffer holds what lives at the same time: at least its largest part, at most all of them and the mask.
-        mask = wanted.context * wanted.concurrency * steps.most * 4
-        return Span(max(one.least for one in peaks[1:] or peaks), sum(one.most for one in peaks) + mask)
+        return _graph(said, wanted, engine, steps, inner)
+    if engine.takes is Takes.NEEDED:
+        steps = Span(1, wanted.context)  # a prompt is one step
+    layers = Span(steps.least * (2 * inner + 2 * said.hidden) * 2, steps.most * (3 * inner + 6 * said.hidden) * 2)
+    peaks = [layers.over(wanted.tensor)]
+    if wanted.pipeline - 1 == stage:
+        many = Span.of(engine.sequences)
+        many = Span.exactly(wanted.sequences) if wanted.sequences else many
+        for each, figure in ((many, engine.sampling), (steps, engine.logits)):
+            known = Span.of(figure)
+            peaks.append(Span(each.least * said.vocabulary * known.least, each.most * said.vocabulary * known.most))
     return Span(max(one.least for one in peaks), max(one.most for one in peaks))
+
+
+def _graph(said: Architecture, wanted: WantedModel, engine: EngineProfile, steps: Span, inner: int) -> Span:
+    """The compute buffer of llama.cpp, in single precision: products of a layer, the mask of what may be seen, the scores
+    without flash attention, logits. Held against its own logs (tests/gates/fit/test_llama_cpp.py).
+    """
+    windows = any(run.kind is CacheKind.WINDOW for run in said.cache)
+    tokens = wanted.context * wanted.concurrency
+    mask = Span(wanted.context * steps.least * 2, tokens * steps.most * (8 if windows else 4))
+    layers = Span(steps.least * 2 * inner * 4, steps.most * (3 * inner + 8 * said.hidden) * 4)
+    scores = Span(0, 0) if wanted.flash else Span(wanted.context, tokens).times(steps.most * said.heads * 4)
+    logits = Span.of(engine.logits).times(steps.most * said.vocabulary)
+    return Span(max(layers.least, scores.least) + mask.least, (layers + mask + scores + logits).most)
 
 
 def claim(demand: Demand, memory: int, *, cautious: bool) -> Claim:
