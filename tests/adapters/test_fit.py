@@ -19,7 +19,8 @@ from capabilities.catalogue import tool_named
 from capabilities.fit.check import CheckFit, check_fit
 from flows.prefect.deployments import completed
 from tests.adapters.typed import Done, typed
-from tests.fit_models import LLAMA_8B, model
+from tests.fit_models import LLAMA_8B, gguf, gguf_keys, model
+from tests.fit_published import Q4_K, QWEN25_7B, quantised
 from tests.models import Bench, bench
 from tests.simulators.nvml import H100, Driver
 from tests.simulators.openai_api import Plan, serving
@@ -65,6 +66,22 @@ def test_models_that_fit_are_planned_signed_kept_and_judged_the_same_again(here:
     assert typed("verify", sealed, "--key", here.public, environment=environment).returncode == OK
     again = typed("rejudge", sealed, environment=environment)
     assert again.returncode == OK, again.stdout + again.stderr
+
+
+def test_the_page_shows_what_is_printed(here: Bench, tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "fit.md").read_text()
+    model(tmp_path / "models" / "llama-3.1-8b", LLAMA_8B, shards=4)
+    keys = gguf_keys(
+        "qwen2", block_count=28, embedding_length=3584, feed_forward_length=18944, attention__head_count=28,
+        attention__head_count_kv=4, context_length=131072,
+    )  # fmt: skip
+    gguf(tmp_path / "models" / "qwen2.5-coder-7b-q4_k_m.gguf", keys, quantised(QWEN25_7B, Q4_K, biases=True))
+    path = tmp_path / "fit.yaml"
+    path.write_text(page.split("```yaml\n")[1].split("```")[0])
+    done = fit(here, path)
+    assert done.returncode == AMBER, done.stderr
+    printed = done.stdout[: done.stdout.index("AMBER co-deployment")]
+    assert f"```\n{printed}```\n" in page
 
 
 def test_the_subject_is_named_by_what_is_in_the_headers(here: Bench, tmp_path: Path) -> None:
