@@ -19,8 +19,8 @@ KIND = "inference-endpoint"
 
 
 def measured(wanted: Sequence[WantedModel], request: Request) -> tuple[MeasuredModel, ...]:
-    """What was measured of each of *wanted* that names an endpoint. An artifact counts if a trusted key signed it and it is not
-    revoked; if nothing counts, it says why.
+    """What was measured of each of *wanted* that names an endpoint. An artifact counts if a trusted key signed it, it is not
+    revoked, is of this site and still valid; if nothing counts, it says why.
     """
     asked = [one for one in wanted if one.endpoint]
     if not asked:
@@ -45,6 +45,7 @@ def _nothing(one: WantedModel, why: str) -> MeasuredModel:
 
 def _looked_up(one: WantedModel, store: Store, ground: Grounds, request: Request) -> MeasuredModel:
     entries = [entry for entry in store.entries() if any(about.kind == KIND for about in entry.subjects)]
+    why = f"no artifact that counts measured {one.served} at {one.endpoint}; 'arcops inference check' makes one"
     for entry in reversed(entries):
         try:
             vouched = vouch(store.get(entry.artifact), ground, request.now)
@@ -58,9 +59,15 @@ def _looked_up(one: WantedModel, store: Store, ground: Grounds, request: Request
         if report.subject.name != one.endpoint:
             continue
         body = _body(report, store)
-        if body is not None and one.served in body.load.models:
-            return _said(one, entry.artifact, report, body)
-    return _nothing(one, f"no artifact that counts measured {one.served} at {one.endpoint}; 'arcops inference check' makes one")
+        if body is None or one.served not in body.load.models:
+            continue
+        if report.site != request.site:  # the same address may be another endpoint there
+            why = f"{entry.artifact} was measured at the site {report.site or '(none)'}, and this is {request.site or '(none)'}"
+            continue
+        if report.valid_until <= request.now:  # an older one would say less
+            return _nothing(one, f"{entry.artifact} was valid only until {report.valid_until:%Y-%m-%d %H:%M} UTC")
+        return _said(one, entry.artifact, report, body)
+    return _nothing(one, why)
 
 
 def _body(report: Report, store: Store) -> Inference | None:

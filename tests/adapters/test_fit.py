@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,26 @@ def test_a_plan_is_held_against_what_was_measured_at_the_endpoint(here: Bench, t
         assert done.returncode == code, done.stdout + done.stderr
         assert verdict in done.stdout
         assert "4 requests at once were all answered when it was measured; 4 are wanted." in done.stdout
+
+
+@pytest.mark.requirement("ARC-R3/plans-are-held-against-measurements")
+def test_a_measurement_of_another_site_or_of_too_long_ago_does_not_count(here: Bench) -> None:
+    """Mutation: the address alone names the endpoint, and the same address of another site is taken."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    with serving(small=Plan(first=0.01, gap=0.001)) as api:
+        line = ("--models", "small", "--requests", "2", "--concurrency", "1", "--rate", "20", "--tokens", "4")
+        typed("inference", "check", api.url, *line, environment={**os.environ, **here.environment, "ARCOPS_SITE": "edge-07"})
+        path = described(here, f"small: {{{TINY}, endpoint: '{api.url}', served: small}}")
+    for site, later, text in (
+        ("edge-07", timedelta(0), "requests at once were all answered"),
+        ("edge-08", timedelta(0), "was measured at the site edge-07, and this is edge-08"),
+        ("edge-07", timedelta(days=400), "was valid only until"),
+    ):
+        place = here.place(now=now + later)
+        place = replace(place, settings=replace(place.settings, site=site))
+        found = [one for result in check_fit(CheckFit(target=path), place).report.results for one in result.findings]
+        said = " ".join(one.text for one in found if one.rule == "fit/measured")
+        assert text in said, said
 
 
 @pytest.mark.requirement("ARC-R3/plans-are-held-against-measurements")

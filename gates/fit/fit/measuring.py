@@ -59,7 +59,8 @@ def _memory(wanted: WantedModel, one: MeasuredModel, placed: Placed, policy: Fit
         return MEASURED.warns(text, found, about=wanted.name)
     off = expected.least - used if used < expected.least else max(0, used - expected.most)
     error = off * 1000 // used if used else 1000
-    side = "inside of it" if not off else f"{error / 10:g} % outside of it"
+    middle = abs(expected.least + expected.most - 2 * used) * 500 // used if used else 1000
+    side = f"inside of it, {middle / 10:g} % from its middle" if not off else f"{error / 10:g} % outside of it"
     text = f"{wanted.name}: {gib(used)} were taken when it was measured, {expected} are predicted: {side} ({one.artifact})."
     if error <= policy.error * 10:
         return MEASURED.passes(text, found, about=wanted.name)
