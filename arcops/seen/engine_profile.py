@@ -25,6 +25,16 @@ class Takes(Enum):
     NEEDED = "needed"
 
 
+class Keeps(Enum):
+    """How an engine keeps what requests need. ``PAGES``: in blocks of tokens, taken as a request grows. ``CELLS``: in one cache
+    or a stream for each request, made at the start (llama.cpp). ``TENSORS``: in a tensor for each layer, of the longest length.
+    """
+
+    PAGES = "pages"
+    CELLS = "cells"
+    TENSORS = "tensors"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Between:
     """A figure that is known only between two. ``source`` names one of the publications, ``where`` the place in it."""
@@ -52,6 +62,7 @@ class EngineProfile:
     engine: str
     publications: tuple[Publication, ...]
     takes: Takes
+    keeps: Keeps
     block: Between
     steps: Between
     context: Between

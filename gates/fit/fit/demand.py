@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from arcops.seen.engine_profile import EngineProfile, Takes
+from arcops.seen.engine_profile import EngineProfile, Keeps, Takes
 from arcops.seen.fit import FitSeen
 from arcops.seen.fit_model import Architecture, CacheKind, ModelSeen
 from arcops.seen.fit_wanted import WantedModel
@@ -115,9 +115,9 @@ def work(said: Architecture, wanted: WantedModel, engine: EngineProfile, stage: 
     """What a step computes with at its peak: the layers' own products, logits, and what sampling needs."""
     steps = Span(wanted.steps, wanted.steps) if wanted.steps else Span(engine.steps.least, engine.steps.most)
     inner = said.inner * max(1, min(said.chosen, said.experts) if said.experts else 1)
-    if engine.engine == "llama.cpp":
+    if engine.keeps is Keeps.CELLS:
         return _graph(said, wanted, engine, steps, inner)
-    if engine.takes is Takes.NEEDED:
+    if engine.keeps is Keeps.TENSORS:
         steps = Span(1, wanted.context)  # a prompt is one step
     layers = Span(steps.least * (2 * inner + 2 * said.hidden) * 2, steps.most * (3 * inner + 6 * said.hidden) * 2)
     peaks = [layers.over(wanted.tensor)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from arcops.gate import Example
-from arcops.seen.engine_profile import Between, EngineProfile, Instance, Partition, Takes
+from arcops.seen.engine_profile import Between, EngineProfile, Instance, Keeps, Partition, Takes
 from arcops.seen.fit import FitSeen, MeasuredModel, MeasuredRun
 from arcops.seen.fit_model import (
     Architecture,
@@ -66,6 +66,7 @@ def vllm() -> EngineProfile:
         engine="vllm",
         publications=_SHEET,
         takes=Takes.SHARE,
+        keeps=Keeps.PAGES,
         share=_between(900, 920),
         block=_between(16, 128),
         steps=_between(2048, 8192),
@@ -86,6 +87,7 @@ def llama_cpp() -> EngineProfile:
         engine="llama.cpp",
         publications=_SHEET,
         takes=Takes.NEEDED,
+        keeps=Keeps.CELLS,
         block=_between(256, 256),
         steps=_between(512, 512),
         logits=_between(4, 4),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from arcops.seen.engine_profile import EngineProfile, Takes
+from arcops.seen.engine_profile import EngineProfile, Keeps, Takes
 from arcops.seen.fit_model import Architecture, CacheKind, CacheRun
 from arcops.seen.fit_wanted import WantedModel
 from gates.fit.fit.loading import stages
@@ -52,7 +52,7 @@ def cache_type(wanted: WantedModel, said: Architecture, engine: EngineProfile) -
     """The type of the cache; empty if the engine takes the model's and the model does not say it."""
     if wanted.cache != "auto":
         return wanted.cache
-    if engine.input_on_host:
+    if engine.keeps is Keeps.CELLS:
         return "f16"
     named = wanted.loads if wanted.loads in ("f16", "bf16", "f32") else said.dtype
     return "bf16" if engine.halves and named == "f32" and wanted.loads == "auto" else named
@@ -63,9 +63,9 @@ def needed(said: Architecture, wanted: WantedModel, engine: EngineProfile, stage
     kept = on_gpu(said, wanted, stage)
     if not kept or not requests:
         return Span(0, 0)
-    if engine.engine == "llama.cpp":
+    if engine.keeps is Keeps.CELLS:
         return _cells(kept, wanted, engine, dtype, requests)
-    if engine.engine == "onnxruntime":
+    if engine.keeps is Keeps.TENSORS:
         once = total(_tensor(one, wanted, said, dtype) for one in kept)
         return once.times(requests, 2 * requests)  # past and present are one buffer, or two
     return paged(kept, wanted, said, engine, dtype, requests)
