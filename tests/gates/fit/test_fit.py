@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -19,12 +20,12 @@ from arcops.seen.fit_model import Architecture, CacheKind, CacheRun, PartKind, W
 from arcops.seen.fit_wanted import GpuGroup, Slo, WantedModel
 from arcops.verdict import Verdict
 from gates.fit.fit.demand import claim, demands
-from gates.fit.fit.devices import devices
+from gates.fit.fit.devices import Device, devices
 from gates.fit.fit.examples import CHAT, PREDICTED, asks, model, profile, seen
 from gates.fit.fit.gate import fit
 from gates.fit.fit.keeping import needed
 from gates.fit.fit.loading import loaded, stages
-from gates.fit.fit.placing import TooMany, copies, placement
+from gates.fit.fit.placing import Copy, Level, TooMany, copies, placement
 from gates.fit.fit.policy import FitPolicy
 from gates.fit.fit.sizes import GIB, Span
 from tasks.fit.profiles import engine_profile, gpu_profile, shipped_engines, shipped_partitions
@@ -348,6 +349,56 @@ class TestPlacement:
         many = [asks(f"m{number}", concurrency=4 * number + 4) for number in range(4)]
         names = [set(said(verdict(seen(*those, gpus=rack(4))), "placed")) for those in (many, many[::-1])]
         assert names[0] == names[1]
+
+    @share(0.5)
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from((4, 16, 32)),
+                st.sampled_from(("vllm", "llama.cpp", "sglang")),
+                st.integers(1, 40),
+                st.sampled_from((-1, 300)),
+            ),
+            min_size=1,
+            max_size=4,
+        ),
+        st.lists(st.sampled_from((8, 12, 16, 24, 48)), min_size=1, max_size=3),
+        st.sampled_from((0, 5, 20)),
+    )
+    def test_it_finds_a_placement_if_trying_all_of_them_does(
+        self, chosen: list[tuple[int, str, int, int]], sizes: list[int], spare: int
+    ) -> None:
+        """Mutation: what failed once is remembered by the room of one device alone, or of devices only one is tried."""
+        wanted = [
+            asks(f"m{number}", engine=engine, concurrency=requests, context=2048, share=part)
+            for number, (_, engine, requests, part) in enumerate(chosen)
+        ]
+        models = tuple(model(f"m{number}", layers, 2048) for number, (layers, *_) in enumerate(chosen))
+        gpus = tuple(GpuGroup(name=f"g{number}", sku="H200 SXM", memory=gib * GIB) for number, gib in enumerate(sizes))
+        body = replace(seen(*wanted, gpus=gpus, models=models), engines=ALL)
+        those, there = copies(demands(body)), devices(body)
+        found = placement(those, there, spare)
+        best = next(
+            (level for level in Level if any(holds(those, on, level, spare) for on in product(there, repeat=len(those)))), None
+        )
+        assert (found.level if found is not None else None) is best
+        if found is not None:
+            assert holds([copy for copy, _ in found.copies], [on[0] for _, on in found.copies], found.level, spare)
+
+
+def holds(those: Sequence[Copy], on: Sequence[Device], level: Level, spare: int) -> bool:
+    """Does every copy have room on its device at this *level*, by adding up?"""
+    cautious, left = level is not Level.HOPEFUL, {}
+    for device in on:
+        memory = device.memory.least if cautious else device.memory.most
+        left[device.name] = memory - (memory * spare // 100 if level is Level.SPARE else 0)
+    for copy, device in zip(those, on, strict=True):
+        (part,) = copy.parts
+        found = claim(part, device.memory.least if cautious else device.memory.most, cautious=cautious)
+        left[device.name] -= found.taken
+        if found.pool < (part.cache.most if cautious else part.cache.least):
+            return False
+    return min(left.values()) >= 0
 
 
 class TestGoals:
