@@ -34,7 +34,9 @@ def pattern(keys: Keys, family: str, layers: int) -> tuple[str, ...]:
         unknown = next((one for one in told if one not in _WORDS), "")
         if unknown:
             raise Unclear(f"it has layers of the kind {unknown[:40]!r}, which ArcOps does not know how to count")
-        if len(told) != layers and len(told) < layers and family == "recurrent_gemma":
+        if any(_WORDS[one] == NOTHING for one in told) and not any(_WORDS[one] == MAMBA for one in told):
+            raise Unclear("its layers are named by their feed-forward parts, so it is not known which have attention")
+        if len(told) < layers and family == "recurrent_gemma":
             told = tuple(told[number % len(told)] for number in range(layers))
         return _whole(tuple(_WORDS[one] for one in told), layers, "layer_types")
     if letters := keys.text("hybrid_override_pattern"):

@@ -128,7 +128,7 @@ def _kept(
             kept.append(())
         elif word == FULL:
             kept.append((full,))
-        elif word == WINDOW or (word != BOTH and word == "window"):
+        elif word == WINDOW:
             if not window or sliding.kind is CacheKind.LATENT:
                 raise Unclear("it has windowed layers, and no window that ArcOps knows")
             kept.append((_windowed(sliding, window),))

@@ -153,6 +153,7 @@ def test_stretched_positions_count() -> None:
         ({"model_type": "new", "sliding_window": 4096}, "it is not known in which layers"),
         ({"model_type": "new", "layer_types": ["spiral_attention"] * 8}, "'spiral_attention', which ArcOps does not know"),
         ({"model_type": "new", "layer_types": ["full_attention"] * 7}, "about 7 layers, and it has 8"),
+        ({"model_type": "new", "layer_types": ["mlp"] * 4 + ["moe"] * 4}, "named by their feed-forward parts"),
         ({"model_type": "new", "rwkv_dim": 64}, "it has rwkv_dim, which may change the cache"),
         ({"model_type": "new", "num_key_value_heads_per_layer": [1] * 8}, "it has num_key_value_heads_per_layer"),
         ({"model_type": "deepseek_v32", "kv_lora_rank": 512, "qk_rope_head_dim": 64, "index_topk": 2048}, "it has index_topk"),
