@@ -26,6 +26,7 @@ from capabilities.catalogue import all_tools
 from capabilities.client.checking import CheckClientDraft
 from capabilities.cluster.check import CheckCluster
 from capabilities.contract import Left, Tool
+from capabilities.fit.check import CheckFit
 from capabilities.inference.check import CheckInference
 from capabilities.keys.keys import RevokeKey, TrustKey, revoke_key, trust_key
 from capabilities.model.check import Check, CheckedModel, check_model
@@ -193,6 +194,7 @@ REMOTE: dict[str, Callable[[Path], object]] = {
     "check_cluster": lambda here: CheckCluster(context="edge"),
     "diff_network": lambda here: DiffNetwork(declared=here / "declared", context="edge"),
     "check_client_draft": lambda here: CheckClientDraft(target=here / "draft.yaml"),
+    "check_fit": lambda here: CheckFit(target=here / "fit.yaml"),
     "check_inference": lambda here: CheckInference(url="http://127.0.0.1:1/v1", models=("a",), of=here / "tiny"),
 }
 

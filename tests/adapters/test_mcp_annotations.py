@@ -62,6 +62,7 @@ from capabilities.cluster.admit import Admit
 from capabilities.cluster.check import CheckCluster, SnapshotCluster
 from capabilities.contract import Scope, Tool, tool
 from capabilities.database.database import MigrateDatabase, MoveDatabase, ShowDatabase
+from capabilities.fit.check import CheckFit
 from capabilities.gpu.check import CheckGpus
 from capabilities.inference.check import CheckInference
 from capabilities.keys.keys import NewKey, RevokeKey, TrustKey
@@ -244,6 +245,13 @@ def drafted(at: Site) -> Path:
     return path
 
 
+def planned(at: Site) -> Path:
+    """A description of models on GPUs."""
+    path = at.folder / "fit.yaml"
+    path.write_text(f"name: a\ngpus: {{a: {{sku: L4}}}}\nmodels: {{a: {{path: {at.model}, engine: vllm, context: 1}}}}\n")
+    return path
+
+
 Asking = Callable[[Site], Any]
 ASKS: dict[str, Asking] = {
     "apply_client_config": lambda at: ApplyClientConfig(
@@ -286,6 +294,7 @@ ASKS: dict[str, Asking] = {
     "audit_key": lambda at: AskAuditKey(),
     "check_access": lambda at: CheckAccess(tool="check_model", caller="https://i,,x"),
     "check_cluster": lambda at: CheckCluster(context="good", kubeconfig=at.kubeconfig),
+    "check_fit": lambda at: CheckFit(target=planned(at)),
     "check_gpus": lambda at: CheckGpus(),
     "check_inference": lambda at: CheckInference(url="http://127.0.0.1:9", models=("a",), each=2, budget_s=5, patience_ms=1000),
     "check_model": lambda at: Check(target=at.model, policy="bench"),

@@ -26,6 +26,7 @@ from capabilities.catalogue import all_tools
 from capabilities.client.checking import CheckClientDraft
 from capabilities.cluster.check import CheckCluster
 from capabilities.contract import Tool
+from capabilities.fit.check import CheckFit
 from capabilities.gpu.bench import BenchNode
 from capabilities.inference.check import CheckInference
 from capabilities.keys.keys import NewKey
@@ -92,6 +93,11 @@ def client_rules(path: Path, word: str) -> None:
     path.write_text(f"id: '{word}'\nversion: 1.0.0\nrules: []\n")
 
 
+def fit_description(path: Path, word: str) -> None:
+    model = "{path: ./tiny, engine: vllm, context: 1}"
+    path.write_text(f"name: {word}\ngpus: {{{word}: {{sku: L4}}}}\nmodels: {{{word}: {model}}}\n")
+
+
 def policy(path: Path, word: str) -> None:
     path.write_text(POLICY.format(word=word))
 
@@ -146,6 +152,7 @@ CASES: dict[tuple[str, str], tuple[Make, Callable[[Path, Bench], Any]]] = {
         client_rules,
         lambda path, here: CheckClientDraft(target=path.parent / "draft.yaml", rules=path),
     ),
+    ("check_fit", "target"): (fit_description, lambda path, here: CheckFit(target=path)),
     ("bench_node", "baseline"): (attachment, lambda path, here: BenchNode(cpu=True, baseline=path)),
     ("check_release", "description"): (description, lambda path, here: CheckRelease(description=path)),
     ("preview_release", "description"): (description, lambda path, here: PreviewRelease(description=path)),

@@ -94,6 +94,7 @@ from tasks.signing.trusted_root import parse_root
 from tests.artifacts.reports import full_report
 from tests.artifacts.test_mirror import KEY as MIRRORED
 from tests.artifacts.test_mirror import mirrored
+from tests.deep.fit_readers import fit_readers
 from tests.evidence import NOW
 from tests.private_sigstore import PrivateSigstore
 from tests.signing import Key, envelope, keyed_bundle, manifest
@@ -826,6 +827,7 @@ def parsers() -> tuple[Parser, ...]:
             read=lambda data: refuse_ended(data.decode("latin-1"), AT),
             seeds=(b"e30.eyJleHAiOiAxOTAwMDAwMDAwfQ.AA",),
         ),
+        *(Parser(name=name, read=read, seeds=seeds) for name, (read, seeds) in fit_readers().items()),
     )
 
 

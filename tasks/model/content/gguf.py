@@ -7,6 +7,8 @@ the remaining bytes before it is used, so a header can cause neither a hang nor 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from math import prod
 
 from arcops.seen.content import Split
 from tasks.model.content import rendered
@@ -15,19 +17,19 @@ from tasks.model.content.window import Cursor, Malformed, Window
 
 MOST_PAIRS = 65_536
 MOST_TENSORS = 1_000_000
-MOST_STRINGS = 8_000_000
+MOSTSTRINGS = 8_000_000
 TEMPLATE_LIMIT = 4 * 1024 * 1024
 
 MOST_SPLIT = 4096
 
-_STRING, _ARRAY = 8, 9
-_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
+STRING, ARRAY = 8, 9
+NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
 _SPLIT = ("split.no", "split.count", "split.tensors.count")
 _BASE_KEYS = tuple(f"general.base_model.0.{key}" for key in ("repo_url", "name"))
 _KEPT = frozenset((*_BASE_KEYS, "general.architecture", "general.type", "adapter.type", "general.base_model.0.version"))
 _ADDED = frozenset(("controlvector",))
 """Architectures of files that only change another model."""
-_WIDTH = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+WIDTH = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 
 BLOCKS = {  # tensor type: (elements in a block, bytes of a block)
     0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 36),
@@ -38,7 +40,7 @@ BLOCKS = {  # tensor type: (elements in a block, bytes of a block)
 }  # fmt: skip
 
 
-class _Reader:
+class Reader:
     """Numbers and strings of one file's version and byte order."""
 
     def __init__(self, window: Window) -> None:
@@ -74,7 +76,7 @@ class _Reader:
 
     def strings(self, count: int) -> None:
         """Pass over *count* strings."""
-        if count > MOST_STRINGS or count * self._length.size > self.cursor.left:
+        if count > MOSTSTRINGS or count * self._length.size > self.cursor.left:
             raise Malformed(f"a list claims {count} strings in {self.cursor.left} bytes")
         cursor, unpack, width = self.cursor, self._length.unpack, self._length.size
         for _ in range(count):
@@ -82,7 +84,7 @@ class _Reader:
 
 
 def read(window: Window, draft: Draft) -> None:
-    reader = _Reader(window)
+    reader = Reader(window)
     tensors, pairs = reader.length(), reader.length()
     if tensors > MOST_TENSORS or pairs > MOST_PAIRS:
         raise Malformed(f"it claims {tensors} tensors and {pairs} keys; at most {MOST_TENSORS} and {MOST_PAIRS} are read")
@@ -139,7 +141,7 @@ def _of_a_set(keys: _Keys, names: list[str], draft: Draft) -> None:
     )
 
 
-def _pairs(reader: _Reader, count: int, draft: Draft) -> _Keys:
+def _pairs(reader: Reader, count: int, draft: Draft) -> _Keys:
     found = _Keys()
     keys: set[str] = set()
     for _ in range(count):
@@ -153,26 +155,26 @@ def _pairs(reader: _Reader, count: int, draft: Draft) -> _Keys:
             if alignment < 8 or alignment > 65_536 or alignment & (alignment - 1):
                 raise Malformed("its alignment is not a power of two from 8 to 65536")
         elif key in _SPLIT:
-            if kind not in _NUMBERS:
+            if kind not in NUMBERS:
                 raise Malformed(f"the key {printable(key)!r} is not a whole number")
-            found.numbers[key] = int(struct.unpack(reader.order + _NUMBERS[kind], reader.cursor.take(_WIDTH[kind]))[0])
-        elif kind == _STRING and key in _KEPT:
+            found.numbers[key] = int(struct.unpack(reader.order + NUMBERS[kind], reader.cursor.take(WIDTH[kind]))[0])
+        elif kind == STRING and key in _KEPT:
             found.texts[key] = reader.string(TEMPLATE_LIMIT)
             rendered.check(found.texts[key], printable(key), draft, surely=False)
-        elif kind == _STRING:
+        elif kind == STRING:
             _string(reader, key, draft)
-        elif kind == _ARRAY:
+        elif kind == ARRAY:
             if key.startswith("tokenizer.chat_template.") or key == "tokenizer.chat_template":
                 draft.problem(f"the chat template {printable(key)!r} is a list, which no known reader accepts")
             _array(reader, key)
-        elif kind in _WIDTH:
-            reader.cursor.skip(_WIDTH[kind])
+        elif kind in WIDTH:
+            reader.cursor.skip(WIDTH[kind])
         else:
             raise Malformed(f"the key {printable(key)!r} has the unknown type {kind}")
     return found
 
 
-def _string(reader: _Reader, key: str, draft: Draft) -> None:
+def _string(reader: Reader, key: str, draft: Draft) -> None:
     """A text. If it is a template, the server of the model renders it."""
     surely = key.startswith("tokenizer.chat_template")
     length = reader.length()
@@ -184,39 +186,41 @@ def _string(reader: _Reader, key: str, draft: Draft) -> None:
     rendered.check(reader.text(length, TEMPLATE_LIMIT), printable(key), draft, surely=surely)
 
 
-def _array(reader: _Reader, key: str) -> None:
+def _array(reader: Reader, key: str) -> None:
     kind = reader.word()
     count = reader.length()
-    if kind == _STRING:
+    if kind == STRING:
         reader.strings(count)
-    elif kind in _WIDTH:
-        reader.cursor.skip(count * _WIDTH[kind])
+    elif kind in WIDTH:
+        reader.cursor.skip(count * WIDTH[kind])
     else:
         raise Malformed(f"the list {printable(key)!r} holds values of type {kind}, which no known reader accepts")
 
 
-def _tensors(reader: _Reader, count: int, alignment: int, draft: Draft) -> list[tuple[int, int, str]]:
-    spans = []
-    names: set[str] = set()
+def described(reader: Reader, count: int) -> Iterator[tuple[str, tuple[int, ...], int, int]]:
+    """Name, sizes (the row first), type and offset of each of the next *count* tensors. Raises `Malformed`."""
     for _ in range(count):
         name = reader.string(1024)
-        if name in names:
-            draft.problem(f"the tensor {printable(name)!r} appears twice")
-        names.add(name)
         dimensions = reader.word()
         if dimensions > 8:
             raise Malformed(f"tensor {printable(name)!r} claims {dimensions} dimensions")
-        elements, row = 1, 1
-        for index in range(dimensions):
-            size = reader.length()
-            row = size if index == 0 else row
-            elements *= size
-            if elements >= 2**63:
-                raise Malformed(f"tensor {printable(name)!r} has an impossible size")
+        sizes = tuple(reader.length() for _ in range(dimensions))
+        if prod(sizes) >= 2**63 or max(sizes, default=0) >= 2**63:
+            raise Malformed(f"tensor {printable(name)!r} has an impossible size")
         kind, offset = reader.word(), reader.long()
-        block = BLOCKS.get(kind)
-        if block is None:
+        if kind not in BLOCKS:
             raise Malformed(f"tensor {printable(name)!r} has the unknown type {kind}")
+        yield name, sizes, kind, offset
+
+
+def _tensors(reader: Reader, count: int, alignment: int, draft: Draft) -> list[tuple[int, int, str]]:
+    spans = []
+    names: set[str] = set()
+    for name, sizes, kind, offset in described(reader, count):
+        if name in names:
+            draft.problem(f"the tensor {printable(name)!r} appears twice")
+        names.add(name)
+        block, elements, row = BLOCKS[kind], prod(sizes), sizes[0] if sizes else 1
         if row % block[0]:
             draft.problem(f"tensor {printable(name)!r} has rows of {row} elements, but its type packs {block[0]}")
         if offset % alignment:

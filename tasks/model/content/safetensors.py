@@ -35,14 +35,19 @@ def looks_like(head: bytes) -> bool:
     return len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**40
 
 
-def read(window: Window, draft: Draft) -> None:
+def header_of(window: Window) -> tuple[dict[str, Json], int]:
+    """The header, and the bytes of data after it. Raises `Malformed`."""
     length = int.from_bytes(window.read(0, 8), "little")
     if length > HEADER_LIMIT:
         raise Malformed(f"its header claims {length} bytes; at most {HEADER_LIMIT} are read")
     header = parse(window.read(8, length))
     if not isinstance(header, dict):
         raise Malformed("its header is not a JSON object")
-    data = window.size - 8 - length
+    return header, window.size - 8 - length
+
+
+def read(window: Window, draft: Draft) -> None:
+    header, data = header_of(window)
     spans = []
     for name, said in header.items():
         if name == "__metadata__":
@@ -52,7 +57,7 @@ def read(window: Window, draft: Draft) -> None:
             for key, value in said.items():
                 rendered.check(str(value), printable(key), draft, surely="chat_template" in key)
         else:
-            spans.append((*_span(name, said), name))
+            spans.append((*span_of(name, said), name))
     draft.tensors = names_of(name for _, _, name in spans)
     note_adapter([name for _, _, name in spans], draft)
     end = 0
@@ -71,7 +76,8 @@ def note_adapter(names: Sequence[str], draft: Draft) -> None:
         draft.based("the names of its tensors", "")
 
 
-def _span(name: str, said: Json) -> tuple[int, int]:
+def span_of(name: str, said: Json) -> tuple[int, int]:
+    """The first byte of tensor *name* and the one after its last, in the data; *said* is what the header says of it."""
     called = repr(printable(name))
     if not isinstance(said, dict) or set(said) != {"dtype", "shape", "data_offsets"}:
         raise Malformed(f"tensor {called} does not have exactly the keys dtype, shape and data_offsets")
