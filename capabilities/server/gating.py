@@ -107,7 +107,9 @@ def _passes(report: Report, policy: Policy) -> bool:
 
 
 def _published(at: Place, earlier: Judgement) -> tuple[str, ...] | None:
-    """The kinds of attestations that an *earlier* verdict saw; ``None`` if that cannot be seen here."""
+    """The kinds of attestations that an *earlier* verdict saw, and those that it already missed; ``None`` if that cannot be
+    seen here. What was missed once and not waived is not forgotten by judging again.
+    """
     from arcops.seen.server_attestations import ServerAttestations
     from artifacts.bundle import read_envelope
     from artifacts.statement import from_statement
@@ -120,7 +122,7 @@ def _published(at: Place, earlier: Judgement) -> tuple[str, ...] | None:
         seen = from_json(ServerAttestations, kept_bytes(said, at)) if said else None
     except Refused:
         return None
-    return tuple(sorted({one.kind for one in seen.attested if not one.problem})) if seen is not None else ()
+    return tuple(sorted({*seen.before, *(one.kind for one in seen.attested if not one.problem)})) if seen is not None else ()
 
 
 def _launch(made: Ready) -> str:
