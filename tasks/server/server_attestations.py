@@ -90,7 +90,7 @@ def _wanted(root: Pinned) -> tuple[str, ...]:
 
 
 def _read(path: Path, index: str, trust: Trust) -> Iterator[Attested]:
-    """The attestations in one file: a provenance object, npm's answer, or a bundle alone. *index* is where the package is from."""
+    """The attestations in one file (a provenance object, npm's answer, or a bundle alone) of a package of *index*."""
     try:
         document = strict_json(read_file(path, _MOST, follow=False), "it")
         if not isinstance(document, dict):
