@@ -1,0 +1,43 @@
+"""A site with hosted servers of every kind that the pages show: one that may run, one that is RED, one that no one judged."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+from adapters.cli import surroundings
+from flows.place import Place
+from tests.adapters.test_host_mirror import GREEN, POLICY, RED, Mirror, Site
+
+EVIL = "<script>alert(1)</script>\u202egnp"
+
+
+def hosted_site(folder: Path) -> Place:
+    """The place of a site with the servers ``made``, ``poisoned``, ``unjudged`` and ``odd``."""
+    site = Site(folder)
+    (folder / "policy.yaml").write_text(POLICY)
+    commands: list[tuple[str | Path, ...]] = [
+        ("keys", "new"),
+        ("keys", "trust", folder / "home" / "keys" / "arcops.pub"),
+        ("policy", "register", folder / "policy.yaml"),
+    ]
+    for name, arguments in (("made", ()), ("poisoned", ("poison",)), ("unjudged", ())):
+        mirror = Mirror(folder)
+        mirror.server = replace(mirror.server, name=name, spec=replace(mirror.server.spec, arguments=arguments))
+        (folder / name).mkdir()
+        mirror.folder = folder / name
+        commands.append(("host", "mirror", "use", mirror.write()))
+    secret = folder / "token"
+    secret.write_text("the-secret-itself")
+    add = ("host", "add", "odd", "--package", "npm:@acme/odd@1.0.0", "--owner", EVIL, "--arg", EVIL)
+    commands.append((*add, "--env", "MODE=hush-hush", "--secret", f"TOKEN=file:{secret}", "--network", "open"))
+    commands.append(("host", "gate", "made"))
+    for one in commands:
+        done = site.arcops(*one)
+        assert done.returncode == GREEN, done.stderr
+    assert site.arcops("host", "gate", "poisoned").returncode == RED
+    environment = {"ARCOPS_HOME": str(folder / "home"), "ARCOPS_PASSPHRASE": "of a test", "ARCOPS_HOST_POLICY": "mirrored"}
+    with mock.patch.dict(os.environ, environment, clear=True):
+        return surroundings.place()
