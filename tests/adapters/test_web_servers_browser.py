@@ -1,4 +1,4 @@
-"""The pages of hosted servers in real Chromium: both themes, a phone's width, by keyboard, with no other server and no fault."""
+"""The pages of hosted servers in real Chromium: both themes, a phone's width, by keyboard, no other server."""
 
 from __future__ import annotations
 
