@@ -116,11 +116,11 @@ def _kept(found: Evidence[ServerTools], policy: ServerToolsPolicy) -> Iterator[F
     if found.body.elsewhere:
         yield KEPT.warns("It runs on another machine: no one here sees what it does.", found)
         return
-    words = {"read": "to read", "write": "to write", "run": "to run", "connect": "to call"}
+    words = {"read": "to read", "write": "to write", "run": "to run", "connect": "to call", "listen": "to listen at"}
     wrong = [
-        KEPT.fails(f"It asked {words.get(one.what, one.what)} {shown(one.place)}.", found, about=f"{one.what} {one.place}")
+        KEPT.fails(f"It asked {words.get(one.what, 'for')} {shown(one.place)}.", found, about=f"{one.what} {one.place}")
         for one in found.body.tried
-        if one.what in ("run", "connect") or not any(_below(one.place, folder) for folder in policy.tries)
+        if one.what not in ("read", "write") or not any(_below(one.place, folder) for folder in policy.tries)
     ]
     if not found.body.watched:
         wrong.append(KEPT.unknown("Its start could not be watched on this machine.", found))
@@ -236,6 +236,8 @@ def _examples() -> Iterator[Example[ServerToolsPolicy]]:
     yield example("it offers nothing", Verdict.RED, replace(plain, pins=()))
     yield example("it reads another file", Verdict.RED, replace(plain, tried=(Tried(what="read", place="/root/.ssh/id"),)))
     yield example("it calls out", Verdict.RED, replace(plain, tried=(Tried(what="connect", place="203.0.113.1:443"),)))
+    yield example("it listens", Verdict.RED, replace(plain, tried=(Tried(what="listen", place="127.0.0.1:80"),)))
+    yield example("it reaches into others", Verdict.RED, replace(plain, tried=(Tried(what="use", place="ptrace"),)))
     yield example("a server of another machine", Verdict.AMBER, replace(plain, watched=False, elsewhere=True))
     yield example("it was not watched", Verdict.RED, replace(plain, watched=False))
     yield example("a letter that cannot be seen", Verdict.RED, says("The time.\u200b"))
