@@ -109,7 +109,7 @@ def preview_release(ask: PreviewRelease, at: Place) -> PreviewedRelease:
 
 def _done(step: Step, described: Described, again: bool, at: Place) -> tuple[PlannedPart, PartShown]:
     """*step* when it is done. A part that could not be checked is planned with the reason, so that the release says it."""
-    if step.planned.problem or not (step.runs or again):
+    if step.planned.problem or step.elsewhere or not (step.runs or again):
         return step.planned, _shown(step)
     one = step.described
     at.say(f"{one.part}: {step.why}; it is checked now ({one.what.flow}, policy {one.policy})")

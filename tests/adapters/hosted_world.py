@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest import mock
 
 from adapters.cli import surroundings
 from flows.place import Place
 from tests.adapters.test_host_mirror import GREEN, POLICY, RED, Mirror, Site
+from tests.adapters.typed import Done, typed
 
 EVIL = "<script>alert(1)</script>\u202egnp"
 
 
-def hosted_site(folder: Path) -> Place:
+@dataclass
+class Named(Site):
+    """A site with a name."""
+
+    site: str = ""
+
+    def arcops(self, *line: str | Path) -> Done:
+        return typed(*line, environment=self.environment)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "ARCOPS_HOME": str(self.folder / "home"),
+            "ARCOPS_PASSPHRASE": "of a test",
+            "ARCOPS_HOST_POLICY": "mirrored",
+            **({"ARCOPS_SITE": self.site} if self.site else {}),
+        }
+
+
+def hosted_site(folder: Path, *, site: str = "") -> Place:
     """The place of a site with the servers ``made``, ``poisoned``, ``unjudged`` and ``odd``."""
-    site = Site(folder)
+    there = Named(folder, site)
     (folder / "policy.yaml").write_text(POLICY)
     commands: list[tuple[str | Path, ...]] = [
         ("keys", "new"),
@@ -35,9 +55,10 @@ def hosted_site(folder: Path) -> Place:
     commands.append((*add, "--env", "MODE=hush-hush", "--secret", f"TOKEN=file:{secret}", "--network", "open"))
     commands.append(("host", "gate", "made"))
     for one in commands:
-        done = site.arcops(*one)
+        done = there.arcops(*one)
         assert done.returncode == GREEN, done.stderr
-    assert site.arcops("host", "gate", "poisoned").returncode == RED
-    environment = {"ARCOPS_HOME": str(folder / "home"), "ARCOPS_PASSPHRASE": "of a test", "ARCOPS_HOST_POLICY": "mirrored"}
-    with mock.patch.dict(os.environ, environment, clear=True):
-        return surroundings.place()
+    assert there.arcops("host", "gate", "poisoned").returncode == RED
+    with mock.patch.dict(os.environ, there.environment, clear=True):
+        place = surroundings.place()
+        place.signer()  # opened while its passphrase is there, and remembered
+        return place

@@ -13,6 +13,7 @@ from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Body, Evidence, Seen
 from arcops.seen.release import Answer, PartSeen, ReleaseParts
 from arcops.signer import SignerRule
+from arcops.subjects.server import Server
 from arcops.verdict import Verdict
 from flows.evaluate import plan_for
 from flows.place import Place
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """A part, and what is to be done about it: it ``runs`` now, or its newest artifact is taken again; ``why`` says the
-    reason in one sentence. ``answer`` is that artifact, if there is one.
+    reason in one sentence. ``answer`` is that artifact, if there is one. ``elsewhere``: no release runs it, because it is
+    judged by its own command alone.
     """
 
     described: DescribedPart
@@ -40,6 +42,7 @@ class Step:
     runs: bool
     why: str
     answer: Answer | None = None
+    elsewhere: bool = False
 
 
 def described_here(path: Path, at: Place) -> Described:
@@ -99,7 +102,8 @@ def _planned(one: DescribedPart, at: Place) -> PlannedPart:
             policy=plan.policy.digest,
             gates=tuple(gate.id for gate in plan.gates),
             live=live,
-            ask=asked(one, plan.policy.digest, at, live=live),
+            # The artifact of a hosted server is about its lock, its files and its start: nothing is asked besides.
+            ask="" if isinstance(one.subject, Server) else asked(one, plan.policy.digest, at, live=live),
         )
         digest = "" if live else _content(plan, at)
     except (ArcOpsError, OSError, ValueError) as error:  # such as a path that no system has
@@ -156,9 +160,13 @@ def _step(
     if planned.problem:
         return Step(described=one, planned=planned, runs=False, why=planned.problem)
     last = max(found.answers, key=lambda answer: answer.position, default=None)
+    if isinstance(one.subject, Server):
+        gate = f"'arcops host gate {one.subject.name}' judges it, and no release does"
+        why = f"{lacking or 'nothing answers it'}; {gate}" if lacking or last is None else f"{_said(last)}; {gate}"
+        return Step(described=one, planned=planned, runs=False, why=why, answer=last, elsewhere=True)
     if lacking or last is None:
         return Step(described=one, planned=planned, runs=True, why=lacking or "nothing answers it", answer=last)
-    said = f"{last.verdict.value}, judged {_moment(last.judged_at)}, valid until {_moment(last.valid_until)}"
+    said = _said(last)
     rule = policy.rule(planned.flow)
     amber = last.verdict is Verdict.AMBER and rule is not None and rule.allow_amber
     if not amber and any(answer.verdict is not Verdict.GREEN for answer in found.answers):
@@ -167,6 +175,10 @@ def _step(
         why = f"its artifact is valid until {_moment(last.valid_until)}"
         return Step(described=one, planned=planned, runs=True, why=why, answer=last)
     return Step(described=one, planned=planned, runs=False, why=said, answer=last)
+
+
+def _said(answer: Answer) -> str:
+    return f"{answer.verdict.value}, judged {_moment(answer.judged_at)}, valid until {_moment(answer.valid_until)}"
 
 
 def _moment(at: datetime) -> str:
