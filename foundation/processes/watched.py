@@ -259,7 +259,7 @@ def _attempts(name: str, pid: int, arguments: list[int]) -> Iterator[Attempt]:
 
 
 def _addresses(name: str, pid: int, arguments: list[int]) -> Iterator[tuple[int, int]]:
-    """Where the addresses of a call are in the memory of its process, with their lengths."""
+    """The places of a call's addresses in the memory of its process, with their lengths."""
     if name in ("connect", "bind"):
         yield arguments[1], arguments[2]
     elif name == "sendto":

@@ -12,7 +12,6 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator
-from urllib.parse import unquote
 
 from gates.server.letters import as_latin
 
@@ -20,6 +19,7 @@ _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>|<!--|-->")
 _EMPHASIS = re.compile(r"[*_`~\\|]+")
 _APART = re.compile(r"(?<![^\W_])[^\W_]([ .\-_*|/\u00b7\u2022])(?:[^\W_]\1){2,}[^\W_](?![^\W_])")
 _ESCAPED = re.compile(r"\\u\{?([0-9a-fA-F]{4,6})\}?|\\x([0-9a-fA-F]{2})|\\([nrt])|U\+([0-9a-fA-F]{4,6})")
+_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{20,}={0,2}(?![A-Za-z0-9+/_=-])")
 _HEX = re.compile(r"(?<![0-9a-zA-Z])(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]{0,2}){12,}(?![0-9a-zA-Z])")
 _BITS = re.compile(r"(?<!\d)(?:[01]{8}[ ,]?){6,}(?!\d)")
@@ -65,7 +65,7 @@ def _ways(text: str) -> Iterator[str]:
     if not bare.isascii():
         yield as_latin(bare)
     if "%" in bare:
-        yield unquote(bare)
+        yield _PERCENT.sub(_of_percent, bare)
     if _ESCAPED.search(plain):
         yield _ESCAPED.sub(_letter, plain)
     if _APART.search(plain):
@@ -74,6 +74,10 @@ def _ways(text: str) -> Iterator[str]:
         yield bare.translate(_AS_LETTERS)
     yield codecs.encode(bare, "rot13")
     yield bare[::-1]
+
+
+def _of_percent(found: re.Match[str]) -> str:
+    return bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "replace")
 
 
 def _letter(found: re.Match[str]) -> str:

@@ -63,10 +63,10 @@ def python_parts(tree: Path, found: Parts) -> None:
         found.unread.append(Part(package="", path="venv", what="has no folder of packages"))
         return
     owned: dict[str, _Owned] = {}
-    for place, whose in _listed(tree, site, found):
-        other = owned.setdefault(place, whose)
-        if other.package != whose.package and other.digest != whose.digest:
-            found.altered.append(Part(package=whose.package, path=place, what=f"is what {other.package} brings too, otherwise"))
+    for place, one in _listed(tree, site, found):
+        other = owned.setdefault(place, one)
+        if other.package != one.package and other.digest != one.digest:
+            found.altered.append(Part(package=one.package, path=place, what=f"is what {other.package} brings too, otherwise"))
     top = str(site.relative_to(tree))
     for path in _files(tree / "venv"):
         place = str(path.relative_to(tree))
@@ -78,9 +78,9 @@ def python_parts(tree: Path, found: Parts) -> None:
             found.unread.append(Part(package=whose.package if whose else "", path=place, what="cannot be read"))
             continue
         _look(place, top, data, whose, found)
-    for place, whose in owned.items():
+    for place, one in owned.items():
         if not os.path.lexists(tree / place):
-            found.altered.append(Part(package=whose.package, path=place, what="is listed and not there"))
+            found.altered.append(Part(package=one.package, path=place, what="is listed and not there"))
 
 
 def _look(place: str, top: str, data: bytes, whose: _Owned | None, found: Parts) -> None:

@@ -189,13 +189,13 @@ def _judged(document: dict[str, Any]) -> dict[str, list[str]]:
     return bad
 
 
-@pytest.mark.parametrize("name", sorted(one.stem for one in PUBLISHED.glob("*.json")))
+@pytest.mark.parametrize("name", sorted(one.stem for one in PUBLISHED.glob("*.said")))
 def test_what_real_servers_define_passes(name: str) -> None:
-    assert _judged(json.loads((PUBLISHED / f"{name}.json").read_bytes())) == {}
+    assert _judged(json.loads((PUBLISHED / f"{name}.said").read_bytes())) == {}
 
 
 def test_the_definitions_of_seven_servers_are_there() -> None:
-    assert len(list(PUBLISHED.glob("*.json"))) == 7
+    assert len(list(PUBLISHED.glob("*.said"))) == 7
 
 
 PLACES: dict[str, tuple[str, ...]] = {
@@ -227,7 +227,7 @@ PLACES: dict[str, tuple[str, ...]] = {
 
 def _with(text: object, *path: str) -> dict[str, Any]:
     """What the filesystem server defines, with *text* at *path* of the first thing of its kind."""
-    document = json.loads((PUBLISHED / "filesystem.json").read_bytes())
+    document = json.loads((PUBLISHED / "filesystem.said").read_bytes())
     document["prompts"] = [{"name": "ask", "arguments": {}}]
     document["resources"] = [{"uri": "file:///x", "name": "x"}]
     document["resourceTemplates"] = [{"uriTemplate": "file:///{path}", "name": "x"}]
