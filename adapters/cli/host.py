@@ -21,7 +21,8 @@ from artifacts.projections.lines import printable
 if TYPE_CHECKING:
     from capabilities.server.allowing import HostAllow, HostDeny, HostResolve, ServerResolved
     from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
-    from capabilities.server.gating import GatedServer, HostExplain, HostGate, ServerExplained
+    from capabilities.server.explaining import HostExplain, ServerExplained
+    from capabilities.server.gating import GatedServer, HostGate
     from capabilities.server.looking import (
         DiffShown,
         HistoryShown,
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from capabilities.server.place import ServerShown
 
 HOST = group("host", "Host MCP servers of others: rows, what may run, serving, logs, history.")
-_DEPLOYING, _LOOKING, _ALLOWING, _GATING, _MIRRORING = (
-    f"capabilities.server.{one}" for one in ("deploying", "looking", "allowing", "gating", "mirroring")
+_DEPLOYING, _LOOKING, _ALLOWING, _GATING, _EXPLAINING, _MIRRORING = (
+    f"capabilities.server.{one}" for one in ("deploying", "looking", "allowing", "gating", "explaining", "mirroring")
 )
 
 
@@ -181,7 +182,7 @@ def gate(given: Given[HostGate, GatedServer, Reaching]) -> int:
     return code
 
 
-@command("host explain", f"{_GATING}:host_explain", own=Answering, example="time")
+@command("host explain", f"{_EXPLAINING}:host_explain", own=Answering, example="time")
 def explain(given: Given[HostExplain, ServerExplained, Answering]) -> int:
     """Say why a hosted server may run, or why not and who can repair that: 0 or 4 if it may, by its verdict; 3 if not."""
 
@@ -195,6 +196,8 @@ def explain(given: Given[HostExplain, ServerExplained, Answering]) -> int:
             print(printable(f"allowed by {found.allowed_by}"))
         for one in found.findings:
             print(printable(f"  {one}"))
+        for one in found.next:
+            print(printable(f"Next: {one}"))
 
     told = shown(given, show)
     return BY_VERDICT[Verdict(told.verdict)] if told.may_run else RED

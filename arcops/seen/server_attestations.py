@@ -12,8 +12,8 @@ from arcops.seen.signatures import RevocationsSeen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attested:
-    """One attestation. ``kind`` is ``pypi-publish`` (PEP 740), ``npm-publish`` or ``npm-provenance``; ``subject`` the file or
-    package URL that it names, with its ``digests`` (``sha256:…`` or ``sha512:…``).
+    """One attestation. ``kind`` is ``pypi-publish`` or ``pypi-provenance`` (both PEP 740), ``npm-publish`` or
+    ``npm-provenance``; ``subject`` the file or package URL that it names, with its ``digests`` (``sha256:…`` or ``sha512:…``).
 
     ``identity`` and ``issuer``, or ``key``, are who was proven to have signed; all are empty if nothing was proven, and
     ``problem`` then says why, and the rest are only claims.

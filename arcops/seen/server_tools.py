@@ -29,7 +29,9 @@ class TextSaid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """Something outside of its row that it asked the kernel for: ``what`` is ``read``, ``write``, ``run`` or ``connect``."""
+    """Something outside of its row that it asked the kernel for: ``what`` is ``read``, ``write``, ``run``, ``connect``,
+    ``listen``, or ``use`` (of a call that reaches into other processes or the kernel, whose name is the place).
+    """
 
     what: str
     place: str

@@ -97,4 +97,13 @@ parts:
   #   flow: inference-validation
   #   url: http://127.0.0.1:8000/v1
   #   models: [NAME]
+
+  # A hosted MCP server, as 'arcops host gate NAME' judged it last, and a draft of clients' configuration:
+  # time:
+  #   flow: server-gate
+  #   name: time
+  # clients:
+  #   flow: client-check
+  #   target: draft.yaml
+  #   rules: rules.yaml
 """

@@ -53,7 +53,7 @@ def host_resolve(ask: HostResolve, at: Place) -> ServerResolved:
             server=shown(found(ask.name, there), there, at),
             digest=lock.digest,
             runtime=lock.runtime,
-            packages=_packages(lock.text),
+            packages=packages_of(lock.text),
         )
 
 
@@ -89,8 +89,8 @@ def host_deny(ask: HostDeny, at: Place) -> ServerShown:
         return shown(there.deny(ask.name), there, at)
 
 
-def _packages(text: str) -> tuple[str, ...]:
-    """What a lock installs."""
+def packages_of(text: str) -> tuple[str, ...]:
+    """What the *text* of a lock installs, as ``NAME==VERSION`` or ``NAME@VERSION``."""
     if text.startswith("{"):
         import json
 

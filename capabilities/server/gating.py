@@ -1,4 +1,4 @@
-"""The supply-chain gate of hosted servers: judge one, and say why it may run or may not."""
+"""The supply-chain gate of hosted servers: judge one. `capabilities.server.explaining` says why it may run or not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from arcops.result import Report
 from arcops.verdict import Verdict
 from capabilities.contract import Scope, always, tool
 from capabilities.judging import Judged
-from capabilities.server.place import database, found, kept_rows
+from capabilities.server.place import database, found
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -107,7 +107,9 @@ def _passes(report: Report, policy: Policy) -> bool:
 
 
 def _published(at: Place, earlier: Judgement) -> tuple[str, ...] | None:
-    """The kinds of attestations that an *earlier* verdict saw; ``None`` if that cannot be seen here."""
+    """The kinds of attestations that an *earlier* verdict saw, and those that it already missed; ``None`` if that cannot be
+    seen here. What was missed once and not waived is not forgotten by judging again.
+    """
     from arcops.seen.server_attestations import ServerAttestations
     from artifacts.bundle import read_envelope
     from artifacts.statement import from_statement
@@ -120,7 +122,7 @@ def _published(at: Place, earlier: Judgement) -> tuple[str, ...] | None:
         seen = from_json(ServerAttestations, kept_bytes(said, at)) if said else None
     except Refused:
         return None
-    return tuple(sorted({one.kind for one in seen.attested if not one.problem})) if seen is not None else ()
+    return tuple(sorted({*seen.before, *(one.kind for one in seen.attested if not one.problem)})) if seen is not None else ()
 
 
 def _launch(made: Ready) -> str:
@@ -146,67 +148,3 @@ def _judgement(kept: KeptReport, made: Ready, at: Place, *, good: bool) -> Judge
 
 def _unheard(event: str, name: str, what: str) -> None:
     """No one is told."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostExplain:
-    """Which server to explain."""
-
-    name: str = field(metadata=_NAME)
-    """The server's name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerExplained:
-    """Why a server may run, or may not. ``missing`` is empty if it may; ``verdict`` is that of the last artifact about it as
-    its row is now, ``findings`` are those that are not good, as RULE, OUTCOME, sentence and fix.
-    """
-
-    name: str
-    package: str
-    may_run: bool
-    missing: str
-    verdict: str = ""
-    artifact: str = ""
-    policy: str = ""
-    allowed_by: str = ""
-    valid_until: str = ""
-    findings: tuple[str, ...] = ()
-
-
-@tool(title="Explain why a hosted server may run", scope=Scope.READ, reads_only=True)
-def host_explain(ask: HostExplain, at: Place) -> ServerExplained:
-    """Say why a hosted server may run or may not: who allowed it, its verdict with the findings that are not good, until when
-    that is valid, and what is missing.
-    """
-    from arcops.finding import Outcome
-    from artifacts.bundle import read_envelope
-    from artifacts.statement import from_statement
-    from services.host.site import verdicts
-
-    with kept_rows(at) as there:
-        row = found(ask.name, there)
-    missing, report = "", None
-    try:
-        report = verdicts(at.settings, at.now).standing(row).report
-    except Refused as error:
-        missing = str(error)
-    if report is None and row.judged is not None:
-        report = from_statement(read_envelope(row.judged.bundle.encode()).payload)
-    return ServerExplained(
-        name=row.name,
-        package=row.current.spec.package,
-        may_run=not missing,
-        missing=missing,
-        verdict=report.verdict.value if report is not None else "",
-        artifact=row.judged.artifact if row.judged is not None else "",
-        policy=report.policy_name if report is not None else "",
-        allowed_by=row.by,
-        valid_until=f"{report.valid_until:%Y-%m-%dT%H:%M:%SZ}" if report is not None else "",
-        findings=tuple(
-            f"{one.rule} {one.outcome.value}: {one.text} {one.fix}".strip()
-            for result in (report.results if report is not None else ())
-            for one in result.findings
-            if one.outcome is not Outcome.PASS
-        ),
-    )

@@ -38,12 +38,17 @@ class ServersFound:
 @tool(title="Find hosted servers", scope=Scope.READ, reads_only=True)
 def host_find(ask: HostFind, at: Place) -> ServersFound:
     """List the hosted MCP servers, with their state on each host."""
+    from services.host.site import verdicts
+
     wanted = ask.words.lower().split()
+    by = verdicts(at.settings, at.now)
     with kept_rows(at) as there:
-        listed = [shown(one, there, at) for one in there.all()] if there is not None else []
-    return ServersFound(
-        servers=tuple(one for one in listed if all(word in f"{one.name} {one.package} {one.owner}".lower() for word in wanted))
-    )
+        rows = [
+            one
+            for one in (there.all() if there is not None else ())
+            if all(word in f"{one.name} {one.current.spec.package} {one.owner}".lower() for word in wanted)
+        ]
+        return ServersFound(servers=tuple(shown(one, there, at, by=by) for one in rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

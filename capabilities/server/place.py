@@ -15,6 +15,7 @@ from flows.place import Place
 if TYPE_CHECKING:
     from foundation.database.engine import Database
     from services.host.rows import HostedRow, Rows
+    from services.host.verdicts import Verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,8 @@ class ServerShown:
 
     ``digest`` is that of its lock, empty until its package was resolved; ``allowed`` says if someone allowed that lock,
     ``enabled`` if the operator lets the server run. ``verdict`` is the one by which it may run; without one,
-    ``missing`` says why it may not, and who can repair that. ``hosts`` are those that say something of it now.
+    ``missing`` says why it may not, and who can repair that. ``artifact`` is the last one about it as its row is now, of
+    ``judged_at`` and valid until ``valid_until``, if it may run by it. ``hosts`` are those that say something of it now.
     """
 
     name: str
@@ -47,6 +49,9 @@ class ServerShown:
     hosts: tuple[HostSaid, ...]
     verdict: str = ""
     missing: str = ""
+    artifact: str = ""
+    judged_at: datetime | None = None
+    valid_until: datetime | None = None
 
     @property
     def state(self) -> str:
@@ -96,13 +101,13 @@ def author(at: Place) -> str:
         return "the operator"
 
 
-def shown(row: HostedRow, there: Rows | None, at: Place) -> ServerShown:
-    """*row* as it is now, with what hosts say."""
+def shown(row: HostedRow, there: Rows | None, at: Place, *, by: Verdicts | None = None) -> ServerShown:
+    """*row* as it is now, with what hosts say; judged *by* what says which servers may run, if the caller has that already."""
     from services.host.site import verdicts
 
-    lock, verdict, missing = row.current.lock, "", ""
+    lock, report, missing = row.current.lock, None, ""
     try:
-        verdict = verdicts(at.settings, at.now).standing(row).report.verdict.value
+        report = (by or verdicts(at.settings, at.now)).standing(row).report
     except Refused as error:
         missing = str(error)
     return ServerShown(
@@ -123,8 +128,11 @@ def shown(row: HostedRow, there: Rows | None, at: Place) -> ServerShown:
             )
             for one in (there.said(row.name) if there is not None else ())
         ),
-        verdict=verdict,
+        verdict=report.verdict.value if report is not None else "",
         missing=missing,
+        artifact=row.judged.artifact if row.judged is not None else "",
+        judged_at=report.judged_at if report is not None else None,
+        valid_until=report.valid_until if report is not None else None,
     )
 
 

@@ -7,7 +7,7 @@ from arcops.subjects.server import Server
 from flows.place import Place
 from flows.plan import AnyGate
 from flows.subjects.evaluation import Evaluation
-from flows.subjects.meaning import Meant, existing, means
+from flows.subjects.meaning import ROOT, Meant, existing, means
 
 SERVER = Evaluation(
     flow="server-gate",
@@ -35,5 +35,7 @@ UNSTARTED = Unstarted(
 
 @means(Server)
 def installed(server: Server, at: Place) -> Meant:
-    """The installation of a server, with what its row says."""
+    """The installation of a server, with what its row says; or only its name."""
+    if server.named_only:
+        return Meant(target=ROOT, named=server.name)
     return Meant(target=existing(server.target, at), named=server.name, declared=existing(server.case, at))

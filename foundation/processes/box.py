@@ -99,7 +99,9 @@ def enter(box: Box, *, apart: bool) -> None:
     # In a network of its own without any address, a socket reaches no one; a program may still try, which is watched.
     sockets = box.network or box.watched >= 0
     shortens = landlock.version() >= 3  # an older one does not decide which files may be shortened by their path
-    seccomp.restrict(seccomp.Calls(tcp=sockets, names=sockets, routes=box.network, programs=True, truncate=shortens))
+    noted = _noted() if watch is not None else ()
+    calls = seccomp.Calls(tcp=sockets, names=sockets, routes=box.network, programs=True, truncate=shortens, noted=noted)
+    seccomp.restrict(calls)
     if watch is not None:
         watch(box.watched)
 
@@ -108,6 +110,12 @@ def _watch() -> Callable[[int], None]:
     from foundation.processes.watched import hand_over
 
     return hand_over
+
+
+def _noted() -> tuple[str, ...]:
+    from foundation.processes.watched import REFUSES
+
+    return REFUSES
 
 
 def _first_of_all() -> None:

@@ -1,4 +1,4 @@
-"""Which known name a package's name imitates: another spelling, other words' order, one letter, another scope."""
+"""Which known name a package's name imitates: another spelling, order or scope, a letter in a word, or words without sense."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from collections.abc import Iterable
 _SAME = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "|": "l"})
 _PAIRS = (("rn", "m"), ("vv", "w"))
 _SHORTEST = 5
+_EMPTY = frozenset(
+    """
+    official python py python3 js ts node npm pip lib library plus pro lite cli new latest fixed fix patched safe secure dev
+    alpha beta next original real true the my client tool tools app package pkg io org ai v
+    """.split()  # noqa: SIM905  # a text is easier to read than a list of fifty
+)
+"""Words that a known name is decorated with, to look like the same."""
+_OF_ALL = frozenset(("mcp", "server"))
+"""Words that names of servers have anyway."""
 
 
 def imitated(package: str, known: Iterable[str]) -> str:
@@ -26,14 +35,36 @@ def imitated(package: str, known: Iterable[str]) -> str:
 def _alike(name: str, known: str, *, same_index: bool) -> bool:
     if name == known:
         return not same_index  # the name of another index's package
+    meant, other = _meant(name), _meant(known)
+    if meant and meant == other:
+        return True
     if not same_index:
         return False
+    if meant - _OF_ALL and meant - _OF_ALL == other - _OF_ALL:
+        return True
     (scope, short), (known_scope, known_short) = _split(name), _split(known)
     if scope != known_scope and short == known_short:
         return bool(known_scope)  # the same package under another scope, or under none
     if _drawn(name) == _drawn(known) or _words(name) == _words(known):
         return True
-    return min(len(name), len(known)) >= _SHORTEST and _one_apart(name, known)
+    if min(len(name), len(known)) < _SHORTEST:
+        return False
+    return _one_apart(name, known) or _one_apart_each(name, known)
+
+
+def _meant(name: str) -> frozenset[str]:
+    """The words of *name* that say which server it is."""
+    plain = re.sub(r"model-?context-?protocol", "mcp", name)
+    words = (re.sub(r"[0-9]+$", "", one) for one in re.split(r"[-_.@/]", plain))
+    return frozenset(one for one in words if one and one not in _EMPTY)
+
+
+def _one_apart_each(name: str, known: str) -> bool:
+    """Is each word of *name* that of *known*, or one letter away from it?"""
+    words, others = (re.split(r"[-_.@/]", one) for one in (name, known))
+    return len(words) == len(others) > 1 and all(
+        one == other or _one_apart(one, other) for one, other in zip(words, others, strict=True)
+    )
 
 
 def _split(name: str) -> tuple[str, str]:

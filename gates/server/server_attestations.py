@@ -244,6 +244,9 @@ def _examples() -> Iterator[Example[ServerAttestationsPolicy]]:
     lost = replace(policy, absent=Absent.ACCEPT)
     yield example("less than before", Verdict.RED, replace(empty, before=("pypi-publish",)), lost)
     yield example("what was before is lost", Verdict.RED, replace(body, before_lost=True))
+    built = replace(seen, kind="pypi-provenance")
+    yield example("attested twice, as PEP 740 permits", Verdict.GREEN, replace(body, attested=(seen, built)))
+    yield example("built, and not published", Verdict.RED, replace(body, attested=(built,)))
     wide = f"sha512:{'4' * 128}"
     publish = Attested(path="n", kind="npm-publish", subject="pkg:npm/a@1", digests=(wide,), key=key)
     provenance = replace(seen, kind="npm-provenance", subject="pkg:npm/a@1", digests=(wide,))

@@ -1,91 +1,120 @@
-"""What in a text is meant for a model and not for the person who reads about a tool: invisible letters, hidden instructions.
+"""What in a text is meant for a model and not for the person who reads about a tool: forms of instructions, in every spelling.
 
-Sources: Unicode 16 categories and its "Default_Ignorable_Code_Point"; published attacks on tool descriptions ("tool
-poisoning"), whose forms are listed, not whose words are understood: a text that is not listed can still lie.
+Letters that cannot be seen or that imitate others are found by `gates.server.letters`.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
-_LINE = "\n\t\r"
-_IGNORED = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0e\ufeff\uffa0"
-    "\ufff0-\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\u2028\u2029]"
+from gates.server.forms import FORMS
+from gates.server.letters import carrying, invisible, mixed, unaccented
+from gates.server.tongues import HIDE, IGNORE
+from gates.server.unfolded import encoded, spellings
+
+__all__ = ["instructions", "invisible", "misplaced", "mixed", "plainly_named", "together"]
+
+LONGEST, MOST = 20_000, 2_000_000
+"""Characters of one text, and of all that a server says, that a person may still read: of 19 servers the longest text of a tool
+has 7,000, and the one that says most says 90,000.
+"""
+_WIDE = re.compile(
+    r"[^\S\n]{40,}|\n(?:[^\S\n]*\n){12,}|[\u2800]{4,}|(?:&nbsp;|\u00a0){20,}|(?:<br ?/?>\s*){12,}|(?:\\n){12,}"
+    r"|(.)\1{299,}|(.{2,80}?)\2{29,}",
+    re.DOTALL,
 )
-_WIDE = re.compile(r"[^\S\n]{40,}|\n(?:[^\S\n]*\n){12,}|[\u2800]{4,}")
-_FORMS = {
-    "a tag for a model": (
-        r"<\s*/?\s*(important|system|instructions?|secret|hidden|admin|assistant|user|prompt)\b[^>\n]{0,40}>",
+_COMPILED = tuple((re.compile("|".join(those), re.IGNORECASE | re.DOTALL), what) for what, those in FORMS.items())
+_TONGUES = tuple(
+    (re.compile("|".join(f"(?:{one})" for one in those.values()), re.IGNORECASE | re.DOTALL), what)
+    for those, what in (
+        (IGNORE, "an instruction to ignore others"),
+        (HIDE, "an instruction to hide something from the user"),
+    )
+)
+_NO_LETTER = re.compile(r"[\W\d_]+")
+_GLUED = (
+    (
+        re.compile(
+            r"(ignore|disregard|forget)(all|any|the|your|of)*(previous|prior|above|earlier|other)(system)?"
+            r"(instruction|rule|prompt|message)"
+        ),
+        "an instruction to ignore others",
     ),
-    "a comment that a page does not show": (r"<!--", r"\[//\]: #", r"\[comment\]:"),
-    "an instruction to ignore others": (
-        r"\b(ignore|disregard|forget|override|bypass)\b.{0,40}\b(previous|prior|above|earlier|other|system|all)\b.{0,30}"
-        r"\b(instructions?|rules?|prompts?|messages?|guidelines?|polic(y|ies))",
+    (
+        re.compile(r"(donot|dont|never)(tell|inform|alert|notify|mention(this|it)?to|show(this|it)?to)(the)?(user|human)"),
+        "an instruction to hide something from the user",
     ),
-    "an instruction to hide something from the user": (
-        r"\b(do not|don'?t|never|without)\b.{0,30}\b(tell|mention|inform|reveal|show|notify|alert|ask)(ing)?\b.{0,30}"
-        r"\b(user|human|person|operator)\b",
-    ),
-    "an instruction about calls of other tools": (
-        r"\b(before|prior to|instead of|whenever|after)\b.{0,60}\b(using|calling|invoking|running) "
-        r"(this|any|the|other|another)\b.{0,40}\b(tool|function)s?\b.{0,80}\b(must|read|send|call|include|pass|first)\b",
-    ),
-    "the place of a secret": (
-        r"(~|\$HOME|/root|/home/[^\s/]+)/\.(ssh|aws|gnupg|kube|config|docker|netrc|npmrc|pypirc|cursor|claude)\b",
-        r"\bid_(rsa|ed25519|ecdsa)\b",
-        r"/etc/(shadow|passwd)\b",
-        r"\b(mcp|claude_desktop_config)\.json\b",
-    ),
-    "an instruction to send something away": (
-        r"\b(send|post|upload|forward|exfiltrate|bcc)\b.{0,80}(https?://|\b[\w.+-]+@[\w-]+\.[a-z]{2,})",
-    ),
-    "a picture from elsewhere": (r"!\[[^\]]{0,200}\]\(\s*(https?:)?//",),
-    "an encoded text": (r"\bdata:[a-z]+/[a-z0-9.+-]+;base64,", r"[A-Za-z0-9+/]{400,}={0,2}"),
-    "a control sequence of a terminal": (r"\x1b\[",),
-    "an instruction to a model": (
-        r"\byou (are now|must now|will now act as)\b",
-        r"\bnew (system )?instructions?\s*:",
-        r"\b(system prompt|developer mode)\b",
-    ),
-}
-_COMPILED = tuple((re.compile("|".join(those), re.IGNORECASE | re.DOTALL), what) for what, those in _FORMS.items())
+)
+"""Forms in a text of which only the letters are left, without what is between them."""
 _NAME = re.compile(r"[A-Za-z0-9_./-]{1,128}")
-_SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC")
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_SENTENCE = re.compile(
+    r"(?<![^\W\d_])[^\W\d_]{2,40}(?:[ ,;:'\u2019]{1,3}[^\W\d_]{1,40}){7}|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]{16,}"
+)
+_VALUES = (
+    "enum",
+    "const",
+    "default",
+    "pattern",
+    "format",
+    "required",
+    "type",
+    "mimeType",
+    "uri",
+    "uriTemplate",
+    "name",
+    "version",
+)
 
 
-def invisible(text: str) -> str:
-    """Which letter of *text* cannot be seen, as ``U+200B NAME``; empty if none."""
-    for letter in text:
-        category = unicodedata.category(letter)
-        plain = letter in _LINE or 32 <= ord(letter) < 127
-        if not plain and (category in ("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp") or _IGNORED.match(letter)):
-            return f"U+{ord(letter):04X} {unicodedata.name(letter, category)}"
-    return ""
+@lru_cache(maxsize=4096)
+def _found(text: str) -> tuple[str, ...]:
+    if len(text) > LONGEST:
+        return ("more than a person would read",)
+    found: dict[str, None] = {}
+    if _WIDE.search(text) or carrying(text):
+        found["space after which a person would not look"] = None
+    said = [*encoded(text)]
+    if said:
+        found["an encoded text"] = None
+    for one in (text, *said):
+        for way in spellings(one):
+            found |= dict.fromkeys(what for pattern, what in _COMPILED if pattern.search(way))
+        found |= dict.fromkeys(_foreign(one))
+        letters = _NO_LETTER.sub("", one.casefold())
+        found |= dict.fromkeys(what for pattern, what in _GLUED if pattern.search(letters))
+    return tuple(found)
 
 
 def instructions(text: str) -> Iterator[str]:
     """What in *text* looks like a message to a model, one clause each."""
-    if _WIDE.search(text):
-        yield "space after which a person would not look"
-    plain = unicodedata.normalize("NFKC", text)
-    for pattern, what in _COMPILED:
+    yield from _found(text)
+
+
+def _foreign(text: str) -> Iterator[str]:
+    plain = unaccented(text.casefold())
+    for pattern, what in _TONGUES:
         if pattern.search(plain):
             yield what
 
 
-def mixed(text: str) -> str:
-    """A word of *text* whose letters are of several scripts that look alike; empty if there is no such word."""
-    if text.isascii():
-        return ""
-    for word in _WORD.findall(text):
-        found = {script for letter in word for script in _SCRIPTS if unicodedata.name(letter, "").startswith(script)}
-        if len(found) > 1:
-            return str(word)
-    return ""
+def misplaced(where: str, text: str) -> bool:
+    """Is *text* a sentence at a place (`TextSaid.where`) that is for a value or a name, which no one writes sentences into?"""
+    place = where.rpartition(".")[2]
+    return (place in _VALUES or where.endswith(": name of a member")) and bool(_SENTENCE.search(text))
+
+
+def together(texts: Iterable[str]) -> Iterator[str]:
+    """What the *texts* of one definition look like one after the other, and none of them does alone: a message can be spread
+    over a title, a description and a parameter.
+    """
+    found = tuple(texts)
+    alone = {what for text in found for what in _found(text)}
+    whole = " ".join(found)[:LONGEST]
+    for pattern, what in _COMPILED:
+        if what not in alone and pattern.search(whole):
+            yield what
 
 
 def plainly_named(name: str) -> bool:

@@ -65,8 +65,9 @@ async def ready(
     keep_attested([(one.name, read_file(one, _MOST_ATTESTED)) for one in attested], beside(lock))
     if beside(lock).is_dir():
         shutil.copytree(beside(lock), folder / FOLDER)
-    earlier = rows.judged_before(name, lock.digest)
-    before = published(earlier) if earlier is not None else ()
+    # The version before, and the last good verdict of all: this version too must not have less than it had.
+    earlier = {one.artifact: one for one in (rows.judged_before(name, lock.digest), rows.judged_before(name, "")) if one}
+    had = [published(one) for one in earlier.values()]
     case = Case(
         lock=Locked(package=lock.package, runtime=lock.runtime, text=lock.text),
         launching=launching(row.current.spec),
@@ -75,8 +76,8 @@ async def ready(
         command=tuple(launch.command),
         environment=tuple(sorted(f"{one}={value}" for one, value in environment.items())),
         before=from_json(ServerTools, row.judged.tools).pins if row.judged is not None and row.judged.tools else (),
-        published=before or (),
-        published_lost=before is None,
+        published=tuple(sorted({kind for kinds in had for kind in kinds or ()})),
+        published_lost=None in had,
     )
     write_case(case, folder)
     return Ready(row=row, lock=lock, installed=installed, case=case, folder=folder)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from arcops.seen.server import Launching
 from foundation.processes.box import DEVICES, LIBRARIES, SETTINGS, Box
+
+_OWN = re.compile(r"/proc/(?:self|thread-self)(?:(?:/task/[0-9]+)?(?:/(?!root|cwd|fd|map_files)[^/]+)*|/fd(?:/[0-9]+)?)")
+"""What the kernel tells a process of itself; what is below ``root``, ``cwd`` and open folders is another file."""
 
 
 def box_of(tree: Path, command: Sequence[str], launching: Launching, home: Path) -> Box:
@@ -28,7 +32,7 @@ def box_to_look(tree: Path, command: Sequence[str], launching: Launching, home: 
 
 def permits(box: Box, what: str, place: str) -> bool:
     """Is it within *box* to do *what* with the file *place*?"""
-    if place.startswith(("/proc/self/", "/proc/thread-self/")) or place in ("/proc/self", "/proc/thread-self"):
+    if _OWN.fullmatch(place):
         return what == "read"
     may = (*box.writes, *DEVICES)
     if what in ("read", "run"):

@@ -28,6 +28,9 @@ def node_parts(tree: Path, found: Parts) -> None:
             if isinstance(scripts, dict) and script in scripts:
                 what = f"has the script {script!r}: {str(scripts[script])[:100]!r}"
                 found.scripts.append(Part(package=one.name, path=f"{one.place}/package.json", what=what))
+        if one.manifest.get("gypfile") is True:
+            what = "says that npm shall build it at an installation (gypfile)"
+            found.scripts.append(Part(package=one.name, path=f"{one.place}/package.json", what=what))
         if (tree / one.place / "binding.gyp").is_file() and not (isinstance(scripts, dict) and "install" in scripts):
             what = "has a binding.gyp, which npm builds at an installation"
             found.scripts.append(Part(package=one.name, path=f"{one.place}/binding.gyp", what=what))

@@ -19,12 +19,18 @@ from tasks.server.installed_packages import distributions, site_packages
 
 _MOST_LIST = 64 * 1024 * 1024
 _HEAD = 4096
+_HEADER, _CHECKED, _WORD = 16, 3, 0xFFFFFFFF
+"""Of bytecode (PEP 552): bytes of its header, and the flags of one whose source is always compared."""
 _ENVIRONMENT = re.compile(
     r"venv/(?:pyvenv\.cfg|\.gitignore|CACHEDIR\.TAG|\.lock|bin/(?:python[0-9.]*|activate[^/]*|deactivate[^/]*|pydoc\.bat))"
 )
 """What uv makes of an environment itself."""
 _VIRTUALENV = "import _virtualenv"
-_AT_START = ("sitecustomize.py", "usercustomize.py")
+_AT_START = re.compile(r"(?:sitecustomize|usercustomize)(?:\.[^/]*)?(?:/.*)?")
+_OF_ENVIRONMENT = re.compile(
+    r"venv/(?:pyvenv\.cfg|bin/(?:python[0-9.]*|(?:de)?activate(?:\.[a-z]+|_this\.py)?|sh|bash|env|node|git))"
+)
+"""What is run or read for every program of an environment: no package has a reason to bring it."""
 _UNLISTED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _ADDED = ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
 
@@ -33,6 +39,7 @@ _ADDED = ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
 class Parts:
     """What was found."""
 
+    tree: Path
     files: int = 0
     scripts: list[Part] = field(default_factory=list)
     startup: list[Part] = field(default_factory=list)
@@ -55,7 +62,11 @@ def python_parts(tree: Path, found: Parts) -> None:
     if site is None:
         found.unread.append(Part(package="", path="venv", what="has no folder of packages"))
         return
-    owned = dict(_listed(tree, site, found))
+    owned: dict[str, _Owned] = {}
+    for place, one in _listed(tree, site, found):
+        other = owned.setdefault(place, one)
+        if other.package != one.package and other.digest != one.digest:
+            found.altered.append(Part(package=one.package, path=place, what=f"is what {other.package} brings too, otherwise"))
     top = str(site.relative_to(tree))
     for path in _files(tree / "venv"):
         place = str(path.relative_to(tree))
@@ -67,9 +78,9 @@ def python_parts(tree: Path, found: Parts) -> None:
             found.unread.append(Part(package=whose.package if whose else "", path=place, what="cannot be read"))
             continue
         _look(place, top, data, whose, found)
-    for place, whose in owned.items():
+    for place, one in owned.items():
         if not os.path.lexists(tree / place):
-            found.altered.append(Part(package=whose.package, path=place, what="is listed and not there"))
+            found.altered.append(Part(package=one.package, path=place, what="is listed and not there"))
 
 
 def _look(place: str, top: str, data: bytes, whose: _Owned | None, found: Parts) -> None:
@@ -78,6 +89,8 @@ def _look(place: str, top: str, data: bytes, whose: _Owned | None, found: Parts)
     if place.endswith(".pyc"):
         if whose is not None or "/__pycache__/" not in place:
             found.native.append(Part(package=package, path=place, what="is bytecode that the package brought"))
+        elif not _of_its_source(found.tree / place, data):
+            found.native.append(Part(package="", path=place, what="is bytecode of another source than the one beside it"))
         return  # else uv made it of a source that is looked at
     if whose is None:
         if _ENVIRONMENT.fullmatch(place):
@@ -92,11 +105,31 @@ def _look(place: str, top: str, data: bytes, whose: _Owned | None, found: Parts)
             found.altered.append(Part(package=package, path=place, what="is not what its package lists"))
     elif name not in (*_UNLISTED, *_ADDED) and not place.startswith("venv/bin/"):
         found.altered.append(Part(package=package, path=place, what="is listed without a digest"))
-    if place.rpartition("/")[0] == top and (name in _AT_START or (name.endswith(".pth") and _runs(data))):
+    below = place.removeprefix(f"{top}/") if place.startswith(f"{top}/") else ""
+    if _AT_START.fullmatch(below) or ("/" not in below and below.endswith(".pth") and _runs(data)):
         found.startup.append(Part(package=package, path=place, what="runs whenever Python starts", declared=bool(whose)))
+    if whose is not None and _OF_ENVIRONMENT.fullmatch(place):
+        found.startup.append(
+            Part(package="", path=place, what=f"is brought by {package} in the place of the environment's own")
+        )
     if kind := native(data[:_HEAD]):
         declared = whose is not None and bool(whose.digest) and not whose.pure
         found.native.append(Part(package=package, path=place, what=f"is native code ({kind})", declared=declared))
+
+
+def _of_its_source(path: Path, data: bytes) -> bool:
+    """Is the bytecode *data* at *path* what Python takes for that of the source beside it, and compares with it? PEP 552: a
+    file may also say that its source is never to be looked at.
+    """
+    source = path.parent.parent / f"{path.name.partition('.')[0]}.py"
+    if len(data) < _HEADER or not source.is_file():
+        return False
+    flags = int.from_bytes(data[4:8], "little")
+    if flags:
+        return flags == _CHECKED
+    known = source.stat()
+    told = int.from_bytes(data[8:12], "little"), int.from_bytes(data[12:16], "little")
+    return told == (int(known.st_mtime) & _WORD, known.st_size & _WORD)
 
 
 def _runs(data: bytes) -> bool:

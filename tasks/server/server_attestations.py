@@ -1,6 +1,7 @@
 """Attestations of publishers, offline: PEP 740 for Python packages, and npm's two (publish and provenance) for Node's.
 
-Sources: PEP 740 (provenance objects, attestation objects of version 1); npm's documentation of its attestations. They are files
+Sources: PEP 740 (provenance objects, attestation objects of version 1; both of its predicates, the publication and SLSA's
+provenance); npm's documentation of its attestations. They are files
 beside the lock, because an index behind a proxy gives none: what is not there is not obtainable here, which is not "unsigned".
 """
 
@@ -31,17 +32,13 @@ PUBLISHERS = "publishers"
 """In the trust folder: the roots and keys of package indexes, which sign nothing else."""
 PYPI = ("https://docs.pypi.org/attestations/publish/v1",)
 NPM_PUBLISH = ("https://github.com/npm/attestation/tree/main/specs/publish/v0.1",)
-NPM_PROVENANCE = ("https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v0.2")
-_KINDS = {
-    **dict.fromkeys(PYPI, "pypi-publish"),
-    **dict.fromkeys(NPM_PUBLISH, "npm-publish"),
-    **dict.fromkeys(NPM_PROVENANCE, "npm-provenance"),
-}
+PROVENANCE = ("https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v0.2")
+_KINDS = {**dict.fromkeys(PYPI, "pypi-publish"), **dict.fromkeys(NPM_PUBLISH, "npm-publish")}
 _BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _MOST, _MOST_FILES, _MOST_EACH = 16 << 20, 64, 64
 
 
-@collector("server-attestations", ServerAttestations, version="1", needs=(Packages,), deadline=timedelta(minutes=2))
+@collector("server-attestations", ServerAttestations, version="2", needs=(Packages,), deadline=timedelta(minutes=2))
 def server_attestations(request: Request, seen: Seen) -> Sighting[ServerAttestations]:
     """Open every attestation against the roots and keys in ``trust/publishers``. One that proves nothing says why.
 
@@ -54,8 +51,9 @@ def server_attestations(request: Request, seen: Seen) -> Sighting[ServerAttestat
     trust: Trust | None = None
     if files:
         trust = load_trust(request.trust / PUBLISHERS)
+        index = "npm" if case.lock.package.startswith("npm:") else "pypi"
         for path in files:
-            attested += _read(path, trust)
+            attested += _read(path, index, trust)
     return Sighting(
         body=ServerAttestations(
             package=root.purl if root is not None else "",
@@ -91,8 +89,8 @@ def _wanted(root: Pinned) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _read(path: Path, trust: Trust) -> Iterator[Attested]:
-    """The attestations in one file: a provenance object, npm's answer, or a bundle alone."""
+def _read(path: Path, index: str, trust: Trust) -> Iterator[Attested]:
+    """The attestations in one file (a provenance object, npm's answer, or a bundle alone) of a package of *index*."""
     try:
         document = strict_json(read_file(path, _MOST, follow=False), "it")
         if not isinstance(document, dict):
@@ -104,7 +102,7 @@ def _read(path: Path, trust: Trust) -> Iterator[Attested]:
         yield Attested(path=path.name, kind="unknown", problem=str(error))
         return
     for one in parts:
-        yield _opened(path.name, one, trust)
+        yield _opened(path.name, one, index, trust)
 
 
 def _parts(document: dict[str, object]) -> Iterator[dict[str, object]]:
@@ -147,7 +145,7 @@ def _as_bundle(one: dict[str, object]) -> dict[str, object]:
     }
 
 
-def _opened(path: str, bundle: dict[str, object], trust: Trust) -> Attested:
+def _opened(path: str, bundle: dict[str, object], index: str, trust: Trust) -> Attested:
     import json
 
     from tasks.signing.bundles import open_bundle  # needs cryptography: imported late
@@ -159,7 +157,7 @@ def _opened(path: str, bundle: dict[str, object], trust: Trust) -> Attested:
         if opened.payload_type != IN_TOTO:
             raise Refused("it proves something about a file, not a statement")
         statement = parse_statement(opened.payload)
-        kind = _KINDS.get(statement.predicate_type, "")
+        kind = f"{index}-provenance" if statement.predicate_type in PROVENANCE else _KINDS.get(statement.predicate_type, "")
         if not kind:
             raise Refused(f"it states {statement.predicate_type[:200]!r}, which says nothing about a publication")
         if len(statement.subjects) != 1:

@@ -20,11 +20,12 @@ def _bounds(request: Request) -> Bounds:
     return Bounds(files=(request.target, *([request.declared] if request.declared is not None else [])))
 
 
-@collector("server-contents", ServerContents, version="1", deadline=timedelta(minutes=5), isolated=True, bounds=_bounds)
+@collector("server-contents", ServerContents, version="2", deadline=timedelta(minutes=5), isolated=True, bounds=_bounds)
 def server_contents(request: Request, seen: Seen) -> Sighting[ServerContents]:
     """Look at every file of the installation."""
     package = read_case(request).lock.package
-    tree, found = request.target / TREE, Parts()
+    tree = request.target / TREE
+    found = Parts(tree=tree)
     if package.startswith("pypi:"):
         python_parts(tree, found)
         licences = list(python_licences(tree))

@@ -23,7 +23,7 @@ from arcops.seen.server_tools import ServerTools, Tried
 from foundation.processes import box as boxes
 from foundation.processes.environments import of_program
 from foundation.processes.starting import PIPE, start
-from foundation.processes.watched import watching
+from foundation.processes.watched import Attempt, watching
 from tasks.server.boxing import box_to_look, permits
 from tasks.server.case import TREE, Case, read_case
 from tasks.server.conversation import Conversation
@@ -41,7 +41,7 @@ class _Started:
     words: list[bytes] = field(default_factory=list)
 
 
-@collector("server-tools", ServerTools, version="2", deadline=timedelta(minutes=3))
+@collector("server-tools", ServerTools, version="3", deadline=timedelta(minutes=3))
 def server_tools(request: Request, seen: Seen) -> Sighting[ServerTools]:
     """Start the server in its box and talk with it, or with one of another machine over the network.
 
@@ -107,11 +107,22 @@ def _listen(
             finally:
                 stray += started.talk.stray
         for attempt in watch.attempts:
-            # What does not exist was only looked for, as every interpreter does along its path.
-            there = attempt.what == "connect" or attempt.what == "write" or os.path.lexists(attempt.place)
-            if there and (attempt.what == "connect" or not permits(box, attempt.what, attempt.place)):
+            if _there(attempt) and (attempt.what in _ANYWHERE or not permits(box, attempt.what, attempt.place)):
                 tried.setdefault(Tried(what=attempt.what, place=attempt.place.encode("utf-8", "replace").decode()[:1000]))
         return watch.began
+
+
+_ANYWHERE = ("connect", "listen", "use")
+"""What is noted wherever it leads."""
+_NAMES_OF_USERS = ("unix:/var/run/nscd/socket", "unix:/run/nscd/socket")
+"""The C library asks there for the name of a user."""
+
+
+def _there(attempt: Attempt) -> bool:
+    """Is it there? What does not exist was only looked for, as every interpreter does along its path."""
+    if attempt.what == "connect" and attempt.place.startswith("unix:/"):
+        return attempt.place not in _NAMES_OF_USERS and os.path.lexists(attempt.place.removeprefix("unix:"))
+    return attempt.what in (*_ANYWHERE, "write") or os.path.lexists(attempt.place)
 
 
 @contextmanager

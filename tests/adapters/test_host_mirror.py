@@ -211,3 +211,34 @@ def test_a_row_of_a_mirror_is_checked_as_every_row(tmp_path: Path) -> None:
         mirror.server = other
         with tarfile.open(mirror.write()) as tar, pytest.raises(Refused):
             opened(tar)
+
+
+def sdist(trace: Path) -> bytes:
+    """A source archive of ``made-server`` whose build, by either way of building, leaves a trace."""
+    leaves = f"import pathlib; pathlib.Path({str(trace)!r}).write_text('built')\n".encode()
+    files = {
+        "PKG-INFO": b"Metadata-Version: 2.4\nName: made-server\nVersion: 1.0\nLicense-Expression: MIT\n",
+        "setup.py": leaves + b"from setuptools import setup\nsetup(name='made-server', version='1.0')\n",
+        "backend.py": leaves,
+        "pyproject.toml": b"[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n",
+    }
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as tar:
+        for name, data in files.items():
+            member(f"made_server-1.0/{name}", data)(tar)
+    return made.getvalue()
+
+
+def test_a_package_that_would_have_to_be_built_is_refused_and_nothing_of_it_runs(site: Site, tmp_path: Path) -> None:
+    mirror, trace = Mirror(tmp_path), tmp_path / "trace"
+    data = sdist(trace)
+    sha256 = hashlib.sha256(data).hexdigest()
+    lock = replace(mirror.lock, text=f"made-server==1.0 \\\n    --hash=sha256:{sha256}\n")
+    kept = (Kept(sha256=sha256, name="made_server-1.0.tar.gz"),)
+    mirror.server = replace(mirror.server, lock=lock, files=kept)
+    mirror.members = {f"{FILES}/{sha256}": data, f"{ADVISORIES}/x": mirror.export}
+    assert site.arcops("host", "mirror", "use", mirror.write()).returncode == GREEN
+    done = site.arcops("host", "gate", "made")
+    assert done.returncode in (REFUSED, RED), done.stdout + done.stderr
+    assert not trace.exists()
+    assert site.arcops("host", "explain", "made").returncode == RED

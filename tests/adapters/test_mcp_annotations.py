@@ -85,7 +85,8 @@ from capabilities.release.show import ShowRelease
 from capabilities.release.watch import WatchRelease
 from capabilities.server.allowing import HostAllow, HostDeny, HostResolve
 from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
-from capabilities.server.gating import HostExplain, HostGate
+from capabilities.server.explaining import HostExplain
+from capabilities.server.gating import HostGate
 from capabilities.server.looking import HostDiff, HostFind, HostHistory, HostLogs, HostStatus
 from capabilities.server.mirroring import HostMirrorUse
 from flows.place import Place

@@ -95,6 +95,7 @@ def test_a_real_server_is_served_by_its_first_request(home: Path, host: Served, 
         "fetch": ["--network", "open"],
     }.get(name, [])
     arcops(home / "home", "host", "add", name, "--package", package, *more)
+    arcops(home / "home", "host", "resolve", name)  # an index may take longer than a client is held without a stream
     client = Client(host, name=name)
     refused = until(lambda: found if (found := client.begin()).status_code != 404 else None, "the row was read")
     assert refused.status_code == 403

@@ -114,6 +114,7 @@ SPINE: tuple[Claim, ...] = (
         "ARC-R1",
         one_signed_release_verdict="One signed verdict for a model on a site is composed of the signed parts. A missing, "
         "expired, revoked or foreign part is RED.",
+        hosted_servers_and_clients_are_parts="Verdicts about hosted servers and drafts for clients are parts of a release.",
     ),
     *of_row(
         "ARC-R2",

@@ -14,6 +14,7 @@ from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Body, Evidence, Seen
 from arcops.seen.release import Answer, PartSeen, ReleaseParts
 from arcops.signer import SignerRule
+from arcops.subjects.server import Server
 from arcops.verdict import Verdict
 from flows.evaluate import plan_for
 from flows.place import Place
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """A part, and what is to be done about it: it ``runs`` now, or its newest artifact is taken again; ``why`` says the
-    reason in one sentence. ``answer`` is that artifact, if there is one. ``elsewhere``: only another machine can run it.
+    reason in one sentence. ``answer`` is that artifact, if there is one. ``elsewhere``: it is never run from here, because only
+    another machine or its own command judges it.
     """
 
     described: DescribedPart
@@ -103,7 +105,8 @@ def _planned(one: DescribedPart, at: Place, named: Callable[[str], Policy]) -> P
             policy=plan.policy.digest,
             gates=tuple(gate.id for gate in plan.gates),
             live=live,
-            ask=asked(one, plan.policy.digest, at, live=live),
+            # The artifact of a hosted server is about its lock, its files and its start: nothing is asked besides.
+            ask="" if isinstance(one.subject, Server) else asked(one, plan.policy.digest, at, live=live),
         )
         digest = "" if live else _content(plan, at)
     except (ArcOpsError, OSError, ValueError) as error:  # such as a path that no system has
@@ -160,16 +163,20 @@ def _step(
     if planned.problem:
         return Step(described=one, planned=planned, runs=False, why=planned.problem)
     last = max(found.answers, key=lambda answer: answer.position, default=None)
+    if isinstance(one.subject, Server):
+        gate = f"'arcops host gate {one.subject.name}' judges it, and no release does"
+        why = f"{lacking or 'nothing answers it'}; {gate}" if lacking or last is None else f"{_said(last)}; {gate}"
+        return Step(described=one, planned=planned, runs=False, why=why, answer=last, elsewhere=True)
 
     def run(why: str) -> Step:
         if one.node in ("", this_machine()):
             return Step(described=one, planned=planned, runs=True, why=why, answer=last)
-        said = f"{why}; it is about the node {one.node}, so run 'arcops release check' or the flow {one.what.flow} there"
-        return Step(described=one, planned=planned, runs=False, elsewhere=True, why=said, answer=last)
+        told = f"{why}; it is about the node {one.node}, so run 'arcops release check' or the flow {one.what.flow} there"
+        return Step(described=one, planned=planned, runs=False, elsewhere=True, why=told, answer=last)
 
     if lacking or last is None:
         return run(lacking or "nothing answers it")
-    said = f"{last.verdict.value}, judged {_moment(last.judged_at)}, valid until {_moment(last.valid_until)}"
+    said = _said(last)
     rule = policy.rule(planned.flow)
     amber = last.verdict is Verdict.AMBER and rule is not None and rule.allow_amber
     if not amber and any(answer.verdict is not Verdict.GREEN for answer in found.answers):
@@ -178,6 +185,10 @@ def _step(
         return run(f"its artifact is valid until {_moment(last.valid_until)}")
     elsewhere = one.node not in ("", this_machine())
     return Step(described=one, planned=planned, runs=False, why=said, answer=last, elsewhere=elsewhere)
+
+
+def _said(answer: Answer) -> str:
+    return f"{answer.verdict.value}, judged {_moment(answer.judged_at)}, valid until {_moment(answer.valid_until)}"
 
 
 def _moment(at: datetime) -> str:

@@ -98,10 +98,44 @@ def test_every_name_that_is_one_letter_away_is_an_imitation(at: int, letter: str
 
 
 @pytest.mark.parametrize(
-    "name", ["pypi:httpx", "pypi:mcp-server-fetch", "npm:express", "npm:@acme/server-files", "pypi:mcp-server-sqlite"]
+    "name",
+    [
+        *("pypi:httpx", "pypi:mcp-server-fetch", "npm:express", "npm:@acme/server-files", "pypi:mcp-server-sqlite", "pypi:mcp"),
+        *("pypi:mcp-server-gcp", "pypi:mcp-server-docker", "npm:@modelcontextprotocol/server-github", "pypi:arxiv-mcp-server"),
+        *(
+            "npm:@upstash/context7-mcp",
+            "npm:exa-mcp-server",
+            "npm:@notionhq/notion-mcp-server",
+            "npm:@modelcontextprotocol/sdk",
+        ),
+    ],
 )
 def test_another_name_is_no_imitation(name: str) -> None:
     assert imitated(name, KNOWN) == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pypi:mcp-server-time-mcp",
+        "pypi:mcp-server-time-official",
+        "pypi:official-mcp-server-time",
+        "pypi:python-mcp-server-time",
+        "pypi:mcp-server-time2",
+        "pypi:mcp-server-time-v2",
+        "pypi:time-mcp",
+        "pypi:mcp-sever-tme",
+        "pypi:mcp-servers-times",
+        "npm:mcp-server-memory",
+        "npm:@anthropic/server-memory",
+        "npm:modelcontextprotocol-server-memory",
+        "npm:@model-context-protocol/server-memory",
+        "npm:@modelcontextprotocol/memory",
+        "pypi:mcp-server-memory",
+    ],
+)
+def test_a_decorated_name_is_an_imitation(name: str) -> None:
+    assert imitated(name, KNOWN)
 
 
 @pytest.mark.parametrize(

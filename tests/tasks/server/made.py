@@ -77,6 +77,14 @@ class Made:
         place.write_bytes(data)
         return place
 
+    def compiled(self, source: str, *, flags: int = 0, code: bytes = b"made here") -> None:
+        """Bytecode beside *source*, as uv leaves it; or with other *flags* (PEP 552)."""
+        said = (self.site / source).stat()
+        words = (flags, int(said.st_mtime), said.st_size) if not flags else (flags, 0, 0)
+        header = b"".join(one.to_bytes(4, "little") for one in (3495, *words))
+        folder, _, name = source.rpartition("/")
+        self.put(f"{SITE}/{folder}/__pycache__/{name.removesuffix('.py')}.cpython-311.pyc", header + code)
+
     def wheel(self, name: str, version: str, files: dict[str, bytes], *, pure: bool = True, licence: str = "MIT") -> None:
         """Install a wheel with *files*, as uv does."""
         info = f"{name.replace('-', '_')}-{version}.dist-info"
@@ -172,7 +180,7 @@ def python_server(folder: Path, data: Path) -> Made:
     made.put("venv/pyvenv.cfg", b"home = /usr\n")
     made.put(f"{SITE}/_virtualenv.pth", b"import _virtualenv")
     made.put(f"{SITE}/_virtualenv.py", b"# of uv\n")
-    made.put(f"{SITE}/made_server/__pycache__/__init__.cpython-311.pyc", b"made here")
+    made.compiled("made_server/__init__.py")
     made.seal()
     return made
 

@@ -37,6 +37,8 @@ def start(words: list) -> None:  # type: ignore[type-arg]
             socket.create_connection(("203.0.113.7", 443), timeout=1)
         if "datagram" in words:
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("203.0.113.7", 53))
+        if "act" in words:
+            exec(words[-1], {})  # noqa: S102  # a line of the test
     except OSError:
         pass
     if "exit" in words:

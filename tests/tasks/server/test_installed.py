@@ -51,6 +51,15 @@ def test_a_good_server_passes_every_rule(python: Made, tmp_path: Path) -> None:
     assert node.bad() == set()
 
 
+def test_programs_of_packages_pass(python: Made) -> None:
+    names = ("uvicorn", "python-argcomplete-check", "activate-global-python-argcomplete", "pip3", "dotenv")
+    python.wheel("made-server", "1.0", {f"../../../bin/{name}": b"#!/usr/bin/env python\n" for name in names})
+    python.compiled("fast/__init__.py", flags=3)
+    python.put(f"{SITE}/made_server/__pycache__/__init__.cpython-311.pyc").unlink()
+    python.seal()
+    assert python.bad("server-contents") - {"server-contents/whole"} == set()
+
+
 def test_the_lock_of_a_case_has_the_digest_that_the_operator_allows(python: Made) -> None:
     lock = read_case(python.request).lock
     assert lock.digest == Lock(package=lock.package, runtime=lock.runtime, text=lock.text).digest
@@ -108,6 +117,49 @@ PYTHON: dict[str, tuple[Change, str]] = {
     "a module that runs at each start": (
         lambda made: made.wheel("made-server", "1.0", {"sitecustomize.py": b""}),
         "server-contents/startup",
+    ),
+    "a folder that runs at each start": (
+        lambda made: made.wheel("made-server", "1.0", {"sitecustomize/__init__.py": b""}),
+        "server-contents/startup",
+    ),
+    "a compiled module that runs at each start": (
+        lambda made: made.wheel("made-server", "1.0", {"usercustomize.cpython-311-x86_64-linux-gnu.so": b"x"}),
+        "server-contents/startup",
+    ),
+    "a path for every start": (
+        lambda made: made.wheel("made-server", "1.0", {"__editable__.made.pth": b"/srv/elsewhere\n"}),
+        "server-contents/startup",
+    ),
+    "an interpreter": (
+        lambda made: made.wheel("made-server", "1.0", {"../../../bin/python3.11": b"#!/bin/sh\n"}),
+        "server-contents/startup",
+    ),
+    "a program that others run": (
+        lambda made: made.wheel("made-server", "1.0", {"../../../bin/git": b"#!/bin/sh\n"}),
+        "server-contents/startup",
+    ),
+    "the settings of the environment": (
+        lambda made: made.wheel("made-server", "1.0", {"../../../pyvenv.cfg": b"include-system-site-packages = true\n"}),
+        "server-contents/startup",
+    ),
+    "a file in the place of another package's": (
+        lambda made: made.wheel("made-server", "1.0", {"fast/__init__.py": b"evil = True\n"}),
+        "server-contents/whole",
+    ),
+    "bytecode that is never compared": (
+        lambda made: made.compiled("made_server/__init__.py", flags=1),
+        "server-contents/native",
+    ),
+    "bytecode of another source": (
+        lambda made: (
+            made.compiled("made_server/__init__.py"),
+            made.wheel("made-server", "1.0", {"made_server/__init__.py": b"def other(): pass\n"}),
+        ),
+        "server-contents/native",
+    ),
+    "bytecode without a source": (
+        lambda made: made.put(f"{SITE}/made_server/__pycache__/gone.cpython-311.pyc", bytes(20)),
+        "server-contents/native",
     ),
     "another start of the environment": (
         lambda made: made.put(f"{SITE}/_virtualenv.pth", b"import _virtualenv, os"),
@@ -186,6 +238,18 @@ NODE: dict[str, tuple[Change, str]] = {
         "server-contents/scripts",
     ),
     "a build": (lambda made: made.put("node_modules/tool/binding.gyp", b"{}"), "server-contents/scripts"),
+    "a build that only its package says": (
+        lambda made: of_node(made, "node_modules/tool", gypfile=True),
+        "server-contents/scripts",
+    ),
+    "a hook for every installation": (
+        lambda made: made.put("node_modules/.hooks/postinstall", b"#!/bin/sh\n"),
+        "server-contents/whole",
+    ),
+    "WebAssembly by another name": (
+        lambda made: made.put("node_modules/tool/data.bin", b"\0asm" + bytes(9)),
+        "server-contents/native",
+    ),
     "an addon": (lambda made: made.put("node_modules/tool/x.node", b"\x7fELF" + bytes(9)), "server-contents/native"),
     "an addon by another name": (
         lambda made: made.put("node_modules/tool/icon.png", b"\x7fELF" + bytes(9)),
@@ -306,7 +370,7 @@ def test_the_same_lock_has_the_same_content_wherever_it_is_installed(python: Mad
     """What an installer writes for one machine is no part of what a verdict is about, and is still compared on that machine."""
     other = python_server(tmp_path / "other", python.data)
     other.put("venv/pyvenv.cfg", b"home = /opt/python\n")
-    other.put(f"{SITE}/made_server/__pycache__/__init__.cpython-311.pyc", b"made there")
+    other.compiled("made_server/__init__.py", code=b"made there")
     one, two = seen(python.tree), seen(other.tree)
     assert one.content == two.content
     assert one.digest != two.digest

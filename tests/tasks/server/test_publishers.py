@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from arcops.seen.signatures import Revoked
+from artifacts.revocation import RevocationList, revocation_statement
 from gates.server.server_attestations import Absent, Publisher, ServerAttestationsPolicy
+from tests.evidence import NOW
 from tests.private_sigstore import IDENTITY, ISSUER, SIGNED_AT, PrivateSigstore
 from tests.signing import Key, b64, envelope
 from tests.tasks.server import made as parts
@@ -227,6 +230,25 @@ def test_a_change_of_npms_two_is_red_at_its_rule(index: Index, node: Made, what:
     change, rules = PAIRS[what]
     give(node, change(index))
     assert rules <= bad(node)
+
+
+def _list(index: Index, gone: Revoked) -> None:
+    listed = RevocationList(issued_at=NOW, revoked=(gone,))
+    index.write("revocations/list.json", json.dumps(envelope(revocation_statement(listed), index.key)).encode())
+
+
+def test_a_revoked_publisher_is_red_and_a_list_that_proves_nothing_too(index: Index, python: Made) -> None:
+    give(python, good_wheel(index))
+    _list(index, Revoked(at=NOW, reason="taken over", identity=IDENTITY, issuer=ISSUER))
+    assert bad(python) == {"publisher"}
+    index.write("revocations/list.json", b"{}")
+    assert "publisher" in bad(python)
+
+
+def test_a_revoked_key_of_the_index_is_red(index: Index, node: Made) -> None:
+    give(node, good_pair(index))
+    _list(index, Revoked(at=NOW, reason="stolen", key=index.key.public.id))
+    assert "publisher" in bad(node)
 
 
 def test_another_publisher_and_no_trust_are_red(index: Index, python: Made, tmp_path: Path) -> None:

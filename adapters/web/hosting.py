@@ -1,0 +1,66 @@
+"""The pages of hosted MCP servers: which there are, whether each may run, and why; and one of them with all that is known."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from adapters.web.asked import text
+from adapters.web.grouping import GateShown, by_need
+from adapters.web.replies import Problem, Reply
+from adapters.web.showing import Asked, shown
+from arcops.errors import ArcOpsError, Refused
+from arcops.verdict import Verdict
+from artifacts.vouch import Standing
+from capabilities.artifact.examine import Examine, Examined, examine_artifact
+from capabilities.policy.explain import explained
+from capabilities.server.explaining import HostExplain, ServerExplained, host_explain
+from capabilities.server.looking import HostFind, host_find
+
+_MOST = 200
+"""Rows on one page; a search finds the others."""
+
+
+def servers(asked: Asked) -> Reply:
+    """Every hosted server, in the order of names."""
+    words = text(asked.query, "q")
+    found = host_find(HostFind(words=words[:200]), asked.at)
+    listed = found.servers[:_MOST]
+    running = sum(not one.missing for one in found.servers)
+    values = {"listed": listed, "total": len(found.servers), "may_run": running, "words": words}
+    return shown(asked, "servers.html", "servers", found, **values, now=asked.at.now(), verdict=Verdict)
+
+
+def server(asked: Asked) -> Reply:
+    """One hosted server."""
+    name = text(asked.query, "name")
+    if not name:
+        raise Problem(400, "Which server?", "The address names no server.", "Choose one from the list of servers.")
+    try:
+        found = host_explain(HostExplain(name=name[:63]), asked.at)
+    except Refused as error:
+        said = f"{str(error)[0].upper()}{str(error)[1:]}."
+        raise Problem(404, "There is no such server", said, "Choose one from the list of servers.") from error
+    examined = _artifact(found, asked)
+    values = {
+        "found": found,
+        "row": found.server,
+        "verdict": Verdict(found.verdict) if found.verdict else None,
+        "verified": found.signature is not None and found.signature.standing is Standing.VERIFIED,
+        "kept": examined is not None,
+        "gates": _gates(examined),
+        "asks": {rule.rule: rule.asks for gate in explained() for rule in gate.rules},
+        "kinds": {one.digest: one.kind for one in examined.report.evidence} if examined and examined.report else {},
+    }
+    return shown(asked, "server.html", "servers", found, **values)
+
+
+def _artifact(found: ServerExplained, asked: Asked) -> Examined | None:
+    """The artifact, if this site keeps it: another host may have made it."""
+    if found.artifact:
+        with suppress(ArcOpsError):
+            return examine_artifact(Examine(artifact=found.artifact), asked.at)
+    return None
+
+
+def _gates(examined: Examined | None) -> tuple[GateShown, ...]:
+    return by_need(examined.report) if examined is not None and examined.report is not None else ()
