@@ -190,6 +190,36 @@ def test_a_killed_host_leaves_no_process_and_another_one_serves(home: Home) -> N
 
 
 @pytest.mark.site
+@pytest.mark.requirement("HOST-013/sessions-go-on-at-every-host", "HOST-016/one-host-provisions")
+def test_hosts_with_a_key_pass_on_what_is_at_another_one(home: Home) -> None:
+    home.arcops(
+        *("host", "add", "small", "--package", f"folder:{home.folder / 'source'}", "--command", "server.py", "--one-host")
+    )
+    home.allow()
+    shared = {"ARCOPS_HOST_KEY": "env:SITE_KEY", "SITE_KEY": "the key of all hosts of this test"}
+    with home.serving(**shared) as one, home.serving(**shared) as two:
+        first, second = Client(one), Client(two)
+        assert first.begin().status_code == 200
+        pid = first.call("place")["pid"]
+        assert second.begin().status_code == 200  # at the other host, which runs it
+        assert second.call("echo", a=1) == {"a": 1}
+        there = Client(two, session=first.session)
+        assert there.call("place")["pid"] == pid
+        one.process.kill()
+        until(lambda: there.post("tools/list", {}).status_code == 404, "the session ended with its host")
+        until(lambda: second.begin().status_code == 200, "the other host runs it when the lease has ended")
+        assert second.call("place")["pid"] != pid
+    assert "at least 32" in _refused(home, ARCOPS_HOST_KEY="env:SITE_KEY", SITE_KEY="short")
+    assert "without ARCOPS_HOST_KEY" in _refused(home, ARCOPS_HOST_ADDRESS="https://host.example:8430")
+
+
+def _refused(home: Home, **more: str) -> str:
+    done = typed("host", "serve", "--port", "0", environment={**home.environment, **more})
+    assert done.returncode == REFUSED, done.stderr
+    return done.stderr
+
+
+@pytest.mark.site
 @pytest.mark.requirement("HOST-016/one-host-provisions")
 def test_a_stopped_host_loses_its_processes_and_what_it_held(home: Home) -> None:
     home.arcops(

@@ -50,6 +50,7 @@ HOSTING: tuple[Claim, ...] = (
     *of_row(
         "HOST-013",
         many_servers_under_one_endpoint="Many MCP servers are under one endpoint, by path; they come and go without a restart.",
+        sessions_go_on_at_every_host="A request that reaches another host of the site than its session's is passed on to it.",
     ),
     *of_row(
         "HOST-014",

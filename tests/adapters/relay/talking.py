@@ -195,7 +195,11 @@ class Here:
 
 @asynccontextmanager
 async def serving(
-    hosting: Hosting | None = None, door: Door | None = None, sessions: Callable[[Hosting], Sessions] | None = None, **more: Any
+    hosting: Hosting | None = None,
+    door: Door | None = None,
+    sessions: Callable[[Hosting], Sessions] | None = None,
+    port: int = 0,
+    **more: Any,
 ) -> AsyncIterator[Here]:
     """The relay before *hosting*: without one, ``t`` is private, ``s`` is stateless, and ``m`` speaks 2026-07-28 alone."""
     hosting = hosting or Hosting(
@@ -203,7 +207,7 @@ async def serving(
     )
     app = relay(hosting, door, sessions=sessions(hosting) if sessions is not None else None, **more)
     made = config(app)
-    made.port = 0
+    made.port = port
     server = uvicorn.Server(made)
     task = asyncio.get_running_loop().create_task(server.serve())
     while not server.started:

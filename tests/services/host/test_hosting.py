@@ -410,7 +410,7 @@ def test_a_new_version_serves_new_sessions_and_the_old_one_its_own(site: Site) -
 
 @pytest.mark.requirement("HOST-021/removal-is-complete")
 def test_what_no_one_uses_ends_and_comes_back_when_asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.host.hosting.SAY_SECONDS", 0.05)
+    monkeypatch.setattr("services.host.reaping.REAP_SECONDS", 0.05)
     site.allowed(stateless=True, idle_seconds=1)
 
     async def work(host: Hosting) -> None:
