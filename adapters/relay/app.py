@@ -119,7 +119,7 @@ class Relay:
         return self.forwarding.elsewhere(kind, scope, fields) or (await self.hosted.elsewhere(row.name) if row.one_host else "")
 
     async def _caller(self, scope: Scope, send: Send, fields: Fields, server: str) -> Identity | None:
-        known = self.entry.known(fields)
+        known = self.entry.known(fields, server)
         if known is not None:
             return known
         found = await self.entry.identify(scope, fields, server)
