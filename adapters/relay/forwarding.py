@@ -60,7 +60,7 @@ class Forwarding:
     _clients: dict[str, AsyncClient] = field(default_factory=dict)
 
     def vouched(self, scope: Scope, fields: Fields) -> Identity | None:
-        """The caller for whom another host vouches; ``None`` if none does. Raises `Failed` if that cannot be believed."""
+        """The caller that another host vouches for; ``None`` if no one is named. Raises `Failed` if that cannot be believed."""
         shown = fields.get(VOUCHED)
         if shown is None:
             return None
@@ -88,7 +88,7 @@ class Forwarding:
         """Ask the host at *to* as *caller* would, and answer with its answer. Raises `Failed`."""
         if caller.issuer == RESERVED and not to.startswith(("http://127.", "http://localhost:", "http://[::1]:")):
             raise failed(
-                403, envelope.UNAVAILABLE, "this session is at another machine, where this machine's user is not known"
+                403, envelope.UNAVAILABLE, "this session is at another machine, which does not know the user of this one"
             )
         headers = {one.decode(): value.decode("latin-1") for one, value in fields.items() if _passed(one.decode("latin-1"))}
         headers[VOUCHED.decode()] = self.peers.vouch(caller, to=to, asked=_asked(scope, fields))

@@ -20,8 +20,8 @@ class HostDeploy:
     name: str = field(metadata=_NAME)
     """The server's name, a part of its URL: a-z, 0-9 and '-'."""
     package: str = field(metadata=shaped(least=1, most=500))
-    """What runs, in one exact version: pypi:NAME==VERSION, npm:NAME@VERSION, or folder:/PATH. Or a server of another machine:
-    remote:https://HOST/PATH, or sse:https://HOST/PATH for the older transport.
+    """What runs, in one exact version: pypi:NAME==VERSION, npm:NAME@VERSION, folder:/PATH, or oci:/PATH@sha256:DIGEST (an image
+    layout). Or a server of another machine: remote:https://HOST/PATH, or sse:https://HOST/PATH for the older transport.
     """
     command: str = field(default="", metadata=shaped(most=200))
     """The program of the package, if it has several; in a folder, the file that runs."""

@@ -1,4 +1,4 @@
-"""Hosts of one site that believe one another by a key that they share: where a session lives, and who asks for it.
+"""Hosts of one site that believe one another by a key that they share: which host has a session, and who asks.
 
 The id of a session ends with its host's address, sealed (AES-GCM), so any host of the site finds it without asking anyone, and
 no client learns or changes it. The host that a request reaches lets its caller in by itself, and vouches for them to the host
@@ -108,7 +108,7 @@ class Peers:
         return f"{text}.{_text(self._proof(text))}"
 
     def vouched(self, shown: str, *, asked: Mapping[str, str]) -> Identity:
-        """The caller for whom another host vouches with *shown* in a request for *asked*. Raises `NotVouched`."""
+        """The caller that another host vouches for with *shown*, in a request for *asked*. Raises `NotVouched`."""
         text, _, proof = shown.partition(".")
         try:
             if len(shown) > _MOST or not hmac.compare_digest(_bytes(proof), self._proof(text)):

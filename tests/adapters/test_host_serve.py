@@ -21,6 +21,7 @@ from tests.adapters.serving import Served, served
 from tests.adapters.typed import typed
 from tests.foundation.test_keeping import lives
 from tests.services.host.hosts import SMALL
+from tests.simulators.image import Layout, files, program
 from tests.waiting import until
 
 HEADERS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
@@ -84,13 +85,14 @@ class Home:
     """A home with the row ``small``, whose lock is not allowed yet."""
 
     folder: Path
+    policy: str = "folders"
 
     @property
     def environment(self) -> dict[str, str]:
         return {
             "ARCOPS_HOME": str(self.folder / "home"),
             "ARCOPS_PASSPHRASE": "of a test",
-            "ARCOPS_HOST_POLICY": "folders",
+            "ARCOPS_HOST_POLICY": self.policy,
         }
 
     def arcops(self, *line: str, expect: int = 0) -> str:
@@ -211,6 +213,38 @@ def test_hosts_with_a_key_pass_on_what_is_at_another_one(home: Home) -> None:
         assert second.call("place")["pid"] != pid
     assert "at least 32" in _refused(home, ARCOPS_HOST_KEY="env:SITE_KEY", SITE_KEY="short")
     assert "without ARCOPS_HOST_KEY" in _refused(home, ARCOPS_HOST_ADDRESS="https://host.example:8430")
+
+
+@pytest.mark.site
+@pytest.mark.requirement("HOST-013/servers-in-images")
+def test_an_image_is_judged_and_served(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "layout").mkdir()
+    layout = Layout(tmp_path / "layout")
+    digest = layout.image([files({"app/server": program(tmp_path)})], Entrypoint=["/app/server"])
+    package = f"oci:{layout.folder}@{digest}"
+    home.arcops("host", "add", "small", "--package", package, "--stateless")
+    lock = json.loads(home.arcops("host", "resolve", "small", "--format", "json"))["digest"]
+    home.arcops("host", "allow", "small", lock)
+    assert "permits folder" in home.arcops("host", "gate", "small", expect=RED)
+    policy = (
+        FOLDERS.replace("[folder]", "[oci]").replace("name: folders", "name: images")
+        + f"  server-contents: {{native: ['{package}']}}\n"
+    )
+    (tmp_path / "images.yaml").write_text(policy)
+    home.arcops("policy", "register", str(tmp_path / "images.yaml"))
+    home = Home(home.folder, policy="images")
+    told = home.arcops("host", "gate", "small", expect=AMBER)
+    assert "It is from an image" in told
+    with home.serving() as host:
+        client = Client(host)
+        assert client.begin().status_code == 200
+        text = said(client.post("tools/call", {"name": "seen"}))["result"]["content"][0]["text"]
+        assert "passwd=No such file" in text
+        blob = layout.folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
+        blob.write_bytes(b"{}")
+    assert "other content" in home.arcops("host", "add", "other", "--package", package) + home.arcops(
+        "host", "resolve", "other", expect=REFUSED
+    )
 
 
 def _refused(home: Home, **more: str) -> str:

@@ -52,6 +52,7 @@ HOSTING: tuple[Claim, ...] = (
         many_servers_under_one_endpoint="Many MCP servers are under one endpoint, by path; they come and go without a restart.",
         sessions_go_on_at_every_host="A request that reaches another host of the site than its session's is passed on to it.",
         tokens_for_one_server="Each server's path has its metadata, and a token for this path opens no other server.",
+        servers_in_images="A server in an OCI image of one digest is judged and served, and sees the image's files alone.",
     ),
     *of_row(
         "HOST-014",
