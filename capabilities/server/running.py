@@ -6,29 +6,29 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError
-from artifacts.reading import read_file
 from flows.place import Place
-from foundation.settings import Settings
 
 if TYPE_CHECKING:
     from services.host.hosting import Hosting
     from services.host.peers import Peers
 
-_MOST_PEM = 1 << 20
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostingHere:
-    """``hosting`` runs the servers; ``healthy`` says what is wrong, or nothing; ``close`` closes the database."""
+    """``hosting`` runs the servers; ``healthy`` says what is wrong, or nothing; ``close`` closes the database.
+
+    ``authorities`` are the certificates (PEM) that those of other machines must come from; empty: the usual ones.
+    """
 
     hosting: Hosting
     healthy: Callable[[], str]
     close: Callable[[], None]
+    authorities: str = ""
 
 
 def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None = None) -> HostingHere:
@@ -46,8 +46,10 @@ def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None 
     from services.host.peers import held_at, holding
     from services.host.rows import Rows
     from services.host.site import homes_in, logs_in, provisioning, verdicts
+    from tasks.server.addresses import authorities_at
 
     database = connected(read_address(at.settings.database), at.settings.tier, at.settings.database_password, environment)
+    authorities = authorities_at(at.settings.host_authorities)
     holder, rows = new_holder(), Rows(database)
     made = Hosting(
         rows,
@@ -61,6 +63,7 @@ def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None 
         logs=LogFiles(logs_in(at.settings)).add,
         prepare=partial(ready, database),
         address_of=partial(held_at, peers),
+        authorities=authorities,
     )
 
     def healthy() -> str:
@@ -70,16 +73,8 @@ def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None 
             return "the database does not answer, so no server starts; those that run go on"
         return ""
 
-    return HostingHere(hosting=made, healthy=healthy, close=database.close)
+    return HostingHere(hosting=made, healthy=healthy, close=database.close, authorities=authorities)
 
 
 def _told(event: str, name: str, what: str) -> None:
     _log.info("hosted server %s: %s %s", name, event, what)
-
-
-def authorities(settings: Settings) -> str:
-    """The certificates (PEM) that those of other hosts and of servers of other machines must come from; empty: the usual.
-
-    Raises `Refused` if the file cannot be read.
-    """
-    return read_file(Path(settings.host_authorities), _MOST_PEM).decode() if settings.host_authorities else ""

@@ -44,7 +44,7 @@ class Hosting:
 
     *verdicts* says which rows may run. *logs* gets each line that a server writes to its standard error. *prepare* is called
     until it succeeds once, before rows are read: it brings the database to this version's schema. *address_of* reads another
-    host's address from its name in a lease; empty if it has none.
+    host's address from its name in a lease; empty if it has none. *authorities* are as for `Starting`.
     """
 
     def __init__(
@@ -61,11 +61,12 @@ class Hosting:
         logs: Callable[[str, str], None],
         prepare: Callable[[], object] = bool,
         address_of: Callable[[str], str] = no_address,
+        authorities: str = "",
     ) -> None:
         self._rows, self._provisioning, self._keeping = rows, provisioning, keeping
         self._verdicts = verdicts
         self._host, self._logs = host, logs
-        self._starting = Starting(provisioning, keeping, home=home, environment=environment)
+        self._starting = Starting(provisioning, keeping, home=home, environment=environment, authorities=authorities)
         self._servers: dict[str, Serving] = {}
         self._holding = Holding(leases, lose=self._lost, address_of=address_of)
         self._closing = False

@@ -11,6 +11,7 @@ from arcops.errors import Refused
 from arcops.header import header_of
 from arcops.seen.server import Launching
 from services.host.elsewhere import refuse_header, refuse_unreadable
+from tasks.server.client_credentials import TOKEN_URL, credentials_in
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _PYPI = re.compile(
@@ -192,6 +193,11 @@ def checked(spec: Spec) -> Spec:
 
 
 def _refuse_for_one_elsewhere(spec: Spec) -> None:
+    variables = {one.partition("=")[0]: one.partition("=")[2] for one in (*spec.environment, *spec.secrets)}
+    if credentials_in(variables, "") is not None:
+        refuse_unreadable(variables[TOKEN_URL])
+        if "authorization" in map(header_of, variables):
+            raise Refused(f"AUTHORIZATION and {TOKEN_URL} are both given; a request has one credential, so leave one out")
     given = {"--command": spec.command, "--arg": spec.arguments, "--read": spec.reads, "--write": spec.writes}
     if option := next((one for one, value in given.items() if value), ""):
         raise Refused(f"{option} is for a server that is started here; one of another machine is only asked, so leave it out")

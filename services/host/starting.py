@@ -14,16 +14,27 @@ from services.host.held_to_its_row import in_its_box
 from services.host.pipe import HostedPipe
 from services.host.process_pipe import ProcessPipe
 from services.host.provisioning import Installed, Provisioning
+from services.host.remote.bearer import Bearers
 from services.host.rows import HostedRow
 
 
 class Starting:
     """Starts what *provisioning* installed. A process is kept by *keeping* and may write below *home*; secrets are looked up in
-    *environment* at each start.
+    *environment* at each start. Certificates of servers of other machines come from *authorities* (PEM; the usual if empty).
     """
 
-    def __init__(self, provisioning: Provisioning, keeping: Keeping, *, home: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        provisioning: Provisioning,
+        keeping: Keeping,
+        *,
+        home: Path,
+        environment: Mapping[str, str],
+        authorities: str = "",
+    ) -> None:
         self._provisioning, self._keeping, self._home, self._environment = provisioning, keeping, home, environment
+        self._authorities = authorities
+        self._bearers = Bearers(tier=provisioning.tier)
 
     async def started(
         self,
@@ -39,7 +50,13 @@ class Starting:
         """
         address = await asyncio.to_thread(self._provisioning.address, row, installed, tenant, self._environment)
         if address is not None:
-            there = pipe_to(address, tier=self._provisioning.tier, seconds=float(row.current.spec.call_seconds))
+            there = pipe_to(
+                address,
+                tier=self._provisioning.tier,
+                seconds=float(row.current.spec.call_seconds),
+                bearer=self._bearers.of(address.credentials) if address.credentials is not None else None,
+                authorities=self._authorities,
+            )
             there.look = look
             return there
         launch = self._provisioning.launch(row, installed, tenant, self._environment)

@@ -61,6 +61,7 @@ HOSTING: tuple[Claim, ...] = (
     *of_row(
         "HOST-015",
         onboarding_by_a_row="A server is added by a row in the configuration database, without a new deployment.",
+        tokens_for_remote_servers="A remote server gets a token of our own that is kept until it ends, and never a caller's.",
     ),
     *of_row(
         "HOST-016",

@@ -147,7 +147,7 @@ def _found(program: str, root: Path, image: Image, package: Package) -> str:
 
 
 def inside(place: str, root: Path) -> Path | None:
-    """The file that *place* is for one who sees *root* as ``/``; ``None`` if there is none."""
+    """The file that *place* is for one who sees *root* as ``/``; ``None`` if there is nothing there."""
     left, at, links = [one for one in place.split("/") if one not in ("", ".")], root, 0
     while left:
         part = left.pop(0)
