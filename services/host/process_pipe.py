@@ -16,6 +16,7 @@ MASKED = "(secret)"
 STALL_SECONDS = 30.0
 """How long a server may leave its input unread before a message to it fails."""
 _EOF_SECONDS = 2.0
+_SILENT_SECONDS = 0.5
 _MOST_UNREAD = 1 << 20
 _MOST_ERRORS, _MOST_LINE = 200, 2000
 
@@ -82,9 +83,9 @@ class ProcessPipe:
             os.fdopen(self.kept.stdout, "rb", 0),
             os.fdopen(self.kept.stderr, "rb", 0),
         ]
-        self._stdin, _ = await self._loop.connect_write_pipe(lambda: _Input(self._room), files[0])
+        self._stdin, _ = await self._loop.connect_write_pipe(lambda: _Input(self._room, self._deaf), files[0])
         self._stdin.set_write_buffer_limits(high=_MOST_UNREAD)
-        self._stdout, _ = await self._loop.connect_read_pipe(lambda: _Output(self._data, self._closed.set), files[1])
+        self._stdout, _ = await self._loop.connect_read_pipe(lambda: _Output(self._data, self._silent), files[1])
         self._stdout.pause_reading()
         await self._loop.connect_read_pipe(lambda: _Errors(self._error), files[2])
 
@@ -157,6 +158,18 @@ class ProcessPipe:
                 if not self._why and self.look(line):
                     self._heard(line)
 
+    def _silent(self) -> None:
+        """Its output ended. A process that lives on can answer no one, so it is ended too, unless it just ended by itself."""
+        self._closed.set()
+        if not self.kept.ended.done():
+            self._loop.call_later(_SILENT_SECONDS, self.end, "the server closed its output")
+
+    def _deaf(self) -> None:
+        """Its input ended, and not by us: what lives on hears no one, so it is ended too."""
+        self._room.set()
+        if not self.kept.ended.done():
+            self._loop.call_later(_SILENT_SECONDS, self.end, "the server closed its input")
+
     def _error(self, line: str) -> None:
         for secret in self._secrets:
             line = line.replace(secret, MASKED)
@@ -200,16 +213,19 @@ def _nothing(_: object) -> None:
 
 
 class _Input(asyncio.BaseProtocol):
-    """``room`` is set while the server reads fast enough."""
+    """``room`` is set while the server reads fast enough; ``closed`` is called when it can be written to no more."""
 
-    def __init__(self, room: asyncio.Event) -> None:
-        self._room = room
+    def __init__(self, room: asyncio.Event, closed: Callable[[], None]) -> None:
+        self._room, self._closed = room, closed
 
     def pause_writing(self) -> None:
         self._room.clear()
 
     def resume_writing(self) -> None:
         self._room.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed()
 
 
 class _Output(asyncio.Protocol):

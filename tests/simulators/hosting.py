@@ -194,7 +194,7 @@ class Hosting:
         )
 
     def gone(self, name: str, session: str) -> None:
-        self.left.append((name, session))
+        self.left = [*self.left[-99:], (name, session)]
         for key in [key for key in self.links if key[0] == name and key[2] == session]:
             _, pipe = self.links.pop(key)
             pipe.end("its session ended")
