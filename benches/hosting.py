@@ -32,8 +32,10 @@ from services.host.eras import Era
 from services.host.hosting import Hosting
 from services.host.installers.workshop import Launch, Workshop, installer
 from services.host.link import Link
+from services.host.rows import HostedRow, Rows
 from services.host.spec import Spec, read_package
 from tests.foundation.test_keeping import lives
+from tests.services.host.gated import Judges
 from tests.services.host.hosts import ANN, Site
 
 HELLO = (
@@ -88,7 +90,14 @@ async def holding(folder: str) -> None:
     """A host of its own: it says its server's process id, and waits to be killed."""
     site = Place.__new__(Place)
     site.folder, site.address, site.events, site.lines = Path(folder), "", [], []
-    host = site.host(site.open())
+    site.source = site.folder / "source"
+    site.judges, site.database = Judges(), site.open()
+    site.rows = Rows(site.database)
+    site.judges.policy_sources("folder", "pypi", "npm")
+    row = site.rows.one("small")
+    assert row is not None
+    judged(site, row)  # by a key of this process
+    host = site.host()
     async with host.running():
         await answered(host, "held")
         shown = host.shown("small")
@@ -109,6 +118,17 @@ def gone(folder: Path) -> float:
         return (time.perf_counter() - began) * 1000
 
 
+def judged(site: Place, row: HostedRow) -> None:
+    """A verdict about *row*, as it is installed, so that it may start."""
+    named, lock = read_package(row.current.spec.package), row.current.lock
+    assert lock is not None
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        tree.mkdir()
+        installer(named.source).install(lock, tree, site.workshop())
+        site.judges.judge_tree(site.rows, row, tree, source=named.source.value)
+
+
 async def measure(site: Place, rounds: int, package: str) -> dict[str, float]:
     host = site.host()
     spec = Spec(package=package) if package else site.spec()
@@ -116,7 +136,9 @@ async def measure(site: Place, rounds: int, package: str) -> dict[str, float]:
     row = site.rows.put("small", spec, author="bench")
     lock = await asyncio.to_thread(installer(named.source).resolve, named, site.workshop())
     site.rows.lock("small", row.current.number, lock)
-    site.rows.allow("small", lock.digest, author="bench")
+    row = site.rows.allow("small", lock.digest, author="bench")
+    site.judges.policy_sources("folder", "pypi", "npm")
+    await asyncio.to_thread(judged, site, row)
     took: dict[str, list[float]] = {"by hand": [], "warm": [], "crash": [], "gone": [], "status": []}
     for number in range(99):
         site.rows.put(f"other-{number}", spec, author="bench")

@@ -182,6 +182,7 @@ def test_a_real_process_that_hears_no_one_is_started_again(tmp_path: Path) -> No
         while not link.ended:  # what is written before its end of the pipe is closed is lost with it
             with suppress(Unavailable):
                 await link.call("tools/call", _named("echo"), seconds=1.0)
+            await asyncio.sleep(0.02)
         assert link.ended == "the server closed its input"
         again = await linked(host)
         assert (await again.call("tools/call", _named("echo"))).result is not msgspec.UNSET
