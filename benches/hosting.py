@@ -9,6 +9,7 @@ as ``pypi:mcp-server-time==2026.10.10``). Printed, medians of the rounds, in mil
 - ``warm``: the same through the host, whose package is installed (asked: at most 1.1 times by hand);
 - ``crash``: from the kill of the server to the next answer (asked: at most a second beyond the start by hand);
 - ``gone``: from the kill of the host itself to the end of its server (asked: under a second);
+- ``fork``: CPU of a session of the same server with ``--warm``, beside the small server by hand (asked: at most 10 times);
 - ``status``: P95 of what the status is made of, with 100 servers (asked: under 20).
 """
 
@@ -24,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from arcops.tier import Tier
@@ -36,7 +38,7 @@ from services.host.rows import HostedRow, Rows
 from services.host.spec import Spec, read_package
 from tests.foundation.test_keeping import lives
 from tests.services.host.gated import Judges
-from tests.services.host.hosts import ANN, Site
+from tests.services.host.hosts import ANN, SMALL, Site
 
 HELLO = (
     b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},'
@@ -129,6 +131,48 @@ def judged(site: Place, row: HostedRow) -> None:
         site.judges.judge_tree(site.rows, row, tree, source=named.source.value)
 
 
+async def forked(site: Place, host: Hosting, spec: Spec, rounds: int) -> list[float]:
+    """Seconds of CPU that a fork of a warm row takes until it has answered."""
+    took = []
+    row = site.rows.put("warm", replace(spec, warm=True), author="bench")
+    lock = (site.rows.there("small")).current.lock
+    assert lock is not None
+    site.rows.lock("warm", row.current.number, lock)
+    await asyncio.to_thread(judged, site, site.rows.allow("warm", lock.digest, author="bench"))
+    while host.row("warm") is None:
+        await asyncio.sleep(0.1)
+    for number in range(rounds + 1):
+        link = await host.link("warm", ANN, f"fork {number}", Era.LEGACY)
+        await link.open(Era.LEGACY)
+        await link.call("tools/list", {})
+        shown = host.shown("warm")
+        assert shown is not None
+        took.append(cpu_of(shown.pids[-1]))
+    return took[1:]  # the first one has to import
+
+
+def alone(rounds: int) -> list[float]:
+    """Seconds of CPU of the small server, which depends on nothing, by hand."""
+    took = []
+    for _ in range(rounds):
+        with subprocess.Popen([sys.executable, "-I", "-B", str(SMALL)], stdin=-1, stdout=-1) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(HELLO)
+            process.stdin.flush()
+            process.stdout.readline()
+            process.stdout.readline()
+            took.append(cpu_of(process.pid))
+            process.kill()
+    return took
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU that the process *pid* has used, to a microsecond."""
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/sched").read_text().splitlines()[2:] if ":" in line)
+    return float(next(value for name, value in fields.items() if name.strip() == "se.sum_exec_runtime")) / 1000
+
+
 async def measure(site: Place, rounds: int, package: str) -> dict[str, float]:
     host = site.host()
     spec = Spec(package=package) if package else site.spec()
@@ -159,6 +203,8 @@ async def measure(site: Place, rounds: int, package: str) -> dict[str, float]:
             await answered(host, f"warm {number}")
             took["crash"].append((time.perf_counter() - began) * 1000)
             host.gone("small", f"warm {number}")
+        took["fork"] = await forked(site, host, spec, rounds)
+        took["alone"] = await asyncio.to_thread(alone, rounds)
         for number in range(2000):
             began = time.perf_counter()
             host.shown(f"other-{number % 99}")
@@ -182,6 +228,11 @@ def main() -> None:
         ("warm", f"{found['warm']:.0f} ms, {found['warm'] / hand:.2f} of by hand", "1.1"),
         ("crash", f"{found['crash']:.0f} ms, {found['crash'] - hand:.0f} ms beyond by hand", "1000 ms"),
         ("gone", f"{found['gone']:.0f} ms", "1000 ms"),
+        (
+            "fork",
+            f"{found['fork'] * 1000:.0f} ms of CPU, {found['fork'] / found['alone']:.1f} of a server without dependencies",
+            "10",
+        ),
         ("status", f"P95 {found['status'] * 1000:.0f} us", "20 ms"),
     ):
         print(f"{name:8} {value}" + (f" (asked: at most {aim})" if aim else ""))

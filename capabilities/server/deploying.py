@@ -45,6 +45,8 @@ class HostDeploy:
     """Each tenant has processes of its own."""
     one_host: bool = False
     """One host at a time runs it, under a lease."""
+    warm: bool = False
+    """Its sessions are forked from one process that has imported its code: only for a Python server of your own."""
     most: int = field(default=32, metadata=shaped(least=1, most=512))
     """The most processes of it on one host."""
     idle_seconds: int = field(default=600, metadata=shaped(least=1, most=86_400))
@@ -77,6 +79,7 @@ def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
         stateless=ask.stateless,
         dedicated=ask.dedicated,
         one_host=ask.one_host,
+        warm=ask.warm,
         most=ask.most,
         idle_seconds=ask.idle_seconds,
         call_seconds=ask.call_seconds,

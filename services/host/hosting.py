@@ -286,6 +286,7 @@ class Hosting:
     def _end(self, serving: Serving, why: str) -> None:
         for running in list(serving.running.values()):  # one of another machine is gone at once
             running.pipe.end(why)
+        self._starting.cool(serving.row.name)
 
     def _lost(self, name: str) -> None:
         if name in self._servers:

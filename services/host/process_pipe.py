@@ -6,9 +6,10 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from arcops.errors import Unavailable
-from foundation.processes.keeping import Ended, Keeping, Kept
+from foundation.processes.keeping import Ended, Kept
 from services.host.framing import Lines
 from services.host.pipe import Lost, passed_on
 
@@ -21,13 +22,20 @@ _MOST_UNREAD = 1 << 20
 _MOST_ERRORS, _MOST_LINE = 200, 2000
 
 
+class Ends(Protocol):
+    """What ends a process."""
+
+    def end(self, kept: Kept, *, gently: bool = True) -> None:
+        """As `Keeping.end`."""
+
+
 class ProcessPipe:
     """The two ends of *kept*, which *keeping* ends. *said* gets each line of its standard error.
 
     In these lines *secrets* are masked: a server that cannot use one likes to show it.
     """
 
-    def __init__(self, kept: Kept, keeping: Keeping, *, said: Callable[[str], None], secrets: Iterable[str] = ()) -> None:
+    def __init__(self, kept: Kept, keeping: Ends, *, said: Callable[[str], None], secrets: Iterable[str] = ()) -> None:
         self.kept = kept
         self.errors: deque[str] = deque(maxlen=_MOST_ERRORS)
         """The last lines of its standard error."""
@@ -35,8 +43,7 @@ class ProcessPipe:
         """Did it write a whole line? One that never did was not started well."""
         self.over = ""
         """Why it ended, or nothing while it runs."""
-        self._keeping, self._said = keeping, said
-        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
+        self._keeping, self._said = keeping, masked(secrets, self._shown(said))
         self._why = ""
         self._loop = asyncio.get_running_loop()
         self._lines = Lines()
@@ -87,7 +94,7 @@ class ProcessPipe:
         self._stdin.set_write_buffer_limits(high=_MOST_UNREAD)
         self._stdout, _ = await self._loop.connect_read_pipe(lambda: _Output(self._data, self._silent), files[1])
         self._stdout.pause_reading()
-        await self._loop.connect_read_pipe(lambda: _Errors(self._error), files[2])
+        await self._loop.connect_read_pipe(lambda: Errors(self._said), files[2])
 
     async def write(self, message: bytes) -> None:
         """As `Pipe.write`."""
@@ -170,11 +177,12 @@ class ProcessPipe:
         if not self.kept.ended.done():
             self._loop.call_later(_SILENT_SECONDS, self.end, "the server closed its input")
 
-    def _error(self, line: str) -> None:
-        for secret in self._secrets:
-            line = line.replace(secret, MASKED)
-        self.errors.append(line)
-        self._said(line)
+    def _shown(self, said: Callable[[str], None]) -> Callable[[str], None]:
+        def shown(line: str) -> None:
+            self.errors.append(line)
+            said(line)
+
+        return shown
 
     def _end_begins(self, _: asyncio.Future[Ended]) -> None:
         self._ending = self._loop.create_task(self._ended())
@@ -194,6 +202,18 @@ class ProcessPipe:
         self.over = self._why or _sentence(self.kept.ended.result(), () if self.spoke else self.errors)
         self._told(self.over)
         self._gone()
+
+
+def masked(secrets: Iterable[str], said: Callable[[str], None]) -> Callable[[str], None]:
+    """As *said*, for lines in which *secrets* are masked."""
+    longest = sorted(filter(None, secrets), key=len, reverse=True)
+
+    def without(line: str) -> None:
+        for secret in longest:
+            line = line.replace(secret, MASKED)
+        said(line)
+
+    return without
 
 
 def _sentence(ended: Ended, errors: Iterable[str]) -> str:
@@ -239,7 +259,7 @@ class _Output(asyncio.Protocol):
         self._closed()
 
 
-class _Errors(asyncio.Protocol):
+class Errors(asyncio.Protocol):
     """Whole lines, cut to a length; a line that never ends is cut into several."""
 
     def __init__(self, line: Callable[[str], None]) -> None:

@@ -123,6 +123,7 @@ class Provisioning:
             command=(*found.command, *(filled(one, bound) for one in spec.arguments)),
             environment={**found.environment, **_plain(row, bound), **secrets},
             secrets=tuple(secrets.values()),
+            imports=found.imports,
         )
 
     def address(self, row: HostedRow, at: Installed, tenant: str, environment: Mapping[str, str] | None) -> Address | None:

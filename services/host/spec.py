@@ -82,8 +82,8 @@ class Spec:
     ``network`` is ``none`` or ``open``; ``reads`` and ``writes`` are paths of this machine that it may use besides its own.
 
     ``stateless``: sessions share one process. ``dedicated``: a tenant has processes of its own. ``one_host``: one host at a
-    time runs it. At most ``most`` processes run at once; one that no one used for ``idle_seconds`` ends, and a call that takes
-    more than ``call_seconds`` is cancelled.
+    time runs it. ``warm``: its sessions are forked from one process, which has imported its code. At most ``most`` processes
+    run at once; one that no one used for ``idle_seconds`` ends, and a call that takes more than ``call_seconds`` is cancelled.
     """
 
     package: str
@@ -95,6 +95,7 @@ class Spec:
     stateless: bool = False
     dedicated: bool = False
     one_host: bool = False
+    warm: bool = False
     network: str = "none"
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
@@ -156,6 +157,8 @@ def checked(spec: Spec) -> Spec:
         raise Refused("a folder needs --command: the program in it that is to run")
     if spec.command.startswith(("/", "-")) or ".." in spec.command.split("/") or "\0" in spec.command:
         raise Refused(f"--command {spec.command[:100]!r} is not a program inside the package")
+    if spec.warm and package.source not in (Source.PYPI, Source.FOLDER):
+        raise Refused("--warm is for Python servers of a package or a folder: others cannot be forked")
     if package.source is Source.OCI and (spec.reads or spec.writes):
         raise Refused("--read and --write are not for images: an image sees its own files and one folder to write in, /tmp")
     for variables, what in ((spec.environment, "--env"), (spec.secrets, "--secret")):

@@ -12,10 +12,11 @@ from foundation.processes.keeping import Keeping
 from services.host.elsewhere import pipe_to
 from services.host.held_to_its_row import in_its_box
 from services.host.pipe import HostedPipe
-from services.host.process_pipe import ProcessPipe
+from services.host.process_pipe import Ends, ProcessPipe
 from services.host.provisioning import Installed, Provisioning
 from services.host.remote.bearer import Bearers
 from services.host.rows import HostedRow
+from services.host.warmed import Warmed
 
 
 class Starting:
@@ -35,6 +36,11 @@ class Starting:
         self._provisioning, self._keeping, self._home, self._environment = provisioning, keeping, home, environment
         self._authorities = authorities
         self._bearers = Bearers(tier=provisioning.tier)
+        self._warmed = Warmed(keeping)
+
+    def cool(self, name: str) -> None:
+        """The server *name* may not run any more, or as it is: end what it is forked from."""
+        self._warmed.cool(name)
 
     async def started(
         self,
@@ -62,12 +68,15 @@ class Starting:
         launch = self._provisioning.launch(row, installed, tenant, self._environment)
         home = self._home / row.name
         await asyncio.to_thread(partial(home.mkdir, mode=0o700, parents=True, exist_ok=True))
-        kept = await self._keeping.begin(
-            in_its_box(row, installed, launch, home),
-            environment={**of_program(str(home)), **launch.environment},
-            folder=str(home),
-        )
-        pipe = ProcessPipe(kept, self._keeping, said=said, secrets=launch.secrets)
+        environment = {**of_program(str(home)), **launch.environment}
+        ends: Ends = self._keeping
+        if row.current.spec.warm:
+            kept, ends = await self._warmed.forked(row, installed, launch, home, tenant, environment=environment, said=said)
+        else:
+            kept = await self._keeping.begin(
+                in_its_box(row, installed, launch, home), environment=environment, folder=str(home)
+            )
+        pipe = ProcessPipe(kept, ends, said=said, secrets=launch.secrets)
         pipe.look = look
         await pipe.begin()
         return pipe
