@@ -57,6 +57,7 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-014",
+        warm_servers_are_forked="Sessions of a Python server are forked from one process if its row says so.",
         just_in_time_start="The first request to a server that does not run starts it; one automatic retry, and then an alert.",
     ),
     *of_row(
