@@ -230,8 +230,8 @@ def main() -> None:
         ("gone", f"{found['gone']:.0f} ms", "1000 ms"),
         (
             "fork",
-            f"{found['forked']:.0f} ms, {found['fork'] * 1000:.0f} ms of CPU, {found['fork'] / found['alone']:.1f} of one without "
-            "dependencies",
+            f"{found['forked']:.0f} ms, {found['fork'] * 1000:.0f} ms of CPU, {found['fork'] / found['alone']:.1f} of a server "
+            "without dependencies",
             "10",
         ),
         ("status", f"P95 {found['status'] * 1000:.0f} us", "20 ms"),
