@@ -23,6 +23,7 @@ from arcops.identity import Identity
 from arcops.tier import Tier
 from foundation.authorization.role_policy import RESERVED
 from foundation.egress import web
+from foundation.egress.destination import read_destination
 from foundation.egress.permission import Purpose
 from foundation.settings import is_loopback
 from services.host import envelope
@@ -86,7 +87,7 @@ class Forwarding:
         self, scope: Scope, receive: Receive, send: Send, caller: Identity, fields: Fields, *, to: str, body: bytes, name: str
     ) -> None:
         """Ask the host at *to* as *caller* would, and answer with its answer. Raises `Failed`."""
-        if caller.issuer == RESERVED and not to.startswith(("http://127.", "http://localhost:", "http://[::1]:")):
+        if caller.issuer == RESERVED and not read_destination(to).here:
             raise failed(
                 403, envelope.UNAVAILABLE, "this session is at another machine, which does not know the user of this one"
             )

@@ -21,9 +21,11 @@ from foundation.authorization.role_policy import RESERVED
 from services.host.peers import NotVouched, Peers, read_peer_address
 from tests.adapters.relay.talking import ACCEPT, Client, Here, ask, serving, until
 from tests.adapters.relay.test_access import place, shown
+from tests.certificates import Authority
 from tests.simulators.hosting import Hosting, trivial
 from tests.simulators.issuer import Issuer
 
+HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
 KEY = "a key that all hosts of the test share, made by no chance"
 ANN = Identity(issuer="https://login.example.org", tenant="acme", id="ann", roles=frozenset(("callers",)))
 __all__ = ["place"]
@@ -142,6 +144,35 @@ def test_a_server_of_one_host_is_served_by_every_host() -> None:
             assert (one.hosting.started, other.hosting.started) == (0, 2)
 
     asyncio.run(run())
+
+
+def test_hosts_reach_one_another_by_tls_of_their_own_authority(tmp_path: Path) -> None:
+    authority = Authority.new()
+    pair = authority.issue("127.0.0.1", tmp_path)
+
+    async def run(authorities: str) -> int:
+        async with AsyncExitStack() as stack:
+            there, here = (stack.enter_context(reserved_port()) for _ in range(2))
+            at_there = Peers(KEY, f"https://127.0.0.1:{there}", now=time.time)
+            hidden = Forwarding(peers=at_there, tier=Tier.AIR_GAPPED)
+            await stack.enter_async_context(
+                serving(Hosting(commands={"t": trivial()}), port=there, tls=pair, forwarding=hidden)
+            )
+            at_here = Peers(KEY, f"http://127.0.0.1:{here}", now=time.time)
+            made = Forwarding(peers=at_here, tier=Tier.AIR_GAPPED, authorities=authorities)
+            stack.push_async_callback(made.close)
+            hosting = Hosting(commands={"t": trivial()}, one_host=True, away=at_there.address)
+            one = await stack.enter_async_context(serving(hosting, port=here, forwarding=made))
+            client = one.client("t")
+            answer = await client.send({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO})
+            client.session = answer.headers.get("mcp-session-id", "")
+            if answer.status == 200:
+                await answer.last()
+                assert await client.text("count") == "1"
+            return answer.status
+
+    assert asyncio.run(run(authority.pem.decode())) == 200
+    assert asyncio.run(run(Authority.new().pem.decode())) == 503  # it is another one, so no host of ours
 
 
 def test_hosts_with_another_key_share_no_session() -> None:
