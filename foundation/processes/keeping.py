@@ -123,12 +123,19 @@ class Keeping:
             self._send(RENEWED)
             await asyncio.sleep(every)
 
+    def leave(self) -> None:
+        """Hear the keeper no more. For the event loop, before `close` in a thread: a loop that goes on must not keep a reader
+        of a descriptor that something else gets.
+        """
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+
     def close(self) -> None:
-        """End every program and the keeper, and wait for that."""
+        """End every program and the keeper, and wait for that. In the thread of a running loop this is `leave` too."""
         if self._socket is None:
             return
         with suppress(RuntimeError):
-            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+            self.leave()
         self._socket.close()
         self._socket = None
         if self._keeper is not None:

@@ -277,6 +277,7 @@ class Hosting:
                 for starting in serving.starting.values():
                     starting.cancel()
             await _drained(there)
+            self._keeping.leave()
             await asyncio.to_thread(self._keeping.close)
             await self._withdrawing.close(2.0)
             with suppress(ArcOpsError):

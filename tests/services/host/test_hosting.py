@@ -469,3 +469,20 @@ def test_a_clock_that_is_set_back_moves_no_lease_and_no_verdict(site: Site, monk
 
     hosted(work, site.host())
     database.close()
+
+
+@pytest.mark.requirement("HOST-016/one-host-provisions")
+def test_the_other_host_takes_over_what_was_given_back(site: Site) -> None:
+    site.allowed(one_host=True)
+    database = site.open()
+    other = site.host(database)
+
+    async def whole() -> None:
+        host = site.host()
+        async with other.running():
+            async with host.running():
+                await linked(host)
+            assert await call(await linked(other), "echo", a=1) == {"a": 1}  # at once: it gave its lease back
+
+    asyncio.run(whole())
+    database.close()
