@@ -9,6 +9,7 @@ as ``pypi:mcp-server-time==2026.10.10``). Printed, medians of the rounds, in mil
 - ``warm``: the same through the host, whose package is installed (asked: at most 1.1 times by hand);
 - ``crash``: from the kill of the server to the next answer (asked: at most a second beyond the start by hand);
 - ``gone``: from the kill of the host itself to the end of its server (asked: under a second);
+- ``fork``: CPU of a session of the same server with ``--warm``, beside the small server by hand (asked: at most 10 times);
 - ``status``: P95 of what the status is made of, with 100 servers (asked: under 20).
 """
 
@@ -24,17 +25,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from arcops.tier import Tier
+from benches.relay import cpu_of
 from foundation.processes.environments import of_program
 from services.host.eras import Era
 from services.host.hosting import Hosting
 from services.host.installers.workshop import Launch, Workshop, installer
 from services.host.link import Link
+from services.host.rows import HostedRow, Rows
 from services.host.spec import Spec, read_package
 from tests.foundation.test_keeping import lives
-from tests.services.host.hosts import ANN, Site
+from tests.services.host.gated import Judges
+from tests.services.host.hosts import ANN, SMALL, Site
 
 HELLO = (
     b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},'
@@ -88,7 +93,14 @@ async def holding(folder: str) -> None:
     """A host of its own: it says its server's process id, and waits to be killed."""
     site = Place.__new__(Place)
     site.folder, site.address, site.events, site.lines = Path(folder), "", [], []
-    host = site.host(site.open())
+    site.source = site.folder / "source"
+    site.judges, site.database = Judges(), site.open()
+    site.rows = Rows(site.database)
+    site.judges.policy_sources("folder", "pypi", "npm")
+    row = site.rows.one("small")
+    assert row is not None
+    judged(site, row)  # by a key of this process
+    host = site.host()
     async with host.running():
         await answered(host, "held")
         shown = host.shown("small")
@@ -109,6 +121,55 @@ def gone(folder: Path) -> float:
         return (time.perf_counter() - began) * 1000
 
 
+def judged(site: Place, row: HostedRow) -> None:
+    """A verdict about *row*, as it is installed, so that it may start."""
+    named, lock = read_package(row.current.spec.package), row.current.lock
+    assert lock is not None
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        tree.mkdir()
+        installer(named.source).install(lock, tree, site.workshop())
+        site.judges.judge_tree(site.rows, row, tree, source=named.source.value)
+
+
+async def forked(site: Place, host: Hosting, spec: Spec, rounds: int, clock: list[float]) -> list[float]:
+    """Seconds of CPU that a fork of a warm row takes until it has answered; *clock* gets the milliseconds."""
+    took: list[float] = []
+    row = site.rows.put("warm", replace(spec, warm=True), author="bench")
+    lock = (site.rows.there("small")).current.lock
+    assert lock is not None
+    site.rows.lock("warm", row.current.number, lock)
+    await asyncio.to_thread(judged, site, site.rows.allow("warm", lock.digest, author="bench"))
+    while host.row("warm") is None:
+        await asyncio.sleep(0.1)
+    for number in range(rounds + 1):
+        began = time.perf_counter()
+        link = await host.link("warm", ANN, f"fork {number}", Era.LEGACY)
+        await link.open(Era.LEGACY)
+        await link.call("tools/list", {})
+        clock.append((time.perf_counter() - began) * 1000)
+        shown = host.shown("warm")
+        assert shown is not None
+        took.append(cpu_of(shown.pids[-1]))
+    return took[1:]  # the first one has to import
+
+
+def alone(rounds: int) -> list[float]:
+    """Seconds of CPU of the small server, which depends on nothing, by hand."""
+    took = []
+    for _ in range(rounds):
+        with subprocess.Popen([sys.executable, "-I", "-B", str(SMALL)], stdin=-1, stdout=-1) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(HELLO)
+            process.stdin.flush()
+            process.stdout.readline()
+            process.stdout.readline()
+            took.append(cpu_of(process.pid))
+            process.kill()
+    return took
+
+
 async def measure(site: Place, rounds: int, package: str) -> dict[str, float]:
     host = site.host()
     spec = Spec(package=package) if package else site.spec()
@@ -116,8 +177,10 @@ async def measure(site: Place, rounds: int, package: str) -> dict[str, float]:
     row = site.rows.put("small", spec, author="bench")
     lock = await asyncio.to_thread(installer(named.source).resolve, named, site.workshop())
     site.rows.lock("small", row.current.number, lock)
-    site.rows.allow("small", lock.digest, author="bench")
-    took: dict[str, list[float]] = {"by hand": [], "warm": [], "crash": [], "gone": [], "status": []}
+    row = site.rows.allow("small", lock.digest, author="bench")
+    site.judges.policy_sources("folder", "pypi", "npm")
+    await asyncio.to_thread(judged, site, row)
+    took: dict[str, list[float]] = {"by hand": [], "warm": [], "crash": [], "gone": [], "status": [], "forked": []}
     for number in range(99):
         site.rows.put(f"other-{number}", spec, author="bench")
     async with host.running():
@@ -137,6 +200,8 @@ async def measure(site: Place, rounds: int, package: str) -> dict[str, float]:
             await answered(host, f"warm {number}")
             took["crash"].append((time.perf_counter() - began) * 1000)
             host.gone("small", f"warm {number}")
+        took["fork"] = await forked(site, host, spec, rounds, took["forked"])
+        took["alone"] = await asyncio.to_thread(alone, rounds)
         for number in range(2000):
             began = time.perf_counter()
             host.shown(f"other-{number % 99}")
@@ -144,7 +209,10 @@ async def measure(site: Place, rounds: int, package: str) -> dict[str, float]:
     for _ in range(max(3, rounds // 3)):
         took["gone"].append(await asyncio.to_thread(gone, site.folder))
     p95 = sorted(took.pop("status"))[1900]
-    return {name: statistics.median(values) for name, values in took.items()} | {"status": p95}
+    found = {name: statistics.median(values) for name, values in took.items()}
+    for name in ("fork", "alone"):  # the kernel counts in hundredths of a second
+        found[name] = statistics.fmean(took[name])
+    return found | {"status": p95}
 
 
 def main() -> None:
@@ -160,6 +228,12 @@ def main() -> None:
         ("warm", f"{found['warm']:.0f} ms, {found['warm'] / hand:.2f} of by hand", "1.1"),
         ("crash", f"{found['crash']:.0f} ms, {found['crash'] - hand:.0f} ms beyond by hand", "1000 ms"),
         ("gone", f"{found['gone']:.0f} ms", "1000 ms"),
+        (
+            "fork",
+            f"{found['forked']:.0f} ms, {found['fork'] * 1000:.0f} ms of CPU, {found['fork'] / found['alone']:.1f} of a server "
+            "without dependencies",
+            "10",
+        ),
         ("status", f"P95 {found['status'] * 1000:.0f} us", "20 ms"),
     ):
         print(f"{name:8} {value}" + (f" (asked: at most {aim})" if aim else ""))

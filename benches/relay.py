@@ -35,8 +35,16 @@ from tests.models import bench
 from tests.simulators.hosting import trivial
 from tests.simulators.issuer import Issuer, issuing
 
-PYTHON_PEERS = ("mcp-proxy==0.13.0",)
+PYTHON_PEERS = ("mcp-proxy==0.13.0", "fastmcp==4.2.3")
 NODE_PEERS = ("supergateway@4.0.0",)
+FASTMCP = """
+import sys
+from fastmcp.client.transports import StdioTransport
+from fastmcp.server.server import create_proxy
+port, command, *arguments = sys.argv[1:]
+made = create_proxy(StdioTransport(command, arguments))
+made.run(transport="http", host="127.0.0.1", port=int(port), path="/mcp", show_banner=False, log_level="error")
+"""
 CALLERS = (1, 8, 64)
 BIG = 32 * 1024 * 1024
 AIM_RATE, AIM_CPU = 5.0, 0.1
@@ -219,7 +227,7 @@ def installed(folder: Path) -> dict[str, list[str]]:
         done = uv is not None and _ran([uv, "venv", "-q", "-p", sys.executable, str(venv)])
         done = done and _ran([str(uv), "pip", "install", "-q", "-p", str(venv / "bin" / "python"), one])
         if done:
-            found[one] = [str(venv / "bin" / name)]
+            found[one] = [str(venv / "bin" / ("python" if name == "fastmcp" else name))]
         else:
             print(f"left out: {one} cannot be installed here")
     for one in NODE_PEERS:
@@ -247,6 +255,9 @@ def fronts(held: ExitStack, peers: dict[str, list[str]], token: bytes) -> list[F
         port = held.enter_context(reserved_port())
         if name.startswith("mcp-proxy"):
             command = [*begin, "--host", "127.0.0.1", "--port", str(port), "--pass-environment", "--", *trivial()]
+            path = "/mcp"
+        elif name.startswith("fastmcp"):
+            command = [*begin, "-c", FASTMCP, str(port), *trivial()]
             path = "/mcp"
         else:
             command = [*begin, "--stdio", " ".join(trivial()), "--outputTransport", "streamableHttp", "--stateful"]

@@ -43,8 +43,11 @@ class Settings:
     Redis server that may count them, or empty, and ``redis_password`` a reference to its password. ``database`` is the address
     of the database, and ``database_password`` a reference to its password (`foundation.secrets`), or empty. ``hosted`` is the
     folder in which hosted MCP servers are installed, with what they write and their logs, and ``hosted_policy`` the name of the
-    registered policy that says which of them may run. ``audit``
-    is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded there.
+    registered policy that says which of them may run. ``host_address``
+    is where the other hosts of this site reach this one, ``host_key`` a reference to the key that they share, and
+    ``host_authorities`` a file with the certificates that those of other hosts, and of servers of other machines, must come
+    from; each may be empty. ``audit`` is the folder of the audit logs, and ``audit_required`` says that no call is served if it
+    cannot be recorded there.
     """
 
     tier: Tier
@@ -76,6 +79,9 @@ class Settings:
     database_password: str = ""
     hosted: Path = Path()
     hosted_policy: str = "server"
+    host_address: str = ""
+    host_key: str = ""
+    host_authorities: str = ""
     audit_required: bool = True
 
     def authorities_for(self, url: str) -> str:
@@ -118,6 +124,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         database_password=_password(environment, "ARCOPS_DATABASE_PASSWORD"),
         hosted=Path(environment.get("ARCOPS_HOSTED") or data / "hosted").absolute(),
         hosted_policy=environment.get("ARCOPS_HOST_POLICY") or "server",
+        host_address=environment.get("ARCOPS_HOST_ADDRESS", ""),
+        host_key=environment.get("ARCOPS_HOST_KEY", ""),
+        host_authorities=_whole("ARCOPS_HOST_AUTHORITIES", environment),
         audit=audit,
         audit_required=_required(environment.get("ARCOPS_AUDIT", "")),
     )

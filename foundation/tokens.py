@@ -81,9 +81,9 @@ class Tokens:
         claims = self.claims(token)
         return Caller(name=str(claims["sub"]), scopes=granted_scopes(claims), issuer=self.issuer.name)
 
-    def accepted(self, token: str) -> Accepted:
-        """Who *token* names, and until when it counts. Raises as `caller`."""
-        return accepted(self.claims(token))
+    def accepted(self, token: str, also: str = "") -> Accepted:
+        """Who *token* names, and until when it counts. It may be for the audience *also* instead. Raises as `caller`."""
+        return accepted(self.claims(token, also))
 
     def key_version(self) -> bytes:
         """A digest of the issuer's keys as they are now; they are read again if that is due. Raises `Unavailable`."""
@@ -100,12 +100,12 @@ class Tokens:
         finally:
             self._lock.release()
 
-    def claims(self, token: str) -> dict[str, Any]:
-        """The claims of *token*, all checked. Raises as `caller`."""
+    def claims(self, token: str, also: str = "") -> dict[str, Any]:
+        """The claims of *token*, all checked. It may be for the audience *also* instead. Raises as `caller`."""
         parts(token, self.issuer.type)  # before any key is read, so that text that is not a token costs nothing
         claims = self.signed_claims(token)
         try:
-            fits(claims, self.issuer, self.now())
+            fits(claims, self.issuer, self.now(), also)
         except NotAccepted as error:
             error.caller = _named(claims, self.issuer)
             raise
@@ -165,8 +165,8 @@ def _fresh_for(data: bytes) -> float:
     return min(KEYS_FRESH_SECONDS, max(_ASK_AGAIN_SECONDS, said)) if said is not None else KEYS_FRESH_SECONDS
 
 
-def fits(claims: Mapping[str, Any], issuer: Issuer, now: float) -> None:
-    """Raises `NotAccepted` unless *claims* are those of an access token of *issuer* for this audience, at *now*.
+def fits(claims: Mapping[str, Any], issuer: Issuer, now: float, also: str = "") -> None:
+    """Raises `NotAccepted` unless *claims* are those of an access token of *issuer* for this audience, or *also*, at *now*.
 
     RFC 7519, section 4.1, and RFC 9068, section 4; they come from the issuer itself, by its signature or by its answer.
     """
@@ -174,7 +174,7 @@ def fits(claims: Mapping[str, Any], issuer: Issuer, now: float) -> None:
         now=lambda: int(now),
         leeway=LEEWAY_SECONDS,
         iss={"essential": True, "value": issuer.name},
-        aud={"essential": True, "value": issuer.audience},
+        aud={"essential": True, "values": [issuer.audience, also] if also else [issuer.audience]},
         exp={"essential": True},
         sub={"essential": True},
     )
@@ -189,12 +189,13 @@ def fits(claims: Mapping[str, Any], issuer: Issuer, now: float) -> None:
 
 def accepted(claims: Mapping[str, Any]) -> Accepted:
     """Who *claims* name, which fit already, and until when they count. Raises `NotAccepted` if they name no one."""
-    id_ = claims.get("jti")
+    id_, said = claims.get("jti"), claims["aud"]
     return Accepted(
         identity=identity_of(claims),
         until=float(claims["exp"]) + LEEWAY_SECONDS,
         issued=number(claims.get("iat")),
         id=id_ if isinstance(id_, str) else "",
+        audiences=frozenset((said,) if isinstance(said, str) else said),
     )
 
 

@@ -73,10 +73,16 @@ class Hosted:
 def hosted(at: Place, bound: Bound, door: Door) -> Hosted:
     """The relay of the servers that the database at *at* names. Nothing is open and nothing runs yet."""
     from adapters.relay.app import relay
+    from adapters.relay.forwarding import Forwarding
     from capabilities.server.running import hosting_here
+    from services.host.peers import peers_of
 
-    made = hosting_here(at, os.environ)
-    app = relay(made.hosting, door, origin=bound.url)
+    peers = peers_of(at.settings, bound.url, os.environ)
+    made = hosting_here(at, os.environ, peers)
+    forwarding = None
+    if peers is not None:
+        forwarding = Forwarding(peers=peers, tier=at.settings.tier, authorities=made.authorities)
+    app = relay(made.hosting, door, origin=bound.url, forwarding=forwarding)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
@@ -85,6 +91,8 @@ def hosted(at: Place, bound: Bound, door: Door) -> Hosted:
                 yield
         finally:
             app.close()
+            if forwarding is not None:
+                await forwarding.close()
             made.close()
 
     part = DoorPart(routes=(), running=running(), probes={"hosting": made.healthy}, hosted=made.hosting.all_shown)

@@ -38,13 +38,15 @@ def shown(authorization: str) -> str:
     return secret.strip() if kind.lower() == "bearer" else ""
 
 
-async def by_token(accepting: Accepting, secret: str, metadata: str) -> Identity | NotIn:
-    """The caller that *secret* names. *metadata* is the challenge's part that says how to get a token, or empty."""
+async def by_token(accepting: Accepting, secret: str, metadata: str, also: str = "") -> Identity | NotIn:
+    """The caller that *secret* names. *metadata* is the challenge's part that says how to get a token, or empty; a token may
+    be for the audience *also* instead of this place's.
+    """
     if not secret:
         return NotIn(status=401, said="a bearer token is needed", challenge=f"Bearer {metadata}".strip())
     try:
-        known = accepting.at_hand(secret)
-        return known if known is not None else await asyncio.to_thread(accepting.identity, secret)
+        known = accepting.at_hand(secret, also)
+        return known if known is not None else await asyncio.to_thread(accepting.identity, secret, also)
     except NotAccepted as error:
         said = str(error).replace('"', "'").encode("ascii", "replace").decode()
         challenge = ", ".join(filter(None, ('Bearer error="invalid_token"', f'error_description="{said}"', metadata)))

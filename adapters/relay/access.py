@@ -33,16 +33,16 @@ class Entry:
     door: Door | None
     origin: str
     clock: Callable[[], float] = time.monotonic
-    _known: OrderedDict[bytes, tuple[Identity, float]] = field(default_factory=OrderedDict)
+    _known: OrderedDict[tuple[str, bytes], tuple[Identity, float]] = field(default_factory=OrderedDict)
 
-    def known(self, fields: Fields) -> Identity | None:
-        """Who shows *fields*, if that was found a moment ago."""
+    def known(self, fields: Fields, server: str) -> Identity | None:
+        """Who shows *fields* to *server*, if that was found a moment ago."""
         if self.door is None:
             return NEARBY
         shown = fields.get(b"authorization")
         if shown is None:
             return None
-        found = self._known.get(hashlib.sha256(shown).digest())
+        found = self._known.get((server, hashlib.sha256(shown).digest()))
         return found[0] if found is not None and self.clock() < found[1] else None
 
     async def identify(self, scope: Scope, fields: Fields, server: str) -> Identity | NotIn:
@@ -54,22 +54,22 @@ class Entry:
         secret = shown(authorization.decode("latin-1"))
         if accepting.tokens or secret.startswith(KEY_PREFIX):
             metadata = f'resource_metadata="{self.metadata(server)}"' if accepting.tokens else ""
-            found = await by_token(accepting, secret, metadata)
+            found = await by_token(accepting, secret, metadata, self.resource(server))
         else:
             headers = Headers(scope=scope)
             refused = refused_here(opening, scope, headers)
             found = refused or (NEARBY if opening is not None and opening.by_secret(headers) else NO_SECRET)
         if isinstance(found, Identity) and authorization and accepting.tokens:
-            self._remember(authorization, found)
+            self._remember(server, authorization, found)
         return found
 
-    def _remember(self, shown: bytes, found: Identity) -> None:
-        self._known[hashlib.sha256(shown).digest()] = (found, self.clock() + FRESH_SECONDS)
+    def _remember(self, server: str, shown: bytes, found: Identity) -> None:
+        self._known[server, hashlib.sha256(shown).digest()] = (found, self.clock() + FRESH_SECONDS)
         while len(self._known) > _MOST:
             self._known.popitem(last=False)
 
     def resource(self, server: str) -> str:
-        """The URL of *server* for clients: what its tokens are for."""
+        """The URL of *server* for clients: what a token may be for (RFC 8707), so that it opens no other server."""
         return f"{self.origin}/{server}/mcp"
 
     def metadata(self, server: str) -> str:

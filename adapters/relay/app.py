@@ -18,6 +18,7 @@ from adapters.relay.access import Entry
 from adapters.relay.answers import answer, refuse
 from adapters.relay.calling import HELD_SECONDS, Calling, no_such
 from adapters.relay.failing import FORBIDDEN, UNAUTHORIZED, Failed, failed
+from adapters.relay.forwarding import Forwarding
 from adapters.relay.legacy import Legacy
 from adapters.relay.metadata import METADATA, described
 from adapters.relay.modern import Modern
@@ -31,7 +32,7 @@ from services.host import envelope
 from services.host.envelope import Malformed
 from services.host.eras import LEGACY_VERSIONS
 from services.host.hosted import Hosted, Row
-from services.host.sessions import Sessions
+from services.host.sessions import MOST_EACH, Sessions
 
 MOST_BODY = 4 * 1024 * 1024
 """Bytes of one message of a client."""
@@ -58,6 +59,7 @@ class Relay:
     sse: Sse
     door: Door | None
     most_body: int
+    forwarding: Forwarding | None = None
     closed: bool = False
     _sweeping: asyncio.TimerHandle | None = None
 
@@ -84,7 +86,8 @@ class Relay:
             return
         name, kind = parts[1], parts[2]
         fields = _fields(scope)
-        caller = await self._caller(scope, send, fields, name)
+        vouched = self.forwarding.vouched(scope, fields) if self.forwarding is not None else None
+        caller = vouched or await self._caller(scope, send, fields, name)
         if caller is None:
             return
         row = self.hosted.row(name)
@@ -94,8 +97,9 @@ class Relay:
             await refuse(send, 503, "this host ends", code=envelope.UNAVAILABLE, headers=((b"retry-after", b"5"),))
             return
         shares = self.door.requests if self.door is not None else None
+        away = await self._away(kind, row, scope, fields) if self.forwarding is not None and vouched is None else ""
         if shares is None:
-            await self._one(scope, receive, send, kind, row, caller, fields)
+            await self._one(scope, receive, send, kind, row, caller, fields, away)
             return
         who = "\n".join((caller.issuer, caller.tenant, caller.id)) if caller.id else str((scope.get("client") or ("",))[0])
         try:
@@ -104,12 +108,18 @@ class Relay:
             await refuse(send, 429, str(error), code=envelope.UNAVAILABLE, headers=((b"retry-after", b"5"),))
             return
         try:
-            await self._one(scope, receive, send, kind, row, caller, fields)
+            await self._one(scope, receive, send, kind, row, caller, fields, away)
         finally:
             shares.give(who)
 
+    async def _away(self, kind: str, row: Row, scope: Scope, fields: Fields) -> str:
+        """The address of the host that has to answer; empty if it is this one."""
+        if kind == "status" or self.forwarding is None:
+            return ""
+        return self.forwarding.elsewhere(kind, scope, fields) or (await self.hosted.elsewhere(row.name) if row.one_host else "")
+
     async def _caller(self, scope: Scope, send: Send, fields: Fields, server: str) -> Identity | None:
-        known = self.entry.known(fields)
+        known = self.entry.known(fields, server)
         if known is not None:
             return known
         found = await self.entry.identify(scope, fields, server)
@@ -121,9 +131,14 @@ class Relay:
         return None
 
     async def _one(
-        self, scope: Scope, receive: Receive, send: Send, kind: str, row: Row, caller: Identity, fields: Fields
+        self, scope: Scope, receive: Receive, send: Send, kind: str, row: Row, caller: Identity, fields: Fields, away: str
     ) -> None:
         method = scope["method"]
+        if away and self.forwarding is not None:
+            body = await read(receive, send, self.most_body) if method == "POST" else b""
+            if body is not None:
+                await self.forwarding.forward(scope, receive, send, caller, fields, to=away, body=body, name=row.name)
+            return
         if kind == "status":
             if method not in ("GET", "HEAD"):
                 await _not_allowed(send, "GET")
@@ -212,12 +227,17 @@ def relay(
     most_body: int = MOST_BODY,
     held_seconds: float = HELD_SECONDS,
     sessions: Sessions | None = None,
+    forwarding: Forwarding | None = None,
 ) -> Relay:
-    """The servers of *hosted* for callers that *door* lets in. *origin* is this host's address for clients."""
+    """The servers of *hosted* for callers that *door* lets in. *origin* is this host's address for clients. With *forwarding*
+    there are other hosts, to which requests are passed on.
+    """
     permitting = Permitting(door=door)
     calling = Calling(hosted=hosted, permitting=permitting, held_seconds=held_seconds)
     if sessions is None:
-        sessions = Sessions(hosted.gone) if door is None else Sessions(hosted.gone, most_each=door.quotas.sessions)
+        sealed = forwarding.peers.sealed if forwarding is not None else ""
+        most_each = MOST_EACH if door is None else door.quotas.sessions
+        sessions = Sessions(hosted.gone, most_each=most_each, sealed=sealed)
     legacy = Legacy(calling=calling, sessions=sessions)
     return Relay(
         hosted=hosted,
@@ -229,6 +249,7 @@ def relay(
         sse=Sse(legacy=legacy),
         door=door,
         most_body=most_body,
+        forwarding=forwarding,
     )
 
 

@@ -20,8 +20,8 @@ class HostDeploy:
     name: str = field(metadata=_NAME)
     """The server's name, a part of its URL: a-z, 0-9 and '-'."""
     package: str = field(metadata=shaped(least=1, most=500))
-    """What runs, in one exact version: pypi:NAME==VERSION, npm:NAME@VERSION, or folder:/PATH. Or a server of another machine:
-    remote:https://HOST/PATH, or sse:https://HOST/PATH for the older transport.
+    """What runs, in one exact version: pypi:NAME==VERSION, npm:NAME@VERSION, folder:/PATH, or oci:/PATH@sha256:DIGEST (an image
+    layout). Or a server of another machine: remote:https://HOST/PATH, or sse:https://HOST/PATH for the older transport.
     """
     command: str = field(default="", metadata=shaped(most=200))
     """The program of the package, if it has several; in a folder, the file that runs."""
@@ -45,6 +45,8 @@ class HostDeploy:
     """Each tenant has processes of its own."""
     one_host: bool = False
     """One host at a time runs it, under a lease."""
+    warm: bool = False
+    """Its sessions are forked from one process that has imported its code: only for a Python server of your own."""
     most: int = field(default=32, metadata=shaped(least=1, most=512))
     """The most processes of it on one host."""
     idle_seconds: int = field(default=600, metadata=shaped(least=1, most=86_400))
@@ -77,6 +79,7 @@ def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
         stateless=ask.stateless,
         dedicated=ask.dedicated,
         one_host=ask.one_host,
+        warm=ask.warm,
         most=ask.most,
         idle_seconds=ask.idle_seconds,
         call_seconds=ask.call_seconds,

@@ -13,21 +13,26 @@ from flows.place import Place
 
 if TYPE_CHECKING:
     from services.host.hosting import Hosting
+    from services.host.peers import Peers
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostingHere:
-    """``hosting`` runs the servers; ``healthy`` says what is wrong, or nothing; ``close`` closes the database."""
+    """``hosting`` runs the servers; ``healthy`` says what is wrong, or nothing; ``close`` closes the database.
+
+    ``authorities`` are the certificates (PEM) that those of other machines must come from; empty: the usual ones.
+    """
 
     hosting: Hosting
     healthy: Callable[[], str]
     close: Callable[[], None]
+    authorities: str = ""
 
 
-def hosting_here(at: Place, environment: Mapping[str, str]) -> HostingHere:
-    """The host of the servers that the database at *at* names, which need not answer yet.
+def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None = None) -> HostingHere:
+    """The host of the servers that the database at *at* names, which need not answer yet. *peers* are the site's other hosts.
 
     Raises `Refused` for an address that is not one, or that the tier does not reach.
     """
@@ -38,14 +43,17 @@ def hosting_here(at: Place, environment: Mapping[str, str]) -> HostingHere:
     from foundation.processes.keeping import Keeping
     from services.host.hosting import Hosting
     from services.host.logfile import LogFiles
+    from services.host.peers import held_at, holding
     from services.host.rows import Rows
     from services.host.site import homes_in, logs_in, provisioning, verdicts
+    from tasks.server.addresses import authorities_at
 
     database = connected(read_address(at.settings.database), at.settings.tier, at.settings.database_password, environment)
+    authorities = authorities_at(at.settings.host_authorities)
     holder, rows = new_holder(), Rows(database)
     made = Hosting(
         rows,
-        Leases(database, holder),
+        Leases(database, holding(holder, peers)),
         provisioning(at.settings, database, holder, environment=environment, tell=_told),
         Keeping(),
         verdicts(at.settings, at.now),
@@ -54,6 +62,8 @@ def hosting_here(at: Place, environment: Mapping[str, str]) -> HostingHere:
         environment=environment,
         logs=LogFiles(logs_in(at.settings)).add,
         prepare=partial(ready, database),
+        address_of=partial(held_at, peers),
+        authorities=authorities,
     )
 
     def healthy() -> str:
@@ -63,7 +73,7 @@ def hosting_here(at: Place, environment: Mapping[str, str]) -> HostingHere:
             return "the database does not answer, so no server starts; those that run go on"
         return ""
 
-    return HostingHere(hosting=made, healthy=healthy, close=database.close)
+    return HostingHere(hosting=made, healthy=healthy, close=database.close, authorities=authorities)
 
 
 def _told(event: str, name: str, what: str) -> None:

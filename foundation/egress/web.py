@@ -22,10 +22,12 @@ def client(
     read_seconds: float | None = None,
     headers: Mapping[str, str] | None = None,
     connections: int = 100,
+    authorities: str = "",
 ) -> AsyncClient:
-    """A client to ask *url* with, over at most so many *connections*. Raises `Refused`.
+    """A client to ask *url* with, over at most so many *connections*. Raises `Refused`, and `NotUsable` for *authorities*.
 
-    The environment's proxy is used, but not for this machine.
+    The certificate of the other side has to come from *authorities* (PEM; the usual ones if empty). The environment's proxy is
+    used, but not for this machine.
 
     A GET is made once more if there was no connection. What the client raises if the remote is left alone is one of `failures`
     and a `NotAsked`.
@@ -34,11 +36,17 @@ def client(
     from httpx2 import Limits, Timeout
 
     from foundation.egress.asking_web import client_of
+    from foundation.egress.tls import context
 
     timeout = Timeout(seconds, read=seconds if read_seconds is None else read_seconds)
     limits = Limits(max_connections=connections, max_keepalive_connections=min(20, connections))
     return client_of(to, seconds)(
-        headers=dict(headers or {}), timeout=timeout, limits=limits, trust_env=not to.here, follow_redirects=False
+        headers=dict(headers or {}),
+        timeout=timeout,
+        limits=limits,
+        trust_env=not to.here,
+        follow_redirects=False,
+        verify=context(authorities) if authorities else True,
     )
 
 

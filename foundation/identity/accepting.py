@@ -66,6 +66,12 @@ class _Remembered:
     version: bytes
     at: float
 
+    def counts(self, now: float, also: str) -> bool:
+        """Does it count at *now*, for this place's audience or *also*?"""
+        return self.at <= now < self.accepted.until and not self.accepted.audiences.isdisjoint(
+            (self.tokens.issuer.audience, also)
+        )
+
 
 def caller_of(identity: Identity) -> Caller:
     """*identity* as the `Caller` that doors pass on; its name is the id that the issuer gives.
@@ -141,8 +147,11 @@ class Accepting:
         if len({one.issuer.name for one in self.tokens}) != len(self.tokens):
             raise Broken("an issuer is given twice, so it is not clear whose keys count")
 
-    def identity(self, secret: str) -> Identity:
-        """Who shows *secret*. Raises `NotAccepted` with the reason; `Unavailable` if keys or the database cannot be read."""
+    def identity(self, secret: str, also: str = "") -> Identity:
+        """Who shows *secret*. A token that says itself what it is for may be for the audience *also* instead.
+
+        Raises `NotAccepted` with the reason; `Unavailable` if keys or the database cannot be read.
+        """
         if secret.startswith(KEY_PREFIX):
             if self.keys is None:
                 raise NotAccepted(
@@ -153,9 +162,9 @@ class Accepting:
             return self._counts(Accepted(identity=identity, until=math.inf), (hashlib.sha256(secret.encode()).digest(),))
         if len(secret) > _MOST_SECRET or not secret.isascii():
             raise NotAccepted("the token is too long, or is not plain text")
-        return self._counts(*self._accepted(secret))
+        return self._counts(*self._accepted(secret, also))
 
-    def at_hand(self, secret: str) -> Identity | None:
+    def at_hand(self, secret: str, also: str = "") -> Identity | None:
         """As `identity`, from memory alone, so that it may be asked in an event loop; ``None`` if someone has to be asked.
 
         Raises `NotAccepted` for what was revoked here, or what its issuer refused a moment ago.
@@ -171,7 +180,7 @@ class Accepting:
             if known is not None:
                 self._remembered.move_to_end(digest)
         if known is not None:
-            fresh = known.at <= now < known.accepted.until and known.tokens.fresh_version() == known.version
+            fresh = known.counts(now, also) and known.tokens.fresh_version() == known.version
             found, digests = (known.accepted, known.digests) if fresh else (None, ())
         else:
             opaque = self.opaque if self.opaque is not None and not says_itself(secret) else None
@@ -204,12 +213,12 @@ class Accepting:
             self.revoked.refuse(shown, digests)
         return shown.identity
 
-    def _accepted(self, token: str) -> tuple[Accepted, tuple[bytes, ...]]:
+    def _accepted(self, token: str, also: str) -> tuple[Accepted, tuple[bytes, ...]]:
         digest, now = hashlib.sha256(token.encode()).digest(), self.now()
         with self._lock:
             known = self._remembered.get(digest)
         if known is not None:
-            if known.at <= now < known.accepted.until and known.tokens.key_version() == known.version:
+            if known.counts(now, also) and known.tokens.key_version() == known.version:
                 with self._lock:
                     if digest in self._remembered:
                         self._remembered.move_to_end(digest)
@@ -217,9 +226,9 @@ class Accepting:
             self._forget(digest)
         if self.opaque is not None and not says_itself(token):
             return self.opaque.accepted(token, digest), (digest,)
-        return self._check(token, digest, now)
+        return self._check(token, digest, now, also)
 
-    def _check(self, token: str, digest: bytes, now: float) -> tuple[Accepted, tuple[bytes, ...]]:
+    def _check(self, token: str, digest: bytes, now: float, also: str) -> tuple[Accepted, tuple[bytes, ...]]:
         said = issuer_said(token)
         tokens = next((one for one in self.tokens if one.issuer.name == said), None)
         if tokens is None:
@@ -227,7 +236,7 @@ class Accepting:
         if isinstance(tokens, Asked):
             return tokens.accepted(token, digest), equal_digests(token)
         version = tokens.key_version()  # before, so that keys that change meanwhile are noticed
-        found = tokens.accepted(token)
+        found = tokens.accepted(token, also)
         digests = equal_digests(token)
         with self._lock:
             self._remembered[digest] = _Remembered(accepted=found, digests=digests, tokens=tokens, version=version, at=now)

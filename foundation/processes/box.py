@@ -19,6 +19,7 @@ from arcops.errors import Broken
 from foundation.processes import landlock, seccomp
 from foundation.processes.crowd import alone, bound, own_number
 from foundation.processes.kernel import end_at_once, no_new_privileges, only_files_of_root
+from foundation.processes.rooted import WRITABLE, enter_root
 
 LIBRARIES = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/gnu/store")
 SETTINGS = (
@@ -41,6 +42,9 @@ class Box:
 
     ``network``: it may reach other machines. ``files``, ``processes`` and ``bytes`` are the most open files, processes with
     threads, and bytes of memory of its own. ``watched`` is the descriptor of a socket that gets a watch over its calls, or -1.
+
+    With ``root`` it sees that tree as its whole machine, and the first of ``writes`` in it as `rooted.WRITABLE`.
+    ``environment`` has variables (``NAME=value``) that the program gets besides: they mean nothing to what builds the box.
     """
 
     runs: tuple[str, ...]
@@ -51,6 +55,8 @@ class Box:
     processes: int = 256
     bytes: int = 4 << 30
     watched: int = -1
+    root: str = ""
+    environment: tuple[str, ...] = ()
 
 
 def boxed(box: Box, command: Sequence[str]) -> list[str]:
@@ -83,6 +89,11 @@ def enter(box: Box, *, apart: bool) -> None:
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (most, most))
     bound(box.processes, alone=apart)
+    inside: tuple[str, ...] = ()
+    if box.root:
+        if not apart:
+            raise Broken("this machine forbids namespaces, in which the program of an image sees its own files alone")
+        inside = enter_root(box.root, box.writes[0], network=box.network)
     if not no_new_privileges():
         raise Broken("the kernel did not forbid new rights")
     if not only_files_of_root():
@@ -90,9 +101,10 @@ def enter(box: Box, *, apart: bool) -> None:
     landlock.restrict(
         landlock.Allowed(
             reads=(*SETTINGS, f"/proc/{own_number()}", *box.reads),
-            writes=box.writes,
-            runs=(*LIBRARIES, *box.runs),
+            writes=(WRITABLE,) if box.root else box.writes,
+            runs=inside if box.root else (*LIBRARIES, *box.runs),
             devices=DEVICES,
+            lists=("/",) if box.root else (),
             any_port=box.network,
         )
     )
@@ -128,6 +140,15 @@ def _first_of_all() -> None:
     end_at_once()
 
 
+def _environment(box: Box) -> dict[str, str]:
+    """What the program gets. In a tree of its own, this machine's paths mean nothing, and those of the tree do."""
+    given = dict(one.partition("=")[::2] for one in box.environment)
+    if not box.root:
+        return {**given, **os.environ}
+    there = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME"), WRITABLE)
+    return {**given, **os.environ, **there, "PATH": given.get("PATH", os.defpath)}
+
+
 def main() -> None:
     """Enter the box and become the program; 126 if that fails."""
     told = json.loads(sys.argv[1])
@@ -135,7 +156,7 @@ def main() -> None:
     box = Box(**said)
     command = sys.argv[2:]
     try:
-        apart = alone(network=box.network, processes=box.watched >= 0)
+        apart = alone(network=box.network, processes=box.watched >= 0, files=bool(box.root))
         if box.watched >= 0:
             if not apart:
                 raise Broken(
@@ -144,7 +165,7 @@ def main() -> None:
                 )
             _first_of_all()
         enter(box, apart=apart)
-        os.execve(command[0], command, dict(os.environ))  # noqa: S606  # no shell is wanted
+        os.execve(command[0], command, _environment(box))  # noqa: S606  # no shell is wanted
     except (Broken, OSError) as error:
         print(f"it does not run: {error}", file=sys.stderr, flush=True)
         raise SystemExit(126) from error

@@ -15,20 +15,22 @@ from arcops.errors import Broken
 from foundation.processes.kernel import syscall
 
 _UNSHARE = {"x86_64": 272, "aarch64": 97}
-_NEWUSER, _NEWNET, _NEWPID = 0x10000000, 0x40000000, 0x20000000
+_NEWUSER, _NEWNET, _NEWPID, _NEWNS = 0x10000000, 0x40000000, 0x20000000, 0x20000
 _CONTROLLERS = "cgroup.subtree_control"
 _PREFIX = "arcops-box-"
 
 
-def alone(*, network: bool, processes: bool = False) -> bool:
+def alone(*, network: bool, processes: bool = False, files: bool = False) -> bool:
     """Enter namespaces of our own: of users, if this is not root, and unless *network* of a network without any address. With
-    *processes*, the next child is the first of a namespace of processes, which all end with it.
+    *processes*, the next child is the first of a namespace of processes, which all end with it; with *files*, what is put over
+    other files is so for this process alone.
 
     False if this machine forbids that; then nothing has changed.
     """
     number = _UNSHARE.get(os.uname().machine)
     uid, gid = os.getuid(), os.getgid()
     flags = (0 if uid == 0 else _NEWUSER) | (0 if network else _NEWNET) | (_NEWPID if processes else 0)
+    flags |= _NEWNS if files else 0
     if number is None or (flags and syscall(number, flags) < 0):
         return False
     if flags & _NEWUSER:

@@ -78,15 +78,17 @@ class Keeping:
         folder: str,
         limits: Mapping[str, int] | None = None,
         gently_seconds: float = _GENTLY_SECONDS,
+        stdin: tuple[int, int] | None = None,
     ) -> Kept:
         """Start *command* (an absolute path and its arguments) with *environment* and nothing else, in a session of its own.
 
+        *stdin* are our end and its end of what is its standard input, instead of a pipe; both are taken over.
         *limits* are numbers of ``files``, ``bytes`` of memory and ``processes``. Raises `Unavailable` if it cannot be started.
         """
         keeper = self._open()
         self._numbers += 1
         number, loop = self._numbers, asyncio.get_running_loop()
-        ours, theirs = _streams()
+        ours, theirs = streams(stdin)
         told = {
             "begin": number,
             "command": list(command),
@@ -121,12 +123,19 @@ class Keeping:
             self._send(RENEWED)
             await asyncio.sleep(every)
 
+    def leave(self) -> None:
+        """Hear the keeper no more. For the event loop, before `close` in a thread: a loop that goes on must not keep a reader
+        of a descriptor that something else gets.
+        """
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+
     def close(self) -> None:
-        """End every program and the keeper, and wait for that."""
+        """End every program and the keeper, and wait for that. In the thread of a running loop this is `leave` too."""
         if self._socket is None:
             return
         with suppress(RuntimeError):
-            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+            self.leave()
         self._socket.close()
         self._socket = None
         if self._keeper is not None:
@@ -206,9 +215,9 @@ def _settle(begun: _Begun) -> None:
         begun.ended.set_result(Ended(code=begun.code, left=begun.left))
 
 
-def _streams() -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """Our ends and the program's ends of its standard input, output and errors."""
-    theirs_in, ours_in = os.pipe2(os.O_CLOEXEC)
+def streams(stdin: tuple[int, int] | None = None) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Our ends and the program's ends of its standard input, output and errors; *stdin* as for `Keeping.begin`."""
+    theirs_in, ours_in = os.pipe2(os.O_CLOEXEC) if stdin is None else (stdin[1], stdin[0])
     ours_out, theirs_out = os.pipe2(os.O_CLOEXEC)
     ours_err, theirs_err = os.pipe2(os.O_CLOEXEC)
     return (ours_in, ours_out, ours_err), (theirs_in, theirs_out, theirs_err)

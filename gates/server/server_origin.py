@@ -152,7 +152,8 @@ def _source(here: Evidence[Installation], packages: Evidence[Packages], policy: 
         yield SOURCE.passes(f"It is from {source}, and its lock lists what it needs.", here, packages)
     else:
         answer = SOURCE.warns if policy.folders_warn else SOURCE.fails
-        yield answer("It is from a folder: what its code is made of, and who made it, is written nowhere.", here, packages)
+        where = "an image" if source == "oci" else "a folder"
+        yield answer(f"It is from {where}: what its code is made of, and who made it, is written nowhere.", here, packages)
 
 
 def _elsewhere(here: Evidence[Installation], packages: Evidence[Packages], policy: ServerOriginPolicy) -> Finding:

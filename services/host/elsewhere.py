@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from arcops.errors import Refused
 from arcops.header import header_of, may_be_given
 from arcops.tier import Tier
 from foundation.egress.permission import Purpose, permit, plain
+from tasks.server.client_credentials import NAMES, ClientCredentials, refuse_wrong
 
 if TYPE_CHECKING:
+    from services.host.remote.remote import Bearer
     from services.host.remote.sse import Sse
     from services.host.remote.streamable import Streamable
 
@@ -27,11 +29,14 @@ _CREDENTIALS = ("authorization",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """A server at *url*, which is asked over *transport*. *headers* go with each request to it, and to no one else."""
+    """A server at *url*, which is asked over *transport*. *headers* go with each request to it, and to no one else; with
+    *credentials*, a token that is got by them too.
+    """
 
     transport: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
+    credentials: ClientCredentials | None = None
 
 
 def refuse_unreadable(url: str) -> None:
@@ -47,6 +52,9 @@ def refuse_unreached(url: str, tier: Tier) -> None:
 
 def refuse_header(variable: str, what: str) -> None:
     """Raise `Refused` unless a row may give the header *variable* with the option *what*."""
+    if variable in NAMES:
+        refuse_wrong(variable, what)
+        return
     if not may_be_given(variable):
         raise Refused(f"{what} {variable[:100]!r} is not a header that a row may give to a server of another machine")
     if what != "--secret" and header_of(variable) in _CREDENTIALS:
@@ -61,12 +69,19 @@ def headers_of(given: Mapping[str, str]) -> dict[str, str]:
     return {header_of(variable): value for variable, value in given.items()}
 
 
-def pipe_to(address: Address, *, tier: Tier, seconds: float) -> Streamable | Sse:
-    """The pipe to the server at *address*, a call of which may take *seconds*. Raises `Refused` if *tier* does not reach it."""
+def pipe_to(
+    address: Address, *, tier: Tier, seconds: float, bearer: Bearer | None = None, authorities: str = ""
+) -> Streamable | Sse:
+    """The pipe to the server at *address*, a call of which may take *seconds*, as `services.host.remote.remote.Remote`.
+
+    Raises `Refused` if *tier* does not reach it.
+    """
+    given: dict[str, Any] = {"tier": tier, "headers": address.headers, "seconds": seconds}
+    given |= {"bearer": bearer, "authorities": authorities}
     if address.transport == "sse":
         from services.host.remote.sse import Sse
 
-        return Sse(address.url, tier=tier, headers=address.headers, seconds=seconds)
+        return Sse(address.url, **given)
     from services.host.remote.streamable import Streamable
 
-    return Streamable(address.url, tier=tier, headers=address.headers, seconds=seconds)
+    return Streamable(address.url, **given)

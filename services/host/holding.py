@@ -9,29 +9,64 @@ from collections.abc import Callable
 from arcops.errors import Unavailable
 from foundation.database.lease import Lease, Leases, Lost
 from services.host.hosted import NotYet, State
+from services.host.peers import AT
 
 LEASE_SECONDS, RENEW_SECONDS, UNSURE_SECONDS = 15.0, 4.0, 10.0
 """A server that one host runs: its lease, how often it is renewed, and when a host that could not renew it ends the server."""
 
 
-class Holding:
-    """What this host holds of *leases*. *lose* is called with the name of a server that it does not hold for sure any more."""
+def no_address(_: str) -> str:
+    """No host has an address for the others."""
+    return ""
 
-    def __init__(self, leases: Leases, *, lose: Callable[[str], None]) -> None:
-        self._leases, self._lose = leases, lose
+
+ASKED_SECONDS = 0.5
+"""So long it is remembered who holds a server, because each request for it asks."""
+
+
+class Holding:
+    """What this host holds of *leases*. *lose* is called with the name of a server that it does not hold for sure any more.
+
+    *address_of* reads a holder's address from its name in a lease.
+    """
+
+    def __init__(self, leases: Leases, *, lose: Callable[[str], None], address_of: Callable[[str], str] = no_address) -> None:
+        self._leases, self._lose, self._address_of = leases, lose, address_of
         self._held: dict[str, tuple[Lease, float]] = {}
+        self._asked: dict[str, tuple[float, str]] = {}
+
+    async def elsewhere(self, name: str) -> str:
+        """The address of the other host that runs *name* now; empty if no other one runs it, or has no address for others.
+
+        If the database does not answer, no one is known to run it.
+        """
+        if name in self._held:
+            return ""
+        at, found = self._asked.get(name, (0.0, ""))
+        now = time.monotonic()
+        if now - at < ASKED_SECONDS:
+            return found
+        try:
+            held = await asyncio.to_thread(self._leases.held)
+        except Unavailable:
+            return ""
+        found = next((self._address_of(one.holder) for one in held if one.name == _lease(name)), "")
+        self._asked[name] = (now, found)
+        return found
 
     async def hold(self, name: str) -> None:
         """Be the one host that runs *name*. Raises `NotYet` if another one is."""
         if name in self._held:
             return
         begun = time.monotonic()
-        lease = await asyncio.to_thread(self._leases.take, f"hosted/{name}", LEASE_SECONDS)
+        lease = await asyncio.to_thread(self._leases.take, _lease(name), LEASE_SECONDS)
         if lease is None:
             held = await asyncio.to_thread(self._leases.held)
-            who = next((one.holder for one in held if one.name == f"hosted/{name}"), "another host")
+            who = next((one.holder for one in held if one.name == _lease(name)), "another host")
             raise NotYet(
-                f"{name} runs on one host at a time, and {who} runs it", state=State.RUNNING, retry=round(LEASE_SECONDS)
+                f"{name} runs on one host at a time, and {who.partition(AT)[0]} runs it",
+                state=State.RUNNING,
+                retry=round(LEASE_SECONDS),
             )
         self._held[name] = (lease, begun)
 
@@ -63,3 +98,7 @@ class Holding:
                 if begun - since >= UNSURE_SECONDS or not self._leases.sure(lease):
                     del self._held[name]
                     self._lose(name)
+
+
+def _lease(name: str) -> str:
+    return f"hosted/{name}"

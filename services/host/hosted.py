@@ -42,7 +42,7 @@ class Row:
     """What a door must know of a hosted server. ``eras`` are those that it was seen to speak; empty if that is not known.
 
     ``stateless``: sessions may share one child of it. A call that takes more than ``call_seconds`` is cancelled. ``bound`` are
-    its scope parameters, as `services.host.spec.bound_for` reads them.
+    its scope parameters, as `services.host.spec.bound_for` reads them. ``one_host``: one host at a time runs it.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Row:
     eras: frozenset[Era] = frozenset()
     call_seconds: float = 600.0
     bound: tuple[str, ...] = ()
+    one_host: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,9 @@ class Hosted(Protocol):
 
         Raises `Refused` if this may not be (with a sentence for people and agents), `NotYet` if it is not there now.
         """
+
+    async def elsewhere(self, name: str) -> str:
+        """The address of the other host that runs *name*, if one host at a time runs it; empty if there is no other."""
 
     def shown(self, name: str) -> Shown | None:
         """How *name* is now, from memory, or ``None`` if there is no such server."""

@@ -20,23 +20,21 @@ from foundation.database.lease import Leases
 from foundation.processes.keeping import Keeping
 from services.host.draining import judging
 from services.host.eras import Era
-from services.host.holding import Holding
+from services.host.holding import Holding, no_address
 from services.host.hosted import NotYet, Row, Shown, State
 from services.host.link import Link
+from services.host.looking import Looking
 from services.host.offering import pins_by_name, unlike
 from services.host.pipe import HostedPipe
+from services.host.placing import key_of, refuse_more
 from services.host.provisioning import Provisioning
-from services.host.rows import HostedRow, Rows, Said
+from services.host.reaping import reaping
+from services.host.rows import HostedRow, Rows
+from services.host.saying import saying
 from services.host.serving import Key, Running, Serving
 from services.host.starting import Starting
 from services.host.verdicts import Verdicts
 from services.host.withdrawing import Withdrawing, refusal
-
-LOOK_SECONDS = 0.5
-SAY_SECONDS = 5.0
-_AGAIN_SECONDS, _DRAIN_SECONDS = 4.0, 30.0
-MOST_CHILDREN = 512
-"""Children of all servers together."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +43,8 @@ class Hosting:
     """As `Hosted`, for the doors. *host* is this host's name, which no other has; *environment* the operator's, for secrets.
 
     *verdicts* says which rows may run. *logs* gets each line that a server writes to its standard error. *prepare* is called
-    until it succeeds once, before rows are read: it brings the database to this version's schema.
+    until it succeeds once, before rows are read: it brings the database to this version's schema. *address_of* reads another
+    host's address from its name in a lease; empty if it has none. *authorities* are as for `Starting`.
     """
 
     def __init__(
@@ -61,17 +60,18 @@ class Hosting:
         environment: Mapping[str, str],
         logs: Callable[[str, str], None],
         prepare: Callable[[], object] = bool,
+        address_of: Callable[[str], str] = no_address,
+        authorities: str = "",
     ) -> None:
         self._rows, self._provisioning, self._keeping = rows, provisioning, keeping
         self._verdicts = verdicts
         self._host, self._logs = host, logs
-        self._starting = Starting(provisioning, keeping, home=home, environment=environment)
+        self._starting = Starting(provisioning, keeping, home=home, environment=environment, authorities=authorities)
         self._servers: dict[str, Serving] = {}
-        self._holding = Holding(leases, lose=self._lost)
-        self._prepare: Callable[[], object] | None = prepare
-        self._seen: tuple[int, ...] = ()
+        self._holding = Holding(leases, lose=self._lost, address_of=address_of)
         self._closing = False
         self._withdrawing = Withdrawing(rows)
+        self._looking = Looking(rows, self._servers, end=self._end, prepare=prepare)
 
     def row(self, name: str) -> Row | None:
         """As `Hosted.row`."""
@@ -79,7 +79,17 @@ class Hosting:
         if found is None:
             return None
         spec = found.row.current.spec
-        return Row(name=name, stateless=spec.stateless, call_seconds=float(spec.call_seconds), bound=spec.bound)
+        return Row(
+            name=name,
+            stateless=spec.stateless,
+            call_seconds=float(spec.call_seconds),
+            bound=spec.bound,
+            one_host=spec.one_host,
+        )
+
+    async def elsewhere(self, name: str) -> str:
+        """As `Hosted.elsewhere`."""
+        return await self._holding.elsewhere(name)
 
     def shown(self, name: str) -> Shown | None:
         """As `Hosted.shown`."""
@@ -108,7 +118,7 @@ class Hosting:
             raise Refused(f"there is no hosted server {name[:100]!r}")
         row = serving.row
         self._refuse(row)
-        key = self._key(row, caller, session, era)
+        key = key_of(row, caller, session, era)
         running = serving.running.get(key)
         if running is not None and not running.link.ended and not running.pipe.asked:
             if serving.refused:
@@ -120,7 +130,7 @@ class Hosting:
             raise NotYet(f"{name} could not be started: {serving.reason}", state=State.ERROR, retry=serving.retry)
         starting = serving.starting.get(key)
         if starting is None:
-            self._refuse_more(serving)
+            refuse_more(serving, self._servers.values())
             starting = serving.starting[key] = asyncio.create_task(self._started(serving, key))
             starting.add_done_callback(lambda done: self._settled(serving, key, done))
         return (await asyncio.shield(starting)).link
@@ -130,27 +140,6 @@ class Hosting:
             raise NotYet("this host is ending", state=State.STOPPED, retry=5)
         if not row.enabled:
             raise Refused(f"{row.name} was stopped by its operator; 'arcops host start {row.name}' lets it run again")
-
-    def _refuse_more(self, serving: Serving) -> None:
-        here = len(serving.running) + len(serving.starting)
-        most = serving.row.current.spec.most
-        if here >= most:
-            said = f"{serving.row.name} runs {here} times already, which is its limit (--most {most}); end a session first"
-            raise NotYet(said, state=serving.state, retry=5, full=True)
-        if sum(len(one.running) + len(one.starting) for one in self._servers.values()) >= MOST_CHILDREN:
-            said = f"this host runs {MOST_CHILDREN} children already, which is its limit; ask again later"
-            raise NotYet(said, state=serving.state, retry=5, full=True)
-
-    def _key(self, row: HostedRow, caller: Identity, session: str, era: Era) -> Key:
-        spec = row.current.spec
-        apart = spec.dedicated or any(":" in one.partition("=")[0] for one in spec.bound)
-        return Key(
-            version=row.current.number,
-            generation=row.generation,
-            tenant=f"{caller.issuer}\n{caller.tenant}" if apart else "",
-            era=era,
-            session="" if spec.stateless else session,
-        )
 
     async def _started(self, serving: Serving, key: Key) -> Running:
         """A new child; a start that fails is tried once more by itself."""
@@ -220,7 +209,7 @@ class Hosting:
         if row is None:
             raise Refused(f"there is no hosted server {serving.row.name!r} any more")
         if row.current.number != serving.row.current.number or row.generation != serving.row.generation:
-            self._changed(serving, row)
+            self._looking.changed(serving, row)
             raise NotYet(f"{row.name} has just been changed; ask again", state=State.PENDING, retry=1)
         serving.row = row
         self._refuse(row)
@@ -266,9 +255,16 @@ class Hosting:
         """Serve meanwhile; at the end every child is ended."""
         await asyncio.to_thread(self._provisioning.sweep)
         with suppress(ArcOpsError):  # it is looked for again and again
-            await self._look()
-        loops = (self._keeping.renewing, self._looking, self._saying, self._holding.renewing, self._reaping)
-        tasks = [asyncio.create_task(one()) for one in (*loops, partial(judging, self._servers, self._verdicts))]
+            await self._looking.look()
+        loops = (
+            self._keeping.renewing,
+            self._looking.always,
+            self._holding.renewing,
+            partial(saying, self._servers, self._rows, self._host),
+            partial(reaping, self._servers),
+            partial(judging, self._servers, self._verdicts),
+        )
+        tasks = [asyncio.create_task(one()) for one in loops]
         try:
             yield
         finally:
@@ -281,100 +277,21 @@ class Hosting:
                 for starting in serving.starting.values():
                     starting.cancel()
             await _drained(there)
+            self._keeping.leave()
             await asyncio.to_thread(self._keeping.close)
             await self._withdrawing.close(2.0)
             with suppress(ArcOpsError):
                 await self._holding.give()
                 await asyncio.to_thread(self._rows.forget, self._host)
 
-    async def _looking(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self._look()
-            except ArcOpsError as error:
-                _log.warning("the rows of hosted servers cannot be read; what runs goes on: %s", error)
-                await asyncio.sleep(_AGAIN_SECONDS)
-
-    async def _look(self) -> None:
-        """Read the rows again if one has changed."""
-        if self._prepare is not None:
-            await asyncio.to_thread(self._prepare)
-            self._prepare = None
-        seen = await asyncio.to_thread(self._rows.changed)
-        if seen == self._seen:
-            return
-        rows = await asyncio.to_thread(self._rows.all)
-        self._seen = seen
-        there = {row.name: row for row in rows}
-        for name in [one for one in self._servers if one not in there]:
-            self._end(self._servers.pop(name), "it was removed")
-        for name, row in there.items():
-            serving = self._servers.get(name)
-            if serving is None:
-                serving = self._servers[name] = Serving(row=row)
-            else:
-                self._changed(serving, row)
-            if not row.enabled:
-                serving.say(State.STOPPED, "its operator stopped it")
-            elif serving.state is State.STOPPED:
-                serving.say(State.PENDING, "no one has asked for it since it was let run")
-
-    def _changed(self, serving: Serving, row: HostedRow) -> None:
-        """Take over *row*: children of another generation, or that may not run, end now; those of an older one once unused."""
-        before, serving.row = serving.row, row
-        if before == row:
-            return
-        serving.served()
-        if serving.state is State.ERROR:
-            serving.say(State.PENDING, "its row has changed since it failed")
-        if not row.enabled or not row.allowed or row.generation != before.generation:
-            self._end(serving, f"its operator {'ended' if row.generation == before.generation else 'restarted'} it")
-        elif row.judged != before.judged:
-            serving.asked = 0.0  # the verdict is another one, and is looked at now
-
     def _end(self, serving: Serving, why: str) -> None:
         for running in list(serving.running.values()):  # one of another machine is gone at once
             running.pipe.end(why)
+        self._starting.cool(serving.row.name)
 
     def _lost(self, name: str) -> None:
         if name in self._servers:
             self._end(self._servers[name], "this host is not sure any more that it is the one that runs it")
-
-    async def _saying(self) -> None:
-        while True:
-            with suppress(ArcOpsError):
-                await asyncio.to_thread(self._rows.say, self._said())
-            await asyncio.sleep(SAY_SECONDS if not any(one.starting for one in self._servers.values()) else LOOK_SECONDS)
-
-    def _said(self) -> list[Said]:
-        return [
-            Said(
-                name=name,
-                host=self._host,
-                state=one.state.value,
-                reason=one.reason,
-                pids=one.pids,
-                since=int(one.since.timestamp() * 1000),
-            )
-            for name, one in self._servers.items()
-        ]
-
-    async def _reaping(self) -> None:
-        """End children that no one uses, and those of an older version whose last session is gone."""
-        while True:
-            await asyncio.sleep(SAY_SECONDS)
-            now = time.monotonic()
-            for serving in self._servers.values():
-                for key, running in list(serving.running.items()):
-                    link = running.link
-                    idle = now - link.used
-                    if link.busy or link.sessions:
-                        continue
-                    if idle >= serving.row.current.spec.idle_seconds:
-                        running.pipe.end(f"no one used it for {idle:.0f} seconds")
-                    elif key.version != serving.row.current.number and idle >= _DRAIN_SECONDS:
-                        running.pipe.end("its row has a newer version")
 
 
 async def _drained(pipes: Sequence[HostedPipe]) -> None:

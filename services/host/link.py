@@ -13,26 +13,21 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw
 
 from arcops.errors import Unavailable
 from services.host import envelope
 from services.host.calls import Call, Counts, Ended, Listener, TookTooLong, TooMuch
-from services.host.envelope import Malformed, Message
+from services.host.envelope import Message
 from services.host.eras import Era
 from services.host.handshake import Opened, Opening, opened_by
-from services.host.pipe import Lost, Pipe
+from services.host.hearing import CANCELLED, MOST_STRAYS, Hearing
+from services.host.pipe import Pipe
 
 MOST_PENDING = 1024
 """Calls that wait for one server."""
-MOST_STRAYS = 1000
-"""Lines of one server that are no messages, before it counts as broken: what prints there does not speak MCP."""
 OPEN_SECONDS = 45.0
 _REMEMBERED = 1024
-_SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
-_PROGRESS, _CANCELLED, _MESSAGE = "notifications/progress", "notifications/cancelled", "notifications/message"
-_UPDATED = "notifications/resources/updated"
 
 
 class Link:
@@ -49,18 +44,32 @@ class Link:
         self.used = time.monotonic()
         """When a call began or ended last, in seconds of `time.monotonic`."""
         self.opened: Opened | None = None
-        self.changes = 0
-        """How often the server said that its tools changed."""
-        self._pipe, self._seconds, self._most_strays = pipe, seconds, most_strays
+        self._pipe, self._seconds = pipe, seconds
         self._loop = asyncio.get_running_loop()
         self._ids = itertools.count(1)
         self._pending: dict[int, Call] = {}
         self._cancelled: OrderedDict[int, None] = OrderedDict()
         self._listeners: dict[Listener, None] = {}
+        self._hearing = Hearing(
+            name=name,
+            private=private,
+            counts=self.counts,
+            pending=self._pending,
+            cancelled=self._cancelled,
+            listeners=self._listeners,
+            write=self._write,
+            broken=self._broken,
+            most_strays=most_strays,
+        )
         self._opening: asyncio.Task[Opened] | None = None
         self._sweep: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        pipe.hear(self._heard, self._lost, self._ended)
+        pipe.hear(self._hearing.heard, self._hearing.lost, self._ended)
+
+    @property
+    def changes(self) -> int:
+        """How often the server said that its tools changed."""
+        return self._hearing.changes
 
     @property
     def busy(self) -> int:
@@ -196,10 +205,6 @@ class Link:
         """Give the server the client's *answer* to what it asked with *id*."""
         self._write(envelope.answer(id, answer))
 
-    def refuse(self, id: bytes, code: int, said: str) -> None:
-        """Tell the server that what it asked with *id* is not done."""
-        self._write(envelope.error(id, code, said))
-
     def _write(self, message: bytes) -> None:
         if self.ended:
             return
@@ -223,7 +228,7 @@ class Link:
         while len(self._cancelled) > _REMEMBERED:
             self._cancelled.popitem(last=False)
         if call.method != "initialize":  # which may not be cancelled (2025-11-25, cancellation)
-            self.notify(_CANCELLED, {"requestId": Raw(b"%d" % call.id), "reason": Raw(envelope.encoded(why))})
+            self.notify(CANCELLED, {"requestId": Raw(b"%d" % call.id), "reason": Raw(envelope.encoded(why))})
 
     def _swept(self) -> None:
         self._sweep = None
@@ -234,132 +239,9 @@ class Link:
         if self._pending:
             self._sweep = self._loop.call_later(1.0, self._swept)
 
-    def _heard(self, line: bytes) -> None:
-        try:
-            message = envelope.heard(line)
-        except Malformed:
-            self._stray()
-            return
-        if message.method is UNSET:
-            self._answered(message)
-        elif message.id is UNSET:
-            self._told(message.method, message)
-        else:
-            self._asked(envelope.encoded(message.id), message.method, message)
-
-    def _stray(self) -> None:
-        self.counts.strays += 1
-        if self.counts.strays == self._most_strays:
-            self._broken(f"{self.name} wrote {self._most_strays} lines to its output that are no messages of MCP")
-
     def _broken(self, why: str) -> None:
         self._pipe.end(why)
         self._ended(why)  # at once, whatever it still says
-
-    def _answered(self, message: Message) -> None:
-        call = self._pending.get(message.id) if isinstance(message.id, int) else None
-        if call is None or call.answer.done():
-            if message.id in self._cancelled:
-                self.counts.late += 1
-            else:
-                self.counts.unknown += 1
-        elif envelope.is_answer(message):
-            call.answer.set_result(message)
-        else:
-            call.answer.set_exception(TooMuch(f"{self.name} answered with neither a result nor an error, or with both"))
-
-    def _told(self, method: str, message: Message) -> None:
-        try:
-            params = envelope.members(message.params)
-        except Malformed:
-            self._stray()
-            return
-        if method == _PROGRESS:
-            self._progressed(params or {})
-        elif method == _CANCELLED:
-            id = bytes((params or {}).get("requestId", Raw(b"null")))
-            for listener in list(self._listeners):
-                listener.withdrawn(id, message)
-        elif params is not None and b"subscriptionId" in bytes(params.get("_meta", Raw(b""))):
-            self._subscribed(method, params)
-        else:
-            self._spread(method, params or {}, envelope.notification(method, _bytes(message.params)))
-
-    def _progressed(self, params: dict[str, Raw]) -> None:
-        call = self._of(params.get("progressToken"))
-        if call is None or call.tell is None or call.token is None:
-            self.counts.unheard += 1
-            return
-        params["progressToken"] = call.token
-        call.tell(_PROGRESS, envelope.notification(_PROGRESS, envelope.encoded(params)))
-
-    def _subscribed(self, method: str, params: dict[str, Raw]) -> None:
-        meta = envelope.members(params["_meta"]) or {}
-        self.changes += method == "notifications/tools/list_changed"
-        call = self._of(meta.get(_SUBSCRIPTION))
-        if call is None or call.tell is None or not call.subscription:
-            self.counts.unheard += 1
-            return
-        params["_meta"] = Raw(envelope.encoded({**meta, _SUBSCRIPTION: Raw(call.subscription)}))
-        call.tell(method, envelope.notification(method, envelope.encoded(params)))
-
-    def _of(self, id: Raw | None) -> Call | None:
-        try:
-            found = envelope.value(id)
-        except msgspec.DecodeError:
-            return None
-        return self._pending.get(found) if isinstance(found, int) else None
-
-    def _spread(self, method: str, params: Mapping[str, Raw], message: bytes) -> None:
-        """A notification that names no call: a log line to the call that it may be about, others to the sessions."""
-        if method == _MESSAGE:
-            about = self._about()
-            if about is not None and about.tell is not None:
-                about.tell(method, message)
-                return
-            if not self.private and self._pending:
-                self.counts.unheard += 1  # of which call it is, no one can know, and it may say what only one may see
-                return
-        self.changes += method == "notifications/tools/list_changed"
-        uri = envelope.text(params.get("uri")) if method == _UPDATED else ""
-        concerned = [one for one in self._listeners if not uri or self.private or one.wants(uri)]
-        for listener in concerned:
-            listener.told(method, message)
-        if not concerned:
-            self.counts.unheard += 1
-
-    def _about(self) -> Call | None:
-        """The call that something without a name of a call may be about: the newest, if all are of one session."""
-        calls = [one for one in self._pending.values() if one.tell is not None and not one.subscription]
-        if not calls or (not self.private and any(one.listener is not calls[0].listener for one in calls)):
-            return None
-        if not self.private and len(calls) > 1 and calls[0].listener is None:
-            return None
-        return calls[-1]
-
-    def _asked(self, id: bytes, method: str, message: Message) -> None:
-        if method == "ping":
-            self._write(envelope.result(id, b"{}"))
-            return
-        if self.private:
-            for listener in self._listeners:
-                if listener.asked(id, method, message.params, self._about()):
-                    return
-            why = "no client of this server can be asked now"
-        else:
-            why = "several sessions share this server (its row says stateless), so none of them can be asked"
-        self.refuse(id, envelope.METHOD_NOT_FOUND, f"{method} is not passed on: {why}")
-
-    def _lost(self, lost: Lost) -> None:
-        self.counts.lost += 1
-        call = self._pending.get(lost.id) if lost.answer and isinstance(lost.id, int) else None
-        why = TooMuch(f"{self.name} answered with {lost.size} bytes, which is over the bound of one message")
-        if call is not None and not call.answer.done():
-            call.answer.set_exception(why)
-        elif lost.answer and lost.id is None and len(self._pending) == 1:  # it can be no other's
-            only = next(iter(self._pending.values()))
-            if not only.answer.done():
-                only.answer.set_exception(why)
 
     def _ended(self, why: str) -> None:
         if self.ended:
@@ -379,7 +261,3 @@ def _retrieved(task: asyncio.Task[Opened]) -> None:
     """No one may wait for it any more."""
     if not task.cancelled():
         task.exception()
-
-
-def _bytes(raw: Raw | UnsetType) -> bytes | None:
-    return None if raw is UNSET else bytes(raw)

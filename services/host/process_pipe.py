@@ -6,9 +6,10 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from arcops.errors import Unavailable
-from foundation.processes.keeping import Ended, Keeping, Kept
+from foundation.processes.keeping import Ended, Kept
 from services.host.framing import Lines
 from services.host.pipe import Lost, passed_on
 
@@ -16,8 +17,16 @@ MASKED = "(secret)"
 STALL_SECONDS = 30.0
 """How long a server may leave its input unread before a message to it fails."""
 _EOF_SECONDS = 2.0
+_SILENT_SECONDS = 0.5
 _MOST_UNREAD = 1 << 20
 _MOST_ERRORS, _MOST_LINE = 200, 2000
+
+
+class Ends(Protocol):
+    """What ends a process."""
+
+    def end(self, kept: Kept, *, gently: bool = True) -> None:
+        """As `Keeping.end`."""
 
 
 class ProcessPipe:
@@ -26,7 +35,7 @@ class ProcessPipe:
     In these lines *secrets* are masked: a server that cannot use one likes to show it.
     """
 
-    def __init__(self, kept: Kept, keeping: Keeping, *, said: Callable[[str], None], secrets: Iterable[str] = ()) -> None:
+    def __init__(self, kept: Kept, keeping: Ends, *, said: Callable[[str], None], secrets: Iterable[str] = ()) -> None:
         self.kept = kept
         self.errors: deque[str] = deque(maxlen=_MOST_ERRORS)
         """The last lines of its standard error."""
@@ -34,8 +43,7 @@ class ProcessPipe:
         """Did it write a whole line? One that never did was not started well."""
         self.over = ""
         """Why it ended, or nothing while it runs."""
-        self._keeping, self._said = keeping, said
-        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
+        self._keeping, self._said = keeping, masked(secrets, self._shown(said))
         self._why = ""
         self._loop = asyncio.get_running_loop()
         self._lines = Lines()
@@ -82,11 +90,11 @@ class ProcessPipe:
             os.fdopen(self.kept.stdout, "rb", 0),
             os.fdopen(self.kept.stderr, "rb", 0),
         ]
-        self._stdin, _ = await self._loop.connect_write_pipe(lambda: _Input(self._room), files[0])
+        self._stdin, _ = await self._loop.connect_write_pipe(lambda: _Input(self._room, self._deaf), files[0])
         self._stdin.set_write_buffer_limits(high=_MOST_UNREAD)
-        self._stdout, _ = await self._loop.connect_read_pipe(lambda: _Output(self._data, self._closed.set), files[1])
+        self._stdout, _ = await self._loop.connect_read_pipe(lambda: _Output(self._data, self._silent), files[1])
         self._stdout.pause_reading()
-        await self._loop.connect_read_pipe(lambda: _Errors(self._error), files[2])
+        await self._loop.connect_read_pipe(lambda: Errors(self._said), files[2])
 
     async def write(self, message: bytes) -> None:
         """As `Pipe.write`."""
@@ -157,11 +165,24 @@ class ProcessPipe:
                 if not self._why and self.look(line):
                     self._heard(line)
 
-    def _error(self, line: str) -> None:
-        for secret in self._secrets:
-            line = line.replace(secret, MASKED)
-        self.errors.append(line)
-        self._said(line)
+    def _silent(self) -> None:
+        """Its output ended. A process that lives on can answer no one, so it is ended too, unless it just ended by itself."""
+        self._closed.set()
+        if not self.kept.ended.done():
+            self._loop.call_later(_SILENT_SECONDS, self.end, "the server closed its output")
+
+    def _deaf(self) -> None:
+        """Its input ended, and not by us: what lives on hears no one, so it is ended too."""
+        self._room.set()
+        if not self.kept.ended.done():
+            self._loop.call_later(_SILENT_SECONDS, self.end, "the server closed its input")
+
+    def _shown(self, said: Callable[[str], None]) -> Callable[[str], None]:
+        def shown(line: str) -> None:
+            self.errors.append(line)
+            said(line)
+
+        return shown
 
     def _end_begins(self, _: asyncio.Future[Ended]) -> None:
         self._ending = self._loop.create_task(self._ended())
@@ -183,6 +204,18 @@ class ProcessPipe:
         self._gone()
 
 
+def masked(secrets: Iterable[str], said: Callable[[str], None]) -> Callable[[str], None]:
+    """As *said*, for lines in which *secrets* are masked."""
+    longest = sorted(filter(None, secrets), key=len, reverse=True)
+
+    def without(line: str) -> None:
+        for secret in longest:
+            line = line.replace(secret, MASKED)
+        said(line)
+
+    return without
+
+
 def _sentence(ended: Ended, errors: Iterable[str]) -> str:
     """How it ended, with the last of *errors*. Callers are told it, so a server that others have called shows no line."""
     if ended.code is None:
@@ -200,16 +233,19 @@ def _nothing(_: object) -> None:
 
 
 class _Input(asyncio.BaseProtocol):
-    """``room`` is set while the server reads fast enough."""
+    """``room`` is set while the server reads fast enough; ``closed`` is called when it can be written to no more."""
 
-    def __init__(self, room: asyncio.Event) -> None:
-        self._room = room
+    def __init__(self, room: asyncio.Event, closed: Callable[[], None]) -> None:
+        self._room, self._closed = room, closed
 
     def pause_writing(self) -> None:
         self._room.clear()
 
     def resume_writing(self) -> None:
         self._room.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed()
 
 
 class _Output(asyncio.Protocol):
@@ -223,7 +259,7 @@ class _Output(asyncio.Protocol):
         self._closed()
 
 
-class _Errors(asyncio.Protocol):
+class Errors(asyncio.Protocol):
     """Whole lines, cut to a length; a line that never ends is cut into several."""
 
     def __init__(self, line: Callable[[str], None]) -> None:

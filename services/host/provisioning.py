@@ -21,6 +21,7 @@ from services.host.installers.workshop import Launch, Workshop, installer
 from services.host.lock import Lock
 from services.host.rows import HostedRow, Rows
 from services.host.spec import bound_for, filled, pairs, read_package
+from tasks.server.client_credentials import credentials_in, headers_in
 from tasks.server.installed_tree import look, seen
 
 _SEAL = "sealed.json"
@@ -122,6 +123,7 @@ class Provisioning:
             command=(*found.command, *(filled(one, bound) for one in spec.arguments)),
             environment={**found.environment, **_plain(row, bound), **secrets},
             secrets=tuple(secrets.values()),
+            imports=found.imports,
         )
 
     def address(self, row: HostedRow, at: Installed, tenant: str, environment: Mapping[str, str] | None) -> Address | None:
@@ -135,8 +137,13 @@ class Provisioning:
         refuse_unreached(package.name, self.tier)  # before a secret is looked up for it
         installer(package.source).launch(package, at.folder / TREE, "")
         secrets = self._secrets(row, environment) if environment is not None else {}
-        headers = headers_of({**_plain(row, _bound(row, tenant)), **secrets})
-        return Address(transport=package.source.value, url=package.name, headers=headers)
+        given = {**_plain(row, _bound(row, tenant)), **secrets}
+        return Address(
+            transport=package.source.value,
+            url=package.name,
+            headers=headers_of(headers_in(given)),
+            credentials=credentials_in(given, package.name) if environment is not None else None,
+        )
 
     def _secrets(self, row: HostedRow, environment: Mapping[str, str]) -> dict[str, str]:
         return {

@@ -24,6 +24,8 @@ from services.host.streams import Stream
 MOST_SESSIONS = 10_000
 MOST_EACH = 200
 IDLE_SECONDS = 1800.0
+AT = "."
+"""In the id of a session, before the sealed address of its host."""
 _MOST_STREAMS = 16
 _MOST_ASKED = 256
 
@@ -131,7 +133,10 @@ class Session:
 
 
 class Sessions:
-    """All sessions here. *gone* is told the server and the session's id if one ended, by its client or by this host."""
+    """All sessions here. *gone* is told the server and the session's id if one ended, by its client or by this host.
+
+    An id ends with *sealed*, by which other hosts of the site find this one (`services.host.peers`).
+    """
 
     def __init__(
         self,
@@ -140,10 +145,12 @@ class Sessions:
         most: int = MOST_SESSIONS,
         most_each: int = MOST_EACH,
         idle_seconds: float = IDLE_SECONDS,
+        sealed: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._gone, self._most, self._most_each = gone, most, most_each
         self._idle, self._clock = idle_seconds, clock
+        self._at = f"{AT}{sealed}" if sealed else ""
         self._all: OrderedDict[str, Session] = OrderedDict()
         self._each: Counter[Owner] = Counter()
 
@@ -161,7 +168,7 @@ class Sessions:
             self.end(idle)
         if len(self._all) >= self._most:
             raise Unavailable(f"{self._most} sessions are open here, which is the limit; try again later")
-        made = Session(id=secrets.token_urlsafe(24), server=server, owner=owner, opening=opening, used=self._clock())
+        made = Session(id=secrets.token_urlsafe(24) + self._at, server=server, owner=owner, opening=opening, used=self._clock())
         self._all[made.id] = made
         self._each[owner] += 1
         return made

@@ -11,6 +11,7 @@ from arcops.errors import Refused
 from arcops.header import header_of
 from arcops.seen.server import Launching
 from services.host.elsewhere import refuse_header, refuse_unreadable
+from tasks.server.client_credentials import TOKEN_URL, credentials_in
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _PYPI = re.compile(
@@ -21,6 +22,7 @@ _NPM = re.compile(
     r"(?P<name>(?:@[a-z0-9~-][a-z0-9._~-]{0,100}/)?[a-z0-9~-][a-z0-9._~-]{0,150})"
     r"@(?P<version>[0-9][0-9A-Za-z.+-]{0,99})"
 )
+_OCI = re.compile(r"(?P<name>[^@\0]{1,400})@(?P<version>sha256:[0-9a-f]{64})")
 _OURS = ("ARCOPS_", "PYTHON", "LD_", "NODE_OPTIONS", "DYLD_")
 """Variables that would change what runs, or that are ours."""
 
@@ -38,6 +40,7 @@ class Source(StrEnum):
     PYPI = "pypi"
     NPM = "npm"
     FOLDER = "folder"
+    OCI = "oci"
     REMOTE = "remote"
     SSE = "sse"
 
@@ -49,8 +52,8 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """A package of exactly one version. For a folder, ``name`` is its absolute path, for a server of another machine its URL,
-    and there is no version.
+    """A package of exactly one version. For a folder, ``name`` is its absolute path, for an image that of its layout, for a
+    server of another machine its URL, and there is no version; for an image it is its digest.
     """
 
     source: Source
@@ -60,7 +63,7 @@ class Package:
 
     def __str__(self) -> str:
         """As `read_package` reads it."""
-        separator = {Source.PYPI: "==", Source.NPM: "@"}.get(self.source, "")
+        separator = {Source.PYPI: "==", Source.NPM: "@", Source.OCI: "@"}.get(self.source, "")
         return f"{self.source.value}:{self.name}{self.extras}{separator}{self.version}"
 
 
@@ -79,8 +82,8 @@ class Spec:
     ``network`` is ``none`` or ``open``; ``reads`` and ``writes`` are paths of this machine that it may use besides its own.
 
     ``stateless``: sessions share one process. ``dedicated``: a tenant has processes of its own. ``one_host``: one host at a
-    time runs it. At most ``most`` processes run at once; one that no one used for ``idle_seconds`` ends, and a call that takes
-    more than ``call_seconds`` is cancelled.
+    time runs it. ``warm``: its sessions are forked from one process, which has imported its code. At most ``most`` processes
+    run at once; one that no one used for ``idle_seconds`` ends, and a call that takes more than ``call_seconds`` is cancelled.
     """
 
     package: str
@@ -92,6 +95,7 @@ class Spec:
     stateless: bool = False
     dedicated: bool = False
     one_host: bool = False
+    warm: bool = False
     network: str = "none"
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
@@ -106,8 +110,8 @@ def launching(spec: Spec) -> Launching:
 
 
 def read_package(text: str) -> Package:
-    """The package that *text* names exactly: ``pypi:NAME==VERSION``, ``npm:NAME@VERSION``, ``folder:/PATH``, or the server of
-    another machine: ``remote:URL``, and ``sse:URL`` for the older transport.
+    """The package that *text* names exactly: ``pypi:NAME==VERSION``, ``npm:NAME@VERSION``, ``folder:/PATH``,
+    ``oci:/PATH@sha256:DIGEST``, or the server of another machine: ``remote:URL``, and ``sse:URL`` for the older transport.
 
     Raises `Refused` for a range or no version: what runs would be another thing tomorrow.
     """
@@ -118,14 +122,32 @@ def read_package(text: str) -> Package:
         return Package(source=Source.NPM, name=found["name"], version=found["version"])
     if source == Source.FOLDER and rest.startswith("/") and "\0" not in rest:
         return Package(source=Source.FOLDER, name=rest)
+    if source == Source.OCI:
+        return _image(rest)
     if source in (Source.REMOTE, Source.SSE):
         refuse_unreadable(rest)
         return Package(source=Source(source), name=rest)
     shown = "it" if "@" in text and "://" in text else repr(text[:200])  # a URL may hold a password
     raise Refused(
         f"{shown} names no package of one exact version; write pypi:NAME==VERSION, npm:NAME@VERSION, folder:/PATH, "
-        "remote:https://HOST/PATH or sse:https://HOST/PATH"
+        "oci:/PATH@sha256:DIGEST, remote:https://HOST/PATH or sse:https://HOST/PATH"
     )
+
+
+def _image(text: str) -> Package:
+    """An image in a layout of this machine. Raises `Refused` with what to do for one in a registry, or without its digest."""
+    found = _OCI.fullmatch(text)
+    if found is None:
+        raise Refused(
+            f"oci:{text[:200]} does not name an image by its digest, and a tag is another image tomorrow; write "
+            "oci:/PATH@sha256:DIGEST, with an OCI image layout at /PATH"
+        )
+    if not found["name"].startswith("/"):
+        raise Refused(
+            f"no registry is asked for images here; on a machine that reaches it: skopeo copy docker://{text[:300]} "
+            f"oci:/PATH, then bring /PATH here, and write oci:/PATH@{found['version']}"
+        )
+    return Package(source=Source.OCI, name=found["name"], version=found["version"])
 
 
 def checked(spec: Spec) -> Spec:
@@ -135,6 +157,10 @@ def checked(spec: Spec) -> Spec:
         raise Refused("a folder needs --command: the program in it that is to run")
     if spec.command.startswith(("/", "-")) or ".." in spec.command.split("/") or "\0" in spec.command:
         raise Refused(f"--command {spec.command[:100]!r} is not a program inside the package")
+    if spec.warm and package.source not in (Source.PYPI, Source.FOLDER):
+        raise Refused("--warm is for Python servers of a package or a folder: others cannot be forked")
+    if package.source is Source.OCI and (spec.reads or spec.writes):
+        raise Refused("--read and --write are not for images: an image sees its own files and one folder to write in, /tmp")
     for variables, what in ((spec.environment, "--env"), (spec.secrets, "--secret")):
         for variable, _ in pairs(variables, what):
             if package.source.elsewhere:
@@ -170,6 +196,11 @@ def checked(spec: Spec) -> Spec:
 
 
 def _refuse_for_one_elsewhere(spec: Spec) -> None:
+    variables = {one.partition("=")[0]: one.partition("=")[2] for one in (*spec.environment, *spec.secrets)}
+    if credentials_in(variables, "") is not None:
+        refuse_unreadable(variables[TOKEN_URL])
+        if "authorization" in map(header_of, variables):
+            raise Refused(f"AUTHORIZATION and {TOKEN_URL} are both given; a request has one credential, so leave one out")
     given = {"--command": spec.command, "--arg": spec.arguments, "--read": spec.reads, "--write": spec.writes}
     if option := next((one for one, value in given.items() if value), ""):
         raise Refused(f"{option} is for a server that is started here; one of another machine is only asked, so leave it out")

@@ -9,9 +9,11 @@ from arcops.errors import Refused
 from artifacts.envelope import strict_json
 from artifacts.reading import read_file
 from foundation.egress.destination import NotPlain, read_destination
+from foundation.egress.tls import NotUsable, context
 
 FILE = "address.json"
 _MOST = 64 * 1024
+_MOST_PEM = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,21 @@ class Address:
     transport: str
     url: str
     host: str
+
+
+def authorities_at(path: str) -> str:
+    """The certificates (PEM) in the file *path* that those of servers of other machines must come from; empty without a file.
+
+    Raises `Refused` if it cannot be read, or has no certificates.
+    """
+    if not path:
+        return ""
+    text = read_file(Path(path), _MOST_PEM, named=f"the file {path} of ARCOPS_HOST_AUTHORITIES").decode("utf-8", "replace")
+    try:
+        context(text)
+    except NotUsable:
+        raise Refused(f"the file {path} of ARCOPS_HOST_AUTHORITIES has no certificates (PEM)") from None
+    return text
 
 
 def read_address(package: str, text: str) -> Address:

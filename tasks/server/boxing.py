@@ -10,6 +10,8 @@ from pathlib import Path
 
 from arcops.seen.server import Launching
 from foundation.processes.box import DEVICES, LIBRARIES, SETTINGS, Box
+from foundation.processes.rooted import WRITABLE
+from tasks.server.images import ROOT, image_in
 
 _OWN = re.compile(r"/proc/(?:self|thread-self)(?:(?:/task/[0-9]+)?(?:/(?!root|cwd|fd|map_files)[^/]+)*|/fd(?:/[0-9]+)?)")
 """What the kernel tells a process of itself; what is below ``root``, ``cwd`` and open folders is another file."""
@@ -17,6 +19,15 @@ _OWN = re.compile(r"/proc/(?:self|thread-self)(?:(?:/task/[0-9]+)?(?:/(?!root|cw
 
 def box_of(tree: Path, command: Sequence[str], launching: Launching, home: Path) -> Box:
     """The box of what is installed in *tree* and started by *command*; it may write below *home*."""
+    image = image_in(tree)
+    if image is not None:
+        return Box(
+            runs=(),
+            writes=(str(home),),
+            network=launching.network == "open",
+            root=str(tree / ROOT),
+            environment=image.environment,
+        )
     return Box(
         runs=_runs(tree, command[0]),
         reads=launching.reads,
@@ -27,12 +38,21 @@ def box_of(tree: Path, command: Sequence[str], launching: Launching, home: Path)
 
 def box_to_look(tree: Path, command: Sequence[str], launching: Launching, home: Path, watched: int) -> Box:
     """As `box_of` for a start that is only looked at: without a network, and what it may write it may only read."""
+    image = image_in(tree)
+    if image is not None:
+        return Box(runs=(), writes=(str(home),), watched=watched, root=str(tree / ROOT), environment=image.environment)
     return Box(runs=_runs(tree, command[0]), reads=(*launching.reads, *launching.writes), writes=(str(home),), watched=watched)
 
 
 def permits(box: Box, what: str, place: str) -> bool:
     """Is it within *box* to do *what* with the file *place*?"""
+<<<<<<< HEAD
     if _OWN.fullmatch(place):
+=======
+    if box.root:  # nothing of this machine is there, so only what it may write is told from the rest
+        return what in ("read", "run") or _below(place, WRITABLE) or place in DEVICES
+    if place.startswith(("/proc/self/", "/proc/thread-self/")) or place in ("/proc/self", "/proc/thread-self"):
+>>>>>>> h-i15
         return what == "read"
     may = (*box.writes, *DEVICES)
     if what in ("read", "run"):

@@ -8,8 +8,9 @@ from arcops.header import header_of
 from arcops.request import Request
 from foundation.egress.permission import permitted
 from foundation.secrets import referred
-from tasks.server.addresses import installed_address
+from tasks.server.addresses import authorities_at, installed_address
 from tasks.server.case import TREE, Case
+from tasks.server.client_credentials import credentials_in, headers_in, token_for
 from tasks.server.first_words import Heard, first_words, heard_in_both_ways
 from tasks.server.over_http import PURPOSE, Listened, Posted
 
@@ -38,7 +39,20 @@ def heard_elsewhere(request: Request, case: Case) -> tuple[Heard, list[str]]:
 def _talk(request: Request, case: Case, url: str, way: type[Posted | Listened]) -> Posted | Listened:
     permitted(request.tier, url, PURPOSE)  # before a secret is looked up for it
     headers = dict(one.partition("=")[::2] for one in case.environment)
+    given = dict(one.partition("=")[::2] for one in case.launching.environment)
+    secrets = {}
     for one in case.launching.secrets:
         variable, _, reference = one.partition("=")
-        headers[header_of(variable)] = referred(os.environ, reference, f"secret {variable}", tier=request.tier)
-    return way(url=url, tier=request.tier, headers=headers, seconds=_SECONDS, alive=lambda: request.progress(0, 0))
+        secrets[variable] = referred(os.environ, reference, f"secret {variable}", tier=request.tier)
+    headers |= {header_of(variable): value for variable, value in headers_in(secrets).items()}
+    credentials = credentials_in({**given, **secrets}, url)
+    if credentials is not None:
+        headers["authorization"] = f"Bearer {token_for(credentials, tier=request.tier, now=request.now.timestamp()).text}"
+    return way(
+        url=url,
+        tier=request.tier,
+        headers=headers,
+        seconds=_SECONDS,
+        alive=lambda: request.progress(0, 0),
+        authorities=authorities_at(os.environ.get("ARCOPS_HOST_AUTHORITIES", "")),
+    )

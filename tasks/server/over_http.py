@@ -38,7 +38,7 @@ _MOST_SESSION = 1024
 @dataclass(slots=True, kw_only=True)
 class OverHttp(Talk):
     """With the server at *url*, if *tier* reaches it; *headers* go with each request, and an answer may take *seconds*. *alive*
-    is called often and may raise. It is a context.
+    is called often and may raise. Its certificate comes from *authorities* (PEM; the usual ones if empty). It is a context.
     """
 
     url: str
@@ -46,6 +46,7 @@ class OverHttp(Talk):
     headers: Mapping[str, str] = field(repr=False)
     seconds: float
     alive: Callable[[], object]
+    authorities: str = ""
     size: int = 0
     _numbers: int = 0
     _runner: asyncio.Runner = field(default_factory=asyncio.Runner, repr=False)
@@ -66,7 +67,9 @@ class OverHttp(Talk):
         """The client of HTTP. Raises `Refused` if the tier does not reach the server."""
         if self._client is None:
             headers = {"accept-encoding": "identity", "user-agent": "arcops", **self.headers}
-            self._client = web.client(self.tier, self.url, PURPOSE, seconds=self.seconds, headers=headers)
+            self._client = web.client(
+                self.tier, self.url, PURPOSE, seconds=self.seconds, headers=headers, authorities=self.authorities
+            )
         return self._client
 
     def call(self, method: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from artifacts.reading import read_file
 from artifacts.wire import digest
 from tasks.server.addresses import installed_address
 from tasks.server.case import SEAL, TREE, read_case
+from tasks.server.images import image_in
 from tasks.server.installed_tree import seen as tree_of
 from tasks.server.locks import ELSEWHERE
 
@@ -57,7 +58,9 @@ def server_installation(request: Request, seen: Seen) -> Sighting[Installation]:
 
 
 def _leaving(tree: Path) -> Iterator[str]:
-    """Links to outside of *tree*, except the interpreter of an environment."""
+    """Links to outside of *tree*, except the interpreter of an environment. None leads out of an image."""
+    if image_in(tree) is not None:
+        return
     count, inside = 0, os.path.realpath(tree)
     for folder, folders, files in os.walk(tree):
         for name in (*folders, *files):

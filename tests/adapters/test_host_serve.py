@@ -21,6 +21,7 @@ from tests.adapters.serving import Served, served
 from tests.adapters.typed import typed
 from tests.foundation.test_keeping import lives
 from tests.services.host.hosts import SMALL
+from tests.simulators.image import Layout, files, program
 from tests.waiting import until
 
 HEADERS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
@@ -84,13 +85,14 @@ class Home:
     """A home with the row ``small``, whose lock is not allowed yet."""
 
     folder: Path
+    policy: str = "folders"
 
     @property
     def environment(self) -> dict[str, str]:
         return {
             "ARCOPS_HOME": str(self.folder / "home"),
             "ARCOPS_PASSPHRASE": "of a test",
-            "ARCOPS_HOST_POLICY": "folders",
+            "ARCOPS_HOST_POLICY": self.policy,
         }
 
     def arcops(self, *line: str, expect: int = 0) -> str:
@@ -187,6 +189,68 @@ def test_a_killed_host_leaves_no_process_and_another_one_serves(home: Home) -> N
         assert time.monotonic() - killed < 60  # a second on a machine that has nothing else to do (`benches/hosting.py`)
         until(lambda: second.begin().status_code == 200, "the other host serves it when the lease has ended")
         assert second.call("echo", a=1) == {"a": 1}
+
+
+@pytest.mark.site
+@pytest.mark.requirement("HOST-013/sessions-go-on-at-every-host", "HOST-016/one-host-provisions")
+def test_hosts_with_a_key_pass_on_what_is_at_another_one(home: Home) -> None:
+    home.arcops(
+        *("host", "add", "small", "--package", f"folder:{home.folder / 'source'}", "--command", "server.py", "--one-host")
+    )
+    home.allow()
+    shared = {"ARCOPS_HOST_KEY": "env:SITE_KEY", "SITE_KEY": "the key of all hosts of this test"}
+    with home.serving(**shared) as one, home.serving(**shared) as two:
+        first, second = Client(one), Client(two)
+        assert first.begin().status_code == 200
+        pid = first.call("place")["pid"]
+        assert second.begin().status_code == 200  # at the other host, which runs it
+        assert second.call("echo", a=1) == {"a": 1}
+        there = Client(two, session=first.session)
+        assert there.call("place")["pid"] == pid
+        one.process.kill()
+        until(lambda: there.post("tools/list", {}).status_code == 404, "the session ended with its host")
+        until(lambda: second.begin().status_code == 200, "the other host runs it when the lease has ended")
+        assert second.call("place")["pid"] != pid
+    assert "at least 32" in _refused(home, ARCOPS_HOST_KEY="env:SITE_KEY", SITE_KEY="short")
+    assert "without ARCOPS_HOST_KEY" in _refused(home, ARCOPS_HOST_ADDRESS="https://host.example:8430")
+
+
+@pytest.mark.site
+@pytest.mark.requirement("HOST-013/servers-in-images")
+def test_an_image_is_judged_and_served(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "layout").mkdir()
+    layout = Layout(tmp_path / "layout")
+    digest = layout.image([files({"app/server": program(tmp_path)})], Entrypoint=["/app/server"])
+    package = f"oci:{layout.folder}@{digest}"
+    home.arcops("host", "add", "small", "--package", package, "--stateless")
+    lock = json.loads(home.arcops("host", "resolve", "small", "--format", "json"))["digest"]
+    home.arcops("host", "allow", "small", lock)
+    assert "permits folder" in home.arcops("host", "gate", "small", expect=RED)
+    policy = (
+        FOLDERS.replace("[folder]", "[oci]").replace("name: folders", "name: images")
+        + f"  server-contents: {{native: ['{package}']}}\n"
+    )
+    (tmp_path / "images.yaml").write_text(policy)
+    home.arcops("policy", "register", str(tmp_path / "images.yaml"))
+    home = Home(home.folder, policy="images")
+    told = home.arcops("host", "gate", "small", expect=AMBER)
+    assert "It is from an image" in told
+    with home.serving() as host:
+        client = Client(host)
+        assert client.begin().status_code == 200
+        text = said(client.post("tools/call", {"name": "seen"}))["result"]["content"][0]["text"]
+        assert "passwd=No such file" in text
+        blob = layout.folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
+        blob.write_bytes(b"{}")
+    assert "other content" in home.arcops("host", "add", "other", "--package", package) + home.arcops(
+        "host", "resolve", "other", expect=REFUSED
+    )
+
+
+def _refused(home: Home, **more: str) -> str:
+    done = typed("host", "serve", "--port", "0", environment={**home.environment, **more})
+    assert done.returncode == REFUSED, done.stderr
+    return done.stderr
 
 
 @pytest.mark.site

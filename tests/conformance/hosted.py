@@ -88,6 +88,9 @@ class _Hosted:
             found = self._links[session, era] = (Link(pipe, name=name, private=True), pipe)
         return found[0]
 
+    async def elsewhere(self, name: str) -> str:
+        return ""
+
     def shown(self, name: str) -> Shown | None:
         return None
 

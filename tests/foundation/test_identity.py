@@ -138,9 +138,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     claims = Tokens.claims
 
-    def counting(self: Tokens, text: str) -> dict[str, Any]:
+    def counting(self: Tokens, text: str, also: str = "") -> dict[str, Any]:
         found.append(text)
-        return claims(self, text)
+        return claims(self, text, also)
 
     monkeypatch.setattr(Tokens, "claims", counting)
     return found

@@ -50,14 +50,20 @@ HOSTING: tuple[Claim, ...] = (
     *of_row(
         "HOST-013",
         many_servers_under_one_endpoint="Many MCP servers are under one endpoint, by path; they come and go without a restart.",
+        sessions_go_on_at_every_host="A request that reaches another host of the site than its session's is passed on to it.",
+        tokens_for_one_server="Each server's path has its metadata, and a token for this path opens no other server.",
+        only_cancelled_calls_fail="Of very many calls only those that were cancelled fail.",
+        servers_in_images="A server in an OCI image of one digest is judged and served, and sees the image's files alone.",
     ),
     *of_row(
         "HOST-014",
+        warm_servers_are_forked="Sessions of a Python server are forked from one process if its row says so.",
         just_in_time_start="The first request to a server that does not run starts it; one automatic retry, and then an alert.",
     ),
     *of_row(
         "HOST-015",
         onboarding_by_a_row="A server is added by a row in the configuration database, without a new deployment.",
+        tokens_for_remote_servers="A remote server gets a token of our own that is kept until it ends, and never a caller's.",
     ),
     *of_row(
         "HOST-016",
@@ -133,6 +139,7 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-NFR",
+        memory_stays_as_it_is="Very many sessions, ended or left, leave the memory of a host as it was.",
         crashes_are_recovered_from="A crash shows, and the next call is served; a lost database stops nothing that runs.",
         limits_of_time_and_cost=(
             "Start, crash recovery, rollback, advisories, cost and limits keep the required times and accuracy.",

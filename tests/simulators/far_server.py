@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import queue
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 ECHO: dict[str, Any] = {"name": "echo", "description": "Says it again.", "inputSchema": {"type": "object"}}
 
@@ -19,7 +23,9 @@ class Far:
     """``token`` is what AUTHORIZATION must be, if anything. ``over`` is how an answer comes: ``json``, ``events`` or, for the
     older transport, ``sse``. ``status`` replaces every answer, with ``location`` in its head; ``replies`` are other answers by
     method, each a status and members. ``stray`` is said before each answer that is an event. ``for_able`` are tools that only a
-    client with roots gets, once one shook hands.
+    client with roots gets, once one shook hands. ``tls`` are the files of a certificate and its key. ``client`` is the
+    name and the secret of one who gets a token at ``/token``, each time another one that counts from then on; ``issued`` are
+    the forms.
     """
 
     tools: list[dict[str, Any]] = field(default_factory=lambda: [ECHO])
@@ -36,6 +42,11 @@ class Far:
     heads: list[dict[str, str]] = field(default_factory=list)
     methods: list[str] = field(default_factory=list)
     port: int = 0
+    tls: tuple[Path, Path] | None = None
+    client: tuple[str, str] | None = None
+    issued: list[dict[str, str]] = field(default_factory=list)
+    lives: int = 3600
+    kind: str = "Bearer"
     _server: ThreadingHTTPServer | None = None
     _said: queue.Queue[bytes | None] = field(default_factory=queue.Queue)
 
@@ -44,7 +55,7 @@ class Far:
         return f"127.0.0.1:{self.port}"
 
     def url(self, path: str = "/mcp") -> str:
-        return f"http://{self.host}{path}"
+        return f"{'https' if self.tls else 'http'}://{self.host}{path}"
 
     def up(self) -> None:
         """Answer, at the same port as before."""
@@ -56,6 +67,10 @@ class Far:
 
         server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         server.daemon_threads = True
+        if self.tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.tls)
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         self._server, self.port = server, server.server_address[1]
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -122,6 +137,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         far = self.far()
+        if self.path == "/token":
+            self._token()
+            return
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
         far.heads.append({name.lower(): value for name, value in self.headers.items()})
         far.methods.append(asked.get("method", ""))
@@ -150,6 +168,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, before + b"data: " + data + b"\n\n", "text/event-stream")
         else:
             self._answer(200, data, "application/json")
+
+    def _token(self) -> None:
+        far = self.far()
+        form = dict(parse_qsl(self.rfile.read(int(self.headers["content-length"])).decode()))
+        shown = base64.b64decode(self.headers.get("authorization", "").removeprefix("Basic ")).decode()
+        if far.client is None or tuple(unquote(one) for one in shown.split(":")) != far.client:
+            self._answer(401)
+            return
+        far.issued.append(form)
+        far.token = f"Bearer issued-{len(far.issued)}"
+        said = {"access_token": far.token.removeprefix("Bearer "), "token_type": far.kind, "expires_in": far.lives}
+        self._answer(200, json.dumps(said).encode(), "application/json")
 
     def _refused(self) -> bool:
         far = self.far()

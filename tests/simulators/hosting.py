@@ -135,6 +135,9 @@ class Hosting:
     write_seconds: float = WRITE_SECONDS
     eras: frozenset[Era] = frozenset()
     bound: tuple[str, ...] = ()
+    one_host: bool = False
+    away: str = ""
+    """The address of the other host that runs every server."""
     environment: dict[str, str] = field(default_factory=lambda: {"PATH": os.environ["PATH"]})
     links: dict[tuple[str, str, str, Era], tuple[Link, ChildPipe]] = field(default_factory=dict)
     started: int = 0
@@ -146,7 +149,17 @@ class Hosting:
         if name not in self.commands:
             return None
         stateless = name in self.stateless
-        return Row(name=name, stateless=stateless, eras=self.eras, call_seconds=self.seconds, bound=self.bound)
+        return Row(
+            name=name,
+            stateless=stateless,
+            eras=self.eras,
+            call_seconds=self.seconds,
+            bound=self.bound,
+            one_host=self.one_host,
+        )
+
+    async def elsewhere(self, name: str) -> str:
+        return self.away
 
     async def link(self, name: str, caller: Identity, session: str, era: Era) -> Link:
         if self.refusing is not None:
@@ -181,7 +194,7 @@ class Hosting:
         )
 
     def gone(self, name: str, session: str) -> None:
-        self.left.append((name, session))
+        self.left = [*self.left[-99:], (name, session)]
         for key in [key for key in self.links if key[0] == name and key[2] == session]:
             _, pipe = self.links.pop(key)
             pipe.end("its session ended")

@@ -43,7 +43,7 @@ def launch(package: Package, folder: Path, command: str) -> Launch:
     if not file.is_file():
         raise Refused(f"there is no file {command!r} in {package.name}")
     if file.suffix == ".py":
-        return Launch(command=(_python(), "-I", "-B", str(file)), environment={})
+        return Launch(command=(_python(), "-I", "-B", str(file)), environment={}, imports=str(file))
     if not os.access(file, os.X_OK):
         raise Refused(f"{command!r} in {package.name} is no Python file and may not be executed")
     return Launch(command=(str(file),), environment={})

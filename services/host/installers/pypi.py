@@ -108,6 +108,7 @@ def launch(package: Package, folder: Path, command: str) -> Launch:
     return Launch(
         command=(str(folder / "venv" / "bin" / "python"), "-I", "-B", "-c", run),
         environment={"VIRTUAL_ENV": str(folder / "venv")},
+        imports=found["module"],
     )
 
 

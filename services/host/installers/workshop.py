@@ -24,12 +24,14 @@ _LIMITS = Limits(seconds=300.0, size=16 * 1024 * 1024)
 class Launch:
     """How an installed server is started: an absolute program with its arguments, and variables that it needs for that.
 
-    ``secrets`` are those of their values that no one may read anywhere.
+    ``secrets`` are those of their values that no one may read anywhere. ``imports`` is the module, or the file, that a Python
+    server begins with; empty for others.
     """
 
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    imports: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

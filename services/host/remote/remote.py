@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from arcops.errors import Unavailable
 from arcops.tier import Tier
@@ -37,14 +37,35 @@ class Unreachable(Unavailable):
     """There is no connection to the server."""
 
 
+class Bearer(Protocol):
+    """The token that a server is shown."""
+
+    async def text(self) -> str:
+        """The token, for a request now. Raises `Unavailable`."""
+
+    def refused(self) -> None:
+        """The server did not take it."""
+
+
 class Remote:
     """A server at *url* as a `Pipe`. *headers* have what it asks of a client, a credential above all; no one is shown them.
 
-    A call of it may take *seconds*. Raises `Refused` if *tier* does not reach it.
+    A call of it may take *seconds*. *bearer* gives the token for each request, if it needs one that ends; its certificate
+    comes from *authorities* (PEM; the usual ones if empty). Raises `Refused` if *tier* does not reach it.
     """
 
-    def __init__(self, url: str, *, tier: Tier, headers: Mapping[str, str], seconds: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        tier: Tier,
+        headers: Mapping[str, str],
+        seconds: float,
+        bearer: Bearer | None = None,
+        authorities: str = "",
+    ) -> None:
         self.url = url
+        self._bearer = bearer
         self.over = ""
         """Why it ended, or nothing while it can be asked."""
         self.asked = ""
@@ -63,6 +84,7 @@ class Remote:
             read_seconds=seconds + CONNECT_SECONDS,
             headers={"accept-encoding": "identity", "user-agent": "arcops", **headers},
             connections=MOST_CONNECTIONS,
+            authorities=authorities,
         )
         self._heard: Callable[[bytes], None] = _nothing
         self._lost: Callable[[Lost], None] = _nothing
@@ -119,6 +141,8 @@ class Remote:
         """It cannot be asked any more: tell that, once."""
         if self.over:
             return
+        if self._bearer is not None and why.startswith(NOT_LET_IN):
+            self._bearer.refused()
         self.over = why
         self._flow.set()
         ended = [task for task in self._tasks if task is not asyncio.current_task()]
@@ -183,6 +207,8 @@ class Remote:
 
         If it has ended, that is why, whatever happened to the connection then.
         """
+        if self._bearer is not None:
+            self.client.headers["authorization"] = f"Bearer {await self._bearer.text()}"
         try:
             yield
         except NotAsked as error:

@@ -11,15 +11,24 @@ from collections.abc import Mapping
 from arcops.errors import Unavailable
 from arcops.tier import Tier
 from services.host.framing import MOST_MESSAGE
-from services.host.remote.remote import CONNECT_SECONDS, JSON, STREAM, Remote, is_stream, refusal
+from services.host.remote.remote import CONNECT_SECONDS, JSON, STREAM, Bearer, Remote, is_stream, refusal
 from tasks.server.events import Events, TooLong, endpoint
 
 
 class Sse(Remote):
     """As `Remote`."""
 
-    def __init__(self, url: str, *, tier: Tier, headers: Mapping[str, str], seconds: float) -> None:
-        super().__init__(url, tier=tier, headers=headers, seconds=seconds)
+    def __init__(
+        self,
+        url: str,
+        *,
+        tier: Tier,
+        headers: Mapping[str, str],
+        seconds: float,
+        bearer: Bearer | None = None,
+        authorities: str = "",
+    ) -> None:
+        super().__init__(url, tier=tier, headers=headers, seconds=seconds, bearer=bearer, authorities=authorities)
         self._address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._address.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._reading: asyncio.Task[None] | None = None

@@ -22,6 +22,7 @@ from services.host.framing import MOST_MESSAGE
 from services.host.remote.remote import (
     JSON,
     STREAM,
+    Bearer,
     Remote,
     Unreachable,
     bounded,
@@ -60,8 +61,17 @@ class _Ask:
 class Streamable(Remote):
     """As `Remote`. One link uses it, so it has at most one session."""
 
-    def __init__(self, url: str, *, tier: Tier, headers: Mapping[str, str], seconds: float) -> None:
-        super().__init__(url, tier=tier, headers=headers, seconds=seconds)
+    def __init__(
+        self,
+        url: str,
+        *,
+        tier: Tier,
+        headers: Mapping[str, str],
+        seconds: float,
+        bearer: Bearer | None = None,
+        authorities: str = "",
+    ) -> None:
+        super().__init__(url, tier=tier, headers=headers, seconds=seconds, bearer=bearer, authorities=authorities)
         self._session = self._version = ""
         self._listening: asyncio.Task[None] | None = None
         self._asks: dict[int, _Ask] = {}

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -195,7 +196,12 @@ class Here:
 
 @asynccontextmanager
 async def serving(
-    hosting: Hosting | None = None, door: Door | None = None, sessions: Callable[[Hosting], Sessions] | None = None, **more: Any
+    hosting: Hosting | None = None,
+    door: Door | None = None,
+    sessions: Callable[[Hosting], Sessions] | None = None,
+    port: int = 0,
+    tls: tuple[Path, Path] | None = None,
+    **more: Any,
 ) -> AsyncIterator[Here]:
     """The relay before *hosting*: without one, ``t`` is private, ``s`` is stateless, and ``m`` speaks 2026-07-28 alone."""
     hosting = hosting or Hosting(
@@ -203,7 +209,9 @@ async def serving(
     )
     app = relay(hosting, door, sessions=sessions(hosting) if sessions is not None else None, **more)
     made = config(app)
-    made.port = 0
+    made.port = port
+    if tls is not None:
+        made.ssl_certfile, made.ssl_keyfile = map(str, tls)
     server = uvicorn.Server(made)
     task = asyncio.get_running_loop().create_task(server.serve())
     while not server.started:

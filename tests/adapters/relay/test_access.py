@@ -95,6 +95,36 @@ def test_without_a_valid_token_a_client_learns_where_to_get_one(place: tuple[Doo
     asyncio.run(run())
 
 
+@pytest.mark.requirement("HOST-013/tokens-for-one-server")
+def test_a_token_for_one_server_opens_no_other(place: tuple[Door, Issuer, Path]) -> None:
+    """The audience is the resource of the server's own metadata (RFC 8707, RFC 9728)."""
+    door, issuer, _ = place
+
+    async def run() -> None:
+        hosting = Hosting(commands={"t": trivial(), "s": trivial()}, stateless=frozenset(("t", "s")))
+        async with serving(hosting, door, origin="https://host.example") as here:
+            known = await (await ask(here.port, "GET", "/.well-known/oauth-protected-resource/t/mcp")).last()
+            own = {"authorization": f"Bearer {issuer.token(aud=known['resource'], sub='ada', exp=time.time() + 3600)}"}
+            both = [known["resource"], "https://elsewhere.example"]
+            listed = {"authorization": f"Bearer {issuer.token(aud=both, sub='ada', exp=time.time() + 3600)}"}
+            for shown_here, name, status in (
+                (own, "t", 200),
+                (own, "s", 401),  # also just after it was accepted at the other one
+                (own, "t", 200),
+                (listed, "t", 200),
+                (listed, "s", 401),
+                (shown(issuer, "ada"), "t", 200),
+                (shown(issuer, "ada"), "s", 200),
+            ):
+                found = await ask(here.port, "GET", f"/{name}/status", shown_here)
+                assert found.status == status, (name, found.status)
+            for wrong in ("https://host.example/t", "https://host.example/t/mcp/", "https://host.example/T/mcp", "t", ""):
+                token = issuer.token(aud=wrong, sub="ada", exp=time.time() + 3600)
+                assert (await ask(here.port, "GET", "/t/status", {"authorization": f"Bearer {token}"})).status == 401, wrong
+
+    asyncio.run(run())
+
+
 def test_a_session_belongs_to_its_caller_and_not_to_the_token(place: tuple[Door, Issuer, Path]) -> None:
     door, issuer, _ = place
 

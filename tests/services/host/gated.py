@@ -57,6 +57,14 @@ class Judges:
         """Keep a verdict about *row*, whose folder is *source*."""
         return self.keep(rows, row, self.sealed(row, content_of(source), allowed=allowed, key=key))
 
+    def policy_sources(self, *sources: str) -> None:
+        """From now on the policy permits these *sources*."""
+        self.policy = parse_policy(POLICY.replace(b"[folder]", f"[{', '.join(sources)}]".encode()), where="test")
+
+    def judge_tree(self, rows: Rows, row: HostedRow, tree: Path, *, source: str) -> HostedRow:
+        """As `judge`, for what is installed in *tree* from another *source* than a folder."""
+        return self.keep(rows, row, self.sealed(row, seen(tree).content, source=source))
+
     def with_tools(self, rows: Rows, row: HostedRow, source: Path, tools: ServerTools) -> HostedRow:
         """As `judge`, by a policy that asks what the server offers too."""
         self.policy = parse_policy(POLICY + b"  server-tools: {}\n", where="test")
@@ -80,13 +88,14 @@ class Judges:
         named: str = "",
         kind: str = "",
         more: tuple[Body, ...] = (),
+        source: str = "folder",
     ) -> bytes:
         """The sealed verdict about *row* with the files *content*."""
         lock, start = row.current.lock, launching(row.current.spec)
         assert lock is not None
         installed = Installation(
             package=lock.package,
-            source="folder",
+            source=source,
             runtime=lock.runtime,
             lock=lock.digest,
             tree=content,

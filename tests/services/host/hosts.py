@@ -49,7 +49,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.source = self.folder / "source"
-        self.source.mkdir()
+        self.source.mkdir(parents=True)
         shutil.copy(SMALL, self.source / "server.py")
         self.database = self.open()
         self.rows = Rows(self.database)

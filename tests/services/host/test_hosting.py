@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -410,7 +412,7 @@ def test_a_new_version_serves_new_sessions_and_the_old_one_its_own(site: Site) -
 
 @pytest.mark.requirement("HOST-021/removal-is-complete")
 def test_what_no_one_uses_ends_and_comes_back_when_asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.host.hosting.SAY_SECONDS", 0.05)
+    monkeypatch.setattr("services.host.reaping.REAP_SECONDS", 0.05)
     site.allowed(stateless=True, idle_seconds=1)
 
     async def work(host: Hosting) -> None:
@@ -442,3 +444,45 @@ def test_a_secret_that_a_server_shows_is_masked_everywhere(site: Site, caplog: p
     hosted(work, site.host(environment={"SITE_TOKEN": "canary-4"}))
     assert "canary" not in caplog.text + repr(site.lines)
     assert b"canary" not in b"".join(one.read_bytes() for one in site.folder.rglob("*") if one.is_file())
+
+
+@pytest.mark.requirement("HOST-016/one-host-provisions")
+def test_a_clock_that_is_set_back_moves_no_lease_and_no_verdict(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wall clock of one host: leases are counted by the database's clock, and by one that is never set."""
+    site.allowed(one_host=True)
+    database = site.open()
+    real = time.time
+
+    async def work(host: Hosting) -> None:
+        other = site.host(database)
+        async with other.running():
+            link = await linked(host)
+            monkeypatch.setattr(time, "time", lambda: real() - 86_400)
+            assert await call(link, "echo", a=1) == {"a": 1}
+            with pytest.raises(NotYet, match="runs on one host at a time"):
+                await linked(other)
+            now, site.judges.now = site.judges.now, site.judges.now - timedelta(days=1)
+            with pytest.raises(Refused, match="ahead"):  # a verdict of tomorrow counts today no more
+                await linked(host, session="two")
+            site.judges.now = now
+            assert await call(await linked(host, session="two"), "echo", a=2) == {"a": 2}
+
+    hosted(work, site.host())
+    database.close()
+
+
+@pytest.mark.requirement("HOST-016/one-host-provisions")
+def test_the_other_host_takes_over_what_was_given_back(site: Site) -> None:
+    site.allowed(one_host=True)
+    database = site.open()
+    other = site.host(database)
+
+    async def whole() -> None:
+        host = site.host()
+        async with other.running():
+            async with host.running():
+                await linked(host)
+            assert await call(await linked(other), "echo", a=1) == {"a": 1}  # at once: it gave its lease back
+
+    asyncio.run(whole())
+    database.close()

@@ -37,7 +37,7 @@ def test_one_exact_version_is_read_and_written_alike(text: str, package: Package
         *("", "time", "pypi:time", "pypi:time>=1", "pypi:time==1,<2", "pypi:time==*", "pypi:time==1.*", "pypi:time == 1"),
         *("pypi:-r/etc/passwd==1", "pypi:a==1 --index-url=x", "pypi:a==1;os_name", "pypi:a@https://x/a.whl", "pypi:a==1\n"),
         *("npm:x", "npm:x@latest", "npm:x@^1.0.0", "npm:x@~1", "npm:x@>=1", "npm:../x@1.0.0", "npm:@s/../x@1.0.0"),
-        *("npm:git+https://x@1.0.0", "npm:-g@1.0.0 ", "npm:X@1.0.0", "folder:server", "folder:", "oci:x@sha256:0"),
+        *("npm:git+https://x@1.0.0", "npm:-g@1.0.0 ", "npm:X@1.0.0", "folder:server", "folder:", "image:x@sha256:0"),
     ],
 )
 def test_what_is_not_one_exact_version_is_refused(text: str) -> None:
