@@ -78,8 +78,10 @@ BASE: tuple[Claim, ...] = (
     ),
     *of_row(
         "BASE-10",
-        developer_setup_and_sso=(
-            "CI measures coverage, set-up takes under 5 minutes, and MFA and SAML through the identity provider are tested.",
+        second_factors_and_saml="People log in with a second factor at a SAML identity provider behind the OpenID provider; a "
+        "password alone is refused where a factor is required.",
+        developer_setup=(
+            "CI measures coverage, set-up takes under 5 minutes, and editors have a configuration to debug with.",
             _NOT_BUILT,
         ),
     ),
