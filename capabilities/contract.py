@@ -80,7 +80,8 @@ class Tool(Generic[A, B]):
     end what was there; ``idempotent`` that a second call changes nothing more; ``outside`` that it reaches other programs,
     whatever is asked; ``long`` that it may take longer than a client waits, so it reports progress and can be stopped;
     ``usual`` that a door with little room shows it at once.
-    ``connects`` says for an ask whether it opens a connection to a cluster or an endpoint.
+    ``connects`` says for an ask whether it opens a connection to a cluster or an endpoint. ``approves`` is what it approves,
+    such as ``waivers``: a caller needs that permission, too, and the place says who they are.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Tool(Generic[A, B]):
     outside: bool = False
     usual: bool = False
     connects: Callable[[A], bool] = _never
+    approves: str = ""
 
     @property
     def may_connect(self) -> bool:
@@ -156,6 +158,7 @@ def tool(
     usual: bool = False,
     deployed: Deployed[Any, Any] | None = None,
     connects: Callable[[Any], bool] = _never,
+    approves: str = "",
 ) -> Callable[[Callable[[A, Place], B]], Tool[A, B]]:
     """Declare the decorated function as a capability. Its ask and answer are the types that its annotations name.
 
@@ -189,6 +192,7 @@ def tool(
             usual=usual,
             deployed=deployed,
             connects=connects,
+            approves=approves,
         )
 
     return declare

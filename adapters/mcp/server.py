@@ -28,7 +28,7 @@ from adapters.mcp.about import DESCRIPTION, INSTRUCTIONS, NAME, TITLE, version
 from adapters.mcp.answers import answered, as_text
 from adapters.mcp.errors import as_result
 from adapters.mcp.names import KIND, WHOLE
-from adapters.mcp.needs import understood
+from adapters.mcp.needs import identity, understood
 from adapters.mcp.tasks import Tasks
 from arcops.errors import ArcOpsError, Refused, Stopped
 from capabilities.catalogue import all_tools
@@ -136,7 +136,7 @@ def build(
                 allow(ctx, tool, ask)
             if tool.long and tasks.wanted(ctx):
                 return await tasks.begin(tool, ask, who, whole=whole, account=kept)
-            at = told(place, _reporter(ctx))
+            at = told(replace(place, caller=identity(ctx)) if tool.approves else place, _reporter(ctx))
             calls.take(who)
         except BaseException as error:
             if kept is not None:

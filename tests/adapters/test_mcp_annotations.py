@@ -72,8 +72,9 @@ from capabilities.network.exposure import ExposeNetwork
 from capabilities.network.generate import GenerateNetwork
 from capabilities.network.map import MapNetwork
 from capabilities.network.snapshot import SnapshotNetwork
+from capabilities.policy.approving import ApproveWaiver
 from capabilities.policy.explain import Explain, Explained
-from capabilities.policy.policy import CheckPolicy, DraftWaiver, ListPolicies, RegisterPolicy
+from capabilities.policy.policy import CheckPolicy, DraftWaiver, ListPolicies, RegisterPolicy, check_policy, register_policy
 from capabilities.release.check import CheckRelease, PreviewRelease
 from capabilities.release.describe import DescribeRelease
 from capabilities.server.allowing import HostAllow, HostDeny, HostResolve
@@ -129,6 +130,15 @@ def changed_model(at: Site) -> Path:
     """The model, after a file changed: the signature beside it holds no longer, and another takes its place."""
     (at.model / "config.json").write_text('{"model_type": "another"}')
     return at.model
+
+
+def a_waiver(at: Site) -> str:
+    """The digest of a waiver of a registered policy that demands approvals."""
+    expires = f"{CLOCK.replace(month=12):%Y-%m-%d}"
+    waiver = f"{{rule: licence/allowed, anyContent: true, owner: o, reason: r, expires: {expires}}}"
+    text = f"{POLICY.replace('name: bench', 'name: waived')}waiverApprovals: {{needed: 1}}\nwaivers: [{waiver}]\n"
+    register_policy(RegisterPolicy(text=text), at.here.place())
+    return check_policy(CheckPolicy(policy="waived"), at.here.place()).standing[0].digest
 
 
 def a_release(at: Site) -> Path:
@@ -233,6 +243,7 @@ ASKS: dict[str, Asking] = {
         client="claude-code", profile="dev", file=released(at) and at.folder / "claude.json", without_client=True
     ),
     "approve_client_config": lambda at: ApproveClientConfig(id=waiting(at)),
+    "approve_waiver": lambda at: ApproveWaiver(policy="waived", waiver=a_waiver(at)),
     "audit_client_releases": lambda at: released(at) and AuditClientReleases(),
     "check_client_draft": lambda at: CheckClientDraft(target=drafted(at)),
     "compare_client_configs": lambda at: CompareClientConfigs(old=recorded(at), new=recorded(at)),

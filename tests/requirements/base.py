@@ -27,6 +27,8 @@ BASE: tuple[Claim, ...] = (
     *of_row(
         "BASE-3",
         roles_down_to_a_tool="Casbin roles form a hierarchy, with permissions down to a tool; Cedar limits single calls.",
+        approving_is_a_permission="Who drafts a waiver cannot approve it by that permission, and an unapproved waiver does not "
+        "count if the policy demands approvals.",
         a_policy_that_is_wrong_denies="A policy that is wrong, lost or being changed denies everything but to the user of this "
         "machine.",
     ),
@@ -79,7 +81,7 @@ BASE: tuple[Claim, ...] = (
     *of_row(
         "BASE-10",
         second_factors_and_saml="People log in with a second factor at a SAML identity provider behind the OpenID provider; a "
-        "password alone is refused where a factor is required.",
+        "password alone is refused if a factor is required.",
         developer_setup=(
             "CI measures coverage, set-up takes under 5 minutes, and editors have a configuration to debug with.",
             _NOT_BUILT,
