@@ -60,7 +60,7 @@ def approval_statement(approval: WaiverApproval) -> bytes:
 
 
 def approval_from(data: bytes) -> WaiverApproval:
-    """The approval in the statement *data*. Raises `Refused` if it is none, or contradicts itself."""
+    """The approval in the statement *data*. Raises `Refused` if it is not an approval, or contradicts itself."""
     document = strict_json(data, "the approval")
     if isinstance(document, dict) and document.get("predicateType") != WAIVER_APPROVAL:
         raise Refused(f"the statement is not an approval of a waiver ({WAIVER_APPROVAL})")

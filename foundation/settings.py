@@ -72,6 +72,7 @@ class Settings:
     limits_named: bool = False
     redis: str = ""
     redis_password: str = ""
+    shared_cache: bool = False
     database: str = ""
     database_password: str = ""
     hosted: Path = Path()
@@ -114,6 +115,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         limits_named=bool(environment.get("ARCOPS_LIMITS")),
         redis=environment.get("ARCOPS_REDIS", ""),
         redis_password=_password(environment, "ARCOPS_REDIS_PASSWORD"),
+        shared_cache=_shared(environment.get("ARCOPS_SHARED_CACHE", "")),
         database=environment.get("ARCOPS_DATABASE") or f"sqlite:///{(data / 'database' / 'arcops.sqlite').absolute()}",
         database_password=_password(environment, "ARCOPS_DATABASE_PASSWORD"),
         hosted=Path(environment.get("ARCOPS_HOSTED") or data / "hosted").absolute(),
@@ -182,6 +184,12 @@ def _required(text: str) -> bool:
     if text not in ("", "required", "best-effort"):
         raise Refused(f"ARCOPS_AUDIT is {text[:50]!r}; use required (the default) or best-effort")
     return text != "best-effort"
+
+
+def _shared(text: str) -> bool:
+    if text not in ("", "redis"):
+        raise Refused(f"ARCOPS_SHARED_CACHE is {text[:50]!r}; use redis, or unset it for a cache in memory alone")
+    return text == "redis"
 
 
 def _tier(text: str) -> Tier:

@@ -28,9 +28,8 @@ class Part:
     offset: int
     length: int
 
-    def of(self, text: str) -> tuple[bytes, int]:
-        """These bytes of *text* in UTF-8, and how many it has in all. Raises `Refused` for a part behind its end."""
-        data = text.encode()
+    def of(self, data: bytes) -> tuple[bytes, int]:
+        """These bytes of *data*, and how many it has in all. Raises `Refused` for a part behind its end."""
         if self.offset >= len(data):
             raise Refused(f"it has {len(data)} bytes, so there is no part at {self.offset}; read from 0")
         return data[self.offset : self.offset + self.length], len(data)

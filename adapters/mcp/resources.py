@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 import mcp_types as types
@@ -18,6 +18,7 @@ from adapters.mcp.parts import MOST_PART, MOST_WHOLE, RANGE, TEMPLATE, read_part
 from adapters.mcp.schemas import schema
 from arcops.errors import Refused
 from artifacts.index import Filter
+from artifacts.objects import object_path
 from artifacts.predicates import all_predicates
 from artifacts.schemas import schema_text
 from artifacts.wire import to_json
@@ -29,10 +30,13 @@ from capabilities.place import Place
 from capabilities.policy.explain import Explain, explain_rule
 from capabilities.policy.policy import ListPolicies, list_policies
 from flows.policies.registered import registered_policy
+from foundation.cache.tiers import Cache
 
 SCHEME = "arcops://"
 FOR_EVER_MS = 365 * 24 * 3600 * 1000
 A_WHILE_MS = 60 * 1000
+_CACHED_SECONDS = 300.0
+"""How long the whole of what a client reads in parts is kept."""
 _LISTED = 50
 _JSON, _MARKDOWN, _YAML = "application/json", "text/markdown", "application/yaml"
 
@@ -126,8 +130,8 @@ def templates() -> list[types.ResourceTemplate]:
     ]
 
 
-def read(uri: str, at: Place) -> Read:
-    """The resource *uri*. Raises `Refused` if it does not exist."""
+def read(uri: str, at: Place, cache: Cache | None = None) -> Read:
+    """The resource *uri*; *cache* keeps what is read in parts. Raises `Refused` if it does not exist."""
     kind, _, name = uri.removeprefix(SCHEME).partition("/")
     reader = _READERS.get(kind) if uri.startswith(SCHEME) else None
     if reader is None or not name:
@@ -138,9 +142,26 @@ def read(uri: str, at: Place) -> Read:
         if kind in _IN_PARTS:
             refuse_long(uri, found.text)
         return found
-    whole = reader(part.name, at)
-    data, size = part.of(whole.text)
-    return replace(whole, text="", part=data, offset=part.offset, size=size)
+    data, size = part.of(_whole(kind, part.name, at, cache))
+    return Read(text="", type=_JSON, fresh_ms=FOR_EVER_MS, part=data, offset=part.offset, size=size)
+
+
+def _whole(kind: str, name: str, at: Place, cache: Cache | None) -> bytes:
+    """The bytes of the resource *name*. A client reads it in many parts, perhaps at several instances, so it is made once.
+
+    What is no longer in the store, or is another file there, is read again: it may have been forgotten or changed.
+    """
+
+    def made() -> bytes:
+        return _READERS[kind](name, at).text.encode()
+
+    try:
+        found = object_path(at.settings.store, name).stat()
+    except (Refused, OSError):
+        return made()
+    if cache is None:
+        return made()
+    return cache.get(f"{kind}/{name}/{found.st_size}/{found.st_mtime_ns}", made, _CACHED_SECONDS)
 
 
 def completions(kind: str, begun: str, at: Place) -> list[str]:

@@ -36,6 +36,7 @@ from capabilities.contract import Tool
 from capabilities.place import Place
 from capabilities.watching import UNKNOWN, unbegun
 from capabilities.work import Work, told
+from foundation.cache.opening import cache_of
 from foundation.messages import readable
 from foundation.telemetry.spans import REQUEST, span
 
@@ -76,6 +77,7 @@ def build(
     place = replace(place, own=False)  # a caller here is not a person at this machine's command line
     by_name = {tool.name: tool for tool in tools}
     known = all_tools()
+    cache = cache_of(place.settings)
     find, use = offering.finding(tools)
     offering.chosen(tools, listed, (*known, *tools))  # names that mean nothing are refused now
     calls = Shares(quotas.calls, "calls running or waiting")
@@ -172,7 +174,7 @@ def build(
     async def read_resource(ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         try:
             with reading(ctx, str(params.uri)):
-                found = await anyio.to_thread.run_sync(resources.read, str(params.uri), place)
+                found = await anyio.to_thread.run_sync(resources.read, str(params.uri), place, cache)
         except Refused as error:
             raise MCPError(types.INVALID_PARAMS, str(error), {"uri": str(params.uri)[:500]}) from error
         except ArcOpsError as error:
