@@ -73,8 +73,8 @@ BASE: tuple[Claim, ...] = (
         "BASE-9",
         remotes_that_do_not_answer_are_left_alone="A remote that does not answer is left alone for a while, which is missing "
         "evidence and never skipped.",
-        caches_are_hints="What is cached can be made again: bounded in memory, sealed in Redis for other hosts, and right without "
-        "either.",
+        caches_are_hints="What is cached can be made again: bounded in memory, sealed in Redis for other hosts, and right "
+        "without either.",
         fast_under_load=(
             "The P95 is under 500 ms at 1000 connections, with session affinity and circuit breakers.",
             _NOT_BUILT,
