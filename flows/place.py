@@ -93,6 +93,9 @@ class Place:
             return path.absolute()
         if self.settings.output is None:
             raise Refused("this server writes no file for callers; its operator sets a folder for that (ARCOPS_OUTPUT)")
+        from foundation.sandbox.names import refuse_unplain  # most calls write nothing
+
+        refuse_unplain(path)
         return reach(path, (self.settings.output,), refusal=OUTSIDE_OUTPUT)
 
     @property

@@ -73,6 +73,8 @@ class Settings:
     redis: str = ""
     redis_password: str = ""
     shared_cache: bool = False
+    files: Path = Path()
+    most_written: int = 10 * 1024**3
     database: str = ""
     database_password: str = ""
     hosted: Path = Path()
@@ -115,6 +117,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         limits_named=bool(environment.get("ARCOPS_LIMITS")),
         redis=environment.get("ARCOPS_REDIS", ""),
         redis_password=_password(environment, "ARCOPS_REDIS_PASSWORD"),
+        files=data / "files" / "index.sqlite",
+        most_written=_most_written(environment.get("ARCOPS_OUTPUT_MB", "")),
         shared_cache=_shared(environment.get("ARCOPS_SHARED_CACHE", "")),
         database=environment.get("ARCOPS_DATABASE") or f"sqlite:///{(data / 'database' / 'arcops.sqlite').absolute()}",
         database_password=_password(environment, "ARCOPS_DATABASE_PASSWORD"),
@@ -141,6 +145,7 @@ def without_folders(text: str, settings: Settings) -> str:
         str(settings.limits or ""): "(limits)",
         str(settings.audit): "(audit)",
         str(settings.hosted): "(hosted)",
+        str(settings.files): "(files)",
         settings.key: "(key)",
     }
     if settings.database.startswith("sqlite:"):
@@ -184,6 +189,14 @@ def _required(text: str) -> bool:
     if text not in ("", "required", "best-effort"):
         raise Refused(f"ARCOPS_AUDIT is {text[:50]!r}; use required (the default) or best-effort")
     return text != "best-effort"
+
+
+def _most_written(text: str) -> int:
+    if not text:
+        return 10 * 1024**3
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text, re.ASCII):
+        raise Refused(f"ARCOPS_OUTPUT_MB is {text[:50]!r}; use how many megabytes one caller's files may have, such as 10240")
+    return int(text) * 1024**2
 
 
 def _shared(text: str) -> bool:

@@ -52,7 +52,12 @@ def refuse_long(address: str, text: str) -> None:
     """Raise `Refused`, saying how to read it, if *text* at *address* is too long for one message."""
     size = len(text) if text.isascii() else len(text.encode())
     if size > MOST_WHOLE:
-        raise Refused(
-            f"{address[:200]} has {size} bytes, and one message takes {MOST_WHOLE}; read it in parts: "
-            f"{address[:200]}/part/0/{MOST_PART} and so on"
-        )
+        raise too_long(address, size)
+
+
+def too_long(address: str, size: int) -> Refused:
+    """That what is at *address*, with so many bytes, is read in parts, and how."""
+    return Refused(
+        f"{address[:200]} has {size} bytes, and one message takes {MOST_WHOLE}; read it in parts: "
+        f"{address[:200]}/part/0/{MOST_PART} and so on"
+    )

@@ -137,8 +137,8 @@ def build(
             if allow is not None:
                 allow(ctx, tool, ask)
             if tool.long and tasks.wanted(ctx):
-                return await tasks.begin(tool, ask, who, whole=whole, account=kept)
-            at = told(replace(place, caller=identity(ctx)) if tool.approves else place, _reporter(ctx))
+                return await tasks.begin(tool, ask, who, caller=identity(ctx), whole=whole, account=kept)
+            at = told(replace(place, caller=identity(ctx)), _reporter(ctx))
             calls.take(who)
         except BaseException as error:
             if kept is not None:
@@ -165,8 +165,11 @@ def build(
             return as_result(error, hidden)
         return answered(tool, ask, answer, whole=whole)
 
+    def _for(ctx: Context) -> Place:
+        return replace(place, caller=identity(ctx))
+
     async def list_resources(ctx: Context, params: object) -> types.ListResourcesResult:
-        return types.ListResourcesResult(resources=await anyio.to_thread.run_sync(resources.listed, place))
+        return types.ListResourcesResult(resources=await anyio.to_thread.run_sync(resources.listed, _for(ctx)))
 
     async def list_templates(ctx: Context, params: object) -> types.ListResourceTemplatesResult:
         return types.ListResourceTemplatesResult(resource_templates=resources.templates())
@@ -174,7 +177,7 @@ def build(
     async def read_resource(ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         try:
             with reading(ctx, str(params.uri)):
-                found = await anyio.to_thread.run_sync(resources.read, str(params.uri), place, cache)
+                found = await anyio.to_thread.run_sync(resources.read, str(params.uri), _for(ctx), cache)
         except Refused as error:
             raise MCPError(types.INVALID_PARAMS, str(error), {"uri": str(params.uri)[:500]}) from error
         except ArcOpsError as error:

@@ -21,6 +21,7 @@ from arcops.tier import Tier
 from artifacts.index import Filter
 from artifacts.private_key import Algorithm, Signer, create
 from capabilities.access.access import CheckAccess, ExplainAccess, ListRoles
+from capabilities.access.files import ListFiles, RemoveFiles
 from capabilities.access.keys import ListApiKeys, NewApiKey, RevokeApiKey
 from capabilities.access.revoking import ListRevoked, RevokeAccess
 from capabilities.access.sessions import EndSessions, ListSessions
@@ -82,6 +83,7 @@ from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, H
 from capabilities.server.gating import HostExplain, HostGate
 from capabilities.server.looking import HostDiff, HostFind, HostHistory, HostLogs, HostStatus
 from capabilities.server.mirroring import HostMirrorUse
+from capabilities.written import sandbox
 from flows.place import Place
 from foundation.database.opening import opened
 from foundation.login.id_token import LoggedIn
@@ -130,6 +132,14 @@ def changed_model(at: Site) -> Path:
     """The model, after a file changed: the signature beside it holds no longer, and another takes its place."""
     (at.model / "config.json").write_text('{"model_type": "another"}')
     return at.model
+
+
+def a_file(at: Site) -> str:
+    """A file that was written for the caller."""
+    (at.folder / "written.tar").write_text("x")
+    mine = sandbox(replace(at.here.place(), settings=replace(at.here.settings, output=at.folder)))
+    mine.record(mine.folder / "written.tar", "export_store", CLOCK)
+    return "written.tar"
 
 
 def a_waiver(at: Site) -> str:
@@ -336,6 +346,8 @@ ASKS: dict[str, Asking] = {
     "query_audit": lambda at: QueryAudit(),
     "reach_network": lambda at: ReachNetwork(target=at.shop, source="shop/web", to="db:5432"),
     "register_policy": lambda at: RegisterPolicy(text=POLICY.replace("name: bench", "name: another")),
+    "list_files": lambda at: ListFiles(),
+    "remove_files": lambda at: RemoveFiles(paths=(a_file(at),)),
     "report_audit": lambda at: ReportAudit(controls=True),
     "rejudge_artifact": lambda at: Rejudge(artifact=at.artifacts[0]),
     "review_artifacts": lambda at: Filter(),
@@ -438,7 +450,7 @@ def rows(path: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
 
 
 def place(site: Site, signing: Signing) -> Place:
-    settings = replace(site.here.settings, tier=Tier.RESTRICTED, site="edge-07")
+    settings = replace(site.here.settings, tier=Tier.RESTRICTED, site="edge-07", output=site.folder)
     return replace(site.here.place(now=CLOCK.replace(hour=15)), settings=settings, signer=signing)
 
 

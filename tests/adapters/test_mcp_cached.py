@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.requirement("BASE-9/caches-are-hints", "BASE-1/serves-
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of what was made anew."""
+    """The names of what was made again."""
     names: list[str] = []
     reader = resources._READERS["reports"]
 

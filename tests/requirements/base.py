@@ -84,6 +84,8 @@ BASE: tuple[Claim, ...] = (
         "BASE-10",
         second_factors_and_saml="People log in with a second factor at a SAML identity provider behind the OpenID provider; a "
         "password alone is refused if a factor is required.",
+        storage_sandbox="What is written for a caller lies below one folder, under plain names, in an index; no other caller "
+        "lists, reads or removes it.",
         developer_setup=(
             "CI measures coverage, set-up takes under 5 minutes, and editors have a configuration to debug with.",
             _NOT_BUILT,

@@ -1,4 +1,4 @@
-"""The tiers together: made once, whoever asks; shared between hosts by a real Redis server; and right without it."""
+"""The tiers together: made once, however many ask; shared between hosts by a real Redis server; and right without it."""
 
 from __future__ import annotations
 
