@@ -96,12 +96,15 @@ def statements(text: str, where: str) -> tuple[Statement, ...]:
         elif lexed in ")]}":
             depth = max(0, depth - 1)
         path.append('""' if lexed.startswith('"') else lexed)
-        if depth > DEEPEST or length > LONGEST or ("." in lexed and _LONG_PATH.search("".join(path))):
+        ends = lexed == ";" and depth == 0
+        if depth > DEEPEST or length > LONGEST or (ends and _LONG_PATH.search("".join(path))):
             raise Refused(f"{where} has a policy (line {_line(text, begins)}) {_TOO_DEEP}")
-        if lexed == ";" and depth == 0:
+        if ends:
             found.append(Statement(text=text[begins : token.end()], line=_line(text, begins)))
             length, begins = 0, token.end()
             path.clear()
+    if _LONG_PATH.search("".join(path)):
+        raise Refused(f"{where} has a policy (line {_line(text, begins)}) {_TOO_DEEP}")
     if length:
         found.append(Statement(text=text[begins:], line=_line(text, begins)))
     return tuple(found)
