@@ -129,6 +129,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     )
 
 
+_SERVER_AT = re.compile(r'server at "[^"]*"(?: \([^)]*\))?, port [0-9]+')
+
+
 def without_folders(text: str, settings: Settings) -> str:
     """*text* with the server's own folders named by their purpose, and not by their path.
 
@@ -150,6 +153,10 @@ def without_folders(text: str, settings: Settings) -> str:
     }
     if settings.database.startswith("sqlite:"):
         folders[settings.database.removeprefix("sqlite:///")] = "(database)"
+    elif settings.database:
+        text = _SERVER_AT.sub("the server", text)  # as PostgreSQL's own client says it
+        folders[settings.database.rpartition("@")[2].partition("?")[0]] = "(database)"
+        folders[settings.database.rpartition("@")[2].partition("/")[0]] = "(database)"
     served = (*settings.roots, *((settings.output,) if settings.output else ()))
     for folder in (*served, *(Path(os.path.realpath(one)) for one in served)):
         if folder.name:

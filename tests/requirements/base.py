@@ -73,6 +73,8 @@ BASE: tuple[Claim, ...] = (
         "BASE-9",
         remotes_that_do_not_answer_are_left_alone="A remote that does not answer is left alone for a while, which is missing "
         "evidence and never skipped.",
+        dependencies_come_back="A database or an issuer that goes away lets no one in meanwhile, and counts again when it is "
+        "back.",
         caches_are_hints="What is cached can be made again: bounded in memory, sealed in Redis for other hosts, and right "
         "without either.",
         fast_under_load=(
