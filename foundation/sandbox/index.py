@@ -89,7 +89,7 @@ class FileIndex:
                     database.execute("PRAGMA journal_mode = WAL")
                 database.execute(_TABLE)
                 yield database
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             raise Unavailable(
                 f"the index of files that were written for callers cannot be used ({type(error).__name__})"
             ) from error
