@@ -1,4 +1,4 @@
-"""What was written for a caller below the output folder: listed, and removed by the one for whom it was written."""
+"""What was written for a caller below the output folder: that caller lists it, and removes it."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ LONGEST = 16 * 1024
 with a segmentation fault for 1,000 nested brackets, or 10,000 nested ``if``."""
 CALLER, ROLE, ACTION, OBJECT, GROUP = "Caller", "Role", "Action", "Object", "Group"
 ATTRIBUTES = {
-    "principal": frozenset(("issuer", "tenant", "id", "roles", "scopes")),
+    "principal": frozenset(("issuer", "tenant", "id", "roles", "scopes", "acr", "amr")),
     "resource": frozenset(("name",)),
     "context": frozenset(("arguments",)),
     "action": frozenset[str](),

@@ -1,4 +1,4 @@
-"""What tools write for callers over the network: found, read in parts and removed by the one for whom it was written."""
+"""What tools write for a caller over the network: that caller alone finds it, reads it in parts and removes it."""
 
 from __future__ import annotations
 

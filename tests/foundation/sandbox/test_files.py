@@ -110,15 +110,15 @@ def test_who_writes_last_owns_it(mine: Sandbox) -> None:
     assert other.part("a", 0, 10)[0] == b"theirs"
 
 
-@pytest.mark.parametrize("where", ["elsewhere", "folder", "link", "pipe"])
-def test_what_is_no_file_below_the_folder_is_not_recorded(mine: Sandbox, tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize("place", ["elsewhere", "folder", "link", "pipe"])
+def test_what_is_no_file_below_the_folder_is_not_recorded(mine: Sandbox, tmp_path: Path, place: str) -> None:
     path = mine.folder / "x"
-    if where == "elsewhere":
+    if place == "elsewhere":
         path = tmp_path / "x"
         path.write_text("x")
-    elif where == "folder":
+    elif place == "folder":
         path.mkdir()
-    elif where == "link":
+    elif place == "link":
         path.symlink_to(tmp_path)
     else:
         os.mkfifo(path)
