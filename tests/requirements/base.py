@@ -19,7 +19,8 @@ BASE: tuple[Claim, ...] = (
     ),
     *of_row(
         "BASE-2",
-        oauth_flows=("OAuth 2.1 with PKCE, introspection and refresh rotation works with any OIDC provider.", _NOT_BUILT),
+        oauth_flows="The official client finds a real OIDC provider by this server's metadata, and calls tools by its tokens: "
+        "PKCE, refresh rotation, introspection.",
         people_log_in="People log in to the pages at a provider, with PKCE; the server keeps, ends and revokes their sessions.",
         tokens_are_bound_to_the_audience="A token counts only for its audience, as a bearer access token of the trusted "
         "issuer.",

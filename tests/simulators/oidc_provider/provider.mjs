@@ -37,7 +37,20 @@ lines.once('line', (line) => {
         backchannelLogout: { enabled: true },
         clientIdMetadataDocument: { enabled: true, ack: 'draft-02' },
         devInteractions: { enabled: !behind },
+        introspection: { enabled: true },
+        resourceIndicators: {
+          enabled: true,
+          getResourceServerInfo: (ctx, resource) => ({
+            scope: 'arcops:read arcops:check',
+            audience: resource,
+            accessTokenFormat: ctx.oidc.client.clientId.startsWith('opaque') ? 'opaque' : 'jwt',
+          }),
+          useGrantedResource: () => true,
+        },
       },
+      issueRefreshToken: (_, client) => client.grantTypeAllowed('refresh_token'),
+      rotateRefreshToken: true,
+      scopes: ['openid', 'arcops:read', 'arcops:check'],
       ...(behind && {
         acrValues: behind.acrValues,
         interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
