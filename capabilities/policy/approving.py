@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
-from arcops.errors import Refused, Unavailable
+from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.evidence import Seen
 from arcops.finding import Waiver
 from arcops.identity import Identity
 from arcops.policy import MOST_WAIVED, Policy
 from artifacts.bundle import seal_statement
+from artifacts.public_key import load_public_key
+from artifacts.reading import read_file
 from artifacts.store import Store
 from artifacts.waiver_approval import Approver, WaiverApproval, approval_statement, waiver_digest
 from capabilities.access.known import authorization
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 WAIVERS = "waivers"
 _LEAST = 8
+_MOST_KEY_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +130,15 @@ def _caller(at: Place) -> Identity:
     )
 
 
+def own_public(at: Place) -> tuple[str, ...]:
+    """The id of this place's own key by its public half, without a passphrase; none if that does not lie beside the key."""
+    path = Path(at.settings.key).with_suffix(".pub")
+    try:
+        return (load_public_key(read_file(path, _MOST_KEY_BYTES), where=path.name).id,)
+    except ArcOpsError:
+        return ()
+
+
 def approvals_of(policy: Policy, waivers: tuple[str, ...], at: Place, *, own: bool = False) -> ApprovalsSeen:
     """The approvals of these *waivers* that are kept here, as a check sees them; with *own*, by the key of this place.
 
@@ -136,4 +149,4 @@ def approvals_of(policy: Policy, waivers: tuple[str, ...], at: Place, *, own: bo
     return approvals.look(request, Seen({}, at=at.now(), subject_name=policy.name)).body
 
 
-__all__ = ["ApproveWaiver", "WaiverApproved", "approvals_of", "approve_waiver"]
+__all__ = ["ApproveWaiver", "WaiverApproved", "approvals_of", "approve_waiver", "own_public"]

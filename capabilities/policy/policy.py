@@ -37,9 +37,9 @@ class GateSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverStanding:
-    """A waiver of a policy that demands approvals: its ``digest``, and who approved it by statements of trusted keys.
+    """A waiver of a policy that demands approvals: its ``digest``, and who approved it, by which keys' statements.
 
-    Which keys' statements count says the policy, and the place that judges.
+    Counted are statements that the policy's ``signers`` made, and this place's own key if its public half lies beside it.
     """
 
     digest: str
@@ -91,14 +91,18 @@ def check_policy(ask: CheckPolicy, at: Place) -> PolicyChecked:
 
 def _standing(policy: Policy, at: Place) -> tuple[WaiverStanding, ...]:
     from artifacts.waiver_approval import waiver_digest  # most policies demand no approvals
-    from capabilities.policy.approving import approvals_of
+    from capabilities.policy.approving import approvals_of, own_public
 
     digests = tuple(waiver_digest(waiver) for waiver in policy.waivers)
     try:
         found = approvals_of(policy, digests, at).found
     except Refused:  # no key is trusted here, so nothing can be approved
         found = ()
-    mine = [[one for one in found if one.waiver == digest and one.policy == policy.name] for digest in digests]
+    keys = {*policy.approvals.signers, *own_public(at)}
+    mine = [
+        [one for one in found if one.waiver == digest and one.policy == policy.name and keys & set(one.signers)]
+        for digest in digests
+    ]
     return tuple(
         WaiverStanding(
             digest=digest,

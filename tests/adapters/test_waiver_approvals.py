@@ -165,6 +165,7 @@ def test_an_approval_of_another_policy_or_key_does_not_count(site: Site) -> None
         with Store.at(site.here.settings) as store:
             store.put(seal_statement(approval_statement(approval), signer), {}, at=CLOCK, signer=site.here.signer)
         assert site.judged(policy).verdict is Verdict.RED, name
+        assert not check_policy(CheckPolicy(policy=policy), site.here.place()).standing[0].approvers, "nor is it shown as one"
     named = site.policy(signers=f"'{other.public.id}'")
     approval = replace(approval, policy=named)
     with Store.at(site.here.settings) as store:
