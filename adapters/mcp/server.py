@@ -138,7 +138,7 @@ def build(
                 allow(ctx, tool, ask)
             if tool.long and tasks.wanted(ctx):
                 return await tasks.begin(tool, ask, who, caller=identity(ctx), whole=whole, account=kept)
-            at = told(replace(place, caller=identity(ctx)), _reporter(ctx))
+            at = told(place, _reporter(ctx), identity(ctx))
             calls.take(who)
         except BaseException as error:
             if kept is not None:

@@ -10,7 +10,6 @@ import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +150,7 @@ class Tasks:
             if made is not None and total:
                 made.progress, made.message, made.updated = (done, total), f"{done} of {total} bytes", datetime.now(UTC)
 
-        at = told(replace(self._place, caller=caller), progress)
+        at = told(self._place, progress, caller)
         made = Task(id="", tool=tool, ask=ask, owner=owner, created=now, updated=now, at=at, whole=whole)
         if deployed is not None:
             from flows.prefect.deployed import start
