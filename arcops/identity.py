@@ -8,7 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """A caller: who vouches for them, in which tenant, and their id there; never an e-mail, nor `sub` alone. ``roles`` and
-    ``scopes`` are what the issuer grants.
+    ``scopes`` are what the issuer grants. ``acr`` and ``amr`` are how they proved who they are, as the issuer says it; empty if
+    it does not.
     """
 
     issuer: str
@@ -16,3 +17,5 @@ class Identity:
     id: str
     scopes: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
+    acr: str = ""
+    amr: frozenset[str] = frozenset()

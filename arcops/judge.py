@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 
 from arcops.evidence import Body, Evidence, Missing, Seen
 from arcops.finding import Finding, Outcome, Waiver
@@ -26,13 +27,14 @@ def judge(
     subject_name: str,
     subject_digests: tuple[str, ...] = (),
     waivers: Iterable[Waiver] = (),
+    unapproved: Mapping[Waiver, str] = MappingProxyType({}),
     skew: timedelta = timedelta(0),
     as_then: bool = False,
 ) -> GateResult:
     """Ask *gate* about *collected* under *policy*. *subject_digests* name the subject's content, as the report will.
 
-    Other clocks may be ahead of *at* by *skew*. *as_then* judges again what was judged before: only then does a waiver that
-    names the subject only by its name count.
+    *unapproved* are waivers that do not count, each with why. Other clocks may be ahead of *at* by *skew*. *as_then* judges
+    again what was judged before: only then does a waiver that names the subject only by its name count.
 
     Each of these adds an UNKNOWN finding, so the result is RED: missing evidence, an exception, a finding of a foreign rule, a
     PASS without a citation, a citation of evidence that was not collected, and a rule without an answer.
@@ -46,7 +48,15 @@ def judge(
         evidence = {kind: found for kind, found in collected.items() if kind in kinds and isinstance(found, Evidence)}
         seen = Seen(evidence, at=at, subject_name=subject_name, subject_digests=subject_digests, skew=skew)
         findings = [
-            _waived(finding, waivers, at=at, subject_name=subject_name, digests=subject_digests, as_then=as_then)
+            _waived(
+                finding,
+                waivers,
+                unapproved,
+                at=at,
+                subject_name=subject_name,
+                digests=subject_digests,
+                as_then=as_then,
+            )
             for finding in _answers(gate, policy, seen, {found.digest for found in evidence.values()})
         ]
     return GateResult(gate=gate.id, verdict=worst(finding.outcome.verdict for finding in findings), findings=tuple(findings))
@@ -92,6 +102,7 @@ def _answers(gate: Gate[object], policy: object, seen: Seen, known: set[str]) ->
 def _waived(
     finding: Finding,
     waivers: Iterable[Waiver],
+    unapproved: Mapping[Waiver, str],
     *,
     at: datetime,
     subject_name: str,
@@ -112,8 +123,12 @@ def _waived(
     endless = [waiver for waiver in fitting if waiver.expires - at > MOST_WAIVED and not waiver.by_name_alone]
     fitting = [waiver for waiver in fitting if waiver not in endless]
     live = [waiver for waiver in fitting if at < waiver.expires]
+    counting = [waiver for waiver in live if waiver not in unapproved]
+    if counting:
+        return replace(finding, outcome=Outcome.WARN, waiver=max(counting, key=lambda waiver: waiver.expires))
     if live:
-        return replace(finding, outcome=Outcome.WARN, waiver=max(live, key=lambda waiver: waiver.expires))
+        first = live[0]
+        return replace(finding, text=f"{finding.text} (The waiver of {first.owner} does not count: {unapproved[first]}.)")
     if fitting:
         last = max(fitting, key=lambda waiver: waiver.expires)
         return replace(finding, text=f"{finding.text} (The waiver of {last.owner} expired on {last.expires:%Y-%m-%d}.)")

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from arcops.errors import Refused
 from arcops.finding import Waiver
+from arcops.late_pattern import late
 
 MOST_VALID = timedelta(days=3660)
 """The longest term of a result. No one can know what will be known about a model in ten years, and an endless term would exceed
@@ -22,6 +23,32 @@ MOST_LIST_AGE = timedelta(days=7)
 MOST_WAIVED = timedelta(days=366)
 """How long after the time of judging a waiver may end. The owner of a risk must review it each year; a waiver until 9999 would
 turn the rule off."""
+
+
+_MOST_APPROVALS = 10
+_KEY = late(r"sha256:[0-9a-f]{64}\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRule:
+    """How many people have to approve a waiver before it counts, and whose record of that counts.
+
+    An approval is a statement that is signed and kept. It counts if the key of the place that judges signed it, or a trusted
+    key among ``signers`` (ids, ``sha256:…``). If none is ``needed``, each waiver of the policy counts as it is written.
+    """
+
+    needed: int = 0
+    signers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.needed <= _MOST_APPROVALS:
+            raise Refused(f"a waiver needs {self.needed} approvals; write 0 to {_MOST_APPROVALS}")
+        for one in self.signers:
+            if not _KEY.match(one):
+                raise Refused(f"a key that records approvals is {one[:100]!r}; write its id, 'sha256:' and 64 hex digits")
+
+
+NONE_NEEDED = ApprovalRule()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +72,7 @@ class Policy:
     as_then: bool = field(default=False, compare=False)
     written: bytes = field(default=b"", repr=False, compare=False)
     clock_skew: timedelta = SKEW
+    approvals: ApprovalRule = NONE_NEEDED
 
     def __post_init__(self) -> None:
         if not self.gates:

@@ -60,6 +60,7 @@ class Request:
     says how it should be. ``secrets`` are files that no collector may read, even if they are in its subject. ``within`` are the
     folders below which ``target``, ``attached`` and ``declared`` are opened, again each time (`artifacts.beneath`); `ANYWHERE`
     if the person at this machine asks. ``described`` is false if no gate of this run asks what the content of files is.
+    ``waivers`` are the digests of the waivers whose approvals the policy demands.
     """
 
     target: Path
@@ -83,6 +84,7 @@ class Request:
     secrets: tuple[Path, ...] = ()
     within: Roots = ANYWHERE
     described: bool = True
+    waivers: tuple[str, ...] = ()
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
     remark: Callable[[str], None] = field(default=unheard, compare=False, repr=False)
 

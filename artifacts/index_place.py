@@ -75,6 +75,8 @@ def told(path: Path, seen: Identity) -> Iterator[None]:
         yield
     except sqlite3.ProgrammingError as error:  # a fault of ours
         raise Unavailable(f"the store's index {path} cannot be used: {error}") from error
+    except UnicodeDecodeError as error:  # the driver cannot even say it: a name in the file is no text
+        raise Damaged(path, "it holds text that is not UTF-8", seen) from error
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _NO_DAMAGE:
             raise Unavailable(f"the store's index {path} cannot be used: {error}") from error

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from arcops.errors import Refused
+from artifacts.weak_keys import LEAST_RSA_BITS, weak_edwards, weak_rsa
 
 Raw = Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
@@ -53,6 +54,8 @@ class PublicKey:
 
 def public_key(raw: object, *, where: str) -> PublicKey:
     """*raw*, a key of the cryptography library, as a `PublicKey`. Raises `Refused` for kinds and sizes that are too weak."""
+    if weak := _weak(raw, thorough=False):
+        raise Refused(f"{where}: {weak}; make a new one with 'arcops keys new'")
     match raw:
         case ec.EllipticCurvePublicKey() if raw.curve.name not in _CURVE_HASHES:
             raise Refused(f"{where}: curve {raw.curve.name} is not supported; use P-256, P-384, P-521 or Ed25519")
@@ -65,6 +68,24 @@ def public_key(raw: object, *, where: str) -> PublicKey:
             return PublicKey(id=f"sha256:{hashlib.sha256(der).hexdigest()}", raw=raw)
         case _:
             raise Refused(f"{where}: a {type(raw).__name__} cannot verify signatures here; use Ed25519, P-256 or RSA")
+
+
+def refuse_everyones(key: PublicKey, *, where: str) -> None:
+    """Raise `Refused` if anyone can find the private half of *key*. It takes some milliseconds: do it when a key is first
+    trusted.
+    """
+    if weak := _weak(key.raw, thorough=True):
+        raise Refused(f"{where}: {weak}; make a new one with 'arcops keys new'")
+
+
+def _weak(raw: object, *, thorough: bool) -> str:
+    """What is weak about *raw*; that an RSA key is too short is said elsewhere."""
+    if isinstance(raw, Ed25519PublicKey):
+        return weak_edwards("Ed25519", raw.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw))
+    if isinstance(raw, rsa.RSAPublicKey) and raw.key_size >= LEAST_RSA_BITS:
+        numbers = raw.public_numbers()
+        return weak_rsa(numbers.n, numbers.e, thorough=thorough)
+    return ""
 
 
 def load_public_key(data: bytes, *, where: str) -> PublicKey:

@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 
+from arcops.asks import Use, use_of
 from arcops.errors import Broken, Refused, Unavailable
 from flows.place import Place, bounded, with_paths
 
@@ -80,7 +81,8 @@ class Tool(Generic[A, B]):
     end what was there; ``idempotent`` that a second call changes nothing more; ``outside`` that it reaches other programs,
     whatever is asked; ``long`` that it may take longer than a client waits, so it reports progress and can be stopped;
     ``usual`` that a door with little room shows it at once.
-    ``connects`` says for an ask whether it opens a connection to a cluster or an endpoint.
+    ``connects`` says for an ask whether it opens a connection to a cluster or an endpoint. ``approves`` is what it approves,
+    such as ``waivers``: a caller needs that permission, too, and the place says who they are.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Tool(Generic[A, B]):
     outside: bool = False
     usual: bool = False
     connects: Callable[[A], bool] = _never
+    approves: str = ""
 
     @property
     def may_connect(self) -> bool:
@@ -119,9 +122,30 @@ class Tool(Generic[A, B]):
             raise Refused(not_for_remote(self.name))
         if at.roots is None:
             return self._answered(ask, at)
-        answer: Any = self._answered(bounded(ask, at), at)
+        answer: Any = self._written(bounded(ask, at), at) if self.writes else self._answered(bounded(ask, at), at)
         told = {name: with_paths(value, lambda path, use: at.told(path)) for name, value in _paths(answer)}
         return cast(B, replace(answer, **told) if told else answer)
+
+    @property
+    def writes(self) -> bool:
+        """Can an ask name a path to be written?"""
+        return bool(self._to_write)
+
+    def _written(self, ask: A, at: Place) -> B:
+        """As `_answered`, for a tool that writes: what it writes goes into the index of the caller's files."""
+        if at.settings.output is None or not any(getattr(ask, one) is not None for one in self._to_write):
+            return self._answered(ask, at)
+        from capabilities.written import filed, sandbox  # most calls write nothing
+
+        mine = sandbox(at)
+        mine.refuse_full()
+        answer = self._answered(ask, at)
+        filed(ask, answer, self.name, mine, at)
+        return answer
+
+    @property
+    def _to_write(self) -> tuple[str, ...]:
+        return tuple(one.name for one in fields(cast(Any, self.ask)) if use_of(one, Use.READ) is Use.WRITE)
 
     def _answered(self, ask: A, at: Place) -> B:
         try:
@@ -156,6 +180,7 @@ def tool(
     usual: bool = False,
     deployed: Deployed[Any, Any] | None = None,
     connects: Callable[[Any], bool] = _never,
+    approves: str = "",
 ) -> Callable[[Callable[[A, Place], B]], Tool[A, B]]:
     """Declare the decorated function as a capability. Its ask and answer are the types that its annotations name.
 
@@ -189,6 +214,7 @@ def tool(
             usual=usual,
             deployed=deployed,
             connects=connects,
+            approves=approves,
         )
 
     return declare

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from arcops.errors import Unavailable
+from arcops.identity import Identity
 from capabilities.contract import Tool
 from capabilities.watching import Called, watched
 from flows.place import Place
@@ -92,6 +93,6 @@ def _unheard(called: Called) -> None:
     """Calls are not counted."""
 
 
-def told(at: Place, progress: Callable[[int, int], None]) -> Place:
-    """*at* for one call: with its own stop, and *progress*."""
-    return replace(at, stop=threading.Event(), progress=progress)
+def told(at: Place, progress: Callable[[int, int], None], caller: Identity | None = None) -> Place:
+    """*at* for one call of *caller*: with its own stop, and *progress*."""
+    return replace(at, stop=threading.Event(), progress=progress, caller=caller)

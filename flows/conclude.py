@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from arcops.evidence import Evidence, Missing
+from arcops.finding import Waiver
 from arcops.judge import judge
 from arcops.result import EvidenceRecord, GateResult, Report
+from arcops.seen.approvals import ApprovalsSeen
 from arcops.subject import Digest, Subject
 from arcops.verdict import worst
 from flows.plan import AnyGate, Plan
+from flows.policies.approved import unapproved_waivers
 from flows.runners.looking import Found, without_places
 from foundation.telemetry.spans import span
 
@@ -21,7 +24,8 @@ def conclude(plan: Plan, collected: Mapping[str, Found], *, runner: str) -> Repo
     at = plan.request.now
     collected = {kind: without_places(found, plan.request) for kind, found in collected.items()}
     subject = _subject(plan, collected)
-    results = tuple(_judged(gate, plan, collected, subject) for gate in plan.gates)
+    unapproved = unapproved_waivers(plan.policy, collected.get(ApprovalsSeen.KIND), at)
+    results = tuple(_judged(gate, plan, collected, subject, unapproved) for gate in plan.gates)
     answers = [collected[kind] for kind in sorted(collected)]
     return Report(
         subject=subject,
@@ -51,7 +55,9 @@ def conclude(plan: Plan, collected: Mapping[str, Found], *, runner: str) -> Repo
     )
 
 
-def _judged(gate: AnyGate, plan: Plan, collected: Mapping[str, Found], subject: Subject) -> GateResult:
+def _judged(
+    gate: AnyGate, plan: Plan, collected: Mapping[str, Found], subject: Subject, unapproved: Mapping[Waiver, str]
+) -> GateResult:
     with span(f"gate {gate.id}", gate=gate.id) as here:
         result = judge(
             gate,
@@ -61,6 +67,7 @@ def _judged(gate: AnyGate, plan: Plan, collected: Mapping[str, Found], subject: 
             subject_name=plan.request.name,
             subject_digests=tuple(str(digest) for digest in subject.digests),
             waivers=plan.policy.waivers,
+            unapproved=unapproved,
             skew=plan.policy.clock_skew,
             as_then=plan.policy.as_then,
         )

@@ -16,6 +16,7 @@ from artifacts.beneath import OUTSIDE, held, reach
 from foundation.settings import Settings
 
 if TYPE_CHECKING:  # a door that only reads needs none of these
+    from arcops.identity import Identity
     from arcops.policy import Policy
     from arcops.roots import Roots
     from artifacts.private_key import Signer
@@ -38,7 +39,7 @@ class Place:
     what runs a program, choose which server is asked, or change what is trusted. ``worker`` is true in a run of Prefect, which
     another caller started. ``elsewhere`` is true if such a run will do the work, so nothing is read here.
     ``say`` is called with sentences that the person there has to read before something happens. ``at_once`` begins runs of
-    Prefect without its worker, if this process may.
+    Prefect without its worker, if this process may. ``caller`` is who asks, if a token or a key says so.
     """
 
     settings: Settings
@@ -53,6 +54,7 @@ class Place:
     elsewhere: bool = False
     say: Callable[[str], None] = unheard
     at_once: AtOnce | None = None
+    caller: Identity | None = None
 
     @property
     def remote(self) -> bool:
@@ -91,6 +93,9 @@ class Place:
             return path.absolute()
         if self.settings.output is None:
             raise Refused("this server writes no file for callers; its operator sets a folder for that (ARCOPS_OUTPUT)")
+        from foundation.sandbox.names import refuse_unplain  # most calls write nothing
+
+        refuse_unplain(path)
         return reach(path, (self.settings.output,), refusal=OUTSIDE_OUTPUT)
 
     @property

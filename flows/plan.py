@@ -13,6 +13,7 @@ from arcops.evidence import Body
 from arcops.gate import Gate
 from arcops.policy import Policy
 from arcops.request import Request
+from arcops.seen.approvals import ApprovalsSeen
 
 AnyCollector = Collector[Body]
 AnyGate = Gate[object]
@@ -79,7 +80,9 @@ def make_plan(
         others = (gate for gate in chosen if gate.id != attachments.id)
         chosen = tuple(sorted((*others, attachments), key=lambda gate: gate.id))
     answers = collector_of if collectors is None else _by_kind(collectors).get
-    needed = _closure(chosen, answers)
+    asked = _approvals(policy)
+    request = replace(request, waivers=asked)
+    needed = _closure(chosen, answers, (ApprovalsSeen.KIND,) if asked else ())
     extras = [extra for gate in chosen for extra in gate.takes] + [extra for one in needed for extra in one.takes]
     if extras:
         from arcops.extras import refuse_without  # most plans take none
@@ -93,6 +96,15 @@ def make_plan(
 def gates_of(policy: Policy) -> tuple[AnyGate, ...]:
     """The gates that *policy* names. Gates that this version lacks are left out; a policy that was read names no such gate."""
     return tuple(gate for gate_id in policy.gates if (gate := gate_named(gate_id)) is not None)
+
+
+def _approvals(policy: Policy) -> tuple[str, ...]:
+    """The digests of the waivers of *policy* whose approvals are looked for: all of them, or none if it demands none."""
+    if not policy.approvals.needed or not policy.waivers:
+        return ()
+    from artifacts.waiver_approval import waiver_digest  # most policies demand none
+
+    return tuple(waiver_digest(waiver) for waiver in policy.waivers)
 
 
 def _attachments() -> AnyGate:
@@ -111,7 +123,9 @@ def _by_kind(collectors: Iterable[AnyCollector]) -> dict[str, AnyCollector]:
     return by_kind
 
 
-def _closure(gates: Iterable[AnyGate], answers: Callable[[str], AnyCollector | None]) -> tuple[AnyCollector, ...]:
+def _closure(
+    gates: Iterable[AnyGate], answers: Callable[[str], AnyCollector | None], also: tuple[str, ...] = ()
+) -> tuple[AnyCollector, ...]:
     ordered: dict[str, AnyCollector] = {}
 
     def add(kind: str, asking: tuple[str, ...]) -> None:
@@ -127,4 +141,6 @@ def _closure(gates: Iterable[AnyGate], answers: Callable[[str], AnyCollector | N
     for gate in gates:
         for body in (*gate.needs, *gate.wants):
             add(body.KIND, ())
+    for kind in also:
+        add(kind, ())
     return tuple(sorted(ordered.values(), key=lambda found: found.follows))

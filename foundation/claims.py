@@ -40,6 +40,9 @@ _NOT_ACCESS = {
     "htu": "a proof of possession",
 }
 _BEARER = ("bearer", "at+jwt")
+_KINDS = {"token_type": ("bearer", "access_token", "at+jwt"), "token_use": ("access_token", "access")}
+"""What an access token is called, if it is called anything: an ID token of Amazon Cognito differs from it by ``token_use``
+alone, and an issuer that is asked about tokens says that a refresh token is active, too."""
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
 _NEVER_ACCESS = frozenset(
     ("id_token", "id+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt", "oauth-authz-req+jwt", "kb+jwt", "dc+sd-jwt")
@@ -127,6 +130,10 @@ def judge(claims: Mapping[str, Any], *, now: float, leeway: float, longest: floa
     kind = claims.get("typ")  # Keycloak writes Bearer, ID, Refresh, Logout here
     if kind is not None and (not isinstance(kind, str) or kind.lower() not in _BEARER):
         raise NotAccepted("the token's own typ claim says that it is not a bearer access token")
+    for name, known in _KINDS.items():
+        said = claims.get(name, known[0])
+        if not isinstance(said, str) or said.lower() not in known:
+            raise NotAccepted(f"the issuer says by {name} that the token is no bearer access token")
     if "cnf" in claims:
         raise NotAccepted("the token is bound to a key or a certificate (cnf), which ArcOps does not check; get a bearer token")
     expires, issued = number(claims.get("exp")), number(claims.get("iat"))

@@ -75,6 +75,9 @@ class Settings:
     limits_named: bool = False
     redis: str = ""
     redis_password: str = ""
+    shared_cache: bool = False
+    files: Path = Path()
+    most_written: int = 10 * 1024**3
     database: str = ""
     database_password: str = ""
     hosted: Path = Path()
@@ -120,6 +123,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         limits_named=bool(environment.get("ARCOPS_LIMITS")),
         redis=environment.get("ARCOPS_REDIS", ""),
         redis_password=_password(environment, "ARCOPS_REDIS_PASSWORD"),
+        files=data / "files" / "index.sqlite",
+        most_written=_most_written(environment.get("ARCOPS_OUTPUT_MB", "")),
+        shared_cache=_shared(environment.get("ARCOPS_SHARED_CACHE", "")),
         database=environment.get("ARCOPS_DATABASE") or f"sqlite:///{(data / 'database' / 'arcops.sqlite').absolute()}",
         database_password=_password(environment, "ARCOPS_DATABASE_PASSWORD"),
         hosted=Path(environment.get("ARCOPS_HOSTED") or data / "hosted").absolute(),
@@ -130,6 +136,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         audit=audit,
         audit_required=_required(environment.get("ARCOPS_AUDIT", "")),
     )
+
+
+_SERVER_AT = re.compile(r'server at "[^"]*"(?: \([^)]*\))?, port [0-9]+')
 
 
 def without_folders(text: str, settings: Settings) -> str:
@@ -148,10 +157,15 @@ def without_folders(text: str, settings: Settings) -> str:
         str(settings.limits or ""): "(limits)",
         str(settings.audit): "(audit)",
         str(settings.hosted): "(hosted)",
+        str(settings.files): "(files)",
         settings.key: "(key)",
     }
     if settings.database.startswith("sqlite:"):
         folders[settings.database.removeprefix("sqlite:///")] = "(database)"
+    elif settings.database:
+        text = _SERVER_AT.sub("the server", text)  # as PostgreSQL's own client says it
+        folders[settings.database.rpartition("@")[2].partition("?")[0]] = "(database)"
+        folders[settings.database.rpartition("@")[2].partition("/")[0]] = "(database)"
     served = (*settings.roots, *((settings.output,) if settings.output else ()))
     for folder in (*served, *(Path(os.path.realpath(one)) for one in served)):
         if folder.name:
@@ -191,6 +205,20 @@ def _required(text: str) -> bool:
     if text not in ("", "required", "best-effort"):
         raise Refused(f"ARCOPS_AUDIT is {text[:50]!r}; use required (the default) or best-effort")
     return text != "best-effort"
+
+
+def _most_written(text: str) -> int:
+    if not text:
+        return 10 * 1024**3
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text, re.ASCII):
+        raise Refused(f"ARCOPS_OUTPUT_MB is {text[:50]!r}; use how many megabytes one caller's files may have, such as 10240")
+    return int(text) * 1024**2
+
+
+def _shared(text: str) -> bool:
+    if text not in ("", "redis"):
+        raise Refused(f"ARCOPS_SHARED_CACHE is {text[:50]!r}; use redis, or unset it for a cache in memory alone")
+    return text == "redis"
 
 
 def _tier(text: str) -> Tier:

@@ -7,6 +7,7 @@ file, so that an air-gapped site works without a connection to the issuer, or fr
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ __all__ = ["ALGORITHMS", "PREFIX", "Caller", "Issuer", "NotAccepted", "Tokens", 
 ALGORITHMS = ("ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512", "EdDSA", "Ed25519")
 """What may sign a token (RFC 7518, section 3.1; RFC 8037, RFC 9864). Never ``none``, and never a shared secret."""
 LEEWAY_SECONDS = 30
+_log = logging.getLogger(__name__)
 KEYS_FRESH_SECONDS = 600.0
 """How long keys count after they were read, also if the issuer says that they stay fresh for longer: one may be withdrawn."""
 _ASK_AGAIN_SECONDS = 30.0
@@ -153,7 +155,14 @@ class Tokens:
     def _bytes(self) -> bytes:
         keys, tier = self.issuer.keys, self.issuer.tier
         if keys and not is_url(keys):
-            return read_file(Path(keys), MOST_KEYS)
+            try:
+                return read_file(Path(keys), MOST_KEYS)
+            except ArcOpsError as error:  # a caller who shows a token is not told where files are
+                _log.warning("the keys of the issuer %s cannot be read: %s", self.issuer.name, error)
+                raise Unavailable(
+                    "the file of the issuer's keys (ARCOPS_OIDC_JWKS) cannot be read, so no token can be checked; ask the "
+                    "operator"
+                ) from error
         if not keys:
             keys = keys_of(self.issuer.name, self.fetch(discovery(self.issuer.name), tier), tier)
         return self.fetch(keys, tier)

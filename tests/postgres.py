@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -29,9 +31,33 @@ def _programs() -> Path:
     return Path(found).parent
 
 
+@dataclass(kw_only=True)
+class Cluster:
+    """A server that can be stopped and started again with the same data. ``url`` is ``postgresql+asyncpg://…``."""
+
+    url: str
+    programs: Path
+    command: Sequence[str]
+    port: int
+    log: Path
+    _server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("a") as out:
+            self._server = subprocess.Popen(list(self.command), stdout=out, stderr=out)
+        server = self._server
+        until(lambda: _ready(self.programs, self.port, server), "PostgreSQL answers", log=lambda: self.log.read_text()[-2000:])
+
+    def stop(self) -> None:
+        """End it at once, with its connections."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGINT)  # a fast shutdown: it does not wait for its clients
+            self._server.wait()
+
+
 @contextmanager
-def postgres() -> Iterator[str]:
-    """The server's URL, ``postgresql+asyncpg://…``."""
+def cluster() -> Iterator[Cluster]:
+    """A server that is running."""
     programs = _programs()
     with tempfile.TemporaryDirectory(prefix="arcops-pg-") as name, reserved_port() as port:
         folder = Path(name)
@@ -42,14 +68,21 @@ def postgres() -> Iterator[str]:
             *as_user, str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", name, "-h", "127.0.0.1",
             "-c", "fsync=off", "-c", "max_connections=200",
         ]  # fmt: skip
-        log = folder / "log"
-        with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as server:
-            try:
-                until(lambda: _ready(programs, port, server), "PostgreSQL answers", log=lambda: log.read_text()[-2000:])
-                _run([str(programs / "createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", USER, "prefect"])
-                yield f"postgresql+asyncpg://{USER}@127.0.0.1:{port}/prefect"
-            finally:
-                server.terminate()
+        url = f"postgresql+asyncpg://{USER}@127.0.0.1:{port}/prefect"
+        found = Cluster(url=url, programs=programs, command=command, port=port, log=folder / "log")
+        try:
+            found.start()
+            _run([str(programs / "createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", USER, "prefect"])
+            yield found
+        finally:
+            found.stop()
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """The server's URL, ``postgresql+asyncpg://…``."""
+    with cluster() as found:
+        yield found.url
 
 
 def _ready(programs: Path, port: int, server: subprocess.Popen[bytes]) -> bool:

@@ -12,6 +12,8 @@ from arcops.errors import Refused
 from artifacts.projections.printable import printable
 
 if TYPE_CHECKING:
+    from arcops.finding import Waiver
+    from capabilities.policy.approving import ApproveWaiver, WaiverApproved
     from capabilities.policy.explain import Explain, Explained
     from capabilities.policy.policy import (
         CheckPolicy,
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
         WaiverDrafted,
     )
 
-POLICY = group("policy", "Check, list and register policies, and draft waivers.")
+POLICY = group("policy", "Check, list and register policies; draft and approve waivers.")
 
 
 @command("explain", "capabilities.policy.explain:explain_rule", example="weights/imports")
@@ -62,14 +64,12 @@ def check(given: Given[CheckPolicy, PolicyChecked, None]) -> None:
     print(f"policy {printable(checked.name)} {checked.digest}")
     print(f"results are valid for {checked.valid_for}")
     print(*map(printable, written_out((gate.gate, gate.settings) for gate in checked.gates).splitlines()), sep="\n")
-    for waiver in checked.waivers:
-        state = "expired" if waiver in checked.expired else "too long" if waiver in checked.endless else "live"
-        content = waiver.digest or "any content"
-        said = (
-            f"waiver {waiver.rule} {waiver.about or '-'} for {waiver.subject} ({content}) by {waiver.owner} "
-            f"until {waiver.expires}: {state}"
-        )
-        print(printable(said))
+    for waiver in checked.waivers if not checked.standing else ():
+        print(printable(_line(waiver, checked)))
+    for waiver, standing in zip(checked.waivers, checked.standing, strict=False):
+        by = f" ({', '.join(standing.approvers)})" if standing.approvers else ""
+        print(printable(_line(waiver, checked)))
+        print(printable(f"  {standing.digest}: {len(standing.approvers)} of {checked.approvals} approvals{by}"))
     if checked.endless:
         raise Refused(
             f"{len(checked.endless)} waiver(s) of policy {checked.name} end more than {MOST_WAIVED.days} days from now and "
@@ -77,6 +77,15 @@ def check(given: Given[CheckPolicy, PolicyChecked, None]) -> None:
         )
     if checked.expired:
         raise Refused(f"{len(checked.expired)} waiver(s) of policy {checked.name} expired; renew or remove them")
+
+
+def _line(waiver: Waiver, checked: PolicyChecked) -> str:
+    state = "expired" if waiver in checked.expired else "too long" if waiver in checked.endless else "live"
+    content = waiver.digest or "any content"
+    return (
+        f"waiver {waiver.rule} {waiver.about or '-'} for {waiver.subject} ({content}) by {waiver.owner} "
+        f"until {waiver.expires}: {state}"
+    )
 
 
 @command("policy list", "capabilities.policy.policy:list_policies")
@@ -103,3 +112,16 @@ def waive(given: Given[DraftWaiver, WaiverDrafted, None]) -> None:
     ask = given.ask()
     ask = replace(ask, expires=ask.expires.replace(hour=23, minute=59, second=59))  # a day is typed, and it counts on that day
     print(answer(given.tool, ask, surroundings.place()).yaml, end="")
+
+
+@command(
+    "policy approve",
+    "capabilities.policy.approving:approve_waiver",
+    example="ours.yaml sha256:3f2a9c1b",
+)
+def approve(given: Given[ApproveWaiver, WaiverApproved, None]) -> None:
+    """Approve a waiver of a policy that demands approvals, as another person than its owner."""
+    found = answer(given.tool, given.ask(), surroundings.place())
+    counts = "it counts" if found.counts else "it does not count yet"
+    print(printable(f"{found.waiver} has {len(found.approvers)} of {found.needed} approvals: {counts}"))
+    print(printable(f"approved by {', '.join(found.approvers)}; kept as {found.artifact}"))

@@ -28,9 +28,8 @@ class Part:
     offset: int
     length: int
 
-    def of(self, text: str) -> tuple[bytes, int]:
-        """These bytes of *text* in UTF-8, and how many it has in all. Raises `Refused` for a part behind its end."""
-        data = text.encode()
+    def of(self, data: bytes) -> tuple[bytes, int]:
+        """These bytes of *data*, and how many it has in all. Raises `Refused` for a part behind its end."""
         if self.offset >= len(data):
             raise Refused(f"it has {len(data)} bytes, so there is no part at {self.offset}; read from 0")
         return data[self.offset : self.offset + self.length], len(data)
@@ -53,7 +52,12 @@ def refuse_long(address: str, text: str) -> None:
     """Raise `Refused`, saying how to read it, if *text* at *address* is too long for one message."""
     size = len(text) if text.isascii() else len(text.encode())
     if size > MOST_WHOLE:
-        raise Refused(
-            f"{address[:200]} has {size} bytes, and one message takes {MOST_WHOLE}; read it in parts: "
-            f"{address[:200]}/part/0/{MOST_PART} and so on"
-        )
+        raise too_long(address, size)
+
+
+def too_long(address: str, size: int) -> Refused:
+    """That what is at *address*, with so many bytes, is read in parts, and how."""
+    return Refused(
+        f"{address[:200]} has {size} bytes, and one message takes {MOST_WHOLE}; read it in parts: "
+        f"{address[:200]}/part/0/{MOST_PART} and so on"
+    )

@@ -8,21 +8,23 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 import mcp_types as types
 
 from adapters.mcp.brief import REPORTS
-from adapters.mcp.parts import MOST_PART, MOST_WHOLE, RANGE, TEMPLATE, read_part, refuse_long
+from adapters.mcp.parts import MOST_PART, MOST_WHOLE, RANGE, TEMPLATE, Part, read_part, refuse_long, too_long
 from adapters.mcp.schemas import schema
 from arcops.errors import Refused
 from arcops.late_pattern import late
 from artifacts.index import Filter
+from artifacts.objects import object_path
 from artifacts.predicates import all_predicates
 from artifacts.schemas import schema_text
 from artifacts.wire import to_json
 from capabilities.artifact.feed import AskNew, NewArtifacts, new_artifacts, newest
+from capabilities.access.files import FileListed, ListFiles, list_files, uri_of
 from capabilities.artifact.show import Show, show_artifact
 from capabilities.artifact.store import list_artifacts
 from capabilities.artifact.verify import Fetch, fetch_artifact
@@ -30,7 +32,9 @@ from capabilities.catalogue import all_tools
 from capabilities.place import Place
 from capabilities.policy.explain import Explain, explain_rule
 from capabilities.policy.policy import ListPolicies, list_policies
+from capabilities.written import sandbox
 from flows.policies.registered import registered_policy
+from foundation.cache.tiers import Cache
 
 SCHEME = "arcops://"
 LOG, ABOUT = f"{SCHEME}log/", f"{SCHEME}about/"
@@ -38,6 +42,8 @@ NEWEST = f"{LOG}newest"
 """The resource that changes whenever something is kept."""
 FOR_EVER_MS = 365 * 24 * 3600 * 1000
 A_WHILE_MS = 60 * 1000
+_CACHED_SECONDS = 300.0
+"""How long the whole of what a client reads in parts is kept."""
 _LISTED = 50
 _MOST_DIGITS = 12
 _DIGEST = late(r"[A-Za-z0-9]{1,40}:[0-9a-f]{1,128}\Z")
@@ -95,6 +101,15 @@ def listed(at: Place) -> list[types.Resource]:
         )
         for one in list_artifacts(Filter(limit=_LISTED), at).artifacts
     ]
+    found += [
+        types.Resource(
+            uri=uri_of(one.path),
+            name=f"file {one.path}",
+            description=f"written for you by {one.tool}, {one.size} bytes",
+            size=one.size,
+        )
+        for one in _files(at)
+    ]
     return found
 
 
@@ -142,6 +157,11 @@ def templates() -> list[types.ResourceTemplate]:
             description="What was kept about the subject with this digest (sha256:…). Subscribe to it to wait for a verdict.",
             mime_type=_JSON,
         ),
+        types.ResourceTemplate(
+            uri_template=f"{SCHEME}files/{{path}}",
+            name="file",
+            description="A file that a tool wrote for you here, by its path with / written as %2F; no other caller reads it.",
+        ),
         types.ResourceTemplate(uri_template=f"{SCHEME}gates/{{gate}}", name="gate", mime_type=_MARKDOWN),
         types.ResourceTemplate(uri_template=f"{SCHEME}policies/{{name}}", name="policy", mime_type=_YAML),
         types.ResourceTemplate(
@@ -153,21 +173,56 @@ def templates() -> list[types.ResourceTemplate]:
     ]
 
 
-def read(uri: str, at: Place) -> Read:
-    """The resource *uri*. Raises `Refused` if it does not exist."""
+def read(uri: str, at: Place, cache: Cache | None = None) -> Read:
+    """The resource *uri*; *cache* keeps what is read in parts. Raises `Refused` if it does not exist."""
     kind, _, name = uri.removeprefix(SCHEME).partition("/")
     reader = _READERS.get(kind) if uri.startswith(SCHEME) else None
     if reader is None or not name:
         raise Refused(f"there is no resource {uri[:200]!r}; 'resources/list' and 'resources/templates/list' list what there is")
     part = read_part(name) if kind in _IN_PARTS else None
+    if kind == _FILES:
+        return _file_part(uri, part or Part(name=name, offset=0, length=0), at)
     if part is None:
         found = reader(name, at)
         if kind in _IN_PARTS:
             refuse_long(uri, found.text)
         return found
-    whole = reader(part.name, at)
-    data, size = part.of(whole.text)
-    return replace(whole, text="", part=data, offset=part.offset, size=size)
+    data, size = part.of(_whole(kind, part.name, at, cache))
+    return Read(text="", type=_JSON, fresh_ms=FOR_EVER_MS, part=data, offset=part.offset, size=size)
+
+
+def _file_part(uri: str, part: Part, at: Place) -> Read:
+    """A part of a file, of which no more is read; or, with no length, the whole if it is not long."""
+    data, one = sandbox(at).part(unquote(part.name), part.offset, part.length or MOST_WHOLE)
+    if not part.length and one.size > MOST_WHOLE:
+        raise too_long(uri, one.size)
+    if part.offset and part.offset >= one.size:
+        raise Refused(f"it has {one.size} bytes, so there is no part at {part.offset}; read from 0")
+    return Read(text="", type="application/octet-stream", fresh_ms=0, part=data, offset=part.offset, size=one.size)
+
+
+def _files(at: Place) -> list[FileListed]:
+    if at.settings.output is None:
+        return []
+    return [one for one in list_files(ListFiles(most=_LISTED), at).files if one.state == "there"]
+
+
+def _whole(kind: str, name: str, at: Place, cache: Cache | None) -> bytes:
+    """The bytes of the resource *name*. A client reads it in many parts, perhaps at several instances, so it is made once.
+
+    What is no longer in the store, or is another file there, is read again: it may have been forgotten or changed.
+    """
+
+    def made() -> bytes:
+        return _READERS[kind](name, at).text.encode()
+
+    try:
+        found = object_path(at.settings.store, name).stat()
+    except (Refused, OSError):
+        return made()
+    if cache is None:
+        return made()
+    return cache.get(f"{kind}/{name}/{found.st_size}/{found.st_mtime_ns}", made, _CACHED_SECONDS)
 
 
 def completions(kind: str, begun: str, at: Place) -> list[str]:
@@ -243,12 +298,14 @@ def _published() -> dict[str, str]:
     return {one.file.removesuffix(".json"): schema_text(one.uri) for one in all_predicates() if one.published}
 
 
-_IN_PARTS = {"artifacts": "an artifact", "evidence": "evidence", "reports": "a report"}
+_FILES = "files"
+_IN_PARTS = {"artifacts": "an artifact", "evidence": "evidence", "reports": "a report", _FILES: "a file"}
 """What may be long."""
 _READERS: Mapping[str, Callable[[str, Place], Read]] = {
     "about": _about,
     "artifacts": _kept,
     "evidence": _kept,
+    _FILES: lambda name, at: _file_part(name, Part(name=name, offset=0, length=0), at),
     "gates": _gate,
     "log": _log,
     "policies": _policy,

@@ -28,7 +28,7 @@ from adapters.mcp.about import DESCRIPTION, INSTRUCTIONS, NAME, TITLE, version
 from adapters.mcp.answers import answered, as_text
 from adapters.mcp.errors import as_result
 from adapters.mcp.names import KIND, WHOLE
-from adapters.mcp.needs import understood
+from adapters.mcp.needs import identity, understood
 from adapters.mcp.publishing import Publishing, PublishingServer
 from adapters.mcp.tasks import Tasks
 from arcops.errors import ArcOpsError, Refused, Stopped
@@ -37,6 +37,7 @@ from capabilities.contract import Tool
 from capabilities.place import Place
 from capabilities.watching import UNKNOWN, unbegun
 from capabilities.work import Work, told
+from foundation.cache.opening import cache_of
 from foundation.messages import readable
 from foundation.telemetry.spans import REQUEST, span
 
@@ -77,6 +78,7 @@ def build(
     place = replace(place, own=False)  # a caller here is not a person at this machine's command line
     by_name = {tool.name: tool for tool in tools}
     known = all_tools()
+    cache = cache_of(place.settings)
     find, use = offering.finding(tools)
     offering.chosen(tools, listed, (*known, *tools))  # names that mean nothing are refused now
     calls = Shares(quotas.calls, "calls running or waiting")
@@ -137,8 +139,8 @@ def build(
             if allow is not None:
                 allow(ctx, tool, ask)
             if tool.long and tasks.wanted(ctx):
-                return await tasks.begin(tool, ask, who, whole=whole, account=kept)
-            at = told(place, _reporter(ctx))
+                return await tasks.begin(tool, ask, who, caller=identity(ctx), whole=whole, account=kept)
+            at = told(place, _reporter(ctx), identity(ctx))
             calls.take(who)
         except BaseException as error:
             if kept is not None:
@@ -165,9 +167,12 @@ def build(
             return as_result(error, hidden)
         return answered(tool, ask, answer, whole=whole)
 
+    def _for(ctx: Context) -> Place:
+        return replace(place, caller=identity(ctx))
+
     async def list_resources(ctx: Context, params: object) -> types.ListResourcesResult:
         publishing.looked(ctx)
-        return types.ListResourcesResult(resources=await anyio.to_thread.run_sync(resources.listed, place))
+        return types.ListResourcesResult(resources=await anyio.to_thread.run_sync(resources.listed, _for(ctx)))
 
     async def list_templates(ctx: Context, params: object) -> types.ListResourceTemplatesResult:
         return types.ListResourceTemplatesResult(resource_templates=resources.templates())
@@ -175,7 +180,7 @@ def build(
     async def read_resource(ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         try:
             with reading(ctx, str(params.uri)):
-                found = await anyio.to_thread.run_sync(resources.read, str(params.uri), place)
+                found = await anyio.to_thread.run_sync(resources.read, str(params.uri), _for(ctx), cache)
         except Refused as error:
             raise MCPError(types.INVALID_PARAMS, str(error), {"uri": str(params.uri)[:500]}) from error
         except ArcOpsError as error:

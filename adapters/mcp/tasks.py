@@ -29,6 +29,7 @@ from adapters.mcp.names import TASKS
 from adapters.mcp.task import HERE_MS, Task, far, state_of
 from adapters.mcp.task_notes import TaskNotes
 from arcops.errors import ArcOpsError, Broken, Stopped, Unavailable
+from arcops.identity import Identity
 from capabilities.contract import Left, Tool
 from capabilities.place import Place
 from capabilities.watching import ended_elsewhere
@@ -127,9 +128,16 @@ class Tasks:
         server.add_request_handler("tasks/cancel", TaskParams, cancel)
 
     async def begin(
-        self, tool: Tool[Any, Any], ask: Any, owner: str, *, whole: bool, account: Account | None = None
+        self,
+        tool: Tool[Any, Any],
+        ask: Any,
+        owner: str,
+        *,
+        whole: bool,
+        caller: Identity | None = None,
+        account: Account | None = None,
     ) -> dict[str, Any]:
-        """Begin *tool*, and return the handle; *whole*: the caller wants the whole answer; *account* is told how it ends.
+        """Begin *tool* for *caller*, and return the handle; *whole*: they want the whole answer; *account* is told how it ends.
 
         Raises what the tool raises before its work begins.
         """
@@ -142,7 +150,7 @@ class Tasks:
             if made is not None and total:
                 made.progress, made.message, made.updated = (done, total), f"{done} of {total} bytes", datetime.now(UTC)
 
-        at = told(self._place, progress)
+        at = told(self._place, progress, caller)
         made = Task(id="", tool=tool, ask=ask, owner=owner, created=now, updated=now, at=at, whole=whole)
         if deployed is not None:
             from flows.prefect.deployed import start

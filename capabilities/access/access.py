@@ -17,7 +17,7 @@ from flows.place import Place
 from foundation.authorization.authorizing import Authorization, decide, explained
 from foundation.authorization.casbin_roles import closure, enforced
 from foundation.authorization.decision import Decision, Question
-from foundation.authorization.objects import ACTIONS, CALL, CONNECT
+from foundation.authorization.objects import ACTIONS, APPROVE, CALL, CONNECT
 from foundation.authorization.role_policy import ROLES
 from foundation.messages import one_reading
 
@@ -174,7 +174,10 @@ def _questions(ask: CheckAccess) -> tuple[Question, ...]:
     actions = [ask.action or CALL]
     if not ask.action and called is not None and value is not None and connects(called, value):
         actions.append(CONNECT)
-    return tuple(Question(caller=caller, action=one, object=ask.tool, arguments=known) for one in actions)
+    questions = [Question(caller=caller, action=one, object=ask.tool, arguments=known) for one in actions]
+    if not ask.action and called is not None and called.approves:
+        questions.append(Question(caller=caller, action=APPROVE, object=called.approves, arguments=known))
+    return tuple(questions)
 
 
 def _caller(ask: CheckAccess) -> Identity:

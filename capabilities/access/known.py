@@ -5,6 +5,7 @@ from __future__ import annotations
 from capabilities.catalogue import all_tools
 from foundation.authorization.authorizing import Authorization
 from foundation.authorization.objects import APPROVE, CALL, CONNECT, Objects
+from foundation.authorization.shipped import APPROVING
 from foundation.settings import Settings
 
 _TOOL = frozenset((CALL, CONNECT))
@@ -21,6 +22,8 @@ def known_objects() -> Objects:
     groups: dict[str, set[str]] = {}
     for one in tools:
         groups.setdefault(one.scope.value, set()).add(one.name)
+        if one.approves:
+            groups.setdefault(APPROVING, set()).add(one.name)
     return Objects(
         actions={**{one.name: _TOOL for one in tools}, **_APPROVED},
         groups={scope: frozenset(names) for scope, names in groups.items()},

@@ -1,4 +1,6 @@
-"""May a caller make this call? Every action of it must be allowed: the call, and the connection, if it opens one."""
+"""May a caller make this call? Every action of it must be allowed: the call, the connection if it opens one, and what it
+approves if it approves something.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,16 @@ from artifacts.wire import to_json
 from capabilities.contract import Scope, Tool
 from foundation.authorization.authorizing import Authorization, decide
 from foundation.authorization.decision import Decision
-from foundation.authorization.objects import CALL, CONNECT
+from foundation.authorization.objects import APPROVE, CALL, CONNECT
 
 
 def permitted(tool: Tool[Any, Any], ask: object, caller: Identity, at: Authorization) -> Decision:
     """Whether *caller* may call *tool* with *ask*: the first decision that denies, or that about the call. Never raises."""
     arguments = AskArguments(ask=ask)
     called = decide(caller, CALL, tool.name, arguments, at)
+    if called.allowed and tool.approves:
+        approved = decide(caller, APPROVE, tool.approves, arguments, at)
+        called = called if approved.allowed else approved
     if not called.allowed or not connects(tool, ask):
         return called
     connected = decide(caller, CONNECT, tool.name, arguments, at)

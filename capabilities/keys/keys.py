@@ -12,7 +12,7 @@ from arcops.seen.signatures import Revoked
 from artifacts.bundle import open_statement, seal_statement
 from artifacts.private_folder import make_private, refuse_if_open
 from artifacts.private_key import Algorithm, create, save, save_public
-from artifacts.public_key import load_public_key
+from artifacts.public_key import load_public_key, refuse_everyones
 from artifacts.reading import read_file
 from artifacts.revocation import RevocationList, parse_revocations, revocation_statement
 from artifacts.writing import replace_whole, write_new
@@ -81,6 +81,7 @@ class KeyTrusted:
 def trust_key(ask: TrustKey, at: Place) -> KeyTrusted:
     """Add a public key to the trusted keys. The policy still decides what it may sign."""
     key = load_public_key(ask.public.encode(), where="the key")
+    refuse_everyones(key, where="the key")
     folder = at.settings.trust / "keys"
     make_private(folder)
     refuse_if_open(folder, "a trusted key")

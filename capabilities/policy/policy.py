@@ -10,7 +10,7 @@ from pathlib import Path
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.finding import Waiver
-from arcops.policy import MOST_WAIVED
+from arcops.policy import MOST_WAIVED, Policy
 from artifacts.wire import to_json
 from capabilities.contract import Scope, tool
 from flows.place import Place
@@ -36,6 +36,18 @@ class GateSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverStanding:
+    """A waiver of a policy that demands approvals: its ``digest``, and who approved it, by which keys' statements.
+
+    Counted are statements that the policy's ``signers`` made, and this place's own key if its public half lies beside it.
+    """
+
+    digest: str
+    approvers: tuple[str, ...]
+    signers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyChecked:
     """A policy that parses, with all that it decides."""
 
@@ -49,6 +61,10 @@ class PolicyChecked:
     """Those of the waivers that have expired."""
     endless: tuple[Waiver, ...]
     """Those of the waivers that end more than 366 days from now, and so do not count yet."""
+    approvals: int = 0
+    """How many people must approve each waiver before it counts."""
+    standing: tuple[WaiverStanding, ...] = ()
+    """Each waiver, in their order, if the policy demands approvals."""
 
 
 @tool(title="Check a policy", scope=Scope.READ, reads_only=True)
@@ -68,6 +84,32 @@ def check_policy(ask: CheckPolicy, at: Place) -> PolicyChecked:
         waivers=policy.waivers,
         expired=tuple(waiver for waiver in policy.waivers if waiver.expires <= now),
         endless=tuple(waiver for waiver in policy.waivers if waiver.expires - now > MOST_WAIVED),
+        approvals=policy.approvals.needed,
+        standing=_standing(policy, at) if policy.approvals.needed and policy.waivers else (),
+    )
+
+
+def _standing(policy: Policy, at: Place) -> tuple[WaiverStanding, ...]:
+    from artifacts.waiver_approval import waiver_digest  # most policies demand no approvals
+    from capabilities.policy.approving import approvals_of, own_public
+
+    digests = tuple(waiver_digest(waiver) for waiver in policy.waivers)
+    try:
+        found = approvals_of(policy, digests, at).found
+    except Refused:  # no key is trusted here, so nothing can be approved
+        found = ()
+    keys = {*policy.approvals.signers, *own_public(at)}
+    mine = [
+        [one for one in found if one.waiver == digest and one.policy == policy.name and keys & set(one.signers)]
+        for digest in digests
+    ]
+    return tuple(
+        WaiverStanding(
+            digest=digest,
+            approvers=tuple(sorted({one.approver for one in those})),
+            signers=tuple(sorted({key for one in those for key in one.signers})),
+        )
+        for digest, those in zip(digests, mine, strict=True)
     )
 
 

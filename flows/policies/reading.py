@@ -23,7 +23,7 @@ from arcops.errors import Refused
 from arcops.finding import Waiver
 from arcops.judgeable import Judgeable
 from arcops.late_pattern import late
-from arcops.policy import SKEW, Policy
+from arcops.policy import NONE_NEEDED, SKEW, ApprovalRule, Policy
 from arcops.roots import ANYWHERE, Roots
 from arcops.signer import SignerRule
 from artifacts.reading import read_file
@@ -43,6 +43,7 @@ class _Head:
     waivers: tuple[Waiver, ...] = ()
     amber_passes: bool = False
     clock_skew: timedelta = SKEW
+    waiver_approvals: ApprovalRule = NONE_NEEDED
     description: str = ""
 
 
@@ -138,6 +139,7 @@ def _parsed(document: dict[str, JSON], data: bytes, *, where: str, gates: Iterab
         as_then=as_then,
         amber_passes=head.amber_passes,
         clock_skew=head.clock_skew,
+        approvals=head.waiver_approvals,
         written=data,
     )
 

@@ -145,6 +145,8 @@ class CedarCalls:
                     "id": caller.id,
                     "roles": roles,
                     "scopes": sorted(caller.scopes),
+                    "acr": caller.acr,
+                    "amr": sorted(caller.amr),
                 },
                 "parents": [{"type": ROLE, "id": one} for one in roles],
             },

@@ -23,11 +23,13 @@ LONGEST = 16 * 1024
 with a segmentation fault for 1,000 nested brackets, or 10,000 nested ``if``."""
 CALLER, ROLE, ACTION, OBJECT, GROUP = "Caller", "Role", "Action", "Object", "Group"
 ATTRIBUTES = {
-    "principal": frozenset(("issuer", "tenant", "id", "roles", "scopes")),
+    "principal": frozenset(("issuer", "tenant", "id", "roles", "scopes", "acr", "amr")),
     "resource": frozenset(("name",)),
     "context": frozenset(("arguments",)),
     "action": frozenset[str](),
 }
+_LONG_PATH = re.compile(rf"(?:\.\s*[A-Za-z_]\w*\s*){{{DEEPEST + 1}}}", re.ASCII)
+"""More names in a path than there may be: cedarpy 4.12.2 writes ``has a.b.c`` out once for each beginning of the path."""
 _LEXED = re.compile(r"""//[^\n]*|"(?:[^"\\]|\\.)*"|[()\[\]{};]|"|[^/"()\[\]{};]+|/""", re.DOTALL)
 
 
@@ -77,9 +79,11 @@ class Statement:
 def statements(text: str, where: str) -> tuple[Statement, ...]:
     """The policies in *text*, which Cedar has not parsed yet.
 
-    Raises `Refused` for brackets that are nested too deep, and for a policy that is too long for the parser.
+    Raises `Refused` for brackets that are nested too deep, for a path of too many names, and for a policy that is too long for
+    the parser.
     """
     found: list[Statement] = []
+    path: list[str] = []  # what stands outside of comments and texts, to look for long paths
     depth = length = begins = 0
     for token in _LEXED.finditer(text):
         lexed = token[0]
@@ -91,11 +95,16 @@ def statements(text: str, where: str) -> tuple[Statement, ...]:
             depth += 1
         elif lexed in ")]}":
             depth = max(0, depth - 1)
-        if depth > DEEPEST or length > LONGEST:
+        path.append('""' if lexed.startswith('"') else lexed)
+        ends = lexed == ";" and depth == 0
+        if depth > DEEPEST or length > LONGEST or (ends and _LONG_PATH.search("".join(path))):
             raise Refused(f"{where} has a policy (line {_line(text, begins)}) {_TOO_DEEP}")
-        if lexed == ";" and depth == 0:
+        if ends:
             found.append(Statement(text=text[begins : token.end()], line=_line(text, begins)))
             length, begins = 0, token.end()
+            path.clear()
+    if _LONG_PATH.search("".join(path)):
+        raise Refused(f"{where} has a policy (line {_line(text, begins)}) {_TOO_DEEP}")
     if length:
         found.append(Statement(text=text[begins:], line=_line(text, begins)))
     return tuple(found)
@@ -107,7 +116,10 @@ def _line(text: str, begins: int) -> int:
     return text.count("\n", 0, begins + spaces) + 1
 
 
-_TOO_DEEP = f"that is longer than {LONGEST} characters, or nested too deep (brackets: {DEEPEST}); write it as several policies"
+_TOO_DEEP = (
+    f"that is longer than {LONGEST} characters, or nested too deep (brackets, or names with points between them: {DEEPEST}); "
+    "write it as several policies"
+)
 
 
 def read_policy(statement: Statement, est: str, where: str, names: Names) -> CedarPolicy:

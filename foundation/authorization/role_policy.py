@@ -44,7 +44,8 @@ class Role:
     """``inherits`` names the roles whose permissions it has, too. A denied permission counts more than every allowed one.
 
     ``issuers`` are those whose tokens may grant the role by its name; without any, each trusted issuer may.
-    ``shipped``: it comes with ArcOps.
+    ``shipped``: it comes with ArcOps. It counts only for a caller whose token says one of ``acr`` and all of ``amr``, if any
+    are named, here or in a role that it inherits.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Role:
     allows: tuple[Permission, ...] = ()
     denies: tuple[Permission, ...] = ()
     issuers: tuple[str, ...] = ()
+    acr: tuple[str, ...] = ()
+    amr: tuple[str, ...] = ()
     shipped: bool = False
 
 
@@ -73,7 +76,20 @@ class RolePolicy:
         """The roles that *caller* has directly: by a scope, by a role in the token, or by name in this policy."""
         named = {one for one in caller.roles if one in self.roles and self._may_grant(caller.issuer, self.roles[one])}
         here = self.callers.get((caller.issuer, caller.tenant, caller.id), frozenset())
-        return frozenset(named) | (caller.scopes & self.scopes & self.roles.keys()) | here
+        every = frozenset(named) | (caller.scopes & self.scopes & self.roles.keys()) | here
+        return frozenset(one for one in every if self._proven(caller, self.roles[one]))
+
+    def _proven(self, caller: Identity, role: Role) -> bool:
+        """Has *caller* proven who they are as *role* and all that it inherits demand?"""
+        seen, left = {role.name}, [role]
+        while left:
+            one = left.pop()
+            if (one.acr and caller.acr not in one.acr) or not caller.amr.issuperset(one.amr):
+                return False
+            following = [name for name in one.inherits if name not in seen]
+            seen.update(following)
+            left += [self.roles[name] for name in following]
+        return True
 
     @staticmethod
     def _may_grant(issuer: str, role: Role) -> bool:
@@ -104,6 +120,7 @@ def _policy(document: JSON, objects: Objects, shipped: RolePolicy) -> RolePolicy
             if one not in roles:
                 raise Refused(f"the role {role.name!r} inherits {one!r}, which is no role{_near(one, roles)}")
     refuse_cycles({name: role.inherits for name, role in roles.items()})
+    _refuse_lost_denials(roles)
     if len(roles) > MOST_ROLES or sum(len(one.allows) + len(one.denies) for one in roles.values()) > MOST_RULES:
         raise Refused(f"there are more than {MOST_ROLES} roles or {MOST_RULES} permissions; allow groups of tools")
     return RolePolicy(
@@ -113,6 +130,27 @@ def _policy(document: JSON, objects: Objects, shipped: RolePolicy) -> RolePolicy
         engines=_engines(top.get("engines")),
         scopes=shipped.scopes,
     )
+
+
+def _refuse_lost_denials(roles: Mapping[str, Role]) -> None:
+    """Raises `Refused` if a role that denies something counts only for some: then the others could do more."""
+    denies: dict[str, bool] = {}
+    demands: dict[str, bool] = {}
+
+    def look(name: str) -> tuple[bool, bool]:
+        if name not in denies:
+            role = roles[name]
+            below = [look(one) for one in role.inherits]
+            denies[name] = bool(role.denies) or any(one for one, _ in below)
+            demands[name] = bool(role.acr or role.amr) or any(two for _, two in below)
+        return denies[name], demands[name]
+
+    for name in sorted(roles):
+        if look(name) == (True, True):
+            raise Refused(
+                f"the role {name!r} denies something and demands acr or amr, so it would deny nothing to who proved less; "
+                "put the denial into a role without acr and amr"
+            )
 
 
 def refuse_cycles(links: Mapping[str, Iterable[str]]) -> None:
@@ -164,7 +202,7 @@ def _groups(value: JSON, objects: Objects) -> Mapping[str, frozenset[str]]:
 
 def _role(name: str, value: JSON, objects: Objects, groups: Mapping[str, frozenset[str]]) -> Role:
     where = f"the role {name!r}"
-    members = _members(value, where, ("allows", "denies", "doc", "inherits", "issuers"))
+    members = _members(value, where, ("acr", "allows", "amr", "denies", "doc", "inherits", "issuers"))
     doc = members.get("doc", "")
     if not isinstance(doc, str) or len(doc) > _MOST_WORD:
         raise Refused(f"{where}: doc is not a text of at most {_MOST_WORD} characters")
@@ -175,6 +213,8 @@ def _role(name: str, value: JSON, objects: Objects, groups: Mapping[str, frozens
         allows=_permissions(members.get("allows", []), f"{where}: allows", objects, groups),
         denies=_permissions(members.get("denies", []), f"{where}: denies", objects, groups),
         issuers=_texts(members.get("issuers", []), f"{where}: issuers", empty="issuers" not in members),
+        acr=_texts(members.get("acr", []), f"{where}: acr", empty="acr" not in members),
+        amr=_texts(members.get("amr", []), f"{where}: amr", empty="amr" not in members),
     )
 
 

@@ -11,6 +11,8 @@ from foundation.authorization.role_policy import Permission, Role, RolePolicy
 SCOPES = ("read", "check", "publish", "waive", "connect", "audit", "trust")
 """The scopes of tokens. Each but ``connect`` is also the name of the group of tools that need it."""
 APPROVER = "approver"
+APPROVING = "approving"
+"""The group of the tools by which someone approves."""
 CEDAR = b"""\
 // Comes with ArcOps: without a policy of the site, Cedar limits nothing, and the roles decide.
 @id("arcops-any") permit (principal, action, resource);
@@ -30,9 +32,12 @@ _DOCS = {
 def shipped_roles(objects: Objects) -> RolePolicy:
     """The shipped roles, for these *objects*."""
     allowed = {one: Permission(object=f"@{one}", action=CALL) for one in SCOPES if one in objects.groups}
-    allowed |= {"connect": Permission(object="*", action=CONNECT), APPROVER: Permission(object="*", action=APPROVE)}
+    allowed |= {"connect": Permission(object="*", action=CONNECT)}
     roles = {
         name: Role(name=name, doc=_DOCS[name], allows=(allowed[name],) if name in allowed else (), shipped=True)
-        for name in (*SCOPES, APPROVER)
+        for name in SCOPES
     }
+    calling = (Permission(object=f"@{APPROVING}", action=CALL),) if APPROVING in objects.groups else ()
+    approves = (Permission(object="*", action=APPROVE), *calling)
+    roles[APPROVER] = Role(name=APPROVER, doc=_DOCS[APPROVER], allows=approves, shipped=True)
     return RolePolicy(roles=roles, scopes=frozenset(SCOPES))

@@ -36,6 +36,8 @@ def said(shown: str) -> Iterator[None]:
         raise _fault(shown, error.orig) from error
     except sqlite3.Error as error:
         raise _fault(shown, error) from error
+    except UnicodeDecodeError as error:  # the driver cannot even say it: a name in the file is no text
+        raise damaged(shown, "it holds text that is not UTF-8") from error
     except PoolTimeoutError as error:
         raise Unavailable(f"the database {shown} is busy: no connection became free in time; try again") from error
     except SQLAlchemyError as error:

@@ -63,7 +63,9 @@ LOGIN_KEYS = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("key", LargeBinary(32), nullable=False),
 )
-"""The key that seals logins that have begun. It is in one row, which the first host makes; it opens no session."""
+"""The keys that hosts share: 1 seals logins that have begun, 2 what is cached elsewhere. The first host makes each. None opens
+a session.
+"""
 
 REVOCATIONS = Table(
     "arcops_revocation",

@@ -88,7 +88,7 @@ class Script:
         self._name = f"redis{'s' if at.tls else ''}://{at.to.host}:{at.to.port}"
         self._script = self._client.register_script(text)
 
-    def run(self, keys: Sequence[str], values: Sequence[str | int]) -> list[bytes]:
+    def run(self, keys: Sequence[str], values: Sequence[str | int | bytes]) -> list[bytes]:
         """What the script returns for *keys* and *values*: a list of texts. Raises `Unavailable`, which shows no value."""
         from redis.exceptions import ConnectionError as ConnectionFault
         from redis.exceptions import RedisError

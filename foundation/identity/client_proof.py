@@ -17,8 +17,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from arcops.errors import Refused
+from artifacts.weak_keys import LEAST_RSA_BITS, MOST_RSA_BITS
 from foundation.identity.reading import entra
-from foundation.identity.weak_keys import LEAST_RSA_BITS, MOST_RSA_BITS
 from foundation.tokens import ANY_HEADER
 
 METHOD = "private_key_jwt"

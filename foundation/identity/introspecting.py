@@ -32,8 +32,6 @@ _OPAQUE = late(r"[A-Za-z0-9._~+/-]+=*")
 """What a bearer token may be (RFC 6750, section 2.1)."""
 _METHODS = "introspection_endpoint_auth_methods_supported"
 _BASIC, _POST = "client_secret_basic", "client_secret_post"
-_KINDS = {"token_type": ("bearer", "access_token"), "token_use": ("access_token", "access")}
-"""What an access token is called, if it is called anything: a refresh token is active, too. Some say it by token_use."""
 _DENIED = (400, 401, 403)
 SIGNED = "token-introspection+jwt"
 """The type of an answer that the issuer has signed (RFC 9701, section 4)."""
@@ -193,10 +191,6 @@ def judged(answer: bytes, issuer: Issuer, now: float) -> Accepted:
     claims = {**said, "iss": said.get("iss", issuer.name)}
     if not isinstance(claims.get("scope", ""), str):
         raise NotAccepted("the issuer's answer about the token has a scope that is no text")
-    for name, known in _KINDS.items():
-        kind = claims.get(name, known[0])
-        if not isinstance(kind, str) or kind.lower() not in known:
-            raise NotAccepted(f"the issuer says by {name} that the token is no bearer access token")
     client = "sub" not in claims
     if client:
         claims["sub"] = claims.get("client_id")

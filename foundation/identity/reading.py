@@ -43,15 +43,17 @@ def identity_of(claims: Mapping[str, Any]) -> Identity:
     """
     issuer = _text(claims, "iss")
     scopes, roles = granted_scopes(claims), granted_roles(claims)
+    acr, amr = proven(claims)
     if _ENTRA_HOSTS.fullmatch(issuer) is None:
-        return Identity(issuer=issuer, tenant="", id=_text(claims, "sub"), scopes=scopes, roles=roles)
+        name = _text(claims, "sub")
+        return Identity(issuer=issuer, tenant="", id=name, scopes=scopes, roles=roles, acr=acr, amr=amr)
     version, named = _entra(issuer)
     tenant, id_ = _guid(claims, "tid"), _guid(claims, "oid")
     if tenant != named:
         raise NotAccepted("the token's iss names another tenant than its tid; get a new one")
     if claims.get("ver") != version:
         raise NotAccepted(f"the token's ver is not {version}, as its iss says; get a new one")
-    return Identity(issuer=issuer, tenant=tenant, id=id_, scopes=scopes, roles=roles)
+    return Identity(issuer=issuer, tenant=tenant, id=id_, scopes=scopes, roles=roles, acr=acr, amr=amr)
 
 
 def entra(issuer: str) -> bool:
@@ -69,6 +71,13 @@ def granted_roles(claims: Mapping[str, Any]) -> frozenset[str]:
     """The roles granted: ``roles`` (RFC 9068, section 2.2.3.1, and Entra), as the issuer writes them."""
     value = claims.get("roles", ())
     return frozenset(_words(value)) if isinstance(value, list) else frozenset()
+
+
+def proven(claims: Mapping[str, Any]) -> tuple[str, frozenset[str]]:
+    """How the person proved who they are: ``acr`` and ``amr`` (OpenID Connect Core 1.0, section 2; RFC 9068, section 2.2.1)."""
+    acr, amr = claims.get("acr"), claims.get("amr")
+    said = acr if isinstance(acr, str) and 0 < len(acr) <= _MOST_WORD and acr.isprintable() else ""
+    return said, frozenset(_words(amr)) if isinstance(amr, list) else frozenset()
 
 
 def _words(value: object) -> list[str]:

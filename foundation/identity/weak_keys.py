@@ -1,7 +1,4 @@
-"""Public keys under which anyone can sign, or that cost too much to check with. Pure.
-
-The libraries accept them: under an Ed25519 key of small order, one signature of zeros verifies for every message.
-"""
+"""Public keys of issuers that must not be used: anyone can sign under them, or their private part is published."""
 
 from __future__ import annotations
 
@@ -10,18 +7,9 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
-LEAST_RSA_BITS, MOST_RSA_BITS = 2048, 16384
-"""OpenSSL checks with no longer one (``OPENSSL_RSA_MAX_MODULUS_BITS``)."""
-MOST_EXPONENT_BITS = 256
-"""FIPS 186-5, appendix A.1.1: the exponent is less than 2^256."""
+from artifacts.weak_keys import CURVES, weak_edwards, weak_rsa
+
 _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
-_P25519, _P448 = 2**255 - 19, 2**448 - 2**224 - 1
-_EIGHTH = 2707385501144840649318225287225658788936804267575313519463743609750303402022
-_SMALL = {
-    "Ed25519": (32, _P25519, frozenset((0, 1, _P25519 - 1, _EIGHTH, _P25519 - _EIGHTH))),
-    "Ed448": (57, _P448, frozenset((0, 1, _P448 - 1))),
-}
-"""By curve (RFC 8032, section 5): the bytes of a key, the prime, and y of the points whose order divides the cofactor."""
 
 
 def why_weak(key: Mapping[str, Any]) -> str:
@@ -29,32 +17,12 @@ def why_weak(key: Mapping[str, Any]) -> str:
     if any(name in key for name in _PRIVATE):
         return "a key with its private part, so that anyone who reads it can sign"
     if key.get("kty") == "RSA":
-        return _rsa(_number(key.get("n")), _number(key.get("e")))
+        return weak_rsa(_number(key.get("n")), _number(key.get("e")), thorough=True)
     if key.get("kty") == "OKP":
-        return _edwards(key.get("crv"), key.get("x"))
-    return ""
-
-
-def _rsa(modulus: int, exponent: int) -> str:
-    if modulus.bit_length() < LEAST_RSA_BITS:
-        return f"an RSA key of less than {LEAST_RSA_BITS} bits"
-    if modulus.bit_length() > MOST_RSA_BITS or exponent.bit_length() > MOST_EXPONENT_BITS:
-        return f"an RSA key of more than {MOST_RSA_BITS} bits, or with an exponent of more than {MOST_EXPONENT_BITS}"
-    if not modulus % 2 or not exponent % 2 or exponent < 3:
-        return "an RSA key with numbers that no such key has"
-    return ""
-
-
-def _edwards(curve: object, text: object) -> str:
-    if not isinstance(curve, str) or curve not in _SMALL:
-        return "a key of a curve that signs nothing"
-    size, prime, small = _SMALL[curve]
-    data = _bytes(text)
-    y = int.from_bytes(data, "little") & ~(1 << (8 * size - 1))
-    if len(data) != size or y >= prime:
-        return f"an {curve} key that is no point of its curve"
-    if y in small:
-        return f"an {curve} key of small order, under which anyone can sign"
+        curve = key.get("crv")
+        if not isinstance(curve, str) or curve not in CURVES:
+            return "a key of a curve that signs nothing"
+        return weak_edwards(curve, _bytes(key.get("x")))
     return ""
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
 from dataclasses import dataclass
@@ -17,23 +16,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from arcops.errors import Unavailable
 from arcops.identity import Identity
 from foundation.database.engine import Database
 from foundation.database.faults import damaged
-from foundation.database.tables import LOGIN_KEYS, SESSIONS
+from foundation.database.shared_keys import LOGIN, shared_key
+from foundation.database.tables import SESSIONS
 from foundation.login.id_token import LoggedIn, LoggedOut
 from foundation.login.settings import LoginSettings
-from foundation.login.started import KEY_BYTES
 
 MOST_OF_ONE = 10
 """The most sessions of one person: one more ends the one that was begun first."""
 MOST = 100_000
 _TOUCH_SECONDS = 60.0
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-_ONE_KEY = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +57,7 @@ class Sessions:
     def key(self) -> bytes:
         """The key that seals logins that have begun: the same on each host of the database, made by the first."""
         if not self._key:
-            make = (postgresql if self._database.kind == "postgresql" else sqlite).insert(LOGIN_KEYS)
-            mine = select(LOGIN_KEYS.c.key).where(LOGIN_KEYS.c.id == _ONE_KEY)
-            with self._database.reading() as connection:
-                found = connection.execute(mine).scalar_one_or_none()
-            if found is None:
-                with self._database.writing() as connection:
-                    connection.execute(make.values(id=_ONE_KEY, key=os.urandom(KEY_BYTES)).on_conflict_do_nothing())
-                    found = connection.execute(mine).scalar_one()
-            if not isinstance(found, bytes) or len(found) != KEY_BYTES:
-                raise damaged(self._database.shown, f"its key for logins has not {KEY_BYTES} bytes")
-            self._key = found
+            self._key = shared_key(self._database, LOGIN)
         return self._key
 
     def begin(self, who: LoggedIn, now: datetime, *, instead: str = "") -> str:

@@ -121,9 +121,9 @@ class TestWhatIsOffered:
                 assert json.loads(body.text)
                 templates = (await client.list_resource_templates()).resource_templates
                 assert {one.name for one in templates} == {
-                    *("artifact", "artifacts about a subject", "artifacts from a position on", "evidence", "gate", "policy"),
+                    *("artifact", "artifacts about a subject", "artifacts from a position on", "evidence", "file", "gate", "policy"),
                     *("report", "schema"),
-                    *("part of an artifact", "part of evidence", "part of a report"),
+                    *("part of a file", "part of an artifact", "part of evidence", "part of a report"),
                 }
                 prompts = {one.name for one in (await client.list_prompts()).prompts}
                 assert prompts == {"is_this_model_ready", "explain_this_red", "draft_a_waiver"}

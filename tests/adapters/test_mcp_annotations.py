@@ -21,6 +21,7 @@ from arcops.tier import Tier
 from artifacts.index import Filter
 from artifacts.private_key import Algorithm, Signer, create
 from capabilities.access.access import CheckAccess, ExplainAccess, ListRoles
+from capabilities.access.files import ListFiles, RemoveFiles
 from capabilities.access.keys import ListApiKeys, NewApiKey, RevokeApiKey
 from capabilities.access.revoking import ListRevoked, RevokeAccess
 from capabilities.access.sessions import EndSessions, ListSessions
@@ -76,8 +77,9 @@ from capabilities.network.exposure import ExposeNetwork
 from capabilities.network.generate import GenerateNetwork
 from capabilities.network.map import MapNetwork
 from capabilities.network.snapshot import SnapshotNetwork
+from capabilities.policy.approving import ApproveWaiver
 from capabilities.policy.explain import Explain, Explained
-from capabilities.policy.policy import CheckPolicy, DraftWaiver, ListPolicies, RegisterPolicy
+from capabilities.policy.policy import CheckPolicy, DraftWaiver, ListPolicies, RegisterPolicy, check_policy, register_policy
 from capabilities.publishing.receivers import AddReceiver, ListReceivers, RemoveReceiver, TellReceivers
 from capabilities.release.check import CheckRelease, PreviewRelease
 from capabilities.release.describe import DescribeRelease
@@ -89,6 +91,7 @@ from capabilities.server.explaining import HostExplain
 from capabilities.server.gating import HostGate
 from capabilities.server.looking import HostDiff, HostFind, HostHistory, HostLogs, HostStatus
 from capabilities.server.mirroring import HostMirrorUse
+from capabilities.written import sandbox
 from flows.place import Place
 from foundation.database.opening import opened
 from foundation.login.id_token import LoggedIn
@@ -137,6 +140,23 @@ def changed_model(at: Site) -> Path:
     """The model, after a file changed: the signature beside it holds no longer, and another takes its place."""
     (at.model / "config.json").write_text('{"model_type": "another"}')
     return at.model
+
+
+def a_file(at: Site) -> str:
+    """A file that was written for the caller."""
+    (at.folder / "written.tar").write_text("x")
+    mine = sandbox(replace(at.here.place(), settings=replace(at.here.settings, output=at.folder)))
+    mine.record(mine.folder / "written.tar", "export_store", CLOCK)
+    return "written.tar"
+
+
+def a_waiver(at: Site) -> str:
+    """The digest of a waiver of a registered policy that demands approvals."""
+    expires = f"{CLOCK.replace(month=12):%Y-%m-%d}"
+    waiver = f"{{rule: licence/allowed, anyContent: true, owner: o, reason: r, expires: {expires}}}"
+    text = f"{POLICY.replace('name: bench', 'name: waived')}waiverApprovals: {{needed: 1}}\nwaivers: [{waiver}]\n"
+    register_policy(RegisterPolicy(text=text), at.here.place())
+    return check_policy(CheckPolicy(policy="waived"), at.here.place()).standing[0].digest
 
 
 def a_release(at: Site) -> Path:
@@ -259,6 +279,7 @@ ASKS: dict[str, Asking] = {
         client="claude-code", profile="dev", file=released(at) and at.folder / "claude.json", without_client=True
     ),
     "approve_client_config": lambda at: ApproveClientConfig(id=waiting(at)),
+    "approve_waiver": lambda at: ApproveWaiver(policy="waived", waiver=a_waiver(at)),
     "audit_client_releases": lambda at: released(at) and AuditClientReleases(),
     "check_client_draft": lambda at: CheckClientDraft(target=drafted(at)),
     "compare_client_configs": lambda at: CompareClientConfigs(old=recorded(at), new=recorded(at)),
@@ -357,6 +378,8 @@ ASKS: dict[str, Asking] = {
     "reach_network": lambda at: ReachNetwork(target=at.shop, source="shop/web", to="db:5432"),
     "register_policy": lambda at: RegisterPolicy(text=POLICY.replace("name: bench", "name: another")),
     "remove_receiver": lambda at: RemoveReceiver(name=a_receiver(at)),
+    "list_files": lambda at: ListFiles(),
+    "remove_files": lambda at: RemoveFiles(paths=(a_file(at),)),
     "report_audit": lambda at: ReportAudit(controls=True),
     "rejudge_artifact": lambda at: Rejudge(artifact=at.artifacts[0]),
     "review_artifacts": lambda at: Filter(),
@@ -463,7 +486,7 @@ def rows(path: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
 
 
 def place(site: Site, signing: Signing) -> Place:
-    settings = replace(site.here.settings, tier=Tier.RESTRICTED, site="edge-07")
+    settings = replace(site.here.settings, tier=Tier.RESTRICTED, site="edge-07", output=site.folder)
     return replace(site.here.place(now=CLOCK.replace(hour=15)), settings=settings, signer=signing)
 
 

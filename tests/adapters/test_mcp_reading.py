@@ -197,12 +197,12 @@ class TestParts:
     def test_the_parts_make_the_whole(self, text: str, length: int) -> None:
         whole, offset, size = b"", 0, 1
         while offset < size:
-            data, size = Part(name="x", offset=offset, length=length).of(text)
+            data, size = Part(name="x", offset=offset, length=length).of(text.encode())
             assert 0 < len(data) <= length
             whole, offset = whole + data, offset + len(data)
         assert whole == text.encode()
         with pytest.raises(Refused, match="no part at"):
-            Part(name="x", offset=size, length=1).of(text)
+            Part(name="x", offset=size, length=1).of(text.encode())
 
     @pytest.mark.parametrize("name", ["d/part/-1/2", "d/part/01/2", "d/part/1/0", "d/part/1", "d/part/1/2/3", "d/e/part/1/2"])
     def test_another_form_is_refused(self, name: str) -> None:

@@ -103,10 +103,6 @@ def add(home: Path, name: str) -> None:
         "git": ["--read", str(home / "work")],
         "fetch": ["--network", "open"],
     }.get(name, [])
-<<<<<<< HEAD
-    arcops(home / "home", "host", "add", name, "--package", package, *more)
-    arcops(home / "home", "host", "resolve", name)  # an index may take longer than a client is held without a stream
-=======
     arcops(home / "home", "host", "add", name, "--package", SERVERS[name][0], *more)
 
 
@@ -116,7 +112,7 @@ def test_a_real_server_is_served_by_its_first_request(home: Path, host: Served, 
     if package.startswith("npm:") and (shutil.which("npm") is None or shutil.which("node") is None):
         pytest.skip("there is no npm and no Node here")
     add(home, name)
->>>>>>> h-i15
+    arcops(home / "home", "host", "resolve", name)  # an index may take longer than a client is held without a stream
     client = Client(host, name=name)
     refused = until(lambda: found if (found := client.begin()).status_code != 404 else None, "the row was read")
     assert refused.status_code == 403

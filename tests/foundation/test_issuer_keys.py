@@ -56,6 +56,26 @@ def test_a_key_under_which_anyone_can_sign_signs_nothing(y: int, sign: int) -> N
         key_set(json.dumps({"keys": [key]}).encode())
 
 
+ROCA = int(
+    "72c183c4a470ae77ccba572e7cf4aff57394f788f3ba2c169d95fe0a543232ad77ad57bc24245d488efadf0828ff5e7d921eb8204258d6"
+    "2fa211f1a2278546d3614b0395e989e2daef629d416c71dcace72228053ed408084b3f909260fb78c973f41f69ba6b05636fb579ed0a3c"
+    "7e8acfe304a15410f0d49065905614c9f23a96957fabb7e036309916525b014917be8b093da9bf889c98c8028a94e68ead13abb42b5a31"
+    "25cb730c79d41fe91df654844d003f14be3eee25992b2694a8ae13605314ff5b939f3bcbead1918a8a18922becdbac50dc95760fa79eac"
+    "704d250e70002c18993fe62188d389d88c61b72a9973ab47a00611ba2368a37af5b8d9712f",
+    16,
+)
+"""A modulus as the library with CVE-2017-15361 makes them."""
+CLOSE = int(
+    "dec98e19736dc5b26c9546bb4efbf1a49578716699acece09d5928965302d2650172f0b5dab8bf2716fa8fb10b8f09eb8e45624f3ecdaa"
+    "c54a6fa3646ef4a8692db3ba81b3a9bfb84fe9ec82a08bc90cc10d0f1fc6cb841d05347aca766832575a70b44f95a84149b6e47077d837"
+    "895cf5f30963f55fd6e91871739348bbcf9a1b8ccc42047075a06e66fe5516085b828d29db08f5de1bb10807a1b6d8bec5ff4466dcc04c"
+    "1d0f7a083553d62024c91406cde92ad2766f4f262d4b3272d214c84693ae0fba69ab56448208fb931869679dbe2e35d55b46226fbe4f3d"
+    "046076172c721ab1764ae694ae4c5a67af73a6e4a19d919ead5202b39389457415954685",
+    16,
+)
+"""The product of two primes that follow each other."""
+MERSENNE = 2**2203 - 1
+"""A prime."""
 N = int.from_bytes(base64.urlsafe_b64decode(RSA.as_dict(private=False)["n"] + "=="))
 
 
@@ -74,6 +94,10 @@ N = int.from_bytes(base64.urlsafe_b64decode(RSA.as_dict(private=False)["n"] + "=
         ({"kty": "RSA", "kid": "odd", "n": number(N), "e": number(1)}, "no such key"),
         ({"kty": "RSA", "kid": "odd", "n": number(N), "e": number(65536)}, "no such key"),
         ({"kty": "RSA", "kid": "odd", "n": number(N - 1), "e": "AQAB"}, "no such key"),
+        *(
+            ({"kty": "RSA", "kid": "odd", "n": number(one), "e": "AQAB"}, "factors anyone can find")
+            for one in (ROCA, CLOSE, N * N, 3 * N, 1999 * N, MERSENNE)
+        ),
         ({"kty": "RSA", "kid": "odd", "n": 5, "e": "AQAB"}, "less than 2048"), ({"kty": "RSA", "kid": "odd"}, "less than 2048"),
     ],
 )  # fmt: skip

@@ -39,6 +39,7 @@ _ALLOWED = {
     "adapters/http/certificates.py": ({"socket", "socket.socket", "ssl", "ssl.SSLContext"}, _LISTENS),
     "adapters/http/serve.py": ({"socket", "socket.socket"}, _LISTENS),
     "adapters/mcp/sessions.py": ({"transport.connect"}, "two streams in memory, as the SDK calls them"),
+    "foundation/sandbox/index.py": ({"sqlite3.connect"}, "a database in a file, or in memory"),
     "artifacts/index_place.py": ({"sqlite3.connect"}, "a database in a file"),
     "tasks/model/osv/database.py": ({"sqlite3.connect"}, "a database in a file, or in memory"),
     "flows/prefect/api.py": ({"httpx", "httpx.HTTPError"}, "the type of an error that Prefect's own client raises"),

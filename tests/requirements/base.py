@@ -19,7 +19,8 @@ BASE: tuple[Claim, ...] = (
     ),
     *of_row(
         "BASE-2",
-        oauth_flows=("OAuth 2.1 with PKCE, introspection and refresh rotation works with any OIDC provider.", _NOT_BUILT),
+        oauth_flows="The official client finds a real OIDC provider by this server's metadata, and calls tools by its tokens: "
+        "PKCE, refresh rotation, introspection.",
         people_log_in="People log in to the pages at a provider, with PKCE; the server keeps, ends and revokes their sessions.",
         tokens_are_bound_to_the_audience="A token counts only for its audience, as a bearer access token of the trusted "
         "issuer.",
@@ -27,6 +28,8 @@ BASE: tuple[Claim, ...] = (
     *of_row(
         "BASE-3",
         roles_down_to_a_tool="Casbin roles form a hierarchy, with permissions down to a tool; Cedar limits single calls.",
+        approving_is_a_permission="Who drafts a waiver cannot approve it by that permission, and an unapproved waiver does not "
+        "count if the policy demands approvals.",
         a_policy_that_is_wrong_denies="A policy that is wrong, lost or being changed denies everything but to the user of this "
         "machine.",
     ),
@@ -71,15 +74,23 @@ BASE: tuple[Claim, ...] = (
         "BASE-9",
         remotes_that_do_not_answer_are_left_alone="A remote that does not answer is left alone for a while, which is missing "
         "evidence and never skipped.",
+        dependencies_come_back="A database or an issuer that goes away lets no one in meanwhile, and counts again when it is "
+        "back.",
+        caches_are_hints="What is cached can be made again: bounded in memory, sealed in Redis for other hosts, and right "
+        "without either.",
         fast_under_load=(
-            "The P95 is under 500 ms at 1000 connections, with caches, session affinity and circuit breakers.",
+            "The P95 is under 500 ms at 1000 connections, with session affinity and circuit breakers.",
             _NOT_BUILT,
         ),
     ),
     *of_row(
         "BASE-10",
-        developer_setup_and_sso=(
-            "CI measures coverage, set-up takes under 5 minutes, and MFA and SAML through the identity provider are tested.",
+        second_factors_and_saml="People log in with a second factor at a SAML identity provider behind the OpenID provider; a "
+        "password alone is refused if a factor is required.",
+        storage_sandbox="What is written for a caller lies below one folder, under plain names, in an index; no other caller "
+        "lists, reads or removes it.",
+        developer_setup=(
+            "CI measures coverage, set-up takes under 5 minutes, and editors have a configuration to debug with.",
             _NOT_BUILT,
         ),
     ),

@@ -1,4 +1,5 @@
 """A real OpenID Connect provider (npm ``oidc-provider``, pinned in ``oidc_provider/``), started by the tests, and its people.
+If a test asks for it, they log in at a SAML 2.0 identity provider (npm ``samlp``) that stands behind it.
 
 npm installs it once into ``build/``, from wherever npm is set to; without Node.js and npm a test that needs it is skipped.
 """
@@ -37,10 +38,10 @@ class RealProvider:
     told: Queue[dict[str, str]] = field(default_factory=Queue)
     browsers: ExitStack = field(default_factory=ExitStack)
 
-    def logged_in(self, address: str, person: str, client: str) -> tuple[str, httpx2.Client]:
+    def logged_in(self, address: str, person: str, client: str, code: str = "") -> tuple[str, httpx2.Client]:
         """The address that *person* is sent back to from *address*, and their browser, which is logged in at the provider.
 
-        *client* is the beginning of the addresses that the browser does not open any more.
+        *client* is the beginning of the addresses that the browser does not open any more; *code* is that of a second factor.
         """
         browser = self.browsers.enter_context(httpx2.Client(trust_env=False, timeout=600))
         answer = browser.get(address)
@@ -52,7 +53,7 @@ class RealProvider:
                 answer = browser.get(there)
                 continue
             assert answer.status_code == 200, (answer.status_code, answer.text)
-            answer = _filled(browser, answer, {"login": person, "password": "any"})
+            answer = _filled(browser, answer, {"login": person, "password": "any", "code": code})
         raise AssertionError("the provider asks for more and more")
 
     def logged_out(self, address: str, browser: httpx2.Client) -> str:
@@ -86,15 +87,23 @@ def _installed() -> Path:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
         if done.returncode:
             pytest.skip(f"no one logs in at a real provider here: npm could not install it ({done.stderr[-300:]})")
-    shutil.copyfile(_HERE / "provider.mjs", folder / "provider.mjs")
+    for program in _HERE.glob("*.mjs"):
+        shutil.copyfile(program, folder / program.name)
     return folder
 
 
 @contextmanager
 def real_provider(
-    clients: list[dict[str, Any]], people: Mapping[str, Mapping[str, Any]], document: Mapping[str, Any] | None = None
+    clients: list[dict[str, Any]],
+    people: Mapping[str, Mapping[str, Any]],
+    document: Mapping[str, Any] | None = None,
+    saml: Mapping[str, str] | None = None,
 ) -> Iterator[RealProvider]:
-    """The provider with these *clients* and *people*, until the block ends. *document* is that of one more client."""
+    """The provider with these *clients* and *people*, until the block ends. *document* is that of one more client.
+
+    With *saml*, people log in at a SAML identity provider with the ``key`` and ``cert``, while the provider ``trusts`` a
+    certificate (all in PEM); a person's ``totp`` is the secret of their second factor (hex).
+    """
     folder = _installed()
     process = subprocess.Popen(
         ["node", "provider.mjs"],  # noqa: S607  # the one that is on the path
@@ -117,7 +126,7 @@ def real_provider(
     reading = threading.Thread(target=read, daemon=True)
     reading.start()
     try:
-        process.stdin.write(json.dumps({"clients": clients, "people": people, "document": document}) + "\n")
+        process.stdin.write(json.dumps({"clients": clients, "people": people, "document": document, "saml": saml}) + "\n")
         process.stdin.flush()
         with ExitStack() as browsers:
             yield RealProvider(url=said.get(timeout=_START_SECONDS)["issuer"], told=said, browsers=browsers)

@@ -172,3 +172,16 @@ class TestReach:
         monkeypatch.setattr(extras, "find_spec", lambda _: None)
         with pytest.raises(Refused, match=r"pip install 'arcops\[postgresql\]'"):
             connected(read_address(f"{BASE}127.0.0.1/b"), Tier.AIR_GAPPED)
+
+
+def test_a_caller_is_not_told_where_a_server_is() -> None:
+    """Mutation: a driver's own sentence, with the address that a name was resolved to, goes to a caller over the network."""
+    settings = read_settings({"ARCOPS_HOME": "/x", "ARCOPS_DATABASE": "postgresql://arcops@db.internal:5432/arcops"})
+    for said in (
+        'the database arcops@db.internal:5432/arcops does not answer: connection to server at "10.1.2.3", port 5432 failed',
+        'connection to server at "db.internal" (10.1.2.3), port 5432 failed: refused',
+        "db.internal:5432 is busy",
+    ):
+        shown = without_folders(said, settings)
+        assert not {"10.1.2.3", "5432", "db.internal"} & set(shown.replace(",", " ").replace(":", " ").split()), shown
+        assert "internal" not in shown

@@ -169,7 +169,18 @@ def _noise(path: Path) -> None:
     path.write_bytes(data[:100] + bytes(255 - one for one in data[100:]))
 
 
-@pytest.mark.parametrize("damage", [_text, _cut, _noise])
+def _no_text(path: Path) -> None:
+    """The name of a table is no text, so the driver fails while it says what is wrong."""
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (name,) = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' LIMIT 1").fetchone()
+    database.close()
+    data, odd = path.read_bytes(), b"\xff" * len(name)
+    at = data.index(b"table" + name.encode() * 2)
+    path.write_bytes(data[:at] + b"table" + odd * 2 + data[at + 5 + 2 * len(name) :].replace(b"CREATE", b"CREATX", 1))
+
+
+@pytest.mark.parametrize("damage", [_text, _cut, _noise, _no_text])
 def test_a_file_that_is_no_database_any_more_is_refused(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     environment = {"ARCOPS_HOME": str(tmp_path)}
     opened(read_settings(environment)).close()
