@@ -23,8 +23,8 @@ from artifacts.objects import object_path
 from artifacts.predicates import all_predicates
 from artifacts.schemas import schema_text
 from artifacts.wire import to_json
-from capabilities.artifact.feed import AskNew, NewArtifacts, new_artifacts, newest
 from capabilities.access.files import FileListed, ListFiles, list_files, uri_of
+from capabilities.artifact.feed import AskNew, NewArtifacts, new_artifacts, newest
 from capabilities.artifact.show import Show, show_artifact
 from capabilities.artifact.store import list_artifacts
 from capabilities.artifact.verify import Fetch, fetch_artifact

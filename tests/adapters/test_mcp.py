@@ -121,7 +121,15 @@ class TestWhatIsOffered:
                 assert json.loads(body.text)
                 templates = (await client.list_resource_templates()).resource_templates
                 assert {one.name for one in templates} == {
-                    *("artifact", "artifacts about a subject", "artifacts from a position on", "evidence", "file", "gate", "policy"),
+                    *(
+                        "artifact",
+                        "artifacts about a subject",
+                        "artifacts from a position on",
+                        "evidence",
+                        "file",
+                        "gate",
+                        "policy",
+                    ),
                     *("report", "schema"),
                     *("part of a file", "part of an artifact", "part of evidence", "part of a report"),
                 }
