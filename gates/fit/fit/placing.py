@@ -16,7 +16,7 @@ from gates.fit.fit.demand import Claim, Demand, claim
 from gates.fit.fit.devices import Device
 from gates.fit.fit.sizes import Span
 
-MOST_STEPS = 30_000
+MOST_STEPS = 200_000
 
 
 class Level(Enum):
