@@ -90,6 +90,7 @@ def test_nothing_is_left(site: Site, killed: str) -> None:
             host._keeping._keeper.kill()
         if killed != "host":
             await eventually(lambda: not any(map(lives, pids)), "they ended")
+            await eventually(lambda: link.ended, "that was told")
             assert await call(await linked(host), "echo", a=1) == {"a": 1}
 
     hosted(run, site.host())
