@@ -72,6 +72,7 @@ def test_a_crash_of_one_is_its_own_and_is_served_again(site: Site) -> None:
     hosted(run, site.host())
 
 
+@pytest.mark.site
 @pytest.mark.parametrize("killed", ["keeper", "imported", "host"])
 def test_nothing_is_left(site: Site, killed: str) -> None:
     site.allowed(warm=True)
@@ -97,6 +98,7 @@ def test_nothing_is_left(site: Site, killed: str) -> None:
     assert not any(map(lives, pids))
 
 
+@pytest.mark.site
 @pytest.mark.parametrize("how", ["stop", "restart", "version", "remove"])
 def test_what_it_is_forked_from_ends_with_the_row_as_it_was(site: Site, how: str) -> None:
     row = site.allowed(warm=True, idle_seconds=1)
