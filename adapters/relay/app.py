@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from msgspec import UNSET
@@ -17,12 +16,13 @@ from adapters.relay.accepting import accepts, is_json
 from adapters.relay.access import Entry
 from adapters.relay.answers import answer, refuse
 from adapters.relay.calling import HELD_SECONDS, Calling, no_such
-from adapters.relay.failing import FORBIDDEN, UNAUTHORIZED, Failed, failed
+from adapters.relay.failing import FORBIDDEN, UNAUTHORIZED, Failed
 from adapters.relay.forwarding import Forwarding
 from adapters.relay.legacy import Legacy
 from adapters.relay.metadata import METADATA, described
 from adapters.relay.modern import Modern
 from adapters.relay.permitting import Permitting
+from adapters.relay.reading import Fields, fields_of, read
 from adapters.relay.sse import Sse
 from adapters.relay.status import shown
 from arcops.errors import Unavailable
@@ -36,14 +36,9 @@ from services.host.sessions import MOST_EACH, Sessions
 
 MOST_BODY = 4 * 1024 * 1024
 """Bytes of one message of a client."""
-BODY_SECONDS = 30.0
 SWEEP_SECONDS = 30.0
-_ONCE = frozenset((b"authorization", b"content-type", b"mcp-session-id", b"last-event-id", b"origin", b"host", *modern.ROUTING))
-"""If one of these is there twice, two readers could use different values."""
 _LEGACY = frozenset(one.encode() for one in LEGACY_VERSIONS)
 _KINDS = ("mcp", "sse", "messages", "status")
-
-Fields = Mapping[bytes, bytes]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,7 +80,7 @@ class Relay:
             await refuse(send, 404, "there is nothing at this address; a server is at /NAME/mcp")
             return
         name, kind = parts[1], parts[2]
-        fields = _fields(scope)
+        fields = fields_of(scope)
         vouched = self.forwarding.vouched(scope, fields) if self.forwarding is not None else None
         caller = vouched or await self._caller(scope, send, fields, name)
         if caller is None:
@@ -251,47 +246,6 @@ def relay(
         most_body=most_body,
         forwarding=forwarding,
     )
-
-
-async def read(receive: Receive, send: Send, most: int) -> bytes | None:
-    """The body; or ``None``, and an answer is given, if it is too long or does not come."""
-    first = await receive()
-    if first["type"] == "http.request" and not first.get("more_body", False):
-        body: bytes = first.get("body", b"")
-        if len(body) <= most:
-            return body
-    parts, size, message = [], 0, first
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while True:
-                if message["type"] != "http.request":
-                    return None
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > most:
-                    await refuse(send, 413, f"the body is longer than {most} bytes", headers=((b"connection", b"close"),))
-                    return None
-                if not message.get("more_body", False):
-                    return b"".join(parts)
-                message = await receive()
-    except TimeoutError:
-        await refuse(send, 408, f"the body did not come within {BODY_SECONDS:.0f} seconds")
-        return None
-
-
-def _fields(scope: Scope) -> Fields:
-    """The headers by their names, without white space around their values, which not every server strips. Raises `Failed`."""
-    headers = scope["headers"]
-    fields: dict[bytes, bytes] = {name: value.strip() for name, value in headers}
-    if len(fields) != len(headers):
-        seen: set[bytes] = set()
-        for name, _ in headers:
-            if name in seen and name in _ONCE:
-                code = envelope.HEADER_MISMATCH if name in modern.ROUTING else envelope.INVALID_REQUEST
-                raise failed(400, code, f"the header {name.decode('latin-1')} is there twice")
-            seen.add(name)
-        fields[b"accept"] = b",".join(value for name, value in headers if name == b"accept")
-    return fields
 
 
 async def _not_in(send: Send, found: NotIn) -> None:

@@ -59,6 +59,11 @@ _ALLOWED = {
         "a pair of sockets to the box that it starts, which hands over its watch",
     ),
     "foundation/processes/warm.py": ({"socket", "socket.socket"}, "it listens at a file of this user alone"),
+    "foundation/processes/zygote.py": (
+        {"socket", "socket.socket", "socket.socketpair"},
+        "a pair of sockets to the process that it forks",
+    ),
+    "foundation/processes/zygote_program.py": ({"socket", "socket.socket"}, "the socket that it was started with"),
     "foundation/processes/handed.py": ({"socket", "socket.socket", "asked.connect"}, "a file of this user, on this machine"),
 }
 

@@ -50,7 +50,7 @@ ERRED: dict[str, dict[str, object]] = {"both": {}, "neither": {}}
 ENDED: dict[str, dict[str, object]] = {"half_and_end": {}, "closes_output": {}}
 
 
-@pytest.mark.parametrize("server", ["t", "s"])
+@pytest.mark.parametrize("server", ["t", pytest.param("s", marks=pytest.mark.site)])
 @pytest.mark.parametrize("tool", ANSWERED | ERRED | ENDED)
 def test_the_next_call_is_answered(tool: str, server: str) -> None:
     async def run() -> None:
@@ -67,6 +67,7 @@ def test_the_next_call_is_answered(tool: str, server: str) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.site
 @pytest.mark.parametrize("modern", [True, False])
 @pytest.mark.parametrize("tool", [*ANSWERED, *ERRED])
 def test_a_client_of_2026_is_answered_too(tool: str, modern: bool) -> None:

@@ -72,6 +72,7 @@ def test_a_crash_of_one_is_its_own_and_is_served_again(site: Site) -> None:
     hosted(run, site.host())
 
 
+@pytest.mark.site
 @pytest.mark.parametrize("killed", ["keeper", "imported", "host"])
 def test_nothing_is_left(site: Site, killed: str) -> None:
     site.allowed(warm=True)
@@ -90,12 +91,14 @@ def test_nothing_is_left(site: Site, killed: str) -> None:
             host._keeping._keeper.kill()
         if killed != "host":
             await eventually(lambda: not any(map(lives, pids)), "they ended")
+            await eventually(lambda: link.ended, "that was told")
             assert await call(await linked(host), "echo", a=1) == {"a": 1}
 
     hosted(run, site.host())
     assert not any(map(lives, pids))
 
 
+@pytest.mark.site
 @pytest.mark.parametrize("how", ["stop", "restart", "version", "remove"])
 def test_what_it_is_forked_from_ends_with_the_row_as_it_was(site: Site, how: str) -> None:
     row = site.allowed(warm=True, idle_seconds=1)
