@@ -362,9 +362,15 @@ def test_equal_priorities_are_undefined(tmp_path: Path) -> None:
 apiVersion: policy.networking.k8s.io/v1alpha1
 kind: AdminNetworkPolicy
 metadata: {name: NAME}
-spec: {priority: 1, subject: {namespaces: {}}}
+spec: {priority: 1, subject: {namespaces: {}}, ingress: [{name: x, action: ACTION, from: [{namespaces: {}}]}]}
 """
-    result = judge(shop(tmp_path / "shop", one.replace("NAME", "a"), one.replace("NAME", "b")))
+
+    def judged_with(action: str) -> GateResult:
+        other = one.replace("NAME", "b").replace("ACTION", action)
+        return judge(shop(tmp_path / action, one.replace("NAME", "a").replace("ACTION", "Deny"), other))
+
+    result = judged_with("Pass")
+    assert of(judged_with("Deny"), "network/understood") == [], "the order of rules that do the same does not matter"
     assert {finding.about for finding in of(result, "network/understood")} == {"AdminNetworkPolicy a", "AdminNetworkPolicy b"}
 
 
