@@ -37,7 +37,7 @@ BUDGETS: dict[str, Budget] = {
     "adapters": Budget(tests=740, site=700),
     "amend": Budget(tests=10),
     "arcops": Budget(tests=8),
-    "artifacts": Budget(tests=80),
+    "artifacts": Budget(tests=79),
     "conformance": Budget(tests=14),
     "flows": Budget(tests=110, site=590),
     "foundation": Budget(tests=90, site=44),

@@ -75,6 +75,8 @@ def _print_explained(found: AccessExplained) -> None:
     _print_said(found.checked.engines)
     _print_said(found.reference)
     print(printable(f"roles: {', '.join(found.granted) or '-'}; inherited: {', '.join(found.inherited) or '-'}"))
+    if found.unproven:
+        print(printable(f"given, and they do not count without another acr or more of amr: {', '.join(found.unproven)}"))
     print(f"policy {found.checked.epoch}")
 
 
@@ -94,6 +96,8 @@ def _print_roles(found: RolesListed) -> None:
             ("allows", one.allows),
             ("denies", one.denies),
             ("granted by", one.issuers),
+            ("acr", one.acr),
+            ("amr", one.amr),
         ):
             if values:
                 print(printable(f"  {word} {', '.join(values)}"))

@@ -34,6 +34,10 @@ class CheckAccess:
     """The roles in the caller's token."""
     scopes: tuple[str, ...] = field(default=(), metadata=shaped(commas=True))
     """The scopes in the caller's token, without arcops: before them."""
+    acr: str = ""
+    """How the token says that the caller logged in."""
+    amr: tuple[str, ...] = field(default=(), metadata=shaped(commas=True))
+    """By what the token says that they proved who they are, such as pwd,mfa."""
     action: str = ""
     """Only this action: call, connect or approve; without it, all that the call needs."""
     arguments: str = field(default="", metadata=shaped(title="JSON"))
@@ -87,6 +91,8 @@ class AccessExplained:
     """The roles that the caller has by scopes, by the token or by the policy."""
     inherited: tuple[str, ...]
     """The roles that these inherit."""
+    unproven: tuple[str, ...]
+    """Roles that the caller was given and that do not count, because they demand another acr, or more of amr."""
     reference: tuple[EngineSaid, ...]
     """What pycasbin's own `enforce` says; it differs from the compiled roles only if ArcOps has a fault."""
 
@@ -104,6 +110,7 @@ def explain_access(ask: ExplainAccess, at: Place) -> AccessExplained:
         checked=_checked(made),
         granted=tuple(sorted(granted)),
         inherited=tuple(sorted(every - granted)),
+        unproven=tuple(sorted(policy.roles.named(questions[0].caller) - granted)),
         reference=() if policy.wrong or ROLES not in policy.roles.engines else _reference(questions, authority),
     )
 
@@ -124,6 +131,8 @@ class RoleListed:
     allows: tuple[str, ...]
     denies: tuple[str, ...]
     issuers: tuple[str, ...]
+    acr: tuple[str, ...]
+    amr: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +164,8 @@ def list_roles(ask: ListRoles, at: Place) -> RolesListed:
                 allows=tuple(map(str, one.allows)),
                 denies=tuple(map(str, one.denies)),
                 issuers=one.issuers,
+                acr=one.acr,
+                amr=one.amr,
             )
             for _, one in sorted(policy.roles.roles.items())
         ),
@@ -185,7 +196,15 @@ def _caller(ask: CheckAccess) -> Identity:
     tenant, comma, name = rest.partition(",")
     if not (issuer and comma and name):
         raise Refused(f"--as is {ask.caller[:200]!r}; use ISSUER,TENANT,ID, with nothing between the commas for no tenant")
-    return Identity(issuer=issuer, tenant=tenant, id=name, scopes=frozenset(ask.scopes), roles=frozenset(ask.roles))
+    return Identity(
+        issuer=issuer,
+        tenant=tenant,
+        id=name,
+        scopes=frozenset(ask.scopes),
+        roles=frozenset(ask.roles),
+        acr=ask.acr,
+        amr=frozenset(ask.amr),
+    )
 
 
 def _arguments(ask: CheckAccess) -> dict[str, object] | None:

@@ -73,11 +73,14 @@ class RolePolicy:
     scopes: frozenset[str] = frozenset()
 
     def granted(self, caller: Identity) -> frozenset[str]:
-        """The roles that *caller* has directly: by a scope, by a role in the token, or by name in this policy."""
+        """The roles that *caller* has directly, and that count: they have proven who they are as each demands."""
+        return frozenset(one for one in self.named(caller) if self._proven(caller, self.roles[one]))
+
+    def named(self, caller: Identity) -> frozenset[str]:
+        """The roles that *caller* is given: by a scope, by a role in the token, or by name in this policy."""
         named = {one for one in caller.roles if one in self.roles and self._may_grant(caller.issuer, self.roles[one])}
         here = self.callers.get((caller.issuer, caller.tenant, caller.id), frozenset())
-        every = frozenset(named) | (caller.scopes & self.scopes & self.roles.keys()) | here
-        return frozenset(one for one in every if self._proven(caller, self.roles[one]))
+        return frozenset(named) | (caller.scopes & self.scopes & self.roles.keys()) | here
 
     def _proven(self, caller: Identity, role: Role) -> bool:
         """Has *caller* proven who they are as *role* and all that it inherits demand?"""

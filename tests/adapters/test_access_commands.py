@@ -120,3 +120,17 @@ def test_without_a_policy_the_scopes_decide(tmp_path: Path) -> None:
     assert access(tmp_path, "check", "show_artifact", *ADA, "--scopes", "read").returncode == 0
     assert access(tmp_path, "check", "check_gpus", *ADA, "--scopes", "read").returncode == 3
     assert not list(tmp_path.iterdir()), "a question writes nothing"
+
+
+def test_a_role_that_demands_more_is_shown_and_explained(tmp_path: Path) -> None:
+    folder = tmp_path / "access"
+    folder.mkdir()
+    (folder / "roles.yaml").write_text('roles: {strong: {allows: ["@check:call"], acr: [gold], amr: [mfa]}}\n')
+    asked = ("check_gpus", *ADA, "--roles", "strong")
+    weak = access(tmp_path, "explain", *asked, "--acr", "gold", "--amr", "pwd")
+    assert weak.returncode == 3
+    assert "do not count without another acr or more of amr: strong" in weak.stdout
+    strong = access(tmp_path, "explain", *asked, "--acr", "gold", "--amr", "pwd,mfa")
+    assert (strong.returncode, "do not count" in strong.stdout) == (0, False), strong.stdout
+    listed = access(tmp_path, "roles").stdout
+    assert "  acr gold\n  amr mfa\n" in listed

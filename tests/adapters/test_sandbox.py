@@ -16,7 +16,7 @@ from tests.kept import checkpoint, finding, keep, report, result
 from tests.models import bench
 from tests.simulators.issuer import issuing
 
-pytestmark = [pytest.mark.requirement("BASE-10/storage-sandbox"), pytest.mark.xdist_group("access")]
+pytestmark = [pytest.mark.requirement("BASE-10/storage-sandbox"), pytest.mark.site, pytest.mark.xdist_group("access")]
 
 
 @pytest.fixture(scope="module")

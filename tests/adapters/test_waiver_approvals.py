@@ -34,6 +34,7 @@ from tests.adapters.serving import served
 from tests.adapters.test_front_policy import AUDIENCE, Front
 from tests.adapters.typed import typed
 from tests.evidence import evidence
+from tests.kept import fresh
 from tests.models import CLOCK, POLICY, Bench, bench, good_model
 from tests.simulators.issuer import issuing
 
@@ -72,12 +73,17 @@ class Site:
         return approve_waiver(ApproveWaiver(policy=policy, waiver=digest[:20]), at)
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    here = bench(tmp_path)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    here = bench(tmp_path_factory.mktemp("made"))
     model = good_model(here)
     (model / "config.json").chmod(0o755)
     return Site(here=here, model=model)
+
+
+@pytest.fixture
+def site(made: Site, tmp_path: Path) -> Site:
+    return Site(here=fresh(made.here, tmp_path), model=made.model)
 
 
 def finding(report: Report) -> str:
@@ -279,6 +285,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
             yield Front(server=server, issuer=issuer, here=here)
 
 
+@pytest.mark.site
 def test_over_http_who_drafts_does_not_approve_and_who_approves_does_not_draft(front: Front) -> None:
     known = typed("policy", "check", "waived", environment=front.here.environment).stdout.partition("  sha256:")[2][:16]
     ask: dict[str, Any] = {"policy": "waived", "waiver": known}
