@@ -184,7 +184,6 @@ class TestDisk:
             calls[0] += 1
             if calls[0] == count:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            whole(descriptor)
 
         outcomes: set[str] = set()
         for count in range(1, 40):
