@@ -1,7 +1,7 @@
 """The configuration service under load, beside a static file by the same server in the same run.
 
-1,000 requests a second of GetConfig and of discovery, which arrive whatever the earlier ones do; then 10,000 subscribers who hear
-of one release, and who all fetch it within half a minute. Figures are ratios first. One process serves, another one asks by
+1,000 requests a second of GetConfig and of discovery, which arrive whatever the earlier ones do; then 10,000 subscribers who
+hear of one release, and who all fetch it within half a minute. Figures are ratios first. One process serves, another asks by
 sockets of its own, so that asking costs little. Each connection is kept, as a proxy keeps them.
 """
 

@@ -187,5 +187,5 @@ def _ends(metadata: Callable[[str], bytes]) -> float:
     try:
         said = json.loads(metadata("timestamp.json"))["signed"]["expires"]
         return datetime.fromisoformat(said).timestamp()
-    except Exception:  # there is none yet, or it cannot be read: that is what 0 says
+    except Exception:  # nothing is there yet, or it cannot be read: that is what 0 says
         return 0.0

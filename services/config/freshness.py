@@ -112,7 +112,7 @@ class Freshness(MetadataFiles):
         """Sign what *heads* says, which are all targets, or *some* of them: the others stay. How many files were written.
 
         *position* and *count* are what it covers then. Raises `Unavailable` if the folder cannot be written, and `Refused` if
-        *signer* is none of the online keys.
+        *signer* is not one of the online keys.
         """
         with self.held():
             return self._written(heads, Signing(signer), now, (position, count), some=some)

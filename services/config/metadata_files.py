@@ -92,7 +92,7 @@ class MetadataFiles:
         return None if meta is None else self._named(f"{meta.version}.{name}.json", Targets)
 
     def root(self) -> Metadata[Any] | None:
-        """The newest root; ``None`` if there is none."""
+        """The newest root; ``None`` if there is no root yet."""
         version = 0
         while self.holds(f"{version + 1}.root.json"):
             version += 1

@@ -174,7 +174,7 @@ class Rows:
             return tuple(map(_released, connection.execute(asked).all()))
 
     def extent(self) -> tuple[int, int]:
-        """The position of the newest release (-1 if there is none), and how many releases there are."""
+        """The position of the newest release (-1 if there is no release), and how many releases there are."""
         with self.database.reading() as connection:
             asked = select(func.coalesce(func.max(CONFIG_RELEASES.c.position), -1), func.count(CONFIG_RELEASES.c.position))
             position, count = connection.execute(asked).one()

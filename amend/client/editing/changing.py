@@ -109,7 +109,7 @@ def _compare(
 
 
 def _apart(value: Any) -> Any:
-    """A copy in which no two places are one object, as aliases of YAML are, and in which a number that is none is itself."""
+    """A copy in which no two places are one object, as aliases of YAML are, and in which NaN is equal to itself."""
     if isinstance(value, dict):
         return {name: _apart(one) for name, one in value.items()}
     if isinstance(value, list):

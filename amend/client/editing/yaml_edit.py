@@ -22,7 +22,7 @@ def parsed(text: str, where: str) -> dict[str, object]:
         return {}
     try:
         loaded: object = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, OverflowError) as error:  # a tag of its own, or a date that is none
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # a tag of its own, or a date that no calendar has
         raise Refused(f"{where} holds a value that no client can be relied on to read; nothing was changed") from error
     if not isinstance(loaded, dict):
         raise Refused(f"{where} holds no mapping, so no server can be put into it; repair the file, or move it away")

@@ -130,7 +130,7 @@ def _two_letters(text: str) -> Iterator[str]:
     signs = sorted({one for one in text if one.isalnum()})
     if len(signs) == 2 and len(text) >= 84 and set(signs) != {"0", "1"}:
         for zero, one in (signs, signs[::-1]):
-            bits = text.translate(str.maketrans({zero: "0", one: "1"}))
+            bits = text.translate({ord(zero): "0", ord(one): "1"})
             yield from _said(lambda bits=bits: _from_bits(bits))  # type: ignore[misc]
 
 

@@ -107,8 +107,8 @@ def test_each_tenant_gets_its_own_releases_alone(homes: dict[str, Machine], tmp_
             foreign = await here.ask("GET", f"/organisations/bolt/{path}")
             assert foreign.status_code == 403, path
             assert "For bolt" not in foreign.text
-            nobody = await here.ask("GET", f"/organisations/bolt/{path}", tenant="")
-            assert nobody.status_code == 401, path
+            unknown = await here.ask("GET", f"/organisations/bolt/{path}", tenant="")
+            assert unknown.status_code == 401, path
 
     served(homes, tmp_path, work)
 

@@ -66,7 +66,7 @@ def test_a_machine_takes_what_is_released_and_hears_of_the_next(tmp_path: Path, 
     assert os.path.lexists(here.home / ".claude.json")
 
 
-@pytest.mark.requirement("CONF-NFR/read-path-is-fast", "CONF-TOP/topologies-work")
+@pytest.mark.requirement("CONF-NFR/replicas-take-over", "CONF-TOP/topologies-work")
 def test_a_service_that_is_killed_is_replaced_by_a_replica_without_a_wrong_byte(tmp_path: Path) -> None:
     here = machine(tmp_path, now=now)
     publish(here, DRAFT)

@@ -29,7 +29,7 @@ from services.config.taking import taken
 from tests.services.config.folders import Machine, machine
 from tests.services.config.place import DRAFT, Site, site, version
 
-pytestmark = pytest.mark.requirement("CONF-UC/use-cases-work", "CONF-SEC/roles-and-keys", "CONF-NFR/read-path-is-fast")
+pytestmark = pytest.mark.requirement("CONF-UC/use-cases-work", "CONF-SEC/roles-and-keys", "CONF-NFR/replicas-take-over")
 
 
 @pytest.fixture
@@ -184,7 +184,6 @@ class TestDisk:
             calls[0] += 1
             if calls[0] == count:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            whole(descriptor)
 
         outcomes: set[str] = set()
         for count in range(1, 40):

@@ -119,7 +119,7 @@ def test_a_canary_is_the_newest_for_its_cohort(here: Site, tmp_path: Path) -> No
 
 
 def test_green_stands_ready_beside_blue_and_the_switch_is_metadata_alone(here: Site, tmp_path: Path) -> None:
-    """Blue/green: both are released, approved and in the log; whom a machine gets is switched, there and back."""
+    """Blue/green: both are released, approved and in the log; which of them a machine gets is switched, there and back."""
     publish(here)
     (blue,) = here.rows.list(Chosen())
     green_record = publish(here, "1.1.0", percent=1)
