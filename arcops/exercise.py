@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.left_out import LEFT_OUT
 from arcops.zones import LEAST_SESSIONS
 

@@ -171,7 +171,7 @@ class Store:
             if signer is not None:
                 self.log.sign(held, signer)
             with suppress(Refused, Unavailable):  # the log has it, so it is stored; the index catches up when it can
-                self._kept.catch_up()
+                self._kept.catch_up({artifact: words})
         return known
 
     def _put(self, held: Held, entry: Entry, objects: Mapping[str, bytes]) -> Held:

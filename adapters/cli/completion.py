@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from adapters.cli.commands import Given, command
 from arcops.asks import shaped
+from arcops.late_dataclass import dataclass
 
 
 class Shell(Enum):

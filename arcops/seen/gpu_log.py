@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import ClassVar
 
 from arcops.evidence import Body
+from arcops.late_dataclass import dataclass
 from arcops.left_out import LEFT_OUT
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from arcops.late_dataclass import dataclass
 
 MOST_FIELDS = 200
 _MOST_VALUE = 300

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from artifacts.index import Choices, Filter, Listed
 from artifacts.remembered import REMEMBERED, fingerprint
 from artifacts.store import Store

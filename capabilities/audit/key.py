@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from arcops.late_dataclass import dataclass
 from capabilities.audit.place import audit_place
 from capabilities.contract import Scope, tool
 from flows.place import Place

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from arcops.late_dataclass import dataclass
 from arcops.subjects.gpu import Node
 from capabilities.contract import Scope, tool
 from capabilities.judging import Judged, judged

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from arcops.late_dataclass import dataclass
 from arcops.subjects.inference import LoadedEndpoint
 from capabilities.contract import Scope, always, tool
 from capabilities.judging import Judged, deployed, judged

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from gates.breach import Weight
 
 
