@@ -146,7 +146,7 @@ class Rule:
             rule=self.id,
             outcome=outcome,
             text=text,
-            cites=tuple(cited.digest for cited in cites),
+            cites=tuple([cited.digest for cited in cites]),
             about=about,
             location=location,
             fix=fix,

@@ -44,10 +44,12 @@ def judge(
         kinds = {body.KIND for body in (*gate.needs, *gate.wants)}
         evidence = {kind: found for kind, found in collected.items() if kind in kinds and isinstance(found, Evidence)}
         seen = Seen(evidence, at=at, subject_name=subject_name, subject_digests=subject_digests, skew=skew)
-        findings = [
-            _waived(finding, waivers, at=at, subject_name=subject_name, digests=subject_digests, as_then=as_then)
-            for finding in _answers(gate, policy, seen, {found.digest for found in evidence.values()})
-        ]
+        findings = list(_answers(gate, policy, seen, {found.digest for found in evidence.values()}))
+        if waivers := tuple(waivers):
+            findings = [
+                _waived(finding, waivers, at=at, subject_name=subject_name, digests=subject_digests, as_then=as_then)
+                for finding in findings
+            ]
     return GateResult(gate=gate.id, verdict=verdict_of(findings), findings=tuple(findings))
 
 

@@ -99,11 +99,31 @@ def _null(_: object) -> str:
 
 def _tuple(item: Any, signed: bool) -> Say:
     say_one = _sayer(item, signed)
+    if item is str:
+        return _texts(say_one)
 
     def say(value: object) -> str:
         if type(value) is not tuple:
             raise _OtherWay
         return f"[{','.join(map(say_one, value))}]" if value else "[]"
+
+    return say
+
+
+def _texts(say_one: Say) -> Say:
+    last: tuple[tuple[str, ...], str] = ((), "[]")
+
+    def say(value: object) -> str:
+        nonlocal last
+        if type(value) is not tuple:
+            raise _OtherWay
+        same, text = last
+        if same == value and all(type(one) is str for one in value):  # such as the evidence that ten thousand findings cite
+            return text
+        text = f"[{','.join(map(say_one, value))}]"
+        if len(text) < _SHORT:
+            last = (value, text)
+        return text
 
     return say
 

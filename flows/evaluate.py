@@ -20,6 +20,7 @@ from arcops.request import Request, unheard
 from arcops.result import Report
 from arcops.seen.tree import Tree
 from artifacts.bundle import seal
+from artifacts.predicates.readiness_report import said_of
 from artifacts.store import Store
 from artifacts.wire import canonical_bytes
 from flows.conclude import conclude
@@ -150,7 +151,7 @@ def seal_and_keep(
         bodies = {found.digest: canonical_bytes(found.body) for found in collected.values() if isinstance(found, Evidence)}
         if policy.written:
             bodies[policy.digest] = policy.written
-        entry = store.put(bundle, bodies, at=now(), signer=signer, begun=report.judged_at)
+        entry = store.put(bundle, bodies, at=now(), signer=signer, begun=report.judged_at, words=said_of(report))
         learned(artifact=entry.artifact, verdict=report.verdict.value)
     return KeptReport(report=report, bundle=bundle, digest=entry.artifact)
 

@@ -1,23 +1,26 @@
-"""Reads one file as an SBOM: the content decides the format, not the name."""
+"""Reads one file as an SBOM: the content decides the format, not the name. The reader of a format is imported for its files."""
 
 from __future__ import annotations
 
 from arcops.errors import Refused
 from arcops.late_pattern import late
 from arcops.seen.sboms import SbomSeen
-from tasks.model.sboms import _cyclonedx, _cyclonedx_xml, _spdx2, _spdx2_tag_value, _spdx3
+from tasks.model.sboms import _cyclonedx
 from tasks.model.sboms._document import UTF8_MARK, Document, decode
 from tasks.model.sboms._fields import Table
 
 _XML = late(rb"(?:\xef\xbb\xbf)?\s*<|\xff\xfe<\x00|\xfe\xff\x00<")
+_OBJECT = late(rb"(?:\xef\xbb\xbf)?\s*\{")
 _SPDX_RDF = b"http://spdx.org/rdf/terms"
 
 
 def looks_like_sbom(head: bytes) -> bool:
     """Do the first bytes of a file say that it is an SBOM in a known format?"""
     if _XML.match(head):
+        from tasks.model.sboms import _cyclonedx_xml
+
         return _cyclonedx_xml.NAMESPACE.match(_cyclonedx_xml.root_of(head)[0]) is not None
-    if _spdx2_tag_value.begins(head):
+    if _begins_with_tags(head):
         return True
     claims = (b'"bomFormat"', b'"spdxVersion"', b"spdx.org/rdf/3")
     return head.removeprefix(UTF8_MARK).lstrip()[:1] == b"{" and any(claim in head for claim in claims)
@@ -34,7 +37,9 @@ def read(document: Document) -> SbomSeen | None:
         return document.broken("The file is empty.")
     if _XML.match(data):
         return _xml(document)
-    if _spdx2_tag_value.begins(data):
+    if _begins_with_tags(data):
+        from tasks.model.sboms import _spdx2_tag_value
+
         return _spdx2_tag_value.read_tag_value(document)
     try:
         content = decode(data)
@@ -49,7 +54,11 @@ def _json(document: Document, content: Table) -> SbomSeen | None:
     if "bomFormat" in content or "cyclonedx.org" in str(content.get("$schema", "")):
         return _cyclonedx.read_json(document, content)
     if "spdxVersion" in content:
+        from tasks.model.sboms import _spdx2
+
         return _spdx2.read_json(document, content)
+    from tasks.model.sboms import _spdx3
+
     if _spdx3.speaks(content):
         return _spdx3.read_json_ld(document, content)
     return document.broken(
@@ -57,7 +66,18 @@ def _json(document: Document, content: Table) -> SbomSeen | None:
     )
 
 
+def _begins_with_tags(data: bytes) -> bool:
+    """Is it SPDX in tag-value form? What begins like JSON is not."""
+    if _OBJECT.match(data):
+        return False
+    from tasks.model.sboms import _spdx2_tag_value
+
+    return _spdx2_tag_value.begins(data)
+
+
 def _xml(document: Document) -> SbomSeen | None:
+    from tasks.model.sboms import _cyclonedx_xml
+
     namespace, name = _cyclonedx_xml.root_of(document.data)
     if name == "bom" and _cyclonedx_xml.NAMESPACE.match(namespace):
         seen = _cyclonedx_xml.read_xml(document)
