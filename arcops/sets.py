@@ -28,6 +28,9 @@ _WORDS = frozenset(("text", "json", "unknown-text", "image", "pdf", "empty", "xm
 _UNINDEXED = frozenset(("gguf", "onnx", "tflite", "coreml"))
 """Formats that have no index of shards."""
 
+GRAPHS = ("onnx", "coreml")
+"""Formats that keep data beside themselves."""
+
 _MARK = 12
 _SHOWN = 3
 
@@ -81,7 +84,7 @@ def faults(parts: Sequence[Part]) -> Iterator[Fault]:
 
 def raw_data(parts: Iterable[Part]) -> frozenset[str]:
     """Paths of the data, without a format of their own, that a graph among *parts* keeps beside itself."""
-    graphs = (part for part in parts if part.content.format in ("onnx", "coreml"))
+    graphs = (part for part in parts if part.content.format in GRAPHS)
     named = {beside(graph.path, path) for graph in graphs for path in graph.content.refers}
     return frozenset(path for path in named if not path.lower().endswith(LOADED_NAMES))
 

@@ -13,6 +13,7 @@ from enum import Enum
 from functools import cache
 from json.encoder import encode_basestring as quoted
 from operator import itemgetter
+from sys import getrefcount
 from typing import Any, cast
 
 from arcops.errors import Refused
@@ -24,6 +25,10 @@ from artifacts.writers import fields_of, writer
 
 Say = Callable[[Any], str]
 _SHORT = 4096
+_KEPT = 64
+_SHARED = 10
+"""A value that so many others hold is one that many say; its text is kept, unless it is long."""
+_NOTHING: tuple[object, str] = (None, "")
 
 
 class _OtherWay(Exception):
@@ -164,21 +169,20 @@ def _members(kind: type[Any], known: list[Member], signed: bool) -> Say:
     form = "{" + ",".join(f"{quoted(one.alias).replace('%', '%%')}:%s" for one in known) + "}"
     texts_of, others_of = (fields_of(tuple(one.name for one in some)) for some in (texts, others))
     says = tuple(_sayer(one.hint, signed) for one in others)
-    last: tuple[object, str] = (None, "")
+    kept: dict[int, tuple[object, str]] = {}
 
     def say(value: object) -> str:
-        nonlocal last
         if type(value) is not kind:
             raise _OtherWay
-        same, text = last  # taken at once: another thread may put another pair there
+        same, text = kept.get(id(value), _NOTHING)
         if same is value:  # frozen, so it still says the same; files that are alike share one description
             return text
         said = [*map(quoted, texts_of(value))]
         for say_one, item in zip(says, others_of(value)):  # noqa: B905  # strict costs, and both have one entry a field
             said.append(say_one(item))
         text = form % order(said)
-        if len(text) < _SHORT:  # a long one would stay in memory
-            last = (value, text)
+        if len(kept) < _KEPT and getrefcount(value) > _SHARED and len(text) < _SHORT:
+            kept[id(value)] = value, text  # it holds the value, so no other one has this number
         return text
 
     return say
