@@ -2,9 +2,9 @@
 
     python -m benches.small_files [--files N] [--rounds N] [OTHER]
 
-Writes N (default: 100,000) files of some hundred bytes, as data sets and tokenizers have them: half of them words, three tenths
-JSON, a tenth tables, a tenth safetensors. Then ``arcops check`` asks the gates integrity and weights, with an empty cache. OTHER
-is another checkout with its own ``.venv``, measured in the same turns.
+Writes N (default: 100,000) files of some hundred bytes, as data sets have them: half of them words, three tenths JSON, a tenth
+tables, a tenth safetensors. Then ``arcops check`` asks the gates integrity and weights, with an empty cache. OTHER is another
+checkout with its own ``.venv``, measured in the same turns.
 """
 
 from __future__ import annotations
