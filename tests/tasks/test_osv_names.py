@@ -389,6 +389,7 @@ class TestModuleStreams:
         ("Go", "github.com/foo/bar/v2", "2.0.9", "pkg:golang/github.com/foo/bar@v2.0.5+incompatible"),
         ("Go", "github.com/Azure/foo", "1.2.4", "pkg:golang/github.com/%21azure/foo@v1.2.3"),
         ("Go", "stdlib", "1.21.1", "pkg:golang/golang.org/toolchain@v0.0.1-go1.21.0.linux-amd64"),
+        ("Go", "stdlib", "1.21.0", "pkg:golang/stdlib@go1.21rc2"),
         ("Go", "toolchain", "1.21.1", "pkg:golang/golang.org/toolchain@v0.0.1-go1.21rc2.darwin-arm64"),
         ("Hex", "phoenix", "1.6.0", "pkg:hex/hexpm/phoenix@1.5.0"),
         ("SwiftURL", "https://github.com/apple/swift-nio/", "2.40.0", "pkg:swift/github.com/apple/swift-nio@2.39.0"),

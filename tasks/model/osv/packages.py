@@ -45,6 +45,7 @@ _PLATFORM = late(
 )
 """RubyGems' platforms (``Gem::Platform``): an interpreter, or a processor, a system and what the system adds."""
 
+_EARLY_GO = late(r"(\d+\.\d+)(?:\.(\d+))?(rc|beta)(\d+)")
 _TOOLCHAIN = late(r"v?0\.0\.1-go(\d+(?:\.\d+)*(?:(?:rc|beta)\d+)?)\.[a-z0-9]+-[a-z0-9]+")
 """The version of a Go toolchain as a module ("Go Toolchains", ``golang.org/toolchain@v0.0.1-goVERSION.GOOS-GOARCH``)."""
 
@@ -259,10 +260,18 @@ def _plain(ecosystem: str, version: str) -> str:
     without the platform, which lock files write behind (``1.13.0-x86_64-linux``) and RubyGems would read as a prerelease.
     """
     if ecosystem == "Go":
-        return re.sub(r"^(?:go|v)(?=\d)", "", version)
+        return _of_go(version)
     if ecosystem == "RubyGems" and "-" in version:
         return _PLATFORM.sub("", version)
     return version
+
+
+def _of_go(version: str) -> str:
+    """A version of Go's own releases (``go1.21rc2``) as its advisories write them (``1.21.0-rc.2``); others without ``v``."""
+    plain = re.sub(r"^(?:go|v)(?=\d)", "", version)
+    if early := _EARLY_GO.fullmatch(plain):
+        return f"{early[1]}.{early[2] or 0}-{early[3]}.{early[4]}"
+    return plain
 
 
 def _full_name(kind: str, namespace: str, name: str) -> str:
@@ -279,7 +288,7 @@ def _registry_questions(ecosystem: str, name: str, subpath: str, version: str) -
         name = "stdlib"  # Go's own name for its library, and the one of its advisories
     if ecosystem == "Go" and name == "golang.org/toolchain" and (of := _TOOLCHAIN.fullmatch(version)):
         # It brings the library and the tools, which have advisories under these two names.
-        return tuple(Asked(ecosystem=ecosystem, key=key, version=of[1]) for key in ("stdlib", "toolchain"))
+        return tuple(Asked(ecosystem=ecosystem, key=key, version=_of_go(of[1])) for key in ("stdlib", "toolchain"))
     # A Go module in a folder of a repository has the folder in its name, and some generators put that into the subpath. The
     # same is so of an action in a folder.
     names = [name, f"{name}/{subpath}"] if subpath and ecosystem in ("Go", "GitHub Actions") else [name]
