@@ -255,6 +255,9 @@ NAMING: dict[str, tuple[str, object]] = {
     "vllm": ("config.json", {"speculative_config": {"model": LLAMA}}),
     "diffusers": ("modular_model_index.json", {"vae": ["diffusers", "AutoencoderKL", {"repo": LLAMA}]}),
     "diffusers by path": ("modular_model_index.json", {"vae": ["diffusers", "V", {"pretrained_model_name_or_path": LLAMA}]}),
+    "a tokenizer by name": ("config.json", {"tokenizer_name": LLAMA}),
+    "a text encoder by name": ("config.json", {"text_encoder_name": LLAMA}),
+    "speculative decoding": ("speculative_config.json", {"method": "eagle", "model": LLAMA, "num_speculative_tokens": 4}),
     "prompt tuning": ("adapter_config.json", {"tokenizer_name_or_path": LLAMA}),
     "gliner": ("gliner_config.json", {"model_name": LLAMA}),
     "bertopic": ("config.json", {"embedding_model": LLAMA}),
@@ -301,6 +304,7 @@ def test_code_of_another_repository_is_external_even_if_the_policy_accepts_code(
         ("quantize_config.json", {"model_name_or_path": LLAMA}),
         ("config.json", {"backbone": "resnet50", "use_pretrained_backbone": False}),
         ("config.json", {"mm_vision_tower": None, "model_type": "llava"}),
+        ("config.json", {"tokenizer_name": "LlamaTokenizer", "model_name": LLAMA, "text_encoder_name": "bert"}),
         ("config.json", {"tokenizer": "bpe", "vae": "AutoencoderKL", "text_encoder": {"_name_or_path": LLAMA}}),
     ],
 )

@@ -22,7 +22,7 @@ from tasks.model.content.draft import Draft, printable
 from tasks.model.content.opcodes import CANNOT_BEGIN
 from tasks.model.content.window import Malformed, Window
 
-READERS = "5"
+READERS = "6"
 """Must change if the same bytes could be described differently, so that old cached descriptions are not used."""
 
 HEAD = 4096
