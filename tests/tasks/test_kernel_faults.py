@@ -144,7 +144,7 @@ def test_a_fatal_bus_error_is_a_gpu_s_if_its_address_is(line: str) -> None:
         "nvidia 0000:3b:00.0: vgaarb: VGA decodes changed: olddecodes=io+mem,decodes=none:owns=none",
         "mlx5_core 0000:ab:00.0: heartbeat timed out",
         "NVRM: A GPU crash dump has been created.",
-        "NVRM: GPU0 nvAssertFailedNoLog: Assertion failed: (status == NV_OK) || (status == NV_ERR_RESET_REQUIRED) @ rs_client.c:844",
+        "NVRM: GPU0 nvAssertFailedNoLog: Assertion failed: (status == NV_OK) || (status == NV_ERR_RESET_REQUIRED) @ a.c:844",
         "NVRM: GPU0 nvCheckFailedNoLog: Check failed: (status == NV_OK) || (status == NV_ERR_GPU_IN_FULLCHIP_RESET)",
     ],
 )
