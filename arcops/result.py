@@ -15,7 +15,7 @@ from arcops.verdict import Verdict, worst
 
 
 def verdict_of(findings: Iterable[Finding]) -> Verdict:
-    """The verdict that *findings* make. If there is none, it is RED."""
+    """The verdict that *findings* make. Without findings it is RED."""
     return worst(outcome.verdict for outcome in {finding.outcome for finding in findings})
 
 

@@ -137,14 +137,12 @@ class Store:
         """Keep the artifact *sealed* with its *evidence*, by digest: the bodies' canonical bytes, the policy's own bytes.
 
         *at* is the clock at this moment, *begun* the moment at which the work began, *brought* the log that it is imported
-        from. With a *signer*, a checkpoint is signed in the same step. *words* are what *sealed* says, if this process has just
-        sealed it and so knows; else it is read. Signatures are not verified
-        here, but what is not a sealed statement, or evidence that the artifact does not name, is refused. Putting the same
-        again changes nothing. Raises `Refused` if the log is not the one that is remembered or signed, and `Unavailable`,
-        with nothing stored, if the disk is full or the clock was set back.
+        from. With a *signer*, a checkpoint is signed, too. *words* are what *sealed* says, if this process has just sealed it.
+        Signatures are not verified here, but what is not a sealed statement, or evidence that the artifact does not name, is
+        refused. Putting the same again changes nothing. Raises `Refused` if the log is not the one that is remembered or
+        signed, and `Unavailable`, with nothing stored, if the disk is full or the clock was set back.
         """
-        if words is None:
-            words = said(sealed)
+        words = words or said(sealed)
         for digest, body in evidence.items():
             if digest_of(body) != digest:
                 raise Refused(f"the evidence does not match its digest {digest}: its content has {digest_of(body)}")
