@@ -136,11 +136,11 @@ class Store:
     ) -> Entry:
         """Keep the artifact *sealed* with its *evidence*, by digest: the bodies' canonical bytes, the policy's own bytes.
 
-        *at* is the clock at this moment, *begun* the moment at which the work began, *brought* the log that it is imported
-        from. With a *signer*, a checkpoint is signed, too. *words* are what *sealed* says, if this process has just sealed it.
-        Signatures are not verified here, but what is not a sealed statement, or evidence that the artifact does not name, is
-        refused. Putting the same again changes nothing. Raises `Refused` if the log is not the one that is remembered or
-        signed, and `Unavailable`, with nothing stored, if the disk is full or the clock was set back.
+        *at* is the clock at this moment, *begun* when the work began, *brought* the log that it is imported from. With a
+        *signer*, a checkpoint is signed, too. *words* are what *sealed* says, if this process has just sealed it. Signatures are
+        not verified, but what is not a sealed statement, or evidence that it does not name, is refused. The same again changes
+        nothing. Raises `Refused` if the log is not the one that is remembered or signed, and `Unavailable`, with nothing stored,
+        if the disk is full or the clock was set back.
         """
         words = words or said(sealed)
         for digest, body in evidence.items():
@@ -328,8 +328,7 @@ class Store:
 
         Raises `Refused` if the log is not the one that *signed* says.
         """
-        found = self.log.nodes.inclusion(position, signed)
-        if found is not None:
+        if (found := self.log.nodes.inclusion(position, signed)) is not None:
             return found
         proven = from_lines(read_whole(self.log.path), position, signed)
         self.renew_nodes()
