@@ -137,10 +137,10 @@ class Store:
         """Keep the artifact *sealed* with its *evidence*, by digest: the bodies' canonical bytes, the policy's own bytes.
 
         *at* is the clock at this moment, *begun* when the work began, *brought* the log that it is imported from. With a
-        *signer*, a checkpoint is signed, too. *words* are what *sealed* says, if this process has just sealed it. Signatures are
-        not verified, but what is not a sealed statement, or evidence that it does not name, is refused. The same again changes
-        nothing. Raises `Refused` if the log is not the one that is remembered or signed, and `Unavailable`, with nothing stored,
-        if the disk is full or the clock was set back.
+        *signer*, a checkpoint is signed, too. *words* are what *sealed* says, if this process has just sealed it. Signatures
+        are not verified, but what is not a sealed statement, or evidence that it does not name, is refused. The same again
+        changes nothing. Raises `Refused` if the log is not the one that is remembered or signed, and `Unavailable`, with
+        nothing stored, if the disk is full or the clock was set back.
         """
         words = words or said(sealed)
         for digest, body in evidence.items():
