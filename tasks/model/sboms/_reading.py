@@ -61,9 +61,32 @@ def _json(document: Document, content: Table) -> SbomSeen | None:
 
     if _spdx3.speaks(content):
         return _spdx3.read_json_ld(document, content)
-    return document.broken(
-        "The document is JSON, but neither CycloneDX (bomFormat), SPDX 2 (spdxVersion) nor SPDX 3 (@context).", encoding="json"
-    )
+    return document.broken(_what_else(content), encoding="json")
+
+
+def _what_else(content: Table) -> str:
+    """What *content* is, if it is no SBOM: generators have formats of their own, and services put SBOMs into others."""
+    for member, where in (
+        ("sbom", "as GitHub's API answers"),
+        ("SPDX", "as BuildKit shows it"),
+        ("predicate", "in a statement"),
+    ):
+        inner = content.get(member)
+        if isinstance(inner, dict) and ("spdxVersion" in inner or "bomFormat" in inner or _speaks_spdx3(inner)):
+            return f"The SBOM is in the member {member!r} of the document ({where}); take it out: jq .{member} FILE."
+    if isinstance(content.get("descriptor"), dict) and isinstance(content.get("artifacts"), list):
+        return "The document is Syft's own JSON; convert it: syft convert FILE -o cyclonedx-json."
+    if "SchemaVersion" in content and "Results" in content:
+        return (
+            "The document is a report of Trivy, not an SBOM; make one with --format cyclonedx, and attach the report as well."
+        )
+    return "The document is JSON, but neither CycloneDX (bomFormat), SPDX 2 (spdxVersion) nor SPDX 3 (@context)."
+
+
+def _speaks_spdx3(content: Table) -> bool:
+    from tasks.model.sboms import _spdx3
+
+    return _spdx3.speaks(content)
 
 
 def _begins_with_tags(data: bytes) -> bool:
