@@ -41,7 +41,7 @@ def _usual(cls: type[Any]) -> bool:
     said = vars(cls)
     if not _OWN.isdisjoint(said) or any(isinstance(one, dataclasses.Field) and not one.init for one in said.values()):
         return False
-    return not any("InitVar" in str(kind) for kind in said.get("__annotations__", {}).values())
+    return not any("InitVar" in str(kind) for kind in getattr(cls, "__annotations__", {}).values())
 
 
 def _declared(cls: type[Any], *, kw_only: bool) -> type[Any]:
