@@ -7,13 +7,12 @@ metadata says what a type alone cannot: how it is spelled on a command line, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from enum import Enum
 from functools import cache
 from typing import Any, get_type_hints
 
 from arcops.errors import Broken
-from arcops.late_dataclass import dataclass
 
 _SHAPE = "arcops.shape"
 _OWN = "arcops.own"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.left_out import LEFT_OUT
 from arcops.secret import Secret

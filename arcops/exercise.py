@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.left_out import LEFT_OUT
 from arcops.zones import LEAST_SESSIONS
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.left_out import LEFT_OUT
 from arcops.verdict import Verdict

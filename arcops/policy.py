@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from arcops.errors import Refused
 from arcops.finding import Waiver
-from arcops.late_dataclass import dataclass
 
 MOST_VALID = timedelta(days=3660)
 """The longest term of a result. No one can know what will be known about a model in ten years, and an endless term would exceed

@@ -12,12 +12,12 @@ even, each resample has one fewer, so that a median is always one of the times; 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from math import comb
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 
 PPM = 1_000_000
 LEAST_SESSIONS = 5

@@ -6,13 +6,13 @@ approve it, all over the same bytes (DSSE); what a release needs of them is said
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import cache
 from typing import Any, cast
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from artifacts.canonical import canonical
 from artifacts.envelope import strict_json
 from artifacts.statement import STATEMENT

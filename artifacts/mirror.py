@@ -18,12 +18,12 @@ import io
 import os
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from arcops.errors import Refused, Unavailable
-from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.roots import ANYWHERE, Roots
 from artifacts.beneath import open_within

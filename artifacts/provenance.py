@@ -7,10 +7,10 @@ could have written anything. The builder's id says who makes the claim.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.subject import Digest, Subject
 from artifacts.statement import statement
 from artifacts.typed import JSON, moment

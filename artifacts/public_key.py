@@ -7,6 +7,7 @@ to the key and never to the message, so no message can choose a weaker one.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -14,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 
 Raw = Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 

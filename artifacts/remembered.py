@@ -12,9 +12,9 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from artifacts.bundle import read_envelope
 from artifacts.public_key import PublicKey
 from artifacts.said import said_in

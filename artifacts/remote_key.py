@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, unquote_to_bytes, urlencode
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -19,7 +19,6 @@ from securesystemslib.signer._signer import Signer as Backend
 
 from arcops.errors import Refused, Unavailable
 from arcops.extras import of
-from arcops.late_dataclass import dataclass
 from artifacts.public_key import PublicKey, load_public_key
 
 MODULE = "PYKCS11LIB"

@@ -6,10 +6,10 @@ The predicate says when the list was issued, so that a policy can require a rece
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.seen.signatures import Revoked
 from artifacts.envelope import strict_json
 from artifacts.wire import canonical, from_json, to_json

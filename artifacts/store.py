@@ -45,7 +45,6 @@ from artifacts.public_key import PublicKey
 from artifacts.said import said
 from artifacts.soundness import leaves_of, unsound
 from artifacts.store_lock import StoreLock
-from artifacts.words import Said
 from artifacts.writing import folders_of, sweep, sync_folder, write_new
 
 if TYPE_CHECKING:
@@ -132,17 +131,15 @@ class Store:
         signer: Signer | None = None,
         begun: datetime | None = None,
         brought: str = "",
-        words: Said | None = None,
     ) -> Entry:
         """Keep the artifact *sealed* with its *evidence*, by digest: the bodies' canonical bytes, the policy's own bytes.
 
         *at* is the clock at this moment, *begun* when the work began, *brought* the log that it is imported from. With a
-        *signer*, a checkpoint is signed, too. *words* are what *sealed* says, if this process has just sealed it. Signatures
-        are not verified, but what is not a sealed statement, or evidence that it does not name, is refused. The same again
-        changes nothing. Raises `Refused` if the log is not the one that is remembered or signed, and `Unavailable`, with
-        nothing stored, if the disk is full or the clock was set back.
+        *signer*, a checkpoint is signed, too. Signatures are not verified, but what is not a sealed statement, or evidence that
+        it does not name, is refused. The same again changes nothing. Raises `Refused` if the log is not the one that is
+        remembered or signed, and `Unavailable`, with nothing stored, if the disk is full or the clock was set back.
         """
-        words = words or said(sealed)
+        words = said(sealed)
         for digest, body in evidence.items():
             if digest_of(body) != digest:
                 raise Refused(f"the evidence does not match its digest {digest}: its content has {digest_of(body)}")

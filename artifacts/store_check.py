@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from arcops.errors import Refused, Unavailable
-from arcops.late_dataclass import dataclass
 from artifacts.backdated import untimely
 from artifacts.entries import Entry, read_line
 from artifacts.index import Index

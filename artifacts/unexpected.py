@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from artifacts import unfinished
 from artifacts.entries import digests_in

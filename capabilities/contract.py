@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 from arcops.errors import Broken, Refused, Unavailable
-from arcops.late_dataclass import dataclass
 from flows.place import Place, bounded, with_paths
 
 A = TypeVar("A")

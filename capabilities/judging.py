@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from arcops.errors import Refused
 from arcops.judgeable import Judgeable
-from arcops.late_dataclass import dataclass
 from arcops.policy import Policy
 from arcops.result import Report
 from capabilities.contract import Deployed, Left

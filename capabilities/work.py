@@ -7,11 +7,10 @@ import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from arcops.errors import Unavailable
-from arcops.late_dataclass import dataclass
 from capabilities.contract import Tool
 from capabilities.watching import Called, watched
 from flows.place import Place

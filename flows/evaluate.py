@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING
 from arcops.errors import ArcOpsError, Refused, Stopped
 from arcops.evidence import Evidence
 from arcops.judgeable import Judgeable
-from arcops.late_dataclass import dataclass
 from arcops.policy import Policy
 from arcops.request import Request, unheard
 from arcops.result import Report
 from arcops.seen.tree import Tree
 from artifacts.bundle import seal
-from artifacts.predicates.readiness_report import said_of
 from artifacts.store import Store
 from artifacts.wire import canonical_bytes
 from flows.conclude import conclude
@@ -151,7 +149,7 @@ def seal_and_keep(
         bodies = {found.digest: canonical_bytes(found.body) for found in collected.values() if isinstance(found, Evidence)}
         if policy.written:
             bodies[policy.digest] = policy.written
-        entry = store.put(bundle, bodies, at=now(), signer=signer, begun=report.judged_at, words=said_of(report))
+        entry = store.put(bundle, bodies, at=now(), signer=signer, begun=report.judged_at)
         learned(artifact=entry.artifact, verdict=report.verdict.value)
     return KeptReport(report=report, bundle=bundle, digest=entry.artifact)
 

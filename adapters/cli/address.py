@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 
 from adapters.cli.listening import Listening
 from adapters.http.bound import Bound, bind
-from arcops.late_dataclass import dataclass
 from capabilities.place import Place
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from adapters.cli.listening import Listening
 from adapters.cli.printing import Answering
 from arcops.asks import shaped
-from arcops.late_dataclass import dataclass
 from arcops.tier import Tier
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from adapters.cli.commands import Given, command
 from adapters.cli.listening import Listening
 from arcops.asks import shaped
-from arcops.late_dataclass import dataclass
 from arcops.tier import Tier
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from adapters.http.access import Door
 from adapters.http.accounts import Accounts
@@ -19,7 +19,6 @@ from adapters.http.limiting import limits_of
 from adapters.http.login import people
 from adapters.http.opening import UserOpening, opening
 from adapters.http.quotas import ALONE, Quotas, Shares, read_quotas
-from arcops.late_dataclass import dataclass
 from capabilities.access.known import authorization
 from capabilities.place import Place
 from foundation.audit.audit import Audit

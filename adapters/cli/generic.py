@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from arcops.asks import shaped
 from arcops.discovery import modules
 from arcops.errors import Broken
 from arcops.judgeable import Judgeable
-from arcops.late_dataclass import dataclass
 from arcops.result import Report
 from arcops.tier import Tier
 from capabilities.contract import Tool

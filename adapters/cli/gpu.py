@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,6 @@ from adapters.cli.judging import begin, judge, keep_and_tell
 from adapters.cli.options import Sealing, Signing
 from adapters.cli.server import server
 from arcops.asks import shaped
-from arcops.late_dataclass import dataclass
 from artifacts.projections.printable import printable
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.cli import surroundings
@@ -13,7 +14,6 @@ from adapters.cli.judging import begin, keep_and_tell
 from adapters.cli.listening import Listening
 from adapters.cli.options import Reaching
 from adapters.cli.printing import Answering
-from arcops.late_dataclass import dataclass
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.projections.lines import printable

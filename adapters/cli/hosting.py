@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,6 @@ from adapters.http.metrics import Metrics
 from adapters.http.serve import listen
 from adapters.http.stored import StoreWatch
 from arcops.extras import refuse_without
-from arcops.late_dataclass import dataclass
 from arcops.tier import Tier
 from capabilities.place import Place
 

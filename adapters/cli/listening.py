@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arcops.asks import shaped
-from arcops.late_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

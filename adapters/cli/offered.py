@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from adapters.cli import helping, reader
 from adapters.cli.commands import Command
 from arcops.asks import Question
-from arcops.late_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

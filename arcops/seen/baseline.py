@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
@@ -10,7 +11,6 @@ from arcops.calm import calm, canary_device, undisturbed
 from arcops.errors import Refused
 from arcops.evidence import Body
 from arcops.exercise import Exercise
-from arcops.late_dataclass import dataclass
 from arcops.repairing import TRUST, Repair
 from arcops.seen.benchmark import Benchmark, Machine, Measured, Unit
 from arcops.signer import ProvenSigner

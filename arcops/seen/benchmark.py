@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
 from arcops.evidence import Body
 from arcops.exercise import Exercise
-from arcops.late_dataclass import dataclass
 from arcops.left_out import LEFT_OUT
 from arcops.zones import median
 

@@ -7,12 +7,12 @@ A list that could not be read is named in ``unlisted`` with the reason, and none
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
 from arcops.evidence import Body
-from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 
 _QUANTITY = late(r"([+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30}))(?:([eE][+-]?[0-9]{1,2})|([KMGTPE]i|[numkMGTPE]))?\Z")

@@ -7,13 +7,12 @@ two a signal is before it compares it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
 from arcops.errors import Refused
 from arcops.evidence import Body
-from arcops.late_dataclass import dataclass
 from arcops.left_out import LEFT_OUT
 
 

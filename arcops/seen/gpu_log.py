@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
 from arcops.evidence import Body
-from arcops.late_dataclass import dataclass
 from arcops.left_out import LEFT_OUT
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import ClassVar
 
 from arcops.errors import Refused
 from arcops.evidence import Body
-from arcops.late_dataclass import dataclass
 from arcops.left_out import LEFT_OUT
 
 

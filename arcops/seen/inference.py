@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
 from arcops.endpoint import Load
 from arcops.evidence import Body
-from arcops.late_dataclass import dataclass
 from arcops.left_out import LEFT_OUT
 from arcops.seen.inference_server import Server
 from arcops.seen.inference_tools import ToolTrial

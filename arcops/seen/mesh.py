@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 from arcops.finding import Location
-from arcops.late_dataclass import dataclass
 from arcops.seen.labels import Selector
 
 

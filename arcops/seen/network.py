@@ -6,12 +6,12 @@ Terms and defaults are those of the Kubernetes API (``networking.k8s.io/v1``, ``
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
 from arcops.evidence import Body
 from arcops.finding import Location
-from arcops.late_dataclass import dataclass
 from arcops.seen.labels import Label, Operator, Requirement, Selector
 from arcops.seen.mesh import MeshSeen
 from arcops.seen.ways_in import (

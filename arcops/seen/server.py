@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import ClassVar
 
 from arcops.evidence import Body
-from arcops.late_dataclass import dataclass
 from arcops.seen.vulnerabilities import Vulnerabilities
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from arcops.finding import Location
-from arcops.late_dataclass import dataclass
 from arcops.seen.labels import Selector
 
 

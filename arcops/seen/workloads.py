@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from arcops.evidence import Body
-from arcops.late_dataclass import dataclass
 
 ANNOTATION = "arcops.dev/models"
 """On the pod, or on its template: the digests of the models that it serves, ``sha256:…``, separated by commas."""

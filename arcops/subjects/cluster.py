@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arcops.asks import own, shaped
 from arcops.judgeable import Judgeable, judgeable
-from arcops.late_dataclass import dataclass
 from arcops.subjects.network import NO_KUBECONFIG
 
 

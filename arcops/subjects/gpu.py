@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arcops.asks import shaped
 from arcops.judgeable import Judgeable, judgeable
-from arcops.late_dataclass import dataclass
 
 
 @judgeable(kind="gpu-node", policy="gpu", title="Check the GPUs of this node")

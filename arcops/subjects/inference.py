@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arcops.asks import own, shaped
 from arcops.endpoint import Route
 from arcops.judgeable import Judgeable, judgeable
-from arcops.late_dataclass import dataclass
 
 
 @judgeable(kind="inference-endpoint", policy="inference", title="Check an inference endpoint")

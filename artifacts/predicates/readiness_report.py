@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from arcops.result import Report
 from artifacts.predicate import Predicate
 from artifacts.statement import READINESS, ReadinessReport, from_statement, report_in
 from artifacts.typed import moment
@@ -10,11 +9,7 @@ from artifacts.words import Said
 
 
 def _said(_: bytes, document: object) -> Said:
-    return said_of(report_in(document))
-
-
-def said_of(report: Report) -> Said:
-    """What the artifact of *report* says about itself."""
+    report = report_in(document)
     return Said(
         predicate_type=READINESS,
         subject=report.subject.name,

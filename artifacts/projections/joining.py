@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 
 _HEAD = late(r"@@ -(\d{1,9}),(\d{1,9}) \+\d{1,9},(\d{1,9}) @@\Z")

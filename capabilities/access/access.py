@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.identity import Identity
-from arcops.late_dataclass import dataclass
 from artifacts.wire import from_json
 from capabilities.access.known import authorization
 from capabilities.access.permitting import AskArguments, connects

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.identity import Identity
-from arcops.late_dataclass import dataclass
 from capabilities.contract import Scope, tool
 from flows.place import Place
 from foundation.database.late import is_made

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.evidence import Missing
 from arcops.finding import Finding
-from arcops.late_dataclass import dataclass
 from arcops.result import EvidenceRecord, Report
 from arcops.verdict import Verdict
 from artifacts.bundle import MOST_BYTES, read_envelope

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
 from arcops.asks import shaped
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from artifacts.store import Store
 from capabilities.artifact.measures import (
     MeasuredFigure,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from arcops.finding import Finding, Outcome
-from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.verdict import Verdict
 from capabilities.artifact.vouched import MOST, Kept, VouchedReports

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from arcops.late_dataclass import dataclass
 from artifacts.backdated import untimely_at
 from artifacts.index import Index
 from artifacts.store import Store

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-
-from arcops.late_dataclass import dataclass
+from dataclasses import dataclass
 
 MOST_FIELDS = 200
 _MOST_VALUE = 300

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 
 from arcops import installed
 from arcops.asks import shaped
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.verdict import Verdict
 from artifacts.bundle import MOST_BYTES, read_envelope
 from artifacts.envelope import strict_json

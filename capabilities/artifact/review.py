@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from artifacts.index import Choices, Filter, Listed
 from artifacts.remembered import REMEMBERED, fingerprint
 from artifacts.store import Store

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 
 from arcops.asks import shaped
-from arcops.late_dataclass import dataclass
 from arcops.result import Report
 from artifacts.bundle import MOST_BYTES, read_envelope
 from artifacts.statement import from_statement

@@ -9,13 +9,12 @@ well look different.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import count
 
 from arcops.calm import calm, canary_device, undisturbed
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.seen.benchmark import Benchmark, Measured, Session
 from arcops.seen.inference import Inference, LoadRun, RunKind, Shot
 from arcops.zones import LEAST_SESSIONS, PPM, Interval, compare, median

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
 from arcops.errors import ArcOpsError, Refused
-from arcops.late_dataclass import dataclass
 from artifacts.entries import Entry, read_line
 from artifacts.log.checkpoint import Checkpoint, open_checkpoint
 from artifacts.log.lines import read_whole

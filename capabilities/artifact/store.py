@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from artifacts.index import Filter, Listed
 from artifacts.mirror import export, import_mirror
 from artifacts.private_folder import writable_by_group

@@ -10,10 +10,9 @@ subject is the worst of its sites'. What another site or policy says is never hi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.verdict import Verdict
 from artifacts.index import Choices, Filter, Index, Listed
 from artifacts.listed import Stands, SubjectIndexed

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from arcops.errors import Refused, Stopped
-from arcops.late_dataclass import dataclass
 from arcops.result import Report
 from artifacts.index import Filter
 from artifacts.statement import READINESS

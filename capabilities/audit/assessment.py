@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arcops.asks import Use, shaped, used
-from arcops.late_dataclass import dataclass
 from artifacts.writing import vacant, write_new
 from capabilities.audit.place import moment_of
 from capabilities.audit.report import AuditReport, ReportAudit, report_audit

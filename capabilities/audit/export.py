@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
 from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from artifacts.writing import stream_new, vacant
 from capabilities.audit.place import logs_at, shown
 from capabilities.audit.query import QueryAudit, wanted

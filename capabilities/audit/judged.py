@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from arcops.control import Control, Framework
-from arcops.late_dataclass import dataclass
 from arcops.verdict import Verdict
 from artifacts.filters import Filter
 from artifacts.index import Listed

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from arcops.late_dataclass import dataclass
+from dataclasses import dataclass
+
 from capabilities.audit.place import audit_place
 from capabilities.contract import Scope, tool
 from flows.place import Place

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from arcops.asks import shaped
-from arcops.late_dataclass import dataclass
 from capabilities.audit.place import MOMENT_FORM, logs_at, moment_of, shown
 from capabilities.contract import Scope, tool
 from flows.place import Place

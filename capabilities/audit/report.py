@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from capabilities.audit.judged import Judged, JudgedRow
 from capabilities.audit.place import logs_at, shown
 from capabilities.audit.query import QueryAudit, wanted

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from capabilities.audit.place import logs_at, shown
 from capabilities.contract import Scope, tool
 from flows.place import Place

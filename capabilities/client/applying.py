@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any
 
 from arcops.asks import Use, shaped, used
 from arcops.errors import ArcOpsError, Refused, Unavailable
-from arcops.late_dataclass import dataclass
 from capabilities.contract import Scope, tool
 from flows.place import Place
 

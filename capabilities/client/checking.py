@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from arcops.asks import shaped
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.subjects.client import ClientConfig
 from capabilities.client.place import MOST_DRAFT, rules_here
 from capabilities.contract import Scope, tool

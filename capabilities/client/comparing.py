@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from arcops.asks import shaped
-from arcops.late_dataclass import dataclass
 from capabilities.client.looking import reading_here
 from capabilities.contract import Scope, tool
 from flows.place import Place

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from arcops.asks import shaped
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from capabilities.client.place import MOST_DRAFT
 from capabilities.contract import Scope, always, tool
 from flows.place import Place

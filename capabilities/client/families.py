@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from amend.client.families import all_families, family_of
 from amend.client.family import Family
@@ -11,7 +11,6 @@ from amend.client.launching import PLACEHOLDER
 from amend.client.materialising import schema_uri
 from arcops.asks import shaped
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from capabilities.client.place import rows_here
 from capabilities.contract import Scope, tool
 from flows.place import Place

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.finding import Outcome
-from arcops.late_dataclass import dataclass
 from capabilities.client.place import MOST_DRAFT, publisher, rows_here, rules_here
 from capabilities.contract import Scope, tool
 from flows.place import Place

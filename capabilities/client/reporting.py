@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from arcops.asks import shaped
-from arcops.late_dataclass import dataclass
 from capabilities.contract import Scope, tool
 from flows.place import Place
 from foundation.database.late import is_made

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError
-from arcops.late_dataclass import dataclass
 from capabilities.client.place import freshen, freshness_here
 from flows.place import Place
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.finding import Outcome
-from arcops.late_dataclass import dataclass
 from arcops.result import Report
 from arcops.subjects.cluster import Workload
 from arcops.verdict import Verdict

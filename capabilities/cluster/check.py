@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from arcops.late_dataclass import dataclass
 from arcops.subjects.cluster import NamedCluster
 from capabilities.contract import Scope, always, tool
 from capabilities.judging import Judged, deployed, judged

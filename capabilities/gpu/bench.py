@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.finding import Outcome
-from arcops.late_dataclass import dataclass
 from arcops.subjects.gpu import ExercisedNode
 from artifacts.bundle import MOST_BYTES
 from capabilities.contract import Scope, tool

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from arcops.late_dataclass import dataclass
+from dataclasses import dataclass
+
 from arcops.subjects.gpu import Node
 from capabilities.contract import Scope, tool
 from capabilities.judging import Judged, judged

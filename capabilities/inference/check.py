@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from arcops.late_dataclass import dataclass
+from dataclasses import dataclass
+
 from arcops.subjects.inference import LoadedEndpoint
 from capabilities.contract import Scope, always, tool
 from capabilities.judging import Judged, deployed, judged

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.seen.signatures import Revoked
 from artifacts.bundle import open_statement, seal_statement
 from artifacts.private_folder import make_private, refuse_if_open

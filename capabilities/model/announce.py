@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from capabilities.contract import Scope, tool
 from capabilities.judging import worker_policy
 from flows.place import Place

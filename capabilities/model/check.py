@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from arcops.late_dataclass import dataclass
+from dataclasses import dataclass
+
 from arcops.result import Report
 from arcops.subjects.model import Model
 from capabilities.contract import Scope, tool

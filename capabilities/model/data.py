@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arcops.asks import Use, shaped, used
-from arcops.late_dataclass import dataclass
 from artifacts.private_folder import make_private
 from capabilities.contract import Scope, tool
 from flows.place import Place

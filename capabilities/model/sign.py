@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from arcops.asks import Use, shaped, used
 from arcops.beside import is_beside
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.seen.tree import Tree
 from arcops.subject import Digest, Subject
 from artifacts.bundle import seal_statement

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeVar
 
 from arcops.errors import Refused, Unavailable
 from arcops.evidence import Body
-from arcops.late_dataclass import dataclass
 from arcops.result import Report
 from arcops.seen.declared import Declared
 from arcops.seen.network import Network

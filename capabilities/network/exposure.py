@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arcops.asks import shaped
 from arcops.finding import Location
-from arcops.late_dataclass import dataclass
 from arcops.seen.network import Direction, Network, Selector
 from capabilities.contract import Scope, tool
 from capabilities.patience import patient

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.evidence import Body
-from arcops.late_dataclass import dataclass
 from arcops.seen.declared import Declared
 from arcops.seen.network import Network
 from artifacts.wire import from_json

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from arcops.errors import Stopped, Unavailable
-from arcops.late_dataclass import dataclass
 from capabilities.contract import Scope, always, tool
 from flows.place import Place
 from flows.subjects.live import allowed

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from arcops.asks import shaped
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from capabilities.contract import Scope, tool
 from flows.place import Place
 from flows.plan import AnyGate, all_gates

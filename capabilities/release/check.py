@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 from arcops.asks import shaped
 from arcops.errors import ArcOpsError
-from arcops.late_dataclass import dataclass
 from arcops.result import Report
 from arcops.subjects.release import Release
 from capabilities.contract import Scope, always, tool

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from arcops.asks import shaped
-from arcops.late_dataclass import dataclass
 from capabilities.contract import Scope, tool
 from flows.place import Place
 from flows.subjects.release.describing import parse_description

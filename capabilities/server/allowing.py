@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from arcops.asks import shaped
-from arcops.late_dataclass import dataclass
 from capabilities.contract import Scope, always, tool
 from capabilities.server.place import ServerShown, author, database, found, rows, shown
 from flows.place import Place

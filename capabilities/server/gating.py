@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.result import Report
 from arcops.verdict import Verdict
 from capabilities.contract import Scope, always, tool

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.asks import Use, shaped, used
 from arcops.errors import Refused, Unavailable
-from arcops.late_dataclass import dataclass
 from capabilities.contract import Scope, always, tool
 from capabilities.server.place import author, rows
 from flows.place import Place

@@ -5,11 +5,11 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from flows.place import Place
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError
-from arcops.late_dataclass import dataclass
 from flows.place import Place
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from arcops.errors import Refused, Unavailable
-from arcops.late_dataclass import dataclass
 from flows.prefect.api import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,

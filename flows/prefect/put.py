@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -16,7 +17,6 @@ from uuid import UUID
 
 import yaml
 
-from arcops.late_dataclass import dataclass
 from flows.prefect.api import (
     ConcurrencyOptions,
     CronSchedule,

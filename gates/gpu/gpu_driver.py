@@ -15,7 +15,7 @@ is on the bus but not counted by the driver is lost: check the kernel's messages
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from arcops.control import nist
@@ -23,7 +23,6 @@ from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import Example, gate
-from arcops.late_dataclass import dataclass
 from arcops.seen.gpu import Confidential, DriverState, GpuDriver, Gpus, Unread, Why
 from arcops.seen.gpu_fabric import GpuFabric
 from arcops.subjects.gpu import Node

@@ -20,14 +20,13 @@ finding.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from arcops.control import nist, soc
 from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Outcome, Rule
 from arcops.gate import Example, gate
-from arcops.late_dataclass import dataclass
 from arcops.seen.gpu import FaultEvent, FaultKind, Gpus, Unread
 from arcops.seen.gpu_log import GpuLog, LogSource, Sign, SignLogged, SxidLogged, XidLogged
 from arcops.subjects.gpu import Node

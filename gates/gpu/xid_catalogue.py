@@ -9,10 +9,10 @@ are judged graver than their action, because nothing is left to repair with; num
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 from arcops.finding import Outcome
-from arcops.late_dataclass import dataclass
 
 CATALOGUE = "NVIDIA's XID catalogue as of 2025-10-29 (https://docs.nvidia.com/deploy/xid-errors/analyzing-xid-catalog.html)"
 """The source of the actions and its date; it has the numbers 1 to 172."""

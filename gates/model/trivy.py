@@ -17,7 +17,7 @@ let Trivy itself make the SBOM of an operating system.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from arcops.control import nist, soc
@@ -25,7 +25,6 @@ from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import Example, gate
-from arcops.late_dataclass import dataclass
 from arcops.seen.trivy import Scan, ScannedSystem, ScannedTarget, Severity, TrivyDatabase, TrivyScan, TrivyVulnerability
 from arcops.subjects.model import Model
 from arcops.verdict import Verdict

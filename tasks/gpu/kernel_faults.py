@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from arcops.late_dataclass import dataclass
 from arcops.seen.gpu_log import SignLogged, SxidLogged, XidLogged
 from tasks.gpu.kernel_signs import Signs, full_address
 

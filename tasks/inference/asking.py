@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,7 +18,6 @@ import h11
 
 from arcops.endpoint import Load, Route
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.seen.inference import Fault
 from arcops.tier import Tier
 from foundation.egress import stream

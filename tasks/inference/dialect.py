@@ -7,11 +7,11 @@ first; what was left out is in the evidence.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum
 from itertools import product
 
 from arcops.endpoint import Route
-from arcops.late_dataclass import dataclass
 
 REFUSALS = (400, 422)
 

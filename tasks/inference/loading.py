@@ -7,10 +7,10 @@ import math
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 
 from arcops.endpoint import Load
-from arcops.late_dataclass import dataclass
 from arcops.seen.inference import Fault, LoadRun, RunKind, Shot
 from tasks.inference.asking import Answered, EndpointDoor, ask
 from tasks.inference.dialect import REFUSALS, STANDARD, Dialect, others

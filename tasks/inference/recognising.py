@@ -8,9 +8,9 @@ them, and those of its preview (``/openai/status``, ``/openai/loadedmodels``). O
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
-from arcops.late_dataclass import dataclass
 from arcops.seen.inference import Fault, Listing
 from arcops.seen.inference_server import HEALTH, Flavour, Probe, When
 from tasks.inference.asking import EndpointDoor, fetch

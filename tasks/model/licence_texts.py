@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from arcops.late_dataclass import dataclass
+from dataclasses import dataclass
 
 HEADING = 60
 

@@ -6,6 +6,7 @@ Source: the core metadata specification 2.5 and "Recording installed projects" o
 from __future__ import annotations
 
 import importlib.metadata
+from dataclasses import dataclass
 from email.utils import getaddresses
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from arcops.errors import Refused, Unavailable
-from arcops.late_dataclass import dataclass
 
 _MOST = 50_000
 _LONGEST_LICENCE = 80

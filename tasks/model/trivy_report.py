@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.seen.trivy import Scan, ScannedSystem, ScannedTarget, Severity, TrivyDatabase, TrivyVulnerability, TrivyWarning
 from artifacts.envelope import strict_json
 

@@ -5,10 +5,11 @@ Nothing is proven here. The fields that may repeat (log entries, timestamps, cer
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cryptography import x509
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from artifacts.envelope import Envelope
 from tasks.signing import proto_json
 from tasks.signing.certificates import load

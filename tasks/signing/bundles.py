@@ -7,13 +7,12 @@ and log were all valid then. A key counts if the operator enrolled it. Nothing i
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.signer import ProvenSigner
 from artifacts.envelope import IN_TOTO, Envelope, strict_json
 from artifacts.public_key import PublicKey, public_key

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass
 from itertools import groupby
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.request import Request
 from arcops.seen.signatures import Covered
 from arcops.seen.tree import FileSeen, Tree

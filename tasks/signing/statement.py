@@ -6,9 +6,9 @@ Sources: in-toto attestation ``spec/v0.1`` and ``spec/v1/statement.md``.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.seen.attestations import StatedSubject
 from arcops.slsa import digest_set
 from artifacts.envelope import strict_json

@@ -8,9 +8,9 @@ signature covers are touched (digest algorithms, certificates, revocation lists)
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 
 _OCTETS, _OID, _SEQUENCE, _SET, _CONTEXT_0, _CONTEXT_1 = 0x04, 0x06, 0x30, 0x31, 0xA0, 0xA1
 _MOST_MEMBERS = 256

@@ -7,7 +7,7 @@ must carry a certificate that leads to it. Certificates in a token are never tru
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from artifacts.foreign import refusing
 from tasks.signing.certificates import der, load, path_to
 from tasks.signing.timestamp_der import certificates, names_signer, ordered

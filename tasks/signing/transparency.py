@@ -10,12 +10,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from artifacts.envelope import Envelope, strict_base64, strict_json
 from artifacts.public_key import PublicKey, load_public_key
 from artifacts.wire import canonical

@@ -6,12 +6,12 @@ Each key and authority counts only inside its ``validFor`` window, which is a cl
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from artifacts.envelope import strict_json
 from artifacts.public_key import PublicKey, load_public_key
 from tasks.signing.proto_json import Message, field, inner, many, message, name_of, octets, text

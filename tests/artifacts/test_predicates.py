@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from arcops.errors import Broken, Refused
-from arcops.verdict import Verdict
 from artifacts.baseline import baseline_statement
-from artifacts.bundle import seal
 from artifacts.client_release import release_statement
 from artifacts.predicate import Predicate, name_of
 from artifacts.predicate_schema import predicate_schema
 from artifacts.predicates import all_predicates, known
-from artifacts.predicates.readiness_report import said_of
-from artifacts.private_key import create
 from artifacts.revocation import RevocationList, revocation_statement
-from artifacts.said import said
 from artifacts.schemas import schema_text
 from artifacts.statement import to_statement
-from artifacts.store import Store
 from tests.artifacts.reports import AT, full_report
 from tests.artifacts.test_baseline import baseline
 from tests.artifacts.test_client_release import release
@@ -110,22 +103,3 @@ def test_a_type_that_is_not_ours_is_our_bug() -> None:
     with pytest.raises(Broken, match="not a predicate type"):
         Predicate(uri="https://example.org/p/v1", title="t", holds=RevocationList, read=bytes)
     assert name_of("https://arcops.dev/predicates/some-name/v12") == "some-name"
-
-
-def test_what_was_sealed_just_now_says_what_its_artifact_says() -> None:
-    report = full_report()
-    assert said(seal(report, create())) == said_of(report)
-
-
-def test_the_index_of_an_artifact_that_was_put_with_its_words_is_the_one_that_is_read(tmp_path: Path) -> None:
-    signer = create()
-    report = replace(full_report(), evidence=(), results=(), verdict=Verdict.RED)
-    sealed = seal(report, signer)
-    with Store(tmp_path / "a") as known_words, Store(tmp_path / "b") as read_words:
-        known_words.put(sealed, {}, at=AT, signer=signer, words=said_of(report))
-        read_words.put(sealed, {}, at=AT, signer=signer)
-        assert known_words.list() == read_words.list()
-        assert known_words.totals() == read_words.totals()
-        assert (tmp_path / "a" / "log").read_bytes() == (tmp_path / "b" / "log").read_bytes()
-        (tmp_path / "a" / "index.sqlite").unlink()
-        assert known_words.newest(1) == read_words.newest(1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from arcops.errors import Refused
 from arcops.judgeable import Judgeable
-from arcops.late_dataclass import dataclass
 from artifacts.beneath import open_within
 from artifacts.wire import from_json
 from flows.place import Place, with_paths

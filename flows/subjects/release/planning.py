@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Body, Evidence, Seen
-from arcops.late_dataclass import dataclass
 from arcops.seen.release import Answer, PartSeen, ReleaseParts
 from arcops.signer import SignerRule
 from arcops.verdict import Verdict

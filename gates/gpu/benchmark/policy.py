@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.signer import SignerRule
 from arcops.zones import LEAST_SESSIONS
 from gates.breach import Weight

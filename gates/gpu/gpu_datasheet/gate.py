@@ -13,13 +13,13 @@ Fix: Check clocks, power, cooling and other load; measure again. A device that s
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from arcops.control import nist, soc
 from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
-from arcops.late_dataclass import dataclass
 from arcops.seen.benchmark import Benchmark, Measured
 from arcops.seen.gpu_profile import DatasheetFigure, GpuProfiles, Profile
 from arcops.subjects.gpu import Node

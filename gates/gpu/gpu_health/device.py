@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from arcops.finding import Outcome
-from arcops.late_dataclass import dataclass
 from arcops.seen.gpu import Gpu, Unread, Why
 from arcops.seen.gpu_profile import Area, Profile
 from gates.gpu.gpu_health.policy import GpuHealthPolicy, Signal

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.seen.gpu_profile import Profile
 from gates.breach import Weight
 from gates.gpu.versions import firmware

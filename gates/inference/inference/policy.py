@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from gates.breach import Weight
 
 

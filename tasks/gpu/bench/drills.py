@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from arcops.late_dataclass import dataclass
 from arcops.seen.benchmark import Checked, Machine, Moment, Unit
 
 

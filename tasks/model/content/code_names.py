@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
-from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 
 

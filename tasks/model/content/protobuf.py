@@ -6,8 +6,8 @@ Source: the encoding page of the Protocol Buffers documentation.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from arcops.late_dataclass import dataclass
 from tasks.model.content.draft import Draft
 from tasks.model.content.window import Cursor, Malformed, Window
 

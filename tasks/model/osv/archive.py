@@ -9,11 +9,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
-from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.roots import ANYWHERE, Roots
 from artifacts.beneath import open_within

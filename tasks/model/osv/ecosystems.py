@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 
 REGISTRIES = {

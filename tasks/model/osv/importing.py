@@ -6,12 +6,11 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 from arcops.request import silent
 from arcops.roots import ANYWHERE, Roots
 from tasks.model.osv.advisory import Advisory, Affected, Range, UnreadableAdvisory, read_advisory

@@ -6,7 +6,8 @@ Sources: Trivy's CycloneDX properties ``aquasecurity:trivy:*`` and its SPDX ``so
 
 from __future__ import annotations
 
-from arcops.late_dataclass import dataclass
+from dataclasses import dataclass
+
 from arcops.late_pattern import late
 from tasks.model.sboms._fields import Table, tables, text
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from arcops.late_dataclass import dataclass
 from tasks.model.sboms._fields import Table
 
 _DEEPEST = 16  # objects inside objects; the reader takes some more, until Python's limit

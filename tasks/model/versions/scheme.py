@@ -8,10 +8,10 @@ display, never for "not affected".
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from arcops.errors import Refused
-from arcops.late_dataclass import dataclass
 
 SortKey: TypeAlias = "tuple[int | str | SortKey, ...]"
 """Keys of one scheme are totally ordered and hashable; keys of different schemes must not be compared."""

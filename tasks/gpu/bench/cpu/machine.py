@@ -7,9 +7,8 @@ import platform
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-
-from arcops.late_dataclass import dataclass
 
 ROOT = Path("/")
 _CPUS = Path("sys/devices/system/cpu")

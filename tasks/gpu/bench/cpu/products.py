@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy
 from numpy.typing import NDArray
 
-from arcops.late_dataclass import dataclass
 from arcops.seen.benchmark import Checked, Unit
 from tasks.gpu.bench.drills import Drill
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any, ClassVar
 
 from arcops.errors import Broken, Refused
-from arcops.late_dataclass import dataclass
 from tasks.gpu.bench.cuda.driver import bound
 
 _HEADER = "machine.cuh"

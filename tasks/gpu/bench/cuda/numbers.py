@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-
-from arcops.late_dataclass import dataclass
 
 BAND = 512
 """Rows of a matrix that are held at once."""
