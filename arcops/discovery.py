@@ -9,7 +9,7 @@ after what is declared, such as ``gate.py``, or is the folder's own ``__init__.p
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -38,15 +38,19 @@ def _modules(room: str, word: str) -> Mapping[str, tuple[str, ...]]:
 
 
 def _below(package: str, word: str, *, inside: bool) -> Iterator[tuple[str, str]]:
-    for info in sorted(pkgutil.iter_modules(_folders(package)), key=lambda one: one.name):
-        if info.name.startswith("_"):
+    yield from _within(package, _held(_folders(package)), word, inside=inside)
+
+
+def _within(package: str, held: Mapping[str, str], word: str, *, inside: bool) -> Iterator[tuple[str, str]]:
+    for name, folder in sorted(held.items()):
+        if name.startswith("_"):
             continue
-        module = f"{package}.{info.name}"
-        own = info.ispkg and any(one.name == word for one in pkgutil.iter_modules(_folders(module)))
-        if inside or own or not info.ispkg:
-            yield info.name.replace("_", "-"), f"{module}.{word}" if own else module
+        module = f"{package}.{name}"
+        below = _held([folder]) if folder else {}
+        if inside or word in below or not folder:
+            yield name.replace("_", "-"), f"{module}.{word}" if word in below else module
         else:
-            yield from _below(module, word, inside=True)
+            yield from _within(module, below, word, inside=True)
 
 
 def _folders(package: str) -> list[str]:
@@ -54,6 +58,25 @@ def _folders(package: str) -> list[str]:
     if spec is None or spec.submodule_search_locations is None:
         raise Broken(f"{package} is not a package, so nothing can be found in it")
     return list(spec.submodule_search_locations)
+
+
+def _held(folders: Iterable[str]) -> dict[str, str]:
+    """The modules in *folders*, each with its own folder if it is a package. It reads only names: `pkgutil` takes five times
+    as long.
+    """
+    found: dict[str, str] = {}
+    for folder in folders:
+        try:
+            entries = sorted(os.scandir(folder), key=lambda one: one.name)
+        except OSError:  # a path entry that is no folder holds no modules of ours
+            continue
+        for entry in entries:
+            name, dot, kind = entry.name.partition(".")
+            if dot and kind == "py":
+                found.setdefault(name, "")
+            elif not dot and name.isidentifier() and os.path.isfile(os.path.join(entry.path, "__init__.py")):  # noqa: PTH113, PTH118  # paths take longer
+                found[name] = entry.path
+    return found
 
 
 def named(room: str, kind: type[T], name: str) -> tuple[T, ...]:

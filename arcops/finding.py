@@ -23,6 +23,8 @@ class Outcome(Enum):
     FAIL = "FAIL"
     UNKNOWN = "UNKNOWN"
 
+    __hash__ = object.__hash__  # as in `Verdict`
+
     @property
     def verdict(self) -> Verdict:
         return _VERDICTS[self]
@@ -143,7 +145,7 @@ class Rule:
             rule=self.id,
             outcome=outcome,
             text=text,
-            cites=tuple(cited.digest for cited in cites),
+            cites=tuple([cited.digest for cited in cites]),
             about=about,
             location=location,
             fix=fix,

@@ -12,8 +12,7 @@ from arcops.evidence import Body, Evidence, Missing, Seen
 from arcops.finding import Finding, Outcome, Waiver
 from arcops.gate import Gate, judged_rule
 from arcops.policy import MOST_WAIVED
-from arcops.result import GateResult
-from arcops.verdict import worst
+from arcops.result import GateResult, verdict_of
 
 Collected = Mapping[str, Evidence[Body] | Missing]
 
@@ -47,19 +46,21 @@ def judge(
         kinds = {body.KIND for body in (*gate.needs, *gate.wants)}
         evidence = {kind: found for kind, found in collected.items() if kind in kinds and isinstance(found, Evidence)}
         seen = Seen(evidence, at=at, subject_name=subject_name, subject_digests=subject_digests, skew=skew)
-        findings = [
-            _waived(
-                finding,
-                waivers,
-                unapproved,
-                at=at,
-                subject_name=subject_name,
-                digests=subject_digests,
-                as_then=as_then,
-            )
-            for finding in _answers(gate, policy, seen, {found.digest for found in evidence.values()})
-        ]
-    return GateResult(gate=gate.id, verdict=worst(finding.outcome.verdict for finding in findings), findings=tuple(findings))
+        findings = list(_answers(gate, policy, seen, {found.digest for found in evidence.values()}))
+        if waivers := tuple(waivers):
+            findings = [
+                _waived(
+                    finding,
+                    waivers,
+                    unapproved,
+                    at=at,
+                    subject_name=subject_name,
+                    digests=subject_digests,
+                    as_then=as_then,
+                )
+                for finding in findings
+            ]
+    return GateResult(gate=gate.id, verdict=verdict_of(findings), findings=tuple(findings))
 
 
 def _absent(gate: Gate[object], collected: Collected) -> Iterator[str]:
@@ -88,7 +89,7 @@ def _answers(gate: Gate[object], policy: object, seen: Seen, known: set[str]) ->
                 yield judged.unknown(f"The gate waived {finding.rule!r} itself; only a policy can do that.")
             elif not finding.cites and finding.outcome is not Outcome.UNKNOWN:
                 yield judged.unknown(f"The answer to {finding.rule!r} cites no evidence.")
-            elif set(finding.cites) - known:
+            elif not known.issuperset(finding.cites):
                 yield judged.unknown(f"The answer to {finding.rule!r} cites evidence that was not collected.")
             else:
                 unanswered.pop(finding.rule, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,11 @@ from arcops.tier import Tier
 from arcops.verdict import Verdict, worst
 
 
+def verdict_of(findings: Iterable[Finding]) -> Verdict:
+    """The verdict that *findings* make. Without findings it is RED."""
+    return worst(outcome.verdict for outcome in {finding.outcome for finding in findings})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateResult:
     """The verdict of one gate. It must be what its findings say, or this value cannot exist."""
@@ -22,7 +28,7 @@ class GateResult:
     findings: tuple[Finding, ...]
 
     def __post_init__(self) -> None:
-        said = worst(finding.outcome.verdict for finding in self.findings)
+        said = verdict_of(self.findings)
         if self.verdict is not said:
             raise Refused(f"gate {self.gate!r} claims {self.verdict.value}, but its findings say {said.value}")
 
@@ -67,9 +73,9 @@ class Report:
         known = {record.digest for record in self.evidence}
         for result in self.results:
             for finding in result.findings:
-                unlisted = set(finding.cites) - known
-                if unlisted:
-                    raise Refused(f"finding {finding.rule!r} cites evidence {min(unlisted)} that the report does not list")
+                if not known.issuperset(finding.cites):
+                    unlisted = min(set(finding.cites) - known)
+                    raise Refused(f"finding {finding.rule!r} cites evidence {unlisted} that the report does not list")
         if self.valid_until < self.judged_at:
             raise Refused(
                 f"the report on {self.subject.name!r} is valid until {self.valid_until}, which is before it was judged"

@@ -6,6 +6,7 @@ Source: the index files of transformers and diffusers (``weight_map``); ``gguf-s
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,13 +21,27 @@ LOADED_NAMES = (
 )
 """Endings by which a program other than that of the graph would open a file."""
 
-_NUMBERED = late(r"(?P<stem>.*?)[-_.]?(?P<number>\d{1,9})-of-(?P<total>\d{1,9})(?P<rest>(?:\.[^/]*)?)")
+_NUMBERED = late(
+    r"(?P<stem>.*?)[-_.]?(?:(?:part|shard)[-_.]?)?(?P<number>\d{1,9})[-_.]?of[-_.]?(?P<total>\d{1,9})(?P<rest>(?:\.[^/]*)?)",
+    re.I,
+)
+_MAYBE_NUMBERED = late(r"\d[-_.]?of[-_.]?\d", re.I)
+_COUNTED = late(
+    r"(?P<stem>(?:consolidated|weights)\.(?=\d+\.)|mp_rank_(?=\d+_)|(?:.*[-_])?rank-(?=\d+-part-\d))(?P<number>\d{1,4})(?P<rest>.*)"
+)
+"""Parts that are numbered from 0, or from 1, and whose names do not say how many there are: those of Llama's own releases,
+MLX, Megatron and DeepSpeed, and vLLM's sharded states.
+"""
+
 _BLOB = late(r"(?:.*/)?blobs/sha256/[0-9a-f]{64}")
 _WORDS = frozenset(("text", "json", "unknown-text", "image", "pdf", "empty", "xml"))
 """Formats of files that may be numbered for other reasons."""
 
 _UNINDEXED = frozenset(("gguf", "onnx", "tflite", "coreml"))
 """Formats that have no index of shards."""
+
+GRAPHS = ("onnx", "coreml")
+"""Formats that keep data beside themselves."""
 
 _MARK = 12
 _SHOWN = 3
@@ -73,6 +88,7 @@ def faults(parts: Sequence[Part]) -> Iterator[Fault]:
             groups[found.stem, found.rest].append(found)
         if part.content.format == "gguf":
             yield from _named_as_split(part, found)
+    yield from _gaps(parts)
     for group in groups.values():
         yield from _complete(group, indexed)
         if all(one.part.content.format == "gguf" for one in group):
@@ -81,7 +97,7 @@ def faults(parts: Sequence[Part]) -> Iterator[Fault]:
 
 def raw_data(parts: Iterable[Part]) -> frozenset[str]:
     """Paths of the data, without a format of their own, that a graph among *parts* keeps beside itself."""
-    graphs = (part for part in parts if part.content.format in ("onnx", "coreml"))
+    graphs = (part for part in parts if part.content.format in GRAPHS)
     named = {beside(graph.path, path) for graph in graphs for path in graph.content.refers}
     return frozenset(path for path in named if not path.lower().endswith(LOADED_NAMES))
 
@@ -104,7 +120,7 @@ def beside(path: str, named: str) -> str:
 
 
 def _numbered(part: Part) -> _Numbered | None:
-    if "-of-" not in part.path:
+    if _MAYBE_NUMBERED.search(part.path) is None:
         return None
     folder, slash, name = part.path.rpartition("/")
     match = _NUMBERED.fullmatch(name)
@@ -128,6 +144,26 @@ def _index(part: Part, there: dict[str, Part]) -> Iterator[Fault]:
         elif names != wanted:
             text = f"names {wanted.count} tensor(s) of {shard.path}, which holds as many, but of other names"
             yield Fault(part.path, f"{part.path} {text}")
+
+
+def _gaps(parts: Iterable[Part]) -> Iterator[Fault]:
+    """Is a number missing among parts whose names do not say how many there are? That the last ones are missing is not seen."""
+    groups: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
+    for part in parts:
+        folder, slash, name = part.path.rpartition("/")
+        match = _COUNTED.fullmatch(name)
+        if match is not None and part.content.format not in _WORDS:
+            groups[f"{folder}{slash}{match['stem']}", match["rest"]][int(match["number"])] = part.path
+    for found in groups.values():
+        last = max(found)
+        missing = sorted(set(range(0 if 0 in found else 1, last)) - set(found))
+        if missing:
+            path = found[min(found)]
+            yield Fault(path, f"{path} and the files beside it are numbered up to {last}, without {_numbers(missing)}")
+
+
+def _numbers(found: list[int]) -> str:
+    return ", ".join(map(str, found[:_SHOWN])) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
 
 
 def _complete(group: list[_Numbered], indexed: set[str]) -> Iterator[Fault]:

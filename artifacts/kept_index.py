@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from arcops.errors import Refused, Unavailable
@@ -16,6 +17,7 @@ from artifacts.log.lines import read_lines
 from artifacts.rows import Row
 from artifacts.said import said
 from artifacts.store_lock import StoreLock
+from artifacts.words import Said
 
 T = TypeVar("T")
 
@@ -54,7 +56,7 @@ class KeptIndex:
             self._open.close()
             self._open = None
 
-    def asked(self, ask: Callable[[Index], T]) -> T:
+    def asked(self, ask: Callable[[Index], T], put: Mapping[str, Said] = MappingProxyType({})) -> T:
         """What *ask* gets from the index. If the index cannot be used, it is made again from the log, and asked again.
 
         Raises `Refused` if the log cannot be understood, `Unavailable` if the index can neither be used nor made.
@@ -62,7 +64,7 @@ class KeptIndex:
         try:
             return ask(self.index)
         except Damaged as damage:
-            self._make(damage)
+            self._make(damage, put)
         return ask(self.index)
 
     def refresh(self) -> None:
@@ -76,15 +78,17 @@ class KeptIndex:
                     self._make(Damaged(self._path, "", identity(self._path)))
             self._trusted = True
 
-    def catch_up(self) -> None:
-        """Bring the index up to date with the log. Raises `Refused` if the log lost entries that the index has seen."""
+    def catch_up(self, put: Mapping[str, Said] = MappingProxyType({})) -> None:
+        """Bring the index up to date with the log. *put* are artifacts that this process has just read and written, with what
+        they say: they are not read again. Raises `Refused` if the log lost entries that the index has seen.
+        """
 
         def add(index: Index) -> None:
             self.refuse_if_behind()
-            index.add(self._rows(index.done().size))
+            index.add(self._rows(index.done().size, put))
 
         with self._store.lock.held():
-            self.asked(add)
+            self.asked(add, put)
 
     def refuse_if_behind(self) -> None:
         """Raise `Refused` if the log lost entries that the index has seen. A damaged index remembers none."""
@@ -107,8 +111,11 @@ class KeptIndex:
             words = None
         return Row.of(entry, line, words)
 
-    def _rows(self, offset: int = 0) -> Iterator[Row]:
-        return (self.row(line) for line in read_lines(self._log, offset))
+    def _rows(self, offset: int = 0, put: Mapping[str, Said] = MappingProxyType({})) -> Iterator[Row]:
+        for line in read_lines(self._log, offset):
+            entry = read_line(line) if put else None
+            words = put.get(entry.artifact) if entry is not None else None
+            yield self.row(line) if entry is None or words is None else Row.of(entry, line, words)
 
     def _log_bytes(self) -> int:
         try:
@@ -116,7 +123,7 @@ class KeptIndex:
         except FileNotFoundError:
             return 0
 
-    def _make(self, damage: Damaged) -> None:
+    def _make(self, damage: Damaged, put: Mapping[str, Said] = MappingProxyType({})) -> None:
         """Make it again, once for all processes that found it damaged, or in memory if it cannot be written here."""
         self.close()
         why = damage.why
@@ -126,11 +133,11 @@ class KeptIndex:
                     with suppress(Damaged):  # another process was faster
                         self._open = Index(self._path)
                         return
-                self._open = Index.make(self._path, self._rows())
+                self._open = Index.make(self._path, self._rows(put=put))
         except Unavailable:
             if os.access(self._store.folder, os.W_OK):
                 raise
-            self._open = Index.in_memory(self._path, self._rows())
+            self._open = Index.in_memory(self._path, self._rows(put=put))
             why = why and f"{why}; it cannot be written here, so it stays as it is"
         if why:
             _say(f"the store's index {self._path} was damaged ({why}); it is only a cache, and was made again from the log")

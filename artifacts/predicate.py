@@ -18,7 +18,8 @@ class Predicate:
     """The predicate type *uri*, declared in the module of the same name in `artifacts.predicates`.
 
     ``read`` turns a whole statement into its value, and raises `Refused` if it is not a valid statement of this type. ``said``
-    gives the values for a listing, if there is more to list than the subjects.
+    gives the values for a listing, if there is more to list than the subjects, from the statement and from its values as
+    `artifacts.envelope.strict_json` read them.
     """
 
     uri: str
@@ -27,7 +28,7 @@ class Predicate:
     holds: type[Any]
     """The dataclass of the member ``predicate``."""
     read: Callable[[bytes], object]
-    said: Callable[[bytes], Said] | None = None
+    said: Callable[[bytes, object], Said] | None = None
     published: bool = False
     """Whether its JSON Schema is published in `artifacts.schemas`."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -208,18 +208,23 @@ def _object(kind: type[Any], signed: bool) -> Read:
     aliases = {one.alias for one in known}
     filled = signed and any(one.left_out for one in known)
     fit = _fit(known, signed)
-    whole = _whole(kind, takes)
+    whole = _whole(kind, takes, {})
+    usual = {one.alias for one in known if not one.left_out} if filled else aliases
+    bare = _whole(kind, tuple(take for take in takes if take[1] in usual), _blank(kind, known)) if filled else None
 
     def read(value: object) -> Any:
         if type(value) is not dict:
             raise other("an object", value)
-        if value.keys() != aliases:
-            fit(value)
-        else:
+        if value.keys() == aliases:
             if filled:
                 fit(value)
             if whole is not None and (made := whole(value)) is not None:
                 return made
+        elif bare is not None and value.keys() == usual:
+            if (made := bare(value)) is not None:
+                return made
+        else:
+            fit(value)
         given: dict[str, Any] = {}
         try:
             for name, alias, plain, read_one in takes:
@@ -242,22 +247,33 @@ def _object(kind: type[Any], signed: bool) -> Read:
     return read
 
 
-def _whole(kind: type[Any], takes: tuple[tuple[str, str, Any, Read], ...]) -> Read | None:
-    """What reads an object that has every field, or gives `None` if one of them does not fit; `None` if *kind* checks itself.
+def _blank(kind: type[Any], known: tuple[Member, ...]) -> dict[str, Any]:
+    """The values of the fields of *kind* that are not written if they are empty."""
+    defaults = {one.name: one.default for one in fields(kind)}
+    return {one.name: defaults[one.name] for one in known if one.left_out}
+
+
+def _whole(kind: type[Any], takes: tuple[tuple[str, str, Any, Read], ...], blank: Mapping[str, Any]) -> Read | None:
+    """What reads an object that has every field but those of *blank*, which get these values. It gives `None` if a field does
+    not fit. `None` if *kind* checks itself, or a value of *blank* is not immutable.
 
     Most evidence is a hundred thousand objects of one such kind. The plain fields are checked all at once, and the fields are
     set in their slots, as the constructor of a frozen dataclass does, only without a search for each name.
     """
     slots = [vars(kind).get(name) for name, *_ in takes]
-    if len(takes) < 2 or hasattr(kind, "__post_init__") or not all(type(slot) is types.MemberDescriptorType for slot in slots):
+    others = [(vars(kind).get(name), value) for name, value in blank.items()]
+    if len(takes) < 2 or hasattr(kind, "__post_init__") or any(value not in ("", (), False) for value in blank.values()):
         return None
+    if not all(type(slot) is types.MemberDescriptorType for slot in (*slots, *(slot for slot, _ in others))):
+        return None
+    set_blank = tuple((cast(Any, slot).__set__, value) for slot, value in others)
     order = sorted(range(len(takes)), key=lambda place: takes[place][2] is None)
-    fields = [takes[place] for place in order]
+    ordered = [takes[place] for place in order]
     set_each = tuple(cast(Any, slots[place]).__set__ for place in order)
-    values_of = itemgetter(*(alias for _, alias, *_ in fields))
-    plain = [one for _, _, one, _ in fields if one is not None]
+    values_of = itemgetter(*(alias for _, alias, *_ in ordered))
+    plain = [one for _, _, one, _ in ordered if one is not None]
     count = len(plain)
-    rest = tuple((place, read_one) for place, (_, _, one, read_one) in enumerate(fields) if one is None)
+    rest = tuple((place, read_one) for place, (_, _, one, read_one) in enumerate(ordered) if one is None)
     new = object.__new__
 
     def read(value: dict[str, Any]) -> Any:
@@ -271,9 +287,11 @@ def _whole(kind: type[Any], takes: tuple[tuple[str, str, Any, Read], ...]) -> Re
                 for place, read_one in rest:
                     found[place] = read_one(found[place])
             except Misfit as misfit:
-                misfit.inside(f".{fields[place][1]}")
+                misfit.inside(f".{ordered[place][1]}")
                 raise
         for set_one, item in zip(set_each, found):  # noqa: B905  # strict costs, and both have one entry a field
+            set_one(made, item)
+        for set_one, item in set_blank:
             set_one(made, item)
         return made
 

@@ -25,7 +25,7 @@ def said_in(envelope: Envelope) -> Said:
         raise Refused("the artifact's statement has no predicateType or no subject")
     predicate = known(kind)
     if predicate is not None and predicate.said is not None:
-        return predicate.said(envelope.payload)
+        return predicate.said(envelope.payload, document)
     return Said(predicate_type=kind, subject=_name(subjects[0]), digests=tuple(_digests(subjects)))
 
 

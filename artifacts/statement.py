@@ -21,6 +21,7 @@ from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.canonical import canonical
 from artifacts.envelope import strict_json
+from artifacts.straight import straight
 from artifacts.typed import JSON, dump, load
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -118,17 +119,30 @@ def predicate(report: Report) -> ReadinessReport:
 
 def statement(predicate_type: str, subjects: Iterable[Subject], body: JSON) -> bytes:
     """The canonical bytes of an in-toto Statement v1 that says *body*, of *predicate_type*, about *subjects*."""
+    return _stated(predicate_type, subjects, canonical(body))
+
+
+def _stated(predicate_type: str, subjects: Iterable[Subject], body: bytes) -> bytes:
+    """As `statement`, of the canonical *body*: four members in their order, each canonical, are canonical together."""
     described: list[JSON] = [
         {"name": subject.name, "digest": {digest.algorithm: digest.value for digest in subject.digests}} for subject in subjects
     ]
     if not described:
         raise Refused("a statement needs a subject; name at least one")
-    return canonical({"_type": STATEMENT, "subject": described, "predicateType": predicate_type, "predicate": body})
+    members = (
+        (b"_type", canonical(STATEMENT)),
+        (b"predicate", body),
+        (b"predicateType", canonical(predicate_type)),
+        (b"subject", canonical(described)),
+    )
+    return b"{%s}" % b",".join(b'"%s":%s' % member for member in members)
 
 
 def to_statement(report: Report) -> bytes:
     """The statement of *report*: the bytes that are signed."""
-    return statement(READINESS, [report.subject], dump(predicate(report)))
+    body = predicate(report)
+    written = straight(body, ReadinessReport, signed=True)
+    return _stated(READINESS, [report.subject], canonical(dump(body)) if written is None else written)
 
 
 def from_statement(data: bytes) -> Report:
@@ -137,7 +151,11 @@ def from_statement(data: bytes) -> Report:
     Raises `Refused` if it breaks the published schema, if its verdict is not what its findings say, or if two of its
     parts contradict each other.
     """
-    document = strict_json(data, "the statement")
+    return report_in(strict_json(data, "the statement"))
+
+
+def report_in(document: object) -> Report:
+    """The report in a statement's values, as `artifacts.envelope.strict_json` read them. Raises as `from_statement` does."""
     _check_schema(document)
     members = cast(dict[str, Any], document)  # the schema was checked: it is an object with exactly these members
     said = load(ReadinessReport, members["predicate"], "the predicate")
@@ -174,7 +192,10 @@ def _validator() -> Any:
 
 
 def _check_schema(document: object) -> None:
+    if _validator().is_valid(document):  # takes less than to look for errors
+        return
     problem = next(iter(_validator().iter_errors(document)), None)
-    if problem is not None:
-        where = ".".join(str(part) for part in problem.instance_path) or "the document"
-        raise Refused(f"the statement does not match its schema at {where[:200]}: {problem.message[:300]}")
+    if problem is None:
+        raise Refused("the statement does not match its schema")
+    where = ".".join(str(part) for part in problem.instance_path) or "the document"
+    raise Refused(f"the statement does not match its schema at {where[:200]}: {problem.message[:300]}")

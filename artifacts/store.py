@@ -134,11 +134,10 @@ class Store:
     ) -> Entry:
         """Keep the artifact *sealed* with its *evidence*, by digest: the bodies' canonical bytes, the policy's own bytes.
 
-        *at* is the clock at this moment, *begun* the moment at which the work began, *brought* the log that it is imported
-        from. With a *signer*, a checkpoint is signed in the same step. Signatures are not verified
-        here, but what is not a sealed statement, or evidence that the artifact does not name, is refused. Putting the same
-        again changes nothing. Raises `Refused` if the log is not the one that is remembered or signed, and `Unavailable`,
-        with nothing stored, if the disk is full or the clock was set back.
+        *at* is the clock at this moment, *begun* when the work began, *brought* the log that it is imported from. With a
+        *signer*, a checkpoint is signed, too. Signatures are not verified, but what is not a sealed statement, or evidence that
+        it does not name, is refused. The same again changes nothing. Raises `Refused` if the log is not the one that is
+        remembered or signed, and `Unavailable`, with nothing stored, if the disk is full or the clock was set back.
         """
         words = said(sealed)
         for digest, body in evidence.items():
@@ -171,7 +170,7 @@ class Store:
             if signer is not None:
                 self.log.sign(held, signer)
             with suppress(Refused, Unavailable):  # the log has it, so it is stored; the index catches up when it can
-                self._kept.catch_up()
+                self._kept.catch_up({artifact: words})
         return known
 
     def _put(self, held: Held, entry: Entry, objects: Mapping[str, bytes]) -> Held:
@@ -326,8 +325,7 @@ class Store:
 
         Raises `Refused` if the log is not the one that *signed* says.
         """
-        found = self.log.nodes.inclusion(position, signed)
-        if found is not None:
+        if (found := self.log.nodes.inclusion(position, signed)) is not None:
             return found
         proven = from_lines(read_whole(self.log.path), position, signed)
         self.renew_nodes()

@@ -16,7 +16,7 @@ from adapters.cli.server import SERVER
 from arcops.errors import Refused
 from foundation.processes.hiding import hide_secrets
 
-_ALLOCATIONS = 50_000
+_ALLOCATIONS = 100_000
 """How many more objects than before cause a search for cycles. Imports alone reach Python's own 700 many times, and leave no
 cycle to free; these objects are some MB."""
 

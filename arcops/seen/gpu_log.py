@@ -62,6 +62,7 @@ class Sign(Enum):
     INFOROM = "corrupted InfoROM"
     PCIE = "fatal PCIe error"
     FIRMWARE = "no heartbeat of its system processor"
+    STUCK = "locked up, and needs a reset"
     MEMORY_MANAGER = "fatal error of unified memory, which needs a restart"
 
 

@@ -8,7 +8,7 @@ from artifacts.typed import moment
 from artifacts.words import Said
 
 
-def _said(statement: bytes) -> Said:
+def _said(statement: bytes, _: object) -> Said:
     release = release_from(statement)
     return Said(
         predicate_type=CLIENT_RELEASE,

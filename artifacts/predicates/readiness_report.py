@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from artifacts.predicate import Predicate
-from artifacts.statement import READINESS, ReadinessReport, from_statement
+from artifacts.statement import READINESS, ReadinessReport, from_statement, report_in
 from artifacts.typed import moment
 from artifacts.words import Said
 
 
-def _said(statement: bytes) -> Said:
-    report = from_statement(statement)
+def _said(_: bytes, document: object) -> Said:
+    report = report_in(document)
     return Said(
         predicate_type=READINESS,
         subject=report.subject.name,

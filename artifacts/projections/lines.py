@@ -35,19 +35,21 @@ COLOURS = {"GREEN": "green", "AMBER": "yellow", "RED": "red"}
 """The colour of each verdict."""
 
 
-def about(findings: Sequence[Finding], most: int = SHOWN_PER_RULE) -> Iterator[Line]:
+def about(findings: Sequence[Finding], most: int = SHOWN_PER_RULE, *, styled: bool = True) -> Iterator[Line]:
     """The lines about a gate's *findings*: what is not well and what to do about it, and how much is well.
 
-    Of one rule, *most* findings are shown. Patches are all shown, whole: a part of one is of no use.
+    Of one rule, *most* findings are shown. Patches are all shown, whole: a part of one is of no use. If they are not *styled*,
+    a finding is one piece: there may be ten thousand.
     """
     bad = [finding for finding in findings if finding.outcome is not Outcome.PASS]
     good = len(findings) - len(bad)
     by_rule: dict[str, list[Finding]] = {}
-    for finding in sorted(bad, key=lambda one: one.outcome.verdict, reverse=True):
+    bad.sort(key=lambda one: one.outcome is Outcome.WARN)  # what makes RED comes first
+    for finding in bad:
         by_rule.setdefault(finding.rule, []).append(finding)
     for rule, alike in by_rule.items():
         for finding in alike[:most]:
-            yield _line(finding)
+            yield _line(finding) if styled else (Piece("".join(_texts(finding))),)
         if len(alike) > most:
             yield (Piece(f"… and {len(alike) - most} more of {rule}", "dim"),)
         fixes = list(dict.fromkeys(finding.fix for finding in alike if finding.fix))
@@ -92,8 +94,8 @@ def lines(
     read = told(report, colours, whole=whole, here=here)
     for result, findings in read.shown:
         yield f"{result.verdict.value} {result.gate}"
-        for line in about(findings, most=len(findings)):
-            yield "".join(piece.text for piece in line)
+        for line in about(findings, most=len(findings), styled=False):
+            yield line[0].text if len(line) == 1 else "".join(piece.text for piece in line)
     yield from filter(None, (printable(read.folded), note))
     yield f"{report.verdict.value} {subject(report)}"
     yield circumstances(report)
@@ -116,9 +118,14 @@ def _patches(findings: list[Finding]) -> Iterator[Line]:
 
 
 def _line(finding: Finding) -> Line:
-    colour = COLOURS[finding.outcome.verdict.value]
-    line = [Piece(finding.outcome.value, colour), Piece(" "), Piece(finding.rule, "bold"), Piece(f" {printable(finding.text)}")]
-    if finding.waiver is not None:
-        waived = f" (waived by {finding.waiver.owner} until {finding.waiver.expires:%Y-%m-%d}: {finding.waiver.reason})"
-        line.append(Piece(printable(waived), "dim"))
-    return tuple(line)
+    looks = (COLOURS[finding.outcome.verdict.value], "", "bold", "", "dim")
+    return tuple(Piece(text, look) for text, look in zip(_texts(finding), looks, strict=False))
+
+
+def _texts(finding: Finding) -> tuple[str, ...]:
+    """*finding* in the parts that a terminal styles."""
+    texts = (finding.outcome.name, " ", finding.rule, f" {printable(finding.text)}")
+    if finding.waiver is None:
+        return texts
+    waived = f" (waived by {finding.waiver.owner} until {finding.waiver.expires:%Y-%m-%d}: {finding.waiver.reason})"
+    return (*texts, printable(waived))

@@ -22,6 +22,7 @@ from arcops.control import hipaa, nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
 from arcops.gate import Example, gate
+from arcops.late_pattern import late
 from arcops.seen.content import UNDESCRIBED, Content
 from arcops.seen.tree import FileSeen, LinkSeen, Tree, Trouble
 from arcops.subjects.model import Model
@@ -154,31 +155,43 @@ def _executables(tree: Evidence[Tree], policy: IntegrityPolicy) -> Iterator[Find
 
 def _names(tree: Evidence[Tree]) -> Iterator[Finding]:
     folded: dict[str, set[str]] = defaultdict(set)
+    folders: set[str] = set()
     paths = [*(file.path for file in tree.body.files), *(link.path for link in tree.body.links)]
     for whole in paths:
-        parts = whole.split("/")
-        for depth in range(1, len(parts) + 1):
-            path = "/".join(parts[:depth])
-            folded[unicodedata.normalize("NFKC", path).casefold()].add(path)
+        folded[_folded(whole)].add(whole)
+        above = whole.rpartition("/")[0]
+        while above and above not in folders:  # the folders above this one were met, too
+            folders.add(above)
+            folded[_folded(above)].add(above)
+            above = above.rpartition("/")[0]
         fault = _fault(whole)
         if fault:
             yield NAMES.fails(f"{shown(whole)} {fault}.", tree, about=shown(whole), location=Location(path=shown(whole)))
-    for _, same in sorted(folded.items()):
-        if len(same) > 1:
-            first, *others = sorted(same)
-            listed = ", ".join(shown(other) for other in others)
-            yield NAMES.fails(
-                f"{shown(first)} and {listed} are the same name on systems that ignore case or Unicode composition.",
-                tree,
-                about=shown(first),
-            )
+    for _, same in sorted((name, those) for name, those in folded.items() if len(those) > 1):
+        first, *others = sorted(same)
+        listed = ", ".join(shown(other) for other in others)
+        yield NAMES.fails(
+            f"{shown(first)} and {listed} are the same name on systems that ignore case or Unicode composition.",
+            tree,
+            about=shown(first),
+        )
+
+
+def _folded(path: str) -> str:
+    """*path* as systems have it that ignore case or Unicode composition."""
+    return path.lower() if path.isascii() else unicodedata.normalize("NFKC", path).casefold()
+
+
+_EDGES = late(r"(?:^|/) |[ .](?:/|$)")
+"""What a name of plain letters has if one of its parts begins or ends with a space, or ends with a dot."""
 
 
 def _fault(path: str) -> str:
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") for char in path):
+    plain = path.isascii() and path.isprintable()
+    if not plain and any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") for char in path):
         return "has control or invisible characters in its name"
     if "\\" in path or ":" in path:
         return "has a backslash or colon in its name, which other systems read as a folder or drive"
-    if any(part != part.strip() or part.endswith(".") for part in path.split("/")):
+    if (not plain or _EDGES.search(path)) and any(part != part.strip() or part.endswith(".") for part in path.split("/")):
         return "has a name that begins or ends with a space, or ends with a dot, which other systems remove"
     return ""

@@ -28,7 +28,7 @@ from tasks.files.walk import FileIdentity, WalkedEntry
 
 MARGIN_NS = 60 * 1_000_000_000
 LIMIT = 512 * 1024 * 1024
-FORMAT = "arcops-digests-1"
+FORMAT = "arcops-digests-2"
 _FIELDS = tuple(field.name for field in fields(Content))
 _SAID_OF_UNDESCRIBED: dict[str, object] = {}
 """An entry that says nothing of the content; it is read back as `UNDESCRIBED`."""
@@ -65,23 +65,26 @@ class DigestCache:
             version, seal, text = read_file(self._file, LIMIT, follow=False).split(b"\n", 2)
             if version.decode() != self._version or hashlib.sha256(text).hexdigest().encode() != seal:
                 return {}
-            return {
-                (path, FileIdentity(*key)): RememberedFile(digest, _content(said))
-                for path, key, digest, said in json.loads(text)
-            }
+            contents, rows = json.loads(text)
+            known = [_content(said) for said in contents]
+            if any(type(place) is not int or place < 0 for *_, place in rows):
+                return {}
+            return {(path, FileIdentity(*key)): RememberedFile(digest, known[place]) for path, key, digest, place in rows}
         except Exception:  # a cache may be lost at any time: then the files themselves are read
             return {}
 
     def save(self, entries: Iterable[tuple[WalkedEntry, RememberedFile]]) -> None:
         """Replace the file by *entries*, whole or not at all; a folder that can't be written to is left alone."""
-        said: dict[int, dict[str, object]] = {}  # most files have one of a few contents
+        places: dict[int, int] = {}  # most files have one of a few contents, which is written once
+        contents: list[dict[str, object]] = []
         rows = []
         for entry, known in entries:
-            content = said.get(id(known.content))
-            if content is None:
-                content = said[id(known.content)] = _said(known.content)
-            rows.append((entry.path, entry.identity, known.sha256, content))
-        text = json.dumps(rows, separators=(",", ":")).encode()
+            place = places.get(id(known.content))
+            if place is None:
+                place = places[id(known.content)] = len(contents)
+                contents.append(_said(known.content))
+            rows.append((entry.path, entry.identity, known.sha256, place))
+        text = json.dumps((contents, rows), separators=(",", ":")).encode()
         try:
             make_private(self._file.parent)
             if not _private(self._file.parent.lstat(), stat.S_ISDIR):

@@ -28,6 +28,10 @@ _SIGNS = (
     (Sign.MEMORY_MANAGER, re.compile(r"\buvm encountered global fatal error\b")),
     (Sign.INFOROM, re.compile(r"\binfoROM is corrupted\b", re.IGNORECASE)),
     (Sign.FIRMWARE, re.compile(r"NVRM:.*\bheartbeat timed out\b", re.IGNORECASE)),
+    # The driver checks everywhere that a status is good "|| status == NV_ERR_…"; only what is returned tells of a fault.
+    (Sign.STUCK, re.compile(r"NVRM:.*(?:\[NV_ERR_RESET_REQUIRED\]|\bReset required\b)")),
+    (Sign.STUCK, re.compile(r"NVRM:.*\bGPU is probably locked\b")),
+    (Sign.STUCK, re.compile(r"NVRM:.*\bTimeout (?:after \d+s of )?waiting for RPC (?:response )?from GPU")),
 )
 _FATAL_RECEIVED = re.compile(
     rf"\bAER: (?:Multiple )?Uncorrect(?:ed|able) \(Fatal\) error (?:message )?received(?: from|:) ({_ADDRESS})"

@@ -104,7 +104,8 @@ class StreamedAnswer:
             raise BadAnswer(Fault.MALFORMED, "a delta of the stream is not an object")
         if any(said.get(name) is not None and not isinstance(said[name], str | list) for name in _OWN):
             raise BadAnswer(Fault.MALFORMED, "the content of an event is not text")
-        text = "".join(_texts({name: value for name, value in said.items() if name != "name"}))
+        fields = ("".join(_texts({name: value})) for name, value in said.items() if name != "name")
+        text = "".join(dict.fromkeys(fields))  # some servers say one text under an old and a new name
         if not text:
             return
         self._text.update(text.encode("utf-8", "surrogatepass"))

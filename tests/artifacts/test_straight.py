@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.errors import Broken, Refused
+from arcops.left_out import LEFT_OUT
+from artifacts.envelope import strict_json
 from artifacts.straight import straight
+from artifacts.typed import dump, load
 from artifacts.wire import canonical, canonical_bytes, digest, to_json
 
 
@@ -50,6 +54,51 @@ _OUTER = st.builds(
 @given(_OUTER)
 def test_both_ways_give_the_same_bytes(value: _Outer) -> None:
     assert straight(value, _Outer) == canonical(to_json(value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signed:
+    z: str
+    cites: tuple[str, ...] = ()
+    at: datetime
+    colour: _Colour = _Colour.RED
+    patch: str = field(default="", metadata=LEFT_OUT)
+    any_content: bool = field(default=False, metadata=LEFT_OUT)
+    more: tuple[_Inner, ...] = field(default=(), metadata=LEFT_OUT)
+
+
+_SIGNED = st.builds(
+    _Signed,
+    z=st.text(),
+    cites=st.lists(st.sampled_from(["a", "b"]), max_size=2).map(tuple),
+    at=st.datetimes(timezones=st.just(UTC)),
+    patch=st.sampled_from(["", "a patch"]),
+    any_content=st.booleans(),
+    more=st.lists(_INNER, max_size=1).map(tuple),
+)
+
+
+@given(st.lists(_SIGNED, max_size=4))
+def test_both_ways_sign_the_same_bytes(values: list[_Signed]) -> None:
+    for value in values:
+        written = straight(value, _Signed, signed=True)
+        assert written == canonical(dump(value))
+        assert load(_Signed, strict_json(written or b"", "the value")) == value
+
+
+@pytest.mark.parametrize("wrong", [{"patch": False}, {"any_content": ""}, {"more": ""}, {"cites": (True,)}, {"patch": None}])
+def test_what_is_signed_has_its_declared_types_also_if_it_is_left_out(wrong: dict[str, Any]) -> None:
+    value = replace(_Signed(z="a", at=datetime(2026, 1, 1, tzinfo=UTC)), **wrong)
+    assert straight(value, _Signed, signed=True) is None
+    with pytest.raises(Broken):
+        dump(value)
+
+
+def test_texts_that_were_said_before_are_not_taken_for_others() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    for cites in (("a", "b"), ("a",), ("a", "b"), ("ab",), ()):
+        value = _Signed(z="a", at=at, cites=cites)
+        assert straight(value, _Signed, signed=True) == canonical(dump(value))
 
 
 @pytest.mark.parametrize(

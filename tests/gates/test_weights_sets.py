@@ -78,6 +78,15 @@ BROKEN: dict[str, tuple[dict[str, bytes], str]] = {
     "a part twice": ({**GOOD, "model-1-of-2.safetensors": shard("z")}, "weights/complete"),
     "an empty index": ({**GOOD, "b.safetensors.index.json": index()}, "weights/readable"),
     "another index that is wrong": ({**GOOD, "model.safetensors.index.fp16.json": index(q=ONE)}, "weights/complete"),
+    "one of two by another sign": ({"model_00001_of_00002.safetensors": GOOD[ONE]}, "weights/complete"),
+    "one of two in capitals": ({"MODEL-00001-OF-00002.safetensors": GOOD[ONE]}, "weights/complete"),
+    "one part of two": ({"model.part1of2.safetensors": GOOD[ONE]}, "weights/complete"),
+    "a gap in Llama's parts": ({"consolidated.00.safetensors": shard("a"), "consolidated.02.safetensors": shard("a")},
+                              "weights/complete"),
+    "a gap in MLX's parts": ({"a/weights.01.safetensors": shard("a"), "a/weights.03.safetensors": shard("b")},
+                             "weights/complete"),
+    "a gap in vLLM's ranks": ({"model-rank-1-part-0.safetensors": shard("a"), "model-rank-3-part-0.safetensors": shard("a")},
+                              "weights/complete"),
     "an index under another name": ({**GOOD, "shards_config.json": index(q=ONE)}, "weights/complete"),
 }  # fmt: skip
 
@@ -110,6 +119,22 @@ def test_shards_of_pytorch_are_held_against_their_index() -> None:
 
 def test_one_of_one_needs_no_index() -> None:
     assert judge({"model-00001-of-00001.safetensors": shard("a")})[0] is Verdict.GREEN
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("consolidated.00.safetensors", "consolidated.01.safetensors"),
+        ("weights.01.safetensors", "weights.02.safetensors"),
+        ("model-rank-0-part-0.safetensors", "model-rank-1-part-0.safetensors"),
+        ("lora-rank-16.safetensors",),
+        ("lora_rank-64-fp16.safetensors",),
+        ("weights.safetensors",),
+        ("best_of_3.safetensors",),
+    ],
+)
+def test_numbers_without_a_gap_and_other_numbers_are_no_fault(names: tuple[str, ...]) -> None:
+    assert judge({name: shard(str(place)) for place, name in enumerate(names)})[0] is Verdict.GREEN
 
 
 def test_numbered_words_are_no_set() -> None:
@@ -230,6 +255,9 @@ NAMING: dict[str, tuple[str, object]] = {
     "vllm": ("config.json", {"speculative_config": {"model": LLAMA}}),
     "diffusers": ("modular_model_index.json", {"vae": ["diffusers", "AutoencoderKL", {"repo": LLAMA}]}),
     "diffusers by path": ("modular_model_index.json", {"vae": ["diffusers", "V", {"pretrained_model_name_or_path": LLAMA}]}),
+    "a tokenizer by name": ("config.json", {"tokenizer_name": LLAMA}),
+    "a text encoder by name": ("config.json", {"text_encoder_name": LLAMA}),
+    "speculative decoding": ("speculative_config.json", {"method": "eagle", "model": LLAMA, "num_speculative_tokens": 4}),
     "prompt tuning": ("adapter_config.json", {"tokenizer_name_or_path": LLAMA}),
     "gliner": ("gliner_config.json", {"model_name": LLAMA}),
     "bertopic": ("config.json", {"embedding_model": LLAMA}),
@@ -276,6 +304,7 @@ def test_code_of_another_repository_is_external_even_if_the_policy_accepts_code(
         ("quantize_config.json", {"model_name_or_path": LLAMA}),
         ("config.json", {"backbone": "resnet50", "use_pretrained_backbone": False}),
         ("config.json", {"mm_vision_tower": None, "model_type": "llava"}),
+        ("config.json", {"tokenizer_name": "LlamaTokenizer", "model_name": LLAMA, "text_encoder_name": "bert"}),
         ("config.json", {"tokenizer": "bpe", "vae": "AutoencoderKL", "text_encoder": {"_name_or_path": LLAMA}}),
     ],
 )

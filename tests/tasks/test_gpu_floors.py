@@ -15,7 +15,7 @@ WITHOUT_TENSOR_FIGURES = {
     "RTX PRO 6000 Blackwell Max-Q Workstation Edition",
 }  # fmt: skip
 """The vendor's page gives these with sparsity in one format alone."""
-UNPUBLISHED = {"fp32": {"B300", "GB200"}, "tf32": {"GH200 96 GB"}, "bf16": {"A16"}}
+UNPUBLISHED = {"fp32": {"B300", "GB200"}, "tf32": {"GH200 96 GB"}, "bf16": {"A16"}, "fp8": {"H20 96 GB"}}
 """Formats that these have, and for which their page gives no figure of one device."""
 
 

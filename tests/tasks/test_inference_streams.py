@@ -51,6 +51,8 @@ WORD = delta(content="word ")
         {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "word"}]}]},
         {"tool_calls": [{"index": 0, "id": "c1", "type": "function", "function": {"name": "", "arguments": "word"}}]},
         {"refusal": "word"},
+        {"reasoning": "word", "reasoning_content": "word", "content": None},
+        {"reasoning": "word", "reasoning_details": [{"type": "reasoning.text", "format": "x", "text": "word"}]},
     ],
 )
 def test_every_text_of_the_model_is_text_whatever_its_field_is_called(said: dict[str, Any]) -> None:
@@ -58,6 +60,14 @@ def test_every_text_of_the_model_is_text_whatever_its_field_is_called(said: dict
     answer = read(delta(**said), END)
     assert answer.moments == [0]
     assert answer.digest == read(WORD.replace("word ", "word")).digest
+    assert answer.words == [1]
+
+
+def test_one_text_under_two_names_counts_once() -> None:
+    """Mutation: both count, so that a server that says its reasoning twice seems to make twice as many tokens."""
+    twice = delta(reasoning="two words", reasoning_content="two words")
+    assert read(WORD, twice, END).words == [1, 2]
+    assert read(WORD, delta(reasoning="two words", content="and three more"), END).words == [1, 4]
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,12 @@ LAST = "NVRM: fallen off the bus and is not responding to commands."
             ("NVRM: GPU0 _kgspIsHeartbeatTimedOut: Heartbeat timed out, currentTimeMs 322227881 heartbeat 0 timeout 5200",),
             *(Sign.FIRMWARE, ""),
         ),
+        (
+            ("NVRM: nvAssertOkFailedNoLog: Assertion failed: Reset required [NV_ERR_RESET_REQUIRED] (0x00000062) returned",),
+            *(Sign.STUCK, ""),
+        ),
+        (("NVRM: GPU 0000:3b:00.0: GPU is probably locked!",), Sign.STUCK, GPU),
+        (("NVRM: GPU0 _kgspRpcRecvPoll: Timeout after 45s of waiting for RPC response from GPU0 GSP!",), Sign.STUCK, ""),
         (("nvidia 0000:3b:00.0: AER: PCIe Bus Error: severity=Uncorrected (Fatal), type=Inaccessible",), Sign.PCIE, GPU),
         (("nvidia 0000:3b:00.0: PCIe Bus Error: severity=Uncorrectable (Fatal), type=Transaction Layer",), Sign.PCIE, GPU),
     ],
@@ -138,6 +144,8 @@ def test_a_fatal_bus_error_is_a_gpu_s_if_its_address_is(line: str) -> None:
         "nvidia 0000:3b:00.0: vgaarb: VGA decodes changed: olddecodes=io+mem,decodes=none:owns=none",
         "mlx5_core 0000:ab:00.0: heartbeat timed out",
         "NVRM: A GPU crash dump has been created.",
+        "NVRM: GPU0 nvAssertFailedNoLog: Assertion failed: (status == NV_OK) || (status == NV_ERR_RESET_REQUIRED) @ a.c:844",
+        "NVRM: GPU0 nvCheckFailedNoLog: Check failed: (status == NV_OK) || (status == NV_ERR_GPU_IN_FULLCHIP_RESET)",
     ],
 )
 def test_what_is_no_fault(line: str) -> None:

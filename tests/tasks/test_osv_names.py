@@ -60,6 +60,7 @@ class TestSourcePackages:
             ROCKY.format("1.12.8-12.el8") + "&upstream=dbus-1.12.8-12.el8",
             ROCKY.format("1.12.8-12.el8") + "&upstream=dbus",
             ROCKY.format("1.12.8-12.el8") + "&upstream=dbus%401:1.12.8-12.el8",
+            ROCKY.format("1.12.8-12.el8") + "&upstream=dbus-1.12.8",
             "pkg:rpm/rocky/dbus@1.12.8-12.el8?arch=src&distro=rocky-8.5",
         ],
     )
@@ -85,7 +86,8 @@ class TestSourcePackages:
         assert answers(asked(tmp_path, [entry], purl=purl)) == YES
 
     @pytest.mark.parametrize(
-        "upstream", ["dbus-1.12.8-13.el8", "dbus_1.12.8.dsc%20x", "-", "dbus/1.12.8", "dbus-1.12.8-12.el8.src.rpm.zip"]
+        "upstream",
+        ["dbus-1.12.8-13.el8", "dbus_1.12.8.dsc%20x", "-", "dbus/1.12.8", "dbus-1.12.8-12.el8.src.rpm.zip", "none", "UNKNOWN"],
     )
     def test_what_no_package_is_called_is_not_asked(self, tmp_path: Path, upstream: str) -> None:
         found = asked(tmp_path, [DBUS], purl=ROCKY.format("1.12.8-12.el8") + f"&upstream={upstream}")
@@ -385,6 +387,10 @@ class TestModuleStreams:
         ("Go", "github.com/foo/bar/sub", "2.0.9", "pkg:golang/github.com/foo/bar@v2.0.5#sub/v2"),
         ("Go", "github.com/foo/bar", "11.0.1", "pkg:golang/github.com/foo/bar/v11@v11.0.0"),
         ("Go", "github.com/foo/bar/v2", "2.0.9", "pkg:golang/github.com/foo/bar@v2.0.5+incompatible"),
+        ("Go", "github.com/Azure/foo", "1.2.4", "pkg:golang/github.com/%21azure/foo@v1.2.3"),
+        ("Go", "stdlib", "1.21.1", "pkg:golang/golang.org/toolchain@v0.0.1-go1.21.0.linux-amd64"),
+        ("Go", "stdlib", "1.21.0", "pkg:golang/stdlib@go1.21rc2"),
+        ("Go", "toolchain", "1.21.1", "pkg:golang/golang.org/toolchain@v0.0.1-go1.21rc2.darwin-arm64"),
         ("Hex", "phoenix", "1.6.0", "pkg:hex/hexpm/phoenix@1.5.0"),
         ("SwiftURL", "https://github.com/apple/swift-nio/", "2.40.0", "pkg:swift/github.com/apple/swift-nio@2.39.0"),
         ("SwiftURL", "http://www.github.com/apple/swift-nio.git", "2.40.0", "pkg:swift/github.com/apple/swift-nio@2.39.0"),
@@ -396,6 +402,27 @@ def test_another_spelling_of_registries_hides_no_package(
     tmp_path: Path, ecosystem: str, name: str, fixed: str, purl: str
 ) -> None:
     assert answers(asked(tmp_path, [about(ecosystem, name, fixed)], purl=purl)) == YES
+
+
+@pytest.mark.parametrize(
+    "platform",
+    [
+        "", "-java", "-x86_64-linux", "-x86_64-linux-musl", "-arm64-darwin", "-x86_64-darwin-20", "-x64-mingw32",
+        "-x64-mingw-ucrt", "-aarch64-linux-gnu", "-universal-darwin",
+    ],
+)  # fmt: skip
+def test_the_platform_of_a_gem_is_no_part_of_its_version(tmp_path: Path, platform: str) -> None:
+    """RubyGems itself would read ``1.13.0-java`` as a prerelease of 1.13.0."""
+    since = about("RubyGems", "nokogiri", "1.13.2", introduced="1.13.0")
+    assert answers(asked(tmp_path, [since], purl=f"pkg:gem/nokogiri@1.13.0{platform}")) == YES
+    assert answers(asked(tmp_path, [since], purl="pkg:gem/nokogiri@1.13.0", version=f"1.13.0{platform}")) == YES
+    assert answers(asked(tmp_path, [about("RubyGems", "nokogiri", "1.13.0")], purl=f"pkg:gem/nokogiri@1.13.0{platform}")) == []
+
+
+def test_a_source_whose_name_ends_in_the_version_is_asked_whole_too(tmp_path: Path) -> None:
+    entry = about("Rocky Linux:8", "gcc-toolset-12", "12.9-1.el8")
+    purl = "pkg:rpm/rocky/gcc-toolset-12-runtime@12-5.el8?distro=rocky-8.5&upstream=gcc-toolset-12"
+    assert answers(asked(tmp_path, [entry], purl=purl)) == YES
 
 
 def test_a_go_module_is_not_judged_by_another_major_if_the_advisory_names_its_own(tmp_path: Path) -> None:

@@ -272,3 +272,26 @@ def test_a_system_and_a_lock_file_need_no_package_url() -> None:
         worse = tuple(replace(one, kind=kind) if one.kind == "lock-file" else one for one in document.components)
         answers = outcomes(replace(document, components=worse, dependencies=edges), policy=lenient)[1]
         assert answers["sbom/identifier"] is Outcome.FAIL
+
+
+SPDX = {"spdxVersion": "SPDX-2.3", "packages": []}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"sbom": SPDX}, "jq .sbom FILE"),
+        ({"SPDX": SPDX}, "jq .SPDX FILE"),
+        ({"_type": "https://in-toto.io/Statement/v1", "predicate": {"bomFormat": "CycloneDX"}}, "jq .predicate FILE"),
+        ({"artifacts": [], "descriptor": {"name": "syft", "version": "1.18.1"}}, "syft convert FILE"),
+        ({"SchemaVersion": 2, "ArtifactName": "x", "Results": []}, "--format cyclonedx"),
+        ({"sbom": {"name": "another thing"}}, "neither CycloneDX"),
+        ({"sbom": "a text", "artifacts": {}, "descriptor": []}, "neither CycloneDX"),
+    ],
+)
+def test_what_is_no_sbom_says_what_it_is_and_how_to_make_one(content: dict[str, Any], said: str) -> None:
+    found = read(Document(path="sbom", sha256="a" * 64, data=json.dumps(content).encode()))
+    assert found is not None
+    assert found.components == ()
+    (problem,) = found.problems
+    assert said in problem

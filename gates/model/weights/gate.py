@@ -24,7 +24,7 @@ from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
 from arcops.gate import gate
 from arcops.seen.tree import Tree
-from arcops.sets import Part, beside, faults, misnamed, raw_data
+from arcops.sets import GRAPHS, Part, beside, faults, misnamed, raw_data
 from arcops.subjects.model import Model
 from gates.listing import listed
 from gates.model.weights.bases import AllowedBase, bases
@@ -194,7 +194,7 @@ def _sets(tree: Evidence[Tree]) -> Iterator[Finding]:
 
 
 def _formats(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
-    data = raw_data(Part(file.path, file.content) for file in tree.body.files)
+    data = raw_data(Part(file.path, file.content) for file in tree.body.files if file.content.format in GRAPHS)
     for file in tree.body.files:
         form = file.content.format
         if form in policy.formats and not file.content.holds:

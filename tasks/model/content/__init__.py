@@ -10,6 +10,7 @@ says what the file should be; a difference is a problem.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from typing import cast
 
@@ -21,7 +22,7 @@ from tasks.model.content.draft import Draft, printable
 from tasks.model.content.opcodes import CANNOT_BEGIN
 from tasks.model.content.window import Malformed, Window
 
-READERS = "5"
+READERS = "6"
 """Must change if the same bytes could be described differently, so that old cached descriptions are not used."""
 
 HEAD = 4096
@@ -172,11 +173,16 @@ def _by_trial(head: bytes, window: Window, path: str, draft: Draft) -> None:
     if head[4:8] == b"\x02\x00\x00\x00" and _coreml_weights(head, window, draft):
         return
     if text:
-        from tasks.model.content import texts
-
-        texts.read(head, window, path, draft)
+        _texts()(head, window, path, draft)
     elif head[0] == 0x0A and name.lower().endswith((".model", ".spm")):
         draft.format = "sentencepiece" if _sentencepiece(window) else "other"
+
+
+@cache
+def _texts() -> Callable[[bytes, Window, str, Draft], None]:
+    from tasks.model.content import texts
+
+    return texts.read
 
 
 def _graph(window: Window, name: str, draft: Draft) -> bool:

@@ -22,6 +22,9 @@ _NAMES = late(
     r"|(?:mm_)?(?:vision|audio|speech|image|video|text)_tower|(?:text|audio|vision|speech)_model_id|hf_hub_id|hf_model_name"
     r"|hf_tokenizer_name|pretrained_model_name|draft_model|drafter_model|assistant_model|speculative_model|embedding_model"
 )
+_PART_NAMES = late(rf"(?!model_name)(?:{_PARTS})(?:_(?:{_PARTS}|tower))*_name")
+"""As `_PARTS_BY_ID`: ``tokenizer_name`` may be a class of a library."""
+
 _PARTS_BY_ID = frozenset(
     ("tokenizer", "processor", "image_processor", "feature_extractor", "text_encoder", "image_encoder", "vision_encoder",
      "audio_encoder", "vision_model", "language_model", "vae", "vocoder", "controlnet", "unet", "transformer", "teacher_model",
@@ -52,6 +55,8 @@ def top(value: Json, base: str, draft: Draft) -> None:
         if key == "base_model_name_or_path":
             return  # as in any file
         draft.based(key or keys[0], str(value[key]) if key else "", _revision(value))
+    elif "num_speculative_tokens" in value:
+        _text("model", value, draft)
     elif base == "gliner_config.json" and not value.get("encoder_config"):
         _text("model_name", value, draft)
     elif isinstance(pipeline := value.get("pipeline"), dict):
@@ -83,7 +88,7 @@ def each(value: dict[str, Json], base: str, draft: Draft) -> None:
 
 
 def _names_a_model(key: str, said: str) -> bool:
-    if key in _PARTS_BY_ID:
+    if key in _PARTS_BY_ID or _PART_NAMES.fullmatch(key):
         return _HUB_ID.fullmatch(said) is not None
     return bool(said) and key not in _RECORDS and _NAMES.fullmatch(key) is not None
 

@@ -123,6 +123,8 @@ class Draft:
     def done(self) -> Content:
         if not (self._found or self._problems or self.imports or self.refers or self.operators or self.notes or self.holds):
             return _plain(self.format, self.code)
+        if not (self._found or self.imports or self.refers or self.operators or self.holds):
+            return _noted(self.format, self.code, tuple(sorted(self._problems)), tuple(sorted(self.notes)[:MOST]))
         belongs = Belongs(
             tensors=self.tensors,
             shards=self.shards,
@@ -146,6 +148,12 @@ class Draft:
 def _plain(form: str, code: bool) -> Content:
     """What most files are: a format, and nothing to say of it. One value for all of them."""
     return Content(format=form, code=code)
+
+
+@lru_cache(maxsize=256)
+def _noted(form: str, code: bool, problems: tuple[str, ...], notes: tuple[str, ...]) -> Content:
+    """As `_plain`, with more to say: the same is said of many files."""
+    return Content(format=form, problems=problems, code=code, notes=notes)
 
 
 def names_of(names: Iterable[str]) -> Names:

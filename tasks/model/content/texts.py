@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from types import ModuleType
+
 from tasks.model.content import kinds, lines, rendered
 from tasks.model.content.draft import Draft
 from tasks.model.content.window import Malformed, Window
@@ -62,8 +65,7 @@ def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
 
 
 def _settings(kind: kinds.Kind, opened: bytes, window: Window, base: str, draft: Draft) -> None:
-    from tasks.model.content import packages, settings  # not needed for words
-
+    packages, settings = _readers_of_settings()
     match kind.reader:
         case "json":
             draft.format = "json" if opened in _OPENS_JSON else "text"
@@ -88,6 +90,14 @@ def _settings(kind: kinds.Kind, opened: bytes, window: Window, base: str, draft:
             settings.read_ini(window, base, draft)
         case _:
             _unknown(draft)
+
+
+@cache
+def _readers_of_settings() -> tuple[ModuleType, ModuleType]:
+    """Imported when the first settings are met: words need none."""
+    from tasks.model.content import packages, settings
+
+    return packages, settings
 
 
 def _unknown(draft: Draft) -> None:

@@ -35,6 +35,8 @@ _OTHER_STREAM = (
     "is of a module, and it is unknown whether the advisory is about the same stream of it (a package URL says the stream in"
     " the qualifier 'rpmmod' or 'modularitylabel')"
 )
+_TICK = 64
+"""After how many packages the caller is asked whether to go on; a package of many advisories takes a millisecond."""
 _AT_ONCE = 500
 """How many names one query asks for; SQLite takes at least 999 values in one."""
 
@@ -122,9 +124,10 @@ def match(documents: Iterable[SbomSeen], data: Path, *, tick: Callable[[], None]
     except sqlite3.Error as error:
         raise damaged(data / NAME, error) from error
     matches: list[Match] = []
-    compared = _without_advisories(found, known)
-    for package, refs in found.packages.items():
-        tick()
+    compared, others = _without_advisories(found, known)
+    for number, (package, refs) in enumerate((*found.packages.items(), *others)):
+        if number % _TICK == 0:
+            tick()
         reason = _hindrance(package, known)
         if reason:
             found.unmatched += (Uncompared(component=ref, name=package.key, purl=package.purl, reason=reason) for ref in refs)
@@ -141,15 +144,22 @@ def match(documents: Iterable[SbomSeen], data: Path, *, tick: Callable[[], None]
     )
 
 
-def _without_advisories(found: _Sorted, known: _Known) -> int:
-    """How many components have a simple package that no advisory names: these are compared. The others join *packages*."""
+def _without_advisories(found: _Sorted, known: _Known) -> tuple[int, list[tuple[Package, list[str]]]]:
+    """How many components have a simple package that no advisory names: these are compared. And the other simple packages,
+    unless another component has the same one: then it joins *packages*.
+    """
     compared = 0
+    others: list[tuple[Package, list[str]]] = []
     for purl, (key, refs) in found.simple.items():
         if key[0] in known.databases and key not in known.entries and key not in known.unreadable:
             compared += len(refs)
+            continue
+        package = package_of_key(purl, key)
+        if found.packages and package in found.packages:
+            found.packages[package] += refs
         else:
-            found.packages[package_of_key(purl, key)] += refs
-    return compared
+            others.append((package, refs))
+    return compared, others
 
 
 def _sort(documents: Iterable[SbomSeen], tick: Callable[[], None]) -> _Sorted:
@@ -294,10 +304,10 @@ def _answers(package: Package, asked: Asked, refs: tuple[str, ...], known: _Know
     for entry in known.entries.get(key, ()):
         if entry.release and package.release and entry.release != package.release:
             continue
-        concerned = entry.concerns(package, asked)
+        concerned = package.module == NO_MODULE or entry.concerns(package, asked)
         if concerned is False:
             continue
-        answer = entry.coverage.of(asked.version)
+        answer, fixed = entry.coverage.answer(asked.version)
         standing, reason = answer.standing, answer.reason
         if concerned is None:
             standing, reason = Certainty.UNKNOWN, _OTHER_STREAM
@@ -317,7 +327,7 @@ def _answers(package: Package, asked: Asked, refs: tuple[str, ...], known: _Know
             aliases=entry.aliases,
             vector=entry.vector,
             score=entry.score,
-            fixed=entry.coverage.fixes(asked.version),
+            fixed=fixed,
             affected=standing,
             reason=reason,
         )

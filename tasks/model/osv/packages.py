@@ -39,6 +39,16 @@ _SEGMENT = late(r"[A-Za-z0-9_.~!*'()+-]+")
 _SCHEME = late(r"\A(?:[a-z+]+://)?(?:[^/@]*@)?(?:www\.)?")
 _MAJOR = late(r"(.+)/v(?:[2-9]|[1-9]\d+)")
 
+_PLATFORM = late(
+    r"-(?:java|jruby|dalvik\d*|mswin\d*(?:-\w+)*|(?:x86|x86_64|x64|amd64|i\d86|arm\w*|aarch64\w*|ppc64\w*|powerpc\w*|s390x|riscv64"
+    r"|loongarch64|universal)-[a-z][a-z0-9.]*(?:-[a-z0-9_.]+)*)\Z"
+)
+"""RubyGems' platforms (``Gem::Platform``): an interpreter, or a processor, a system and what the system adds."""
+
+_EARLY_GO = late(r"(\d+\.\d+)(?:\.(\d+))?(rc|beta)(\d+)")
+_TOOLCHAIN = late(r"v?0\.0\.1-go(\d+(?:\.\d+)*(?:(?:rc|beta)\d+)?)\.[a-z0-9]+-[a-z0-9]+")
+"""The version of a Go toolchain as a module ("Go Toolchains", ``golang.org/toolchain@v0.0.1-goVERSION.GOOS-GOARCH``)."""
+
 _JOINED = {"maven": ":", "vscode-extension": "."}
 _NAMES = {
     "apk": late(r"[A-Za-z0-9_.][A-Za-z0-9_.+:-]*"),
@@ -151,7 +161,7 @@ def simple_key(purl: str, listed: str) -> tuple[str, str] | None:
     is empty or its own; `None` if it takes more to say. Such a package is asked by this name only, and there is no doubt.
     """
     simple = _SIMPLE.fullmatch(purl)
-    if simple is None or listed not in ("", simple[3]):
+    if simple is None or listed not in ("", simple[3]) or (simple[1] == "gem" and "-" in simple[3]):
         return None
     registry = REGISTRIES[simple[1]]
     return registry, fold(registry, simple[2])
@@ -187,6 +197,8 @@ def fold(ecosystem: str, name: str) -> str:
             return folded if plain else re.sub(r"[-_.]+", "-", folded)
         case "crates.io":
             return folded.replace("_", "-")
+        case "Go":
+            return folded.replace("!", "")  # the module cache writes ``!azure`` for ``Azure``, and no module has such a sign
         case "Hex":
             return folded.removeprefix("hexpm/")  # the public repository, which most leave out
         case "SwiftURL":
@@ -244,8 +256,22 @@ def _same(ecosystem: str, one: str, other: str) -> bool:
 
 
 def _plain(ecosystem: str, version: str) -> str:
-    """Go's versions without the prefixes of its modules (``v1.2.3``) and of its own releases (``go1.21.0``)."""
-    return re.sub(r"^(?:go|v)(?=\d)", "", version) if ecosystem == "Go" else version
+    """Go's versions without the prefixes of its modules (``v1.2.3``) and of its own releases (``go1.21.0``); those of gems
+    without the platform, which lock files write behind (``1.13.0-x86_64-linux``) and RubyGems would read as a prerelease.
+    """
+    if ecosystem == "Go":
+        return _of_go(version)
+    if ecosystem == "RubyGems" and "-" in version:
+        return _PLATFORM.sub("", version)
+    return version
+
+
+def _of_go(version: str) -> str:
+    """A version of Go's own releases (``go1.21rc2``) as its advisories write them (``1.21.0-rc.2``); others without ``v``."""
+    plain = re.sub(r"^(?:go|v)(?=\d)", "", version)
+    if early := _EARLY_GO.fullmatch(plain):
+        return f"{early[1]}.{early[2] or 0}-{early[3]}.{early[4]}"
+    return plain
 
 
 def _full_name(kind: str, namespace: str, name: str) -> str:
@@ -260,6 +286,9 @@ def _full_name(kind: str, namespace: str, name: str) -> str:
 def _registry_questions(ecosystem: str, name: str, subpath: str, version: str) -> tuple[Asked, ...]:
     if ecosystem == "Go" and name == "std":
         name = "stdlib"  # Go's own name for its library, and the one of its advisories
+    if ecosystem == "Go" and name == "golang.org/toolchain" and (of := _TOOLCHAIN.fullmatch(version)):
+        # It brings the library and the tools, which have advisories under these two names.
+        return tuple(Asked(ecosystem=ecosystem, key=key, version=_of_go(of[1])) for key in ("stdlib", "toolchain"))
     # A Go module in a folder of a repository has the folder in its name, and some generators put that into the subpath. The
     # same is so of an action in a folder.
     names = [name, f"{name}/{subpath}"] if subpath and ecosystem in ("Go", "GitHub Actions") else [name]
@@ -302,9 +331,14 @@ def _sources(
         if not text:
             continue
         source, own = _source(kind, text, version)
-        if not _NAMES[kind].fullmatch(source) or (kind == "rpm" and _ENDS_IN_VERSION.fullmatch(source)):
+        ends = kind == "rpm" and _ENDS_IN_VERSION.fullmatch(source)
+        if not _NAMES[kind].fullmatch(source) or ends or source.lower() in _UNRELEASED:
             strange = strange or text
             continue
+        upstream = _split_epoch(version)[1].rpartition("-")[0]
+        if kind == "rpm" and upstream and source.endswith(f"-{upstream}") and source != f"-{upstream}":
+            # Its name ends as the version does: ``NAME-VERSION`` without the release, or a name like ``gcc-toolset-12``.
+            found += ((source.removesuffix(f"-{upstream}"), one) for one in _source_versions(kind, at or own, version))
         found += ((source, one) for one in _source_versions(kind, at or own, version))
     if qualifiers.get("arch") in ("source", "src") and not found:
         found.append((name, version))

@@ -25,7 +25,7 @@ Key = Any  # the sort key of a scheme: opaque here, comparable with keys of the 
 Event = tuple[str, str]
 """What happens (one of OSV's ``introduced``, ``fixed``…), and at which version: plain text, as the database holds it."""
 
-_first, _turned = itemgetter(0), itemgetter(1, 0)
+_first, _second = itemgetter(0), itemgetter(1)
 _INTRODUCED, _FIXED, _LAST_AFFECTED, _LIMIT = (
     turn.value for turn in (Turn.INTRODUCED, Turn.FIXED, Turn.LAST_AFFECTED, Turn.LIMIT)
 )
@@ -46,6 +46,7 @@ class Covers:
 
 
 _NO = Covers(standing=None)
+_IN_RANGE = Covers(standing=Certainty.YES, reason="is in an affected range")
 
 
 @lru_cache(maxsize=16384)
@@ -169,7 +170,7 @@ class _Spans:
     """The ranges of one advisory: by each order that they use, the steps and the fixed versions; why some cannot be used."""
 
     orders: tuple[tuple[Scheme, _Steps], ...]
-    fixes: tuple[tuple[Scheme, list[tuple[Key, str]]], ...]
+    fixes: tuple[tuple[Scheme, list[Key], tuple[str, ...]], ...]
     strange: tuple[str, ...]
     commits: bool
 
@@ -199,10 +200,16 @@ def _spans(ecosystem: str, ranges: Iterable[tuple[str, Iterable[Event]]]) -> _Sp
         made[1].update((version, key) for key, version in fixes)
     return _Spans(
         orders=tuple([(order, _union(steps)) for order, (steps, _) in timelines.items() if steps]),
-        fixes=tuple([(order, sorted(map(_turned, fixes.items()), key=_first)) for order, (_, fixes) in timelines.items()]),
+        fixes=tuple([(order, *_fixes_of(fixes)) for order, (_, fixes) in timelines.items()]),
         strange=tuple(strange),
         commits=commits,
     )
+
+
+def _fixes_of(fixes: dict[str, Key]) -> tuple[list[Key], tuple[str, ...]]:
+    """The keys of the fixed versions, lowest first, and these versions."""
+    ordered = sorted(fixes.items(), key=_second)
+    return [key for _, key in ordered], tuple([text for text, _ in ordered])
 
 
 @lru_cache(maxsize=4096)
@@ -217,7 +224,7 @@ class Coverage:
     ``enumerated`` says that the advisory lists versions at all: *versions* may hold only those that *ranges* do not cover.
     """
 
-    __slots__ = ("_fixes", "_keys", "_order", "_orders", "_strange", "_versions", "ecosystem")
+    __slots__ = ("_fixes", "_keys", "_order", "_orders", "_strange", "_usual", "_versions", "ecosystem")
 
     def __init__(self, *, ecosystem: str, ranges: Iterable[Range], versions: Iterable[str], enumerated: bool) -> None:
         plain = ((one.kind.value, [(event.turn.value, event.version) for event in one.events]) for one in ranges)
@@ -243,6 +250,28 @@ class Coverage:
                 if spans.commits
                 else "cannot be compared: the advisory names no versions",
             )
+        self._usual = (
+            (*self._orders[0], *self._fixes[0][1:])
+            if len(self._orders) == len(self._fixes) == 1 and not versions and not self._strange
+            else None
+        )
+
+    def answer(self, version: str) -> tuple[Covers, tuple[str, ...]]:
+        """What `of` says of *version*, and what `fixes` says if it is covered or may be."""
+        if self._usual is not None:  # ranges in one order, as nearly all advisories have them: one key, and two searches
+            order, steps, keys, texts = self._usual
+            try:
+                key = _key(order, self._public(version))
+            except Unparsable:
+                key = None
+            covered = None if key is None else steps.of(key)
+            if covered is False:
+                return _NO, ()
+            if covered:
+                first = bisect_right(keys, key)
+                return _IN_RANGE, texts[first : first + _MOST_FIXES]
+        found = self.of(version)
+        return found, self.fixes(version) if found.standing is not None else ()
 
     def of(self, version: str) -> Covers:
         """Is *version* covered?"""
@@ -257,7 +286,7 @@ class Coverage:
                 strange.append(f"cannot be read ({error})")
                 continue
             if covered:
-                return Covers(standing=Certainty.YES, reason="is in an affected range")
+                return _IN_RANGE
             if covered is None:
                 strange.append("is in a range that is introduced and fixed at the same version")
         if self._versions:
@@ -271,12 +300,12 @@ class Coverage:
     def fixes(self, version: str) -> tuple[str, ...]:
         """The versions above *version* that the advisory names as fixed, lowest first."""
         found: list[tuple[Key, str]] = []
-        for order, fixes in self._fixes:
+        for order, keys, texts in self._fixes:
             try:
-                first = bisect_right(fixes, _key(order, self._public(version)), key=lambda fix: fix[0])
+                first = bisect_right(keys, _key(order, self._public(version)))
             except Unparsable:
                 first = 0
-            found += fixes[first : first + _MOST_FIXES]
+            found += zip(keys[first : first + _MOST_FIXES], texts[first : first + _MOST_FIXES], strict=True)
         unique = {text: key for key, text in found}
         try:
             return tuple(sorted(unique, key=lambda text: unique[text])[:_MOST_FIXES])
