@@ -9,7 +9,7 @@ from artifacts.waiver_approval import WaiverApproval, approval_from, waiver_dige
 from artifacts.words import Said
 
 
-def _said(statement: bytes) -> Said:
+def _said(statement: bytes, _: object) -> Said:
     approval = approval_from(statement)
     return Said(
         predicate_type=_URI,
