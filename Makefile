@@ -86,6 +86,8 @@ REAL_CLIENTS = node@24.21.0 @anthropic-ai/claude-code@2.1.332 @openai/codex@0.17
 
 test-clients: $(VENV)/.installed-dev $(CLIENTS)/.installed
 	ARCOPS_CLIENTS="$(CURDIR)/$(CLIENTS)/node_modules/.bin" $(BIN)/python -m pytest -q -n0 tests/deep/test_real_clients.py
+	ARCOPS_CODEX="$(CURDIR)/$(CLIENTS)/node_modules/.bin/codex" ARCOPS_CLAUDE="$(CURDIR)/$(CLIENTS)/node_modules/.bin/claude" \
+		$(BIN)/python -m pytest -q -n0 tests/deep/test_agents.py tests/deep/test_claude_code.py
 
 $(CLIENTS)/.installed: Makefile
 	@command -v npm >/dev/null || { echo "make test-clients takes npm; install Node.js, which brings it" >&2; exit 1; }
