@@ -23,7 +23,7 @@ from tests.kept import checkpoint, finding, keep, report, result
 from tests.models import Bench, bench
 
 AIM_CPU, AIM_MEMORY, AIM_RATIO = 1.0, 150, 1.2
-POLICY = "name: fit\nvalidFor: P2D\ngates: {gpu-health: {}}\n"
+POLICY = "name: well\nvalidFor: P2D\ngates: {gpu-health: {}}\n"
 _BEGIN = """
 import json, os, resource, sys, time
 from dataclasses import replace
@@ -60,7 +60,7 @@ print(json.dumps([now() - began, memory() - before, *said]))
 def site(here: Bench, parts: int, folder: Path) -> tuple[Path, Path, Path]:
     """The description of a release of so many nodes, its policy, and the list of the artifacts that answer."""
     now = datetime.now(UTC).replace(microsecond=0)
-    fit, release = folder / "fit.yaml", folder / "release.policy.yaml"
+    fit, release = folder / "well.yaml", folder / "release.policy.yaml"
     fit.write_text(POLICY)
     digest = f"sha256:{hashlib.sha256(POLICY.encode()).hexdigest()}"
     rule = f"{{flow: gpu-validation, policies: ['{digest}'], signers: [{{key: own}}]}}"
@@ -71,13 +71,13 @@ def site(here: Bench, parts: int, folder: Path) -> tuple[Path, Path, Path]:
     for node in nodes:
         made = report(node, said, kind="gpu-node", site="edge-07", at=now)
         artifacts.append(
-            keep(here, replace(made, policy_name="fit", policy_digest=digest, valid_until=now + timedelta(days=2)))
+            keep(here, replace(made, policy_name="well", policy_digest=digest, valid_until=now + timedelta(days=2)))
         )
     checkpoint(here)
     described, listed = folder / "release.yaml", folder / "artifacts"
     described.write_text(
         f"name: all-at-edge-07\nsite: edge-07\nmodel: sha256:{'1' * 64}\nparts:\n"
-        f"  gpus: {{flow: gpu-validation, nodes: [{', '.join(nodes)}], policy: ./fit.yaml}}\n"
+        f"  gpus: {{flow: gpu-validation, nodes: [{', '.join(nodes)}], policy: ./well.yaml}}\n"
     )
     listed.write_text("\n".join(artifacts))
     return described, release, listed

@@ -51,7 +51,7 @@ PARTS = ("chain", "network", "cluster", "gpus.gpu-01", "speed.gpu-01", "endpoint
 POLICIES = {
     "network": "name: net\nvalidFor: P2D\ngates: {network: {enforcer: cilium}}\n",
     "site": CLUSTER_POLICY,
-    "fit": "name: fit\nvalidFor: P2D\ngates: {gpu-health: {}}\n",
+    "well": "name: well\nvalidFor: P2D\ngates: {gpu-health: {}}\n",
     "quick": "name: quick\nvalidFor: P2D\ngates: {benchmark: {}}\n",
     "answers": (
         "name: answers\nvalidFor: P2D\ngates:\n  integrity: {}\n"
@@ -96,7 +96,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         "readiness": ("bench", "model"),
         "network-safety": ("network", ""),
         "cluster-readiness": ("site", ""),
-        "gpu-validation": ("fit", "gpu"),
+        "gpu-validation": ("well", "gpu"),
         "gpu-benchmark": ("quick", "gpu"),
         "inference-validation": ("answers", "model"),
     }
@@ -122,7 +122,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
             "  chain: {flow: readiness, target: tiny, policy: ./policy.yaml}\n"
             "  network: {flow: network-safety, target: ./manifests, policy: ./network.yaml}\n"
             "  cluster: {flow: cluster-readiness, saved: ./cluster, policy: ./site.yaml}\n"
-            "  gpus: {flow: gpu-validation, nodes: [gpu-01], policy: ./fit.yaml}\n"
+            "  gpus: {flow: gpu-validation, nodes: [gpu-01], policy: ./well.yaml}\n"
             "  speed: {flow: gpu-benchmark, nodes: [gpu-01], policy: ./quick.yaml}\n"
             f"  endpoint: {{flow: inference-validation, url: '{api.url}', models: [a], each: 8, rates: [20000],\n"
             "             concurrencies: [2], tokens: 4, of: ./tiny, policy: ./answers.yaml}\n"
@@ -152,7 +152,7 @@ def at_node(here: Bench, described: Path, policy: Path, digests: dict[str, str])
     model = gpus.devices[0].identity.name
     body = replace(body, machines=tuple(replace(one, device="0", model=str(model)) for one in body.machines))
     for part, kind, name, gate, seen in (
-        ("gpus.gpu-01", "gpus", "fit", "gpu-health", gpus),
+        ("gpus.gpu-01", "gpus", "well", "gpu-health", gpus),
         ("speed.gpu-01", "benchmark", "quick", "benchmark", body),
     ):
         step = next(one for one in planned if one.described.part == part)

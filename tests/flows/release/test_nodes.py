@@ -21,14 +21,14 @@ from tests.models import CLOCK
 pytestmark = pytest.mark.requirement("ARC-R1/one-signed-release-verdict")
 
 NODES = ("gpu-01", "gpu-02", "gpu-03")
-POLICY = "name: fit\nvalidFor: P2D\ngates: {gpu-health: {}}\n"
+POLICY = "name: well\nvalidFor: P2D\ngates: {gpu-health: {}}\n"
 
 
 @pytest.fixture
 def site(world: World) -> World:
     """The world's release, with a part at each of three nodes."""
     folder = world.file.parent
-    (folder / "fit.yaml").write_text(POLICY)
+    (folder / "well.yaml").write_text(POLICY)
     digest = f"sha256:{hashlib.sha256(POLICY.encode()).hexdigest()}"
     rule = f"      - {{flow: gpu-validation, policies: ['{digest}'], signers: [{{key: own}}], least: 3}}\n"
     world.policy.write_text(world.policy.read_text() + rule)
@@ -38,14 +38,14 @@ def site(world: World) -> World:
 
 def named(world: World, *nodes: str) -> None:
     text = world.file.read_text().partition("  gpus:")[0]
-    world.file.write_text(f"{text}  gpus: {{flow: gpu-validation, nodes: [{', '.join(nodes)}], policy: ./fit.yaml}}\n")
+    world.file.write_text(f"{text}  gpus: {{flow: gpu-validation, nodes: [{', '.join(nodes)}], policy: ./well.yaml}}\n")
 
 
 def healthy(world: World, node: str, *, outcome: Outcome = Outcome.PASS, where: str = SITE) -> None:
     said = result("gpu-health", finding("gpu-health/driver", outcome=outcome))
     made = report(node, said, kind="gpu-node", site=where, at=CLOCK - timedelta(minutes=1))
     digest = f"sha256:{hashlib.sha256(POLICY.encode()).hexdigest()}"
-    keep(world.here, replace(made, policy_name="fit", policy_digest=digest, valid_until=CLOCK + timedelta(days=2)))
+    keep(world.here, replace(made, policy_name="well", policy_digest=digest, valid_until=CLOCK + timedelta(days=2)))
 
 
 def red(found: CheckedRelease) -> set[tuple[str, str]]:
