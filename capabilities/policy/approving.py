@@ -25,7 +25,7 @@ from flows.policies.approved import approvers
 from flows.subjects.meaning import Meant
 from foundation.authorization.authorizing import OPERATOR, decide
 from foundation.authorization.objects import APPROVE
-from tasks.approvals import approvals
+from tasks.signing.approvals import approvals
 
 if TYPE_CHECKING:
     from arcops.seen.approvals import ApprovalsSeen
