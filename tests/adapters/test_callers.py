@@ -72,10 +72,10 @@ class Believing:
 
     tokens: tuple[Any, ...] = (SimpleNamespace(issuer=SimpleNamespace(name=ISSUER, reviewed=None)),)
 
-    def at_hand(self, token: str) -> Identity:
+    def at_hand(self, token: str, also: str = "") -> Identity:
         return self.identity(token)
 
-    def identity(self, token: str) -> Identity:
+    def identity(self, token: str, also: str = "") -> Identity:
         name, _, scopes = token.partition("+")
         return Identity(issuer=ISSUER, tenant="", id=name, scopes=frozenset(scopes.split("+") if scopes else ("read", "check")))
 

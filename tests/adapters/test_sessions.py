@@ -47,10 +47,10 @@ class Believing:
 
     tokens: tuple[Any, ...] = (SimpleNamespace(issuer=SimpleNamespace(name="https://i.example", reviewed=None)),)
 
-    def at_hand(self, token: str) -> Identity:
+    def at_hand(self, token: str, also: str = "") -> Identity:
         return self.identity(token)
 
-    def identity(self, token: str) -> Identity:
+    def identity(self, token: str, also: str = "") -> Identity:
         tenant, _, name = token.partition("/")
         return Identity(issuer="https://i.example", tenant=tenant, id=name, scopes=frozenset(("read", "check")))
 

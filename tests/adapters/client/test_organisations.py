@@ -36,7 +36,7 @@ GET = "conf/v1/configs/claude-code/dev"
 class Known(Accepting):
     """Callers by a secret that is their tenant's name and theirs."""
 
-    def at_hand(self, secret: str) -> Identity | None:
+    def at_hand(self, secret: str, also: str = "") -> Identity | None:
         tenant, _, name = secret.partition(":")
         return Identity(issuer="https://issuer.example", tenant=tenant, id=name, scopes=frozenset(SCOPES))
 
