@@ -37,6 +37,7 @@ LENIENT = "validFor: P1D\ngates: {integrity: {}}\n"
 OUTSIDER = create(Algorithm.ED25519).public.pem.decode()
 ASKS: dict[str, dict[str, object]] = {
     "apply_client_config": {"client": "codex", "profile": "dev"},
+    "set_client_root": {},
     "set_client_roles": {"publishers": ["sha256:" + "0" * 64]},
     "set_client_rules": {"rules": "id: x\nversion: 1.0.0\nrules: []\n"},
     "check_access": {"tool": "check_model", "caller": "https://i,,x"},
