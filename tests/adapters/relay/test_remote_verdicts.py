@@ -11,7 +11,7 @@ import pytest
 
 from services.host import held_to_its_verdict
 from services.host.hosting import Hosting
-from tests.adapters.relay.talking import Client, Here
+from tests.adapters.relay.talking import Client, Here, until
 from tests.adapters.relay.test_remote_rows import AMBER, RED, Home, home
 from tests.simulators.far_server import ECHO
 
@@ -34,7 +34,7 @@ def ready(home: Home, way: str = "legacy", *more: str) -> None:
 
 async def called(client: Client, way: str, name: str = "echo", method: str = "tools/call") -> Any:
     """The last message of the answer to one call, by a client that lists nothing."""
-    params = {"name": name, "arguments": {"a": 1}}
+    params = {"name": name, "arguments": {}}  # with arguments a client of 2026-07-28 makes its relay list
     if way == "modern":
         return await (await client.modern(method, params)).last()
     return await (await client.request(method, params)).last()
@@ -45,7 +45,7 @@ async def client_of(here: Here, way: str) -> Client:
 
 
 def works(answer: Any) -> bool:
-    return "result" in answer and json.loads(answer["result"]["content"][0]["text"]) == {"a": 1}
+    return "result" in answer and answer["result"]["content"][0]["text"] == "{}"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -77,7 +77,7 @@ def test_one_that_keeps_its_word_is_asked_once_what_it_offers(home: Home, way: s
                 assert works(await called(client, way))
         counts = Counter(home.far.methods)
         assert counts["tools/call"] == 20
-        assert counts["tools/list"] == (2 if way == "modern" else 1), "one more list each opening, none each call"
+        assert counts["tools/list"] == 1, "one more list each opening, none each call"
         assert not {"prompts/list", "resources/list", "resources/templates/list"} & {*counts}, "it never had one"
 
     home.served(work)
@@ -95,7 +95,8 @@ def test_after_it_says_that_a_list_changed_no_call_goes_before_it_is_read(home: 
         assert works(await called(client, way))
         home.far.stray = ""
         before = Counter(home.far.methods)["tools/list"]
-        assert all(works(one) for one in await asyncio.gather(*(called(await client_of(here, way), way) for _ in range(4))))
+        clients = [await client_of(here, way) for _ in range(4)]
+        assert all(works(one) for one in await asyncio.gather(*(called(one, way) for one in clients)))
         assert Counter(home.far.methods)["tools/list"] == before + 1, "it is read once, for all who wait"
         home.far.stray = CHANGED % which
         assert works(await called(client, way))
@@ -117,7 +118,8 @@ def test_one_over_the_older_transport_that_changes_is_read_again(home: Home) -> 
         client = await here.opened("far")
         home.far.tools = [OTHER]
         home.far._said.put((CHANGED % "tools").encode())
-        assert works(await called(client, "sse")), "it was on its way already"
+        (running,) = hosting._servers["far"].running.values()
+        await until(lambda: running.link.changes == 1)
         home.far.methods.clear()
         assert "otherwise than when it was judged" in json.dumps(await called(client, "sse"))
         assert home.far.methods == ["tools/list"]
@@ -136,9 +138,11 @@ def test_a_name_that_was_not_judged_is_not_asked_for(home: Home, way: str) -> No
         for method, name, kind in (
             ("tools/call", "hidden", "tool"),
             ("tools/call", "Echo", "tool"),
-            ("tools/call", "echo ", "tool"),
+            ("tools/call", "ech\u043e", "tool"),
             ("prompts/get", "echo", "prompt"),
         ):
+            if way == "modern" and not name.isascii():
+                continue  # its header would have to be encoded
             answer = await called(client, way, name, method)
             assert answer["error"]["code"] == -32602
             assert f"far listed no {kind} {name!r} when it was judged" in answer["error"]["message"]
