@@ -1,7 +1,7 @@
 """A server of another machine is held to its verdict: it is asked what it offers before it is asked anything else, and again
 after it says that this changed; and it is asked for nothing by a name that was not judged.
 
-Its answers are compared with the verdict where every message is (`services.host.offering`). Here is seen to it that there are
+Its answers are compared with the verdict like every message of it (`services.host.offering`). This makes sure that there are
 answers to compare, because a client that listed once may never list again.
 """
 

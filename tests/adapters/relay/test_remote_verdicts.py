@@ -30,6 +30,7 @@ def ready(home: Home, way: str = "legacy", *more: str) -> None:
     home.far.token = "" if way == "sse" else home.far.token
     home.ready(*more, package=f"sse:{home.far.url('/sse')}" if way == "sse" else "")
     home.far.methods.clear()
+    home.far.heads.clear()
 
 
 async def called(client: Client, way: str, name: str = "echo", method: str = "tools/call") -> Any:
@@ -78,6 +79,8 @@ def test_one_that_keeps_its_word_is_asked_once_what_it_offers(home: Home, way: s
         counts = Counter(home.far.methods)
         assert counts["tools/call"] == 20
         assert counts["tools/list"] == 1, "one more list each opening, none each call"
+        head = home.far.heads[home.far.methods.index("tools/list")]
+        assert head.get("mcp-method") == ("tools/list" if way == "modern" else None), "asked as its era asks"
         assert not {"prompts/list", "resources/list", "resources/templates/list"} & {*counts}, "it never had one"
 
     home.served(work)
@@ -153,6 +156,26 @@ def test_a_name_that_was_not_judged_is_not_asked_for(home: Home, way: str) -> No
             assert "listed no tool ''" in json.dumps(await (await client.send(half)).last())
         assert not {"tools/call", "prompts/get"} & {*home.far.methods}
         assert works(await called(client, way)), "its session lives"
+
+    home.served(work)
+
+
+def test_prompts_and_templates_are_read_too_and_resources_may_come_and_go(home: Home) -> None:
+    offers = {"prompts": "prompts/list", "resources": "resources/list", "resourceTemplates": "resources/templates/list"}
+    one = {"name": "greet", "uri": "file:///a", "uriTemplate": "file:///{a}"}
+    home.far.replies = {method: (200, {"result": {member: [one]}}) for member, method in offers.items()}
+    ready(home)
+
+    async def work(here: Here, hosting: Hosting) -> None:
+        client = await here.opened("far")
+        lists = Counter(one for one in home.far.methods if one.endswith("/list"))
+        assert lists == {"tools/list": 1, "prompts/list": 1, "resources/templates/list": 1}
+        await called(client, "legacy", "greet", "prompts/get")
+        await (await client.request("resources/read", {"uri": "file:///new"})).last()
+        assert home.far.methods[-2:] == ["prompts/get", "resources/read"], "they reached it"
+        assert "listed no tool 'greet'" in json.dumps(await called(client, "legacy", "greet"))
+        home.far.replies["prompts/list"] = (200, {"result": {"prompts": [{**one, "description": "other"}]}})
+        assert "defines the prompt 'greet' otherwise" in json.dumps(await here.client("far").open())
 
     home.served(work)
 
