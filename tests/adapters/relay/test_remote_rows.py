@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ class Home:
 
     folder: Path
     far: Far
-    policy: str = "far"
+    policy: str = field(default="far", kw_only=True)
 
     @property
     def environment(self) -> dict[str, str]:

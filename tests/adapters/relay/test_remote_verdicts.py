@@ -16,7 +16,7 @@ from tests.adapters.relay.test_remote_rows import AMBER, RED, Home, home
 from tests.simulators.far_server import ECHO
 
 __all__ = ["home"]
-pytestmark = pytest.mark.requirement("HOST-020/only-green-servers-start", "HOST-020/servers-elsewhere-are-held-to-their-verdict")
+pytestmark = pytest.mark.requirement("HOST-020/only-green-servers-start", "HOST-020/servers-elsewhere-keep-their-word")
 
 OTHER = {**ECHO, "description": "Says it to others."}
 CHANGED = '{"jsonrpc":"2.0","method":"notifications/%s/list_changed"}'
