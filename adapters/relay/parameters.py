@@ -29,7 +29,7 @@ class Parameters:
     async def refuse_mismatch(self, link: Link, params: Mapping[str, Raw], fields: Mapping[bytes, bytes]) -> None:
         """Raise `Failed` if *fields* say something else than the arguments in *params*."""
         given = params.get("arguments")
-        if (given is None or given == b"{}") and not any(name.startswith(b"mcp-param-") for name in fields):
+        if (given is None or bytes(given) == b"{}") and not any(name.startswith(b"mcp-param-") for name in fields):
             return
         kept = self._known.get(link)
         if kept is None or kept[0] != link.changes:
@@ -59,7 +59,7 @@ async def _listed(link: Link) -> dict[str, tuple[Declared, ...]]:
             if isinstance(tool, dict) and isinstance(tool.get("name"), str) and (one := declared(tool.get("inputSchema"))):
                 found[tool["name"]] = one
         cursor = result.get("nextCursor")
-        if cursor is None or cursor == b"null":
+        if cursor is None or bytes(cursor) == b"null":
             return found
         params = {**params, "cursor": cursor}
     return found

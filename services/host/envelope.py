@@ -102,7 +102,7 @@ def members(raw: Raw | UnsetType) -> dict[str, Raw] | None:
 
     Raises `Malformed` if it is no object.
     """
-    if raw is UNSET or raw == b"null":
+    if raw is UNSET or bytes(raw) == b"null":  # `Raw` equals no bytes
         return None
     try:
         return _members.decode(raw)

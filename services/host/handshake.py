@@ -27,6 +27,16 @@ class Opening:
     client: bytes = field(default=envelope.encoded(US))
 
 
+def asking_for_us(client: bytes = envelope.encoded(US)) -> dict[str, Raw]:
+    """The params of a request of 2026-07-28 that this host makes by itself, as *client*, which can nothing."""
+    meta = {
+        META + "protocolVersion": MODERN_VERSION,
+        META + "clientInfo": Raw(client),
+        META + "clientCapabilities": {},
+    }
+    return {"_meta": Raw(envelope.encoded(meta))}
+
+
 class Speaks(Protocol):
     """What a link can do with its server."""
 
@@ -80,12 +90,7 @@ async def _initialize(link: Speaks, opening: Opening) -> Opened | str:
 
 
 async def _discover(link: Speaks, opening: Opening) -> Opened | str:
-    meta = {
-        META + "protocolVersion": MODERN_VERSION,
-        META + "clientInfo": Raw(opening.client),
-        META + "clientCapabilities": {},
-    }
-    params = {"_meta": Raw(envelope.encoded(meta))}
+    params = asking_for_us(opening.client)
     result = _result(await link.call("server/discover", params, seconds=3600))
     if isinstance(result, str):
         return result

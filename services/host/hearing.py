@@ -18,6 +18,8 @@ MOST_STRAYS = 1000
 SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 PROGRESS, CANCELLED, MESSAGE = "notifications/progress", "notifications/cancelled", "notifications/message"
 UPDATED = "notifications/resources/updated"
+CHANGED = "/list_changed"
+"""How the notification of each list that changed ends."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -25,7 +27,7 @@ class Hearing:
     """Hears a server for its `Link`, whose ``pending`` calls, ``cancelled`` ids, ``listeners`` and ``counts`` these are.
 
     ``private``: one session has it for itself. ``write`` sends it a message; ``broken`` ends it with a reason. ``changes`` is
-    how often it said that its tools changed.
+    how often it said that a list of it changed.
     """
 
     name: str
@@ -97,7 +99,7 @@ class Hearing:
 
     def _subscribed(self, method: str, params: dict[str, Raw]) -> None:
         meta = envelope.members(params["_meta"]) or {}
-        self.changes += method == "notifications/tools/list_changed"
+        self.changes += method.endswith(CHANGED)
         call = self._of(meta.get(SUBSCRIPTION))
         if call is None or call.tell is None or not call.subscription:
             self.counts.unheard += 1
@@ -122,7 +124,7 @@ class Hearing:
             if not self.private and self.pending:
                 self.counts.unheard += 1  # of which call it is, no one can know, and it may say what only one may see
                 return
-        self.changes += method == "notifications/tools/list_changed"
+        self.changes += method.endswith(CHANGED)
         uri = envelope.text(params.get("uri")) if method == UPDATED else ""
         concerned = [one for one in self.listeners if not uri or self.private or one.wants(uri)]
         for listener in concerned:

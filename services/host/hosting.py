@@ -20,6 +20,7 @@ from foundation.database.lease import Leases
 from foundation.processes.keeping import Keeping
 from services.host.draining import judging
 from services.host.eras import Era
+from services.host.held_to_its_verdict import held_to_its_verdict
 from services.host.holding import Holding, no_address
 from services.host.hosted import NotYet, Row, Shown, State
 from services.host.link import Link
@@ -173,15 +174,17 @@ class Hosting:
         installed = await self._provisioning.installed(name, lock, say=serving.say)
         standing = await asyncio.to_thread(self._verdicts.standing, row, installed.content)
         artifact = row.judged.artifact if row.judged is not None else ""
+        pins = pins_by_name(standing.pins)
+        held = held_to_its_verdict(row, pins)
         serving.say(State.STARTING, f"starting {row.current.spec.package}")
         pipe = await self._starting.started(
             row,
             installed,
             key.tenant,
-            look=partial(unlike, pins_by_name(standing.pins), partial(self._withdraw, serving, artifact)),
+            look=partial(unlike, pins, partial(self._withdraw, serving, artifact)),
             said=partial(self._heard, serving),
         )
-        link = Link(pipe, name=name, private=bool(key.session), seconds=float(row.current.spec.call_seconds))
+        link = Link(pipe, name=name, private=bool(key.session), seconds=float(row.current.spec.call_seconds), held=held)
         running = serving.running[key] = Running(link=link, pipe=pipe)
         pipe.when_over(partial(self._ended, serving, key, running))
         if not pipe.over:

@@ -22,6 +22,7 @@ from services.host.envelope import Message
 from services.host.eras import Era
 from services.host.handshake import Opened, Opening, opened_by
 from services.host.hearing import CANCELLED, MOST_STRAYS, Hearing
+from services.host.held_to_its_verdict import HeldToItsVerdict
 from services.host.pipe import Pipe
 
 MOST_PENDING = 1024
@@ -33,10 +34,20 @@ _REMEMBERED = 1024
 class Link:
     """The calls and sessions of one running server, whose ends are *pipe*. For the thread of one event loop.
 
-    *name* is the server's, for sentences. *private*: one session has it for itself. A call ends after *seconds*.
+    *name* is the server's, for sentences. *private*: one session has it for itself. A call ends after *seconds*. *held*
+    says what may be asked of it; ``None``: everything.
     """
 
-    def __init__(self, pipe: Pipe, *, name: str, private: bool, seconds: float = 600.0, most_strays: int = MOST_STRAYS) -> None:
+    def __init__(
+        self,
+        pipe: Pipe,
+        *,
+        name: str,
+        private: bool,
+        seconds: float = 600.0,
+        most_strays: int = MOST_STRAYS,
+        held: HeldToItsVerdict | None = None,
+    ) -> None:
         self.name, self.private = name, private
         self.ended = ""
         """Why the server ended, or nothing while it runs."""
@@ -44,7 +55,7 @@ class Link:
         self.used = time.monotonic()
         """When a call began or ended last, in seconds of `time.monotonic`."""
         self.opened: Opened | None = None
-        self._pipe, self._seconds = pipe, seconds
+        self._pipe, self._seconds, self._held = pipe, seconds, held
         self._loop = asyncio.get_running_loop()
         self._ids = itertools.count(1)
         self._pending: dict[int, Call] = {}
@@ -68,7 +79,7 @@ class Link:
 
     @property
     def changes(self) -> int:
-        """How often the server said that its tools changed."""
+        """How often the server said that a list of it changed."""
         return self._hearing.changes
 
     @property
@@ -98,7 +109,7 @@ class Link:
             return self.opened
         if self._opening is None:
             said = opening if self.private else None
-            self._opening = self._loop.create_task(opened_by(self, wanted, said or Opening()))
+            self._opening = self._loop.create_task(self._open(wanted, said or Opening()))
             self._opening.add_done_callback(_retrieved)
         try:
             async with asyncio.timeout(OPEN_SECONDS):
@@ -112,6 +123,24 @@ class Link:
                 self._pipe.end(str(error))
             raise
         return self.opened
+
+    async def _open(self, wanted: Era, opening: Opening) -> Opened:
+        opened = await opened_by(self, wanted, opening)
+        if self._held is not None:
+            await self._held.up_to_date(self, opened.era)
+        return opened
+
+    async def _refused(self, held: HeldToItsVerdict, method: str, params: Mapping[str, Raw] | None) -> Message | None:
+        """The error for what the server may not be asked. One that does not say what it offers is left."""
+        if (error := held.unjudged(self.name, method, params)) is not None:
+            return error
+        era = self.opened.era if self.opened is not None else Era.LEGACY
+        try:
+            await held.up_to_date(self, era, method)
+        except Unavailable as error:
+            self._pipe.end(str(error))
+            raise
+        return None
 
     def listen(self, listener: Listener) -> None:
         """Tell *listener* what the server says from now on."""
@@ -148,6 +177,8 @@ class Link:
         """
         if self.ended:
             raise Ended(self.ended, sent=False)
+        if self._held is not None and (error := await self._refused(self._held, method, params)) is not None:
+            return error
         if len(self._pending) >= MOST_PENDING:
             raise TooMuch(f"{len(self._pending)} calls wait for {self.name}, which is the limit; try again later")
         id = next(self._ids)

@@ -88,6 +88,9 @@ HOSTING: tuple[Claim, ...] = (
         "HOST-020",
         only_allowed_locks_start="A server starts only if its exact lock was allowed, and only as it was installed.",
         only_green_servers_start="A server starts only if its supply-chain gate is GREEN and it is on the allow list.",
+        servers_elsewhere_keep_their_word=(
+            "No call goes to a server of another machine before its lists are those that were judged, and none by another name."
+        ),
         hidden_instructions_are_found="A hidden instruction is found at every place and in many spellings, in 27 languages.",
         pages_say_why_a_server_may_run="A page and a tool for agents list the servers and say why each may run, or why not.",
         real_attestations_verify="What PyPI and npm attested about real packages is judged offline, by the real root and key.",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import queue
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,7 +26,7 @@ class Far:
     method, each a status and members. ``stray`` is said before each answer that is an event. ``for_able`` are tools that only a
     client with roots gets, once one shook hands. ``tls`` are the files of a certificate and its key. ``client`` is the
     name and the secret of one who gets a token at ``/token``, each time another one that counts from then on; ``issued`` are
-    the forms.
+    the forms. ``later`` are tools on the second page of its list. ``silent`` are methods that it takes and never answers.
     """
 
     tools: list[dict[str, Any]] = field(default_factory=lambda: [ECHO])
@@ -47,6 +48,10 @@ class Far:
     issued: list[dict[str, str]] = field(default_factory=list)
     lives: int = 3600
     kind: str = "Bearer"
+    later: list[dict[str, Any]] = field(default_factory=list)
+    silent: set[str] = field(default_factory=set)
+    _gone: threading.Event = field(default_factory=threading.Event)
+    _open: set[socket.socket] = field(default_factory=set)
     _server: ThreadingHTTPServer | None = None
     _said: queue.Queue[bytes | None] = field(default_factory=queue.Queue)
 
@@ -60,6 +65,7 @@ class Far:
     def up(self) -> None:
         """Answer, at the same port as before."""
         far = self
+        self._gone.clear()
 
         class Handler(_Handler):
             def far(self) -> Far:
@@ -78,8 +84,12 @@ class Far:
         """Answer no one any more."""
         if self._server is not None:
             self._said.put(None)
+            self._gone.set()
             self._server.shutdown()
             self._server.server_close()
+            for one in list(self._open):
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
             self._server = None
 
     def result(self, method: str, params: dict[str, Any]) -> dict[str, Any] | None:
@@ -93,7 +103,9 @@ class Far:
             version = "2024-11-05" if self.over == "sse" else params["protocolVersion"]
             return {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info, **self._instructed()}
         if method == "tools/list":
-            return {"tools": self.tools}
+            if params.get("cursor"):
+                return {"tools": self.later}
+            return {"tools": self.tools, **({"nextCursor": "later"} if self.later else {})}
         if method == "tools/call":
             return {"content": [{"type": "text", "text": json.dumps(params.get("arguments", {}))}]}
         return None
@@ -110,6 +122,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+    def setup(self) -> None:
+        super().setup()
+        self.far()._open.add(self.connection)
+
+    def finish(self) -> None:
+        self.far()._open.discard(self.connection)
+        super().finish()
 
     def do_DELETE(self) -> None:
         self._answer(405)
@@ -150,6 +170,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if "id" not in asked or "method" not in asked:
             self._answer(202)
+            return
+        if asked["method"] in far.silent:
+            far._gone.wait()
+            self.close_connection = True
             return
         result = far.result(asked["method"], asked.get("params", {}))
         said: dict[str, Any] = {"jsonrpc": "2.0", "id": asked["id"]}

@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.site,
 ]
 MANY = DRAFT.replace(b"[claude-code]", b"[claude-code, vscode, codex]")
-LONG = "It says at length what changes for those who use it, with-one-very-long-word-" + "w" * 120
+LONG = "It says at length what changes for those who use it, with one very long word: " + "averylongwordthatgoeson" * 6
 
 
 @pytest.fixture(scope="module")

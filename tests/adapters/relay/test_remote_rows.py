@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,17 +49,18 @@ class Real:
 
 @dataclass
 class Home:
-    """A home whose policy names the host of *far*."""
+    """A home, one policy of which names the host of *far*."""
 
     folder: Path
     far: Far
+    policy: str = field(default="far", kw_only=True)
 
     @property
     def environment(self) -> dict[str, str]:
         return {
             "ARCOPS_HOME": str(self.folder / "home"),
             "ARCOPS_PASSPHRASE": "of a test",
-            "ARCOPS_HOST_POLICY": "far",
+            "ARCOPS_HOST_POLICY": self.policy,
             "FAR_TOKEN": "Bearer of the row",
         }
 

@@ -102,3 +102,8 @@ def test_an_error_has_its_code() -> None:
     assert envelope.code_of(envelope.heard(b'{"id":1,"error":{"code":-32602,"message":"x"}}')) == -32602
     for odd in (b"1", b'"x"', b'{"code":"a"}', b"{}"):
         assert envelope.code_of(envelope.heard(b'{"id":1,"error":' + odd + b"}")) == 0
+
+
+def test_what_is_null_is_not_there() -> None:
+    message = envelope.heard(b'{"jsonrpc":"2.0","id":1,"method":"x","params":null}')
+    assert envelope.members(message.params) is None
