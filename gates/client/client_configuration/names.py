@@ -73,8 +73,8 @@ def words_of(name: str) -> tuple[str, ...]:
     return tuple(one.lower() for one in _APART.split(_HUMPS.sub("_", name)) if one)
 
 
-def named_secret(name: str, value: str = "") -> bool:
-    """Does *name* say that *value* is a secret?
+def named_secret(name: str, value: str = "", *, shortly: bool = True) -> bool:
+    """Does *name* say that *value* is a secret? A short word, such as ``pw``, says so only if it may do so *shortly*.
 
     Not if the name also says that the value is something else, and it is: a path under ``…_FILE``, an address under ``…_URL``,
     a header's name under ``…_HEADER``, a number under ``MAX_TOKENS``.
@@ -87,7 +87,7 @@ def named_secret(name: str, value: str = "") -> bool:
     last = words
     while len(last) > 1 and last[-1] in _AFTER:
         last = last[:-1]
-    if _STRONG.search(last[-1]) or _PASS.search(last[-1]) or last[-1] in _SHORT:
+    if _STRONG.search(last[-1]) or _PASS.search(last[-1]) or (shortly and last[-1] in _SHORT):
         return True
     if not _KEY.search(last[-1]) or (len(last) > 1 and last[-2] in _OF_A_KEY):
         return False

@@ -71,7 +71,7 @@ def _known(text: str, *, pairs: bool = False) -> str:
     count = 0
     for one in readings(text):
         count += 1
-        if what := secret_form(one) or (secret_pair(one) if pairs else ""):
+        if what := secret_form(one) or (secret_pair(one, disguised=count > 1) if pairs else ""):
             return what
     return "a text that can be read in too many ways to be looked through" if count >= MOST else ""
 

@@ -81,8 +81,10 @@ def secret_form(text: str) -> str:
     return next((what for what, form in _KNOWN if form.search(text)), "")
 
 
-def secret_pair(text: str, harmless: frozenset[str] = frozenset()) -> str:
+def secret_pair(text: str, harmless: frozenset[str] = frozenset(), *, disguised: bool = False) -> str:
     """A name in *text* that says that a secret is written after it (``PGPASSWORD=…``); empty if no name says so.
+
+    If *text* is what another one may say in disguise, a short name says nothing: turned letters make ``PW`` of any sentence.
 
     Values that are *harmless*, such as the names of inputs, and the schemes of HTTP, of which the value comes after, are not
     secrets.
@@ -92,7 +94,7 @@ def secret_pair(text: str, harmless: frozenset[str] = frozenset()) -> str:
         if value.startswith("//") or value in harmless or value.lower() in _NO_VALUES:
             continue
         short = len(value) < 6 and "=" not in text[found.end(1) : found.start(2)] and len(text.split()) > 2
-        if named_secret(name, value) and not short:  # "password: ask your admin" is a sentence
+        if named_secret(name, value, shortly=not disguised) and not short:  # "password: ask your admin" is a sentence
             return f"a value for {name}"
     return ""
 

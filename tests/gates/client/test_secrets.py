@@ -15,7 +15,7 @@ import yaml
 from arcops.finding import Outcome
 from arcops.tier import Tier
 from arcops.verdict import Verdict
-from gates.client.client_configuration.secrets import secrets_in
+from gates.client.client_configuration.secrets import secret_in, secrets_in
 from gates.client.client_configuration.tokens import random_part
 from services.config.validating import rules_from, validated
 from tests.evidence import NOW
@@ -379,3 +379,16 @@ def test_a_secret_that_a_rule_puts_in_is_found_too() -> None:
     rules = b"id: corp\nversion: 1.0.0\nrules:\n  - {id: d, action: default, keys: [{name: 'header:X-Extra', value: '%s'}]}\n"
     found = validated(DRAFT, rules_from(rules % TOKEN.encode()), at=NOW, tier=Tier.AIR_GAPPED)
     assert any(one.rule == "client-configuration/secrets" and one.outcome is Outcome.FAIL for one in found.findings)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "with one very long word: as it is",
+        "It says at length what changes, in a word: averylongwordthatgoesonaverylongwordthatgoeson",
+        "Note: this adds the weather, for: all; thanks: ann",
+    ],
+)
+def test_a_sentence_with_a_colon_is_no_secret_however_its_letters_are_turned(text: str) -> None:
+    """Mutation: short names of secrets (``PW``) count in turned letters, too."""
+    assert not secret_in(text)
