@@ -110,7 +110,7 @@ def _tree(found: ReleaseShown) -> Iterator[str]:
     for number, part in enumerate(found.parts, 1):
         last = number == len(found.parts)
         yield printable(f"{'`-' if last else '|-'} {_standing(part)}")
-        for said in (*part.problems, *(f"Since then, {one}" for one in part.since)):
+        for said in (*(part.problems or (part.worst,) * bool(part.worst)), *(f"Since then, {one}" for one in part.since)):
             yield printable(f"{' ' if last else '|'}    {said}")
         for fix in part.fixes:
             yield printable(f"{' ' if last else '|'}    Next: {fix}")

@@ -50,6 +50,8 @@ class PartStanding:
     valid_until: datetime | None
     decides: bool
     """The release ends with this part."""
+    worst: str
+    """The first finding that made the part worse than GREEN, if one did."""
     problems: tuple[str, ...]
     """What the release's verdict says against it, one sentence each."""
     since: tuple[str, ...]
@@ -196,6 +198,7 @@ def _standing(part: PartSeen, report: Report, parts: ReleaseParts, since: tuple[
         judged_at=answer.judged_at if answer is not None else None,
         valid_until=answer.valid_until if answer is not None else None,
         decides=answer is not None and answer.valid_until == parts.holds_until,
+        worst=answer.worst if answer is not None else "",
         problems=tuple(one.text for one in bad),
         since=since,
         fixes=tuple(dict.fromkeys(one for one in fixes if one)),
