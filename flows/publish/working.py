@@ -12,7 +12,7 @@ from datetime import datetime
 from arcops.errors import ArcOpsError
 from artifacts.store import Places
 from artifacts.vouch import Grounds
-from flows.publish.delivering import Send, Telling, Told
+from flows.publish.delivering import Send, Telling
 from flows.publish.feed import Feed
 from foundation.database.late import Late
 from foundation.database.lease import Lost, new_holder
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 class Publisher:
     """Tells the receivers of a place about what is new in its store.
 
-    ``send`` has a function for each kind of receiver. ``heard`` is told of each pass in which something was sent or failed.
+    ``send`` has a function for each kind of receiver.
     """
 
     def __init__(
@@ -40,14 +40,12 @@ class Publisher:
         *,
         grounds: Callable[[], Grounds],
         now: Callable[[], datetime],
-        heard: Callable[[Told], None] = lambda told: None,
     ) -> None:
         self._places = places
         self._receivers = receivers
         self._send = send
         self._grounds = grounds
         self._now = now
-        self._heard = heard
         self._ended = threading.Event()
         self._threads: dict[str, tuple[threading.Thread, threading.Event]] = {}
         self._head = threading.Thread(target=self._follow_all, name="receivers", daemon=True)
@@ -107,31 +105,31 @@ class Publisher:
 
     def _pass(self, name: str, feed: Feed, stop: threading.Event) -> float | None:
         """Tell the receiver; after how many seconds it is tried again, or ``None`` if it has everything."""
-        receivers = self._receivers.opened()
-        telling = Telling(
-            receivers=receivers,
-            leases=receivers.leases(new_holder()),
-            feed=feed,
-            send=self._send,
-            grounds=self._grounds,
-            now=self._now,
-            drawn=random.random,
-        )
         try:
+            receivers = self._receivers.opened()
             row = receivers.found(name)
             if row is None or row.ended:
                 return None
+            if row.kind not in self._send:
+                return _AWAY_SECONDS  # another server tells it
             wait = (row.again - receivers.now()) / 1000 if row.again else 0.0
             if wait > 0:
                 return min(wait, _AWAY_SECONDS)  # an operator may add it again meanwhile
+            telling = Telling(
+                receivers=receivers,
+                leases=receivers.leases(new_holder()),
+                feed=feed,
+                send=self._send,
+                grounds=self._grounds,
+                now=self._now,
+                drawn=random.random,
+            )
             told = telling.tell(name, stop=lambda: stop.is_set() or self._ended.is_set())
         except Lost:
             return LIST_SECONDS
         except ArcOpsError as error:
             _log.warning("the receiver %s was not told: %s", name, error)
             return _AWAY_SECONDS
-        if told.took or told.problem:
-            self._heard(told)
         if told.problem:
             _log.warning("the receiver %s: %s (%d entries wait)", name, told.problem, told.behind)
         return 0.0 if told.behind else None
