@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from arcops.asks import shaped
@@ -42,24 +43,21 @@ def new_artifacts(ask: AskNew, at: Place) -> NewArtifacts:
     """Tell which artifacts were kept from a position of the log on, in its order. Keep 'next', and ask from there again:
     nothing is missed and nothing is out of order. Over MCP, subscribe to arcops://log/newest to be told when to ask.
     """
-    feed = Feed(at.settings)
-    try:
-        size = feed.size()
-        if ask.about:
-            entries = tuple(one for one in feed.about(ask.about) if one.position >= ask.after)[-ask.limit :]
-            end = size
-        else:
-            entries, end = feed.after(ask.after, ask.limit)
-        return NewArtifacts(log=feed.log, artifacts=feed.told(entries, grounds(at), at.now()), next=end, size=size)
-    finally:
-        feed.close()
+    with closing(Feed(at.settings)) as feed:
+        return _answered(feed, ask, at)
 
 
 def newest(at: Place, *, most: int = 50) -> NewArtifacts:
     """The *most* newest artifacts, and the position to go on from."""
-    feed = Feed(at.settings)
-    try:
-        size = feed.size()
-    finally:
-        feed.close()
-    return new_artifacts.work(AskNew(after=max(0, size - most), limit=most), at)
+    with closing(Feed(at.settings)) as feed:
+        return _answered(feed, AskNew(after=max(0, feed.size() - most), limit=most), at)
+
+
+def _answered(feed: Feed, ask: AskNew, at: Place) -> NewArtifacts:
+    size = feed.size()
+    if ask.about:
+        entries = tuple(one for one in feed.about(ask.about) if one.position >= ask.after)[-ask.limit :]
+        end = size
+    else:
+        entries, end = feed.after(ask.after, ask.limit)
+    return NewArtifacts(log=feed.log, artifacts=feed.told(entries, grounds(at), at.now()), next=end, size=size)

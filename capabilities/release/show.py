@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from arcops.asks import shaped
-from arcops.errors import ArcOpsError, Refused
+from arcops.errors import Refused
 from arcops.finding import Finding, Outcome
 from arcops.late_pattern import late
 from arcops.policy import SKEW
@@ -14,12 +14,11 @@ from arcops.result import Report
 from arcops.seen.release import PartSeen, ReleaseParts
 from arcops.verdict import Verdict
 from artifacts.store import Store
-from artifacts.wire import from_json
 from capabilities.contract import Scope, tool
 from capabilities.kept import honest_now
 from flows.place import Place
 from tasks.signing.grounds import grounds
-from tasks.signing.logged import LoggedArtifacts, Opened, newest
+from tasks.signing.logged import LoggedArtifacts, Opened, made_from, newest
 
 KIND = "release"
 _DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
@@ -105,7 +104,7 @@ def show_release(ask: ShowRelease, at: Place) -> ReleaseShown:
         if wrong:
             raise Refused(f"the log of the store cannot be relied on: {' '.join(wrong)} Run 'arcops store check'")
         one, report, others = _wanted(ask.release, log, at)
-        parts = _parts(report, store)
+        parts = made_from(report, store)
         since = {part.part: tuple(log.withdrawn(part, parts.site)) for part in parts.parts}
     said = _said(report, since, now)
     return ReleaseShown(
@@ -158,17 +157,6 @@ def _wanted(named: str, log: LoggedArtifacts, at: Place) -> tuple[Opened, Report
     if report is None:
         raise Refused(f"{one.artifact} is no verdict")
     return one, report, tuple(sorted(by_name.keys() - {report.subject.name}))
-
-
-def _parts(report: Report, store: Store) -> ReleaseParts:
-    digest = next((each.digest for each in report.evidence if each.kind == ReleaseParts.KIND), "")
-    try:
-        if digest:
-            return from_json(ReleaseParts, store.get(digest).decode())
-    except (ArcOpsError, UnicodeDecodeError) as error:
-        raise Refused(f"what the release was made from cannot be read: {error}; run 'arcops release check' again") from error
-    why = "; ".join(one.reason for one in report.missing)
-    raise Refused(f"its parts were not seen when it was judged{f': {why}' if why else ''}; run 'arcops release check' again")
 
 
 def _said(report: Report, since: dict[str, tuple[str, ...]], now: datetime) -> str:

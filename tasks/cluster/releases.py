@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from arcops.collector import collector
-from arcops.errors import ArcOpsError, Refused
+from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
 from arcops.result import Report
@@ -19,8 +19,7 @@ from arcops.seen.releases import ReleaseDoubt, Releases, ReleaseSeen
 from arcops.seen.workloads import Workloads
 from arcops.signer import ProvenSigner
 from artifacts.store import Store
-from artifacts.wire import from_json
-from tasks.signing.logged import LoggedArtifacts, Opened, newest
+from tasks.signing.logged import LoggedArtifacts, Opened, made_from, newest
 
 KIND = "release"
 
@@ -82,10 +81,9 @@ def _newest(log: LoggedArtifacts, seen: Seen, doubts: list[ReleaseDoubt]) -> Ite
 
 
 def _parts(report: Report, store: Store) -> ReleaseParts | None:
-    digest = next((each.digest for each in report.evidence if each.kind == ReleaseParts.KIND), "")
     try:
-        return from_json(ReleaseParts, store.get(digest).decode()) if digest else None
-    except (ArcOpsError, UnicodeDecodeError):
+        return made_from(report, store)
+    except Refused:
         return None
 
 

@@ -19,7 +19,7 @@ from artifacts.store import Store
 from artifacts.wire import from_json
 from tasks.release.facts import facts_of
 from tasks.release.planned import PlannedPart, PlannedRelease, read_plan
-from tasks.signing.logged import ORDER, LoggedArtifacts, Opened, newest
+from tasks.signing.logged import LoggedArtifacts, Opened, newest
 
 _MOST_PLAN = 16 * 1024 * 1024
 _MOST_DOUBTS = 20
@@ -149,7 +149,7 @@ def _answer(one: Opened, log: LoggedArtifacts) -> Answer:
 
 def _worst(report: Report) -> str:
     findings = [finding for result in report.results for finding in result.findings]
-    bad = max(findings, key=lambda one: ORDER[one.outcome.verdict], default=None)
+    bad = max(findings, key=lambda one: one.outcome.verdict, default=None)
     return "" if bad is None or bad.outcome.verdict is Verdict.GREEN else f"{bad.rule}: {bad.text}"[:500]
 
 

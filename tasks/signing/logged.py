@@ -8,16 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from arcops.errors import ArcOpsError
+from arcops.errors import ArcOpsError, Refused
 from arcops.result import Report
-from arcops.seen.release import PartSeen
-from arcops.verdict import Verdict
+from arcops.seen.release import PartSeen, ReleaseParts
 from artifacts.entries import Entry
 from artifacts.statement import READINESS, from_statement
 from artifacts.store import Store
 from artifacts.vouch import Grounds, NotVouched, Standing, vouch
-
-ORDER = {Verdict.GREEN: 0, Verdict.AMBER: 1, Verdict.RED: 2}
+from artifacts.wire import from_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +110,20 @@ class LoggedArtifacts:
                 yield f"{later.artifact} is newer, may be about it, and cannot be read: {later.doubt}"
             elif later.report is not None and _is_about(later.report, part, site):
                 report = later.report
-                if report.policy_digest == part.policy and ORDER[report.verdict] > ORDER[cited.verdict]:
+                if report.policy_digest == part.policy and report.verdict > cited.verdict:
                     yield f"it was judged {report.verdict.value} by {later.artifact}"
+
+
+def made_from(report: Report, store: Store) -> ReleaseParts:
+    """The parts from which the *report* about a release was made. Raises `Refused` if *store* does not hold them."""
+    digest = next((each.digest for each in report.evidence if each.kind == ReleaseParts.KIND), "")
+    try:
+        if digest:
+            return from_json(ReleaseParts, store.get(digest).decode())
+    except (ArcOpsError, UnicodeDecodeError) as error:
+        raise Refused(f"what the release was made from cannot be read: {error}; run 'arcops release check' again") from error
+    why = "; ".join(one.reason for one in report.missing)
+    raise Refused(f"its parts were not seen when it was judged{f': {why}' if why else ''}; run 'arcops release check' again")
 
 
 @lru_cache(maxsize=2048)
@@ -132,7 +142,7 @@ def newest(found: Sequence[Opened], skew: timedelta) -> list[Opened]:
     last, said = known[-1]
     later = [(one, report) for one, report in known if report.judged_at - said.judged_at > skew]
     rival, worse = max(later, key=lambda pair: (pair[1].judged_at, pair[0].position), default=(last, said))
-    return [last, rival] if ORDER[worse.verdict] > ORDER[said.verdict] else [last]
+    return [last, rival] if worse.verdict > said.verdict else [last]
 
 
 def _is_about(report: Report, part: PartSeen, site: str) -> bool:

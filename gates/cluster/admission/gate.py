@@ -32,7 +32,6 @@ KIND = "model"
 """The kind that the artifact's subject must have: a folder of manifests has a digest, too, but is not a model."""
 OWN = "own"
 """As a rule's key: the key of the site that decides admission."""
-_ORDER = {Verdict.GREEN: 0, Verdict.AMBER: 1, Verdict.RED: 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +107,14 @@ def _cleared(model: str, known: Evidence[Clearances], policy: AdmissionPolicy, s
     answers = [one for one in newest if one is not None]
     if not answers:
         return CLEARED.fails(f"No artifact clears the model {model}{_why(about, known, policy)}.", known, about=model)
-    worst = max(answers, key=lambda one: (_ORDER[one.verdict], one.position))
+    worst = max(answers, key=lambda one: (one.verdict, one.position))
     if worst.verdict is Verdict.RED or (worst.verdict is Verdict.AMBER and not policy.allow_amber):
         return CLEARED.fails(f"{_said(worst)}.", known, about=model)
     holding = [one for one in answers if _holds(one, seen)]
     if not holding:
         last = max(answers, key=lambda one: one.position)
         return CLEARED.fails(f"{_said(last)}; {_past(last, seen)}.", known, about=model)
-    best = max(holding, key=lambda one: (_ORDER[one.verdict], one.position))
+    best = max(holding, key=lambda one: (one.verdict, one.position))
     if best.verdict is Verdict.AMBER:
         return CLEARED.warns(f"{_said(best)}, which the policy admits.", known, about=model)
     if ahead(best.judged_at, at=seen.at, skew=seen.skew) is Ahead.INSIDE:
@@ -134,7 +133,7 @@ def _newest(answers: list[Clearance], seen: Seen) -> Clearance | None:
     last = max(answers, key=lambda one: one.position)
     later = [one for one in answers if one.judged_at - last.judged_at > seen.skew]
     rival = max(later, key=lambda one: (one.judged_at, one.position), default=last)
-    return rival if _ORDER[rival.verdict] > _ORDER[last.verdict] else last
+    return rival if rival.verdict > last.verdict else last
 
 
 def _holds(one: Clearance, seen: Seen) -> bool:

@@ -32,7 +32,6 @@ from arcops.verdict import Verdict
 
 OWN = "own"
 """As a rule's key: the key of the site that judges the release."""
-_ORDER = {Verdict.GREEN: 0, Verdict.AMBER: 1, Verdict.RED: 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +136,7 @@ def release(seen: Seen, policy: ReleasePolicy) -> Iterator[Finding]:
         if problem:
             yield ANSWERED.fails(f"{part.part}: {problem}.", found, about=part.part)
             continue
-        answer = max(part.answers, key=lambda one: (_ORDER[one.verdict], one.position))
+        answer = max(part.answers, key=lambda one: (one.verdict, one.position))
         counting.append((part, answer))
         yield ANSWERED.passes(f"{part.part} is answered by {answer.artifact}.", found, about=part.part)
         yield _ready(part, answer, policy, found)
