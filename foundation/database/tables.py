@@ -6,7 +6,7 @@ since 1970 in UTC, which both databases store and compare alike.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 PREFIX = "arcops_"
 VERSION_TABLE = "arcops_version"
@@ -266,3 +266,17 @@ RECEIVERS = Table(
 )
 """Who is told about new artifacts. ``secret`` is a reference, never a value; before ``position`` of the ``log`` it has all that
 it wanted, and ``again`` is when it is tried next."""
+
+HOSTED_RECORDS = Table(
+    "arcops_hosted_record",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("began", BigInteger, nullable=False),
+    Column("ended", BigInteger, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("value", Double, nullable=True),
+    Index("arcops_hosted_record_kind", "kind", "ended"),
+)
+"""What was done with hosted servers, from when to when, and how it ended; never changed."""
