@@ -60,7 +60,7 @@ class Kind(StrEnum):
 
 
 class Ending(StrEnum):
-    """How it ended. `AIDED`: it was done, but with someone's help. `ABANDONED`: whoever began it did not go on."""
+    """How it ended. `AIDED`: it was done, but with someone's help. `ABANDONED`: the one who began it did not go on."""
 
     DONE = "done"
     FAILED = "failed"
