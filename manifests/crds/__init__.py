@@ -1,0 +1,1 @@
+"""The resources that users write: ``MCPServer`` and ``ClusterMCPServer``, as CustomResourceDefinitions."""

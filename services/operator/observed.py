@@ -1,0 +1,63 @@
+"""What the API server and the server itself say now of one resource. Whoever watches fills it in; nothing is read here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from manifests.objects import Json, ObjectName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """An object that has the name of one of ours. ``owner`` is the uid of its controller, empty if it has none.
+
+    ``live`` is the object as the API server has it; it says whether anything must be written.
+    """
+
+    name: ObjectName
+    uid: str
+    owner: str
+    resource_version: str
+    live: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenConfigMap:
+    """A ConfigMap that the resource names, with its texts: profiles, policies and issuers are in it."""
+
+    resource_version: str
+    data: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handshake:
+    """What the server said when it was opened, through the pod's own way. ``problem`` is empty if the handshake succeeded.
+
+    ``of`` is the generation of the Deployment that answered (for a remote server: that of the resource). ``capabilities`` are
+    those that the server said it has.
+    """
+
+    of: int
+    problem: str = ""
+    protocol_version: str = ""
+    server: str = ""
+    capabilities: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """All of it.
+
+    ``children`` are objects with the names of ours, whoever owns them, and all that we own. ``config_maps`` are those that the
+    resource names; one that is not there is absent. ``secrets`` has the resource versions of Secrets, only in namespaces that
+    allow that. ``key_sets`` has the keys of each issuer (a JSON Web Key Set) that the operator fetched, by issuer.
+    ``status`` is that of the resource as it stands.
+    """
+
+    children: Mapping[ObjectName, Child] = field(default_factory=dict)
+    config_maps: Mapping[str, SeenConfigMap] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    key_sets: Mapping[str, str] = field(default_factory=dict)
+    handshake: Handshake | None = None
+    status: Mapping[str, Json] = field(default_factory=dict)

@@ -1,0 +1,251 @@
+"""One pass over one resource: what is wanted, what must be written for it, and what its status is. Pure.
+
+Whoever calls it applies ``writes`` in their order, then the deletions, the status and the events; a pass that was cut off
+anywhere is repeated from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from manifests.objects import Json, KubeObject, ObjectName, frozen_mapping, inner, thawed
+from manifests.server.names import DIGEST_ANNOTATION
+from manifests.server.objects import server_objects
+from manifests.server.spec import ServerType
+from services.operator.conditions import Condition, Held, conditions
+from services.operator.covering import covers
+from services.operator.observed import Child, Handshake, Observed
+from services.operator.planning import Planned, namespace_of, plan
+from services.operator.refusal import Reason, Refusal
+from services.operator.resource import Problems, ServerResource
+from services.operator.site import Site
+from services.operator.verdicts import Verdicts
+
+LOOK_AGAIN = 300.0
+LOOK_AGAIN_SOON = 5.0
+
+
+class Weight(StrEnum):
+    """The type of an event."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What is told once, beside the resource."""
+
+    weight: Weight
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """An object of ours that is no longer wanted, exactly the one with this uid."""
+
+    name: ObjectName
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What is to be.
+
+    ``objects`` are all that are wanted, ``writes`` those that must be applied now. ``status`` is the whole status;
+    ``status_changed``: it is another one than before. ``look_again_seconds``: without any news, look again then.
+    """
+
+    objects: tuple[KubeObject, ...]
+    writes: tuple[KubeObject, ...]
+    deletions: tuple[Deletion, ...]
+    status: Mapping[str, Json]
+    status_changed: bool
+    events: tuple[Event, ...]
+    look_again_seconds: float
+
+
+def reconcile(
+    resource: ServerResource | Problems, observed: Observed, site: Site, verdicts: Verdicts, now: datetime
+) -> Outcome:
+    """What is to be made of *resource*, which was *observed* so, at a *site*, by *verdicts*, *now*."""
+    if isinstance(resource, Problems):
+        generation = resource.identity.generation if resource.identity else 0
+        return _refused(Refusal(reason=Reason.INVALID, text=str(resource)), "", generation, observed, now)
+    identity = resource.identity
+    if not site.supported:
+        why = Refusal(reason=Reason.DISABLED, text="the feature gate MCPServerSupport is off", stops=True)
+        return _refused(why, identity.uid, identity.generation, observed, now)
+    if resource.spec.type is ServerType.REMOTE:
+        return _remote(resource, observed, now)
+    planned = plan(resource, observed, site, verdicts, now)
+    if isinstance(planned, Refusal):
+        return _refused(planned, identity.uid, identity.generation, observed, now)
+    objects = server_objects(planned.plan)
+    if taken := _taken(objects, identity.uid, observed):
+        return _refused(taken, identity.uid, identity.generation, observed, now)
+    return _applied(resource, planned, objects, observed, site, verdicts, now)
+
+
+def _taken(objects: tuple[KubeObject, ...], uid: str, observed: Observed) -> Refusal | None:
+    """Objects of others that have a name of ours are never touched."""
+    for one in objects:
+        found = observed.children.get(one.name)
+        if found is not None and found.owner != uid:
+            text = f"{one.name} is there already and not of this resource; rename this resource, or remove the other object"
+            return Refusal(reason=Reason.NAME_TAKEN, text=text)
+    return None
+
+
+def _applied(
+    resource: ServerResource,
+    planned: Planned,
+    objects: tuple[KubeObject, ...],
+    observed: Observed,
+    site: Site,
+    verdicts: Verdicts,
+    now: datetime,
+) -> Outcome:
+    identity, spec = resource.identity, resource.spec
+    writes = tuple(one for one in objects if not _stands(one, observed.children.get(one.name)))
+    wanted = {one.name for one in objects}
+    deletions = _ours(identity.uid, observed, keep=wanted)
+    deployment = next(one.name for one in objects if one.name.kind == "Deployment")
+    child = observed.children.get(deployment)
+    ready = _ready(child, observed.handshake, written=deployment in {one.name for one in writes})
+    judged = verdicts.of(spec.image)
+    status: dict[str, Json] = {
+        "observedGeneration": identity.generation,
+        "verdict": judged.verdict.value if judged else "",
+        "replicas": _count(child, "replicas"),
+        "readyReplicas": _count(child, "readyReplicas"),
+        "enforcement": list(planned.enforcement),
+    }
+    if observed.handshake is not None and not observed.handshake.problem:
+        status |= {"protocolVersion": observed.handshake.protocol_version, "server": observed.handshake.server}
+    if ready.held is Held.TRUE:
+        status["url"] = f"http://{identity.name}.{namespace_of(identity, site)}.svc:{spec.port}/mcp"
+    accepted = Condition(
+        type="Accepted", held=Held.TRUE, reason="Valid", message="Everything that is asked for can be enforced."
+    )
+    again = LOOK_AGAIN if ready.held is Held.TRUE else LOOK_AGAIN_SOON
+    if judged is not None:
+        again = min(again, max(1.0, (judged.valid_until - now).total_seconds()))
+    return _outcome(objects, writes, deletions, status, (accepted, ready), identity.generation, observed, now, again=again)
+
+
+def _remote(resource: ServerResource, observed: Observed, now: datetime) -> Outcome:
+    identity, shaken = resource.identity, observed.handshake
+    fresh = shaken is not None and shaken.of == identity.generation
+    status: dict[str, Json] = {"observedGeneration": identity.generation}
+    if shaken is None or not fresh:
+        ready = Condition(type="Ready", held=Held.FALSE, reason=Reason.WAITING, message="The server was not asked yet.")
+    elif shaken.problem:
+        ready = Condition(type="Ready", held=Held.FALSE, reason=Reason.HANDSHAKE, message=shaken.problem)
+    else:
+        ready = Condition(type="Ready", held=Held.TRUE, reason=Reason.READY, message="The server answered its handshake.")
+        status |= {"url": resource.spec.url, "protocolVersion": shaken.protocol_version, "server": shaken.server}
+    accepted = Condition(type="Accepted", held=Held.TRUE, reason="Valid", message="A remote server has no pods here.")
+    again = LOOK_AGAIN if ready.held is Held.TRUE else LOOK_AGAIN_SOON
+    deletions = _ours(identity.uid, observed, keep=frozenset())
+    return _outcome((), (), deletions, status, (accepted, ready), identity.generation, observed, now, again=again)
+
+
+def _refused(why: Refusal, uid: str, generation: int, observed: Observed, now: datetime) -> Outcome:
+    found = (
+        Condition(type="Accepted", held=Held.FALSE, reason=why.reason, message=why.text),
+        Condition(type="Ready", held=Held.FALSE, reason=why.reason, message=why.text),
+    )
+    stopped = tuple(one for one in _ours(uid, observed, keep=frozenset()) if one.name.kind == "Deployment")
+    status: dict[str, Json] = {"observedGeneration": generation}
+    return _outcome((), (), stopped if why.stops else (), status, found, generation, observed, now, again=LOOK_AGAIN)
+
+
+def _outcome(
+    objects: tuple[KubeObject, ...],
+    writes: tuple[KubeObject, ...],
+    deletions: tuple[Deletion, ...],
+    status: dict[str, Json],
+    found: tuple[Condition, ...],
+    generation: int,
+    observed: Observed,
+    now: datetime,
+    *,
+    again: float,
+) -> Outcome:
+    whole = {**status, "conditions": conditions(found, observed.status, generation, now)}
+    ready = next(one for one in found if one.type == "Ready")
+    changed = thawed(whole) != thawed(observed.status)
+    events = (_event(ready),) if _turned(ready, observed.status) else ()
+    return Outcome(
+        objects=objects,
+        writes=writes,
+        deletions=deletions,
+        status=frozen_mapping(whole),
+        status_changed=changed,
+        events=events,
+        look_again_seconds=again,
+    )
+
+
+def _event(ready: Condition) -> Event:
+    quiet = ready.held is Held.TRUE or ready.reason in (Reason.WAITING, Reason.ROLLING)
+    return Event(weight=Weight.NORMAL if quiet else Weight.WARNING, reason=ready.reason, text=ready.message)
+
+
+def _turned(ready: Condition, before: Mapping[str, Json]) -> bool:
+    """Is *ready* another one than *before*? Only then is it told."""
+    kept = before.get("conditions")
+    for one in kept if isinstance(kept, list | tuple) else ():
+        if isinstance(one, Mapping) and one.get("type") == "Ready":
+            return (one.get("status"), one.get("reason"), one.get("message")) != (ready.held, ready.reason, ready.message)
+    return True
+
+
+def _stands(wanted: KubeObject, found: Child | None) -> bool:
+    """Is the object there as it is *wanted*?"""
+    if found is None:
+        return False
+    value = wanted.value
+    return _digest(found.live) == _digest(value) and covers(found.live, value)
+
+
+def _digest(value: Mapping[str, Json]) -> Json:
+    return inner(value, "metadata", "annotations", DIGEST_ANNOTATION)
+
+
+def _ours(uid: str, observed: Observed, *, keep: frozenset[ObjectName] | set[ObjectName]) -> tuple[Deletion, ...]:
+    found = (one for one in observed.children.values() if uid and one.owner == uid and one.name not in keep)
+    return tuple(Deletion(name=one.name, uid=one.uid) for one in sorted(found, key=lambda one: str(one.name)))
+
+
+def _ready(child: Child | None, shaken: Handshake | None, *, written: bool) -> Condition:
+    if child is None or written:
+        return Condition(type="Ready", held=Held.FALSE, reason=Reason.WAITING, message="Its objects are being applied.")
+    generation = inner(child.live, "metadata", "generation")
+    seen = inner(child.live, "status", "observedGeneration")
+    wanted = _wanted(child)
+    if wanted == 0:
+        return Condition(type="Ready", held=Held.FALSE, reason=Reason.STOPPED, message="It has no replicas, as asked for.")
+    if seen != generation or _count(child, "updatedReplicas") < 1 or _count(child, "readyReplicas") < 1:
+        text = f"{_count(child, 'readyReplicas')} of {wanted} replica(s) are ready."
+        return Condition(type="Ready", held=Held.FALSE, reason=Reason.ROLLING, message=text)
+    if shaken is None or shaken.of != generation:
+        return Condition(type="Ready", held=Held.FALSE, reason=Reason.WAITING, message="The server was not asked yet.")
+    if shaken.problem:
+        return Condition(type="Ready", held=Held.FALSE, reason=Reason.HANDSHAKE, message=shaken.problem)
+    return Condition(type="Ready", held=Held.TRUE, reason=Reason.READY, message="The server answered its handshake.")
+
+
+def _wanted(child: Child) -> int:
+    found = inner(child.live, "spec", "replicas")
+    return found if isinstance(found, int) else 1
+
+
+def _count(child: Child | None, name: str) -> int:
+    found = inner(child.live, "status", name) if child is not None else None
+    return found if isinstance(found, int) else 0

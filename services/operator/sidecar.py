@@ -1,0 +1,90 @@
+"""What the relay in a pod is told: one JSON document, in the ConfigMap of its server. It consumes exactly this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from artifacts.wire import canonical_bytes, from_json
+
+SIDECAR_FILE = "sidecar.json"
+"""The key of the ConfigMap, and the name of the file in the pod."""
+KEYS_FILE = "keys.json"
+"""Beside it: keys of issuers (a JSON Web Key Set for each), which change without a restart."""
+
+
+class Reach(StrEnum):
+    """How the relay reaches the server's process."""
+
+    SOCKET = "socket"
+    HTTP = "http"
+    SSE = "sse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the server's process is: a Unix ``socket`` of the shim, or a ``url`` (of this pod, or of a remote server)."""
+
+    reach: Reach
+    socket: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedIssuer:
+    """Whose tokens count.
+
+    ``keys`` says that they are in `KEYS_FILE`: then nothing is fetched. If not, they are fetched from ``jwks_url`` (or as the
+    issuer's metadata say), with these files of the pod. ``namespace`` and ``service_account`` limit a cluster's own tokens.
+    """
+
+    issuer: str
+    audience: str = ""
+    jwks_url: str = ""
+    keys: bool = False
+    ca_bundle_path: str = ""
+    token_path: str = ""
+    client_certificate_path: str = ""
+    client_key_path: str = ""
+    namespace: str = ""
+    service_account: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CedarPolicies:
+    """What callers may do: Cedar policies, entities as JSON, and the action of tools that have one of their own."""
+
+    policies: tuple[str, ...]
+    entities: str = "[]"
+    actions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidecarConfig:
+    """The whole document.
+
+    ``server`` is ``NAMESPACE/NAME`` of the resource (or its name alone, of the whole cluster). ``tools`` are the only ones that
+    callers see, `None` for all. ``capabilities`` says what must be offered (true) and what must not. ``protocol_versions``:
+    one of them must be spoken; empty for any. ``stateless``: any replica may answer any call.
+    """
+
+    server: str
+    transport: str
+    target: Target
+    oidc: TrustedIssuer | None = None
+    authz: CedarPolicies | None = None
+    tools: tuple[str, ...] | None = None
+    capabilities: Mapping[str, bool] = field(default_factory=dict)
+    protocol_versions: tuple[str, ...] = ()
+    stateless: bool = False
+
+    @property
+    def text(self) -> str:
+        """The document: canonical JSON, the same text for equal values."""
+        return canonical_bytes(self).decode()
+
+
+def read_config(text: str) -> SidecarConfig:
+    """The document in *text*. Raises `Refused` if it is another."""
+    return from_json(SidecarConfig, text)

@@ -1,0 +1,63 @@
+"""What a cluster can enforce, and what its operator was told: its settings, and what each namespace may be given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gates.network.network.sound import ENFORCERS
+from manifests.description import Site as NetworkSite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespacePolicy:
+    """What servers of a namespace may be given at most; no resource loosens it.
+
+    ``open_network``: consent to egress to every host. ``hosts`` and ``addresses`` are the only ones that a profile may name
+    (``*.example.com`` covers the hosts below it); `None` for any. ``writes``: may a server write files that stay?
+    ``rotate_secrets``: the operator may read the versions of Secrets here, so that a changed one rolls the pods.
+    """
+
+    open_network: bool = False
+    hosts: tuple[str, ...] | None = None
+    addresses: tuple[str, ...] | None = None
+    writes: bool = True
+    rotate_secrets: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One cluster.
+
+    ``network`` is what its network plugin and mesh can do; ``kubernetes`` its version. ``cluster_namespace`` is where the pods
+    of a ClusterMCPServer run, ``operator_namespace`` where the operator does. ``sidecar_image`` is our image, by its digest.
+    ``supported`` is the feature gate ``MCPServerSupport``. ``plain_urls``: a remote server may have an http URL.
+    ``strict_reads``: refuse a profile that limits what is read, unless ``read_profile`` names an AppArmor profile on the nodes
+    that does. ``image_volumes``: the nodes mount images as volumes.
+    """
+
+    network: NetworkSite
+    kubernetes: tuple[int, int]
+    sidecar_image: str
+    cluster_namespace: str = "arcops-mcp"
+    operator_namespace: str = "arcops-system"
+    policies: Mapping[str, NamespacePolicy] = field(default_factory=dict)
+    otherwise: NamespacePolicy = field(default_factory=NamespacePolicy)
+    supported: bool = True
+    plain_urls: bool = False
+    strict_reads: bool = False
+    read_profile: str = ""
+    image_volumes: bool = False
+
+    def policy(self, namespace: str) -> NamespacePolicy:
+        """What servers in *namespace* may be given."""
+        return self.policies.get(namespace, self.otherwise)
+
+    @property
+    def enforces_policies(self) -> bool:
+        """Is the network plugin known to enforce NetworkPolicy?"""
+        return self.network.cni.lower() in ENFORCERS
+
+    def enforces(self, what: str) -> bool:
+        """Is the network plugin known to enforce *what*, too (``ports``, ``domains``, ``cilium``)?"""
+        return what in ENFORCERS.get(self.network.cni.lower(), ())
