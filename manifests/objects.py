@@ -77,7 +77,7 @@ class KubeObject:
 
     @property
     def value(self) -> dict[str, Thawed]:
-        """The object, made anew at each call, so that no one can change this one."""
+        """The object, a new copy at each call, so that no one can change this one."""
         found: dict[str, Thawed] = json.loads(self.text)
         return found
 

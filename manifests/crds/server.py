@@ -1,6 +1,6 @@
 """The shape of an MCP server's resource: each field of OEP-0005 (API Specifications), and the rules between fields.
 
-Where the OEP contradicts itself or leaves a type open, ``docs/operator.md`` says what was decided.
+``docs/operator.md`` says what was decided about contradictions of the OEP and about types that it leaves open.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _profile() -> Shape:
             rule(
                 "self.type != 'builtin' || self.name in ['none', 'network']", "a builtin profile is none or network", at=".name"
             ),
-            rule("(self.type == 'configmap') == has(self.key)", "a profile of a ConfigMap has a key, a builtin one has none"),
+            rule("(self.type == 'configmap') == has(self.key)", "a profile of a ConfigMap has a key, a builtin one does not"),
         ),
         about="Which files and hosts the server may use. Without it: none.",
     )
@@ -145,7 +145,7 @@ def specification(*, bundle: str) -> Shape:
     members: dict[str, Shape] = {
         "type": said(one_of("Hosted", "Remote", default="Hosted"), "Does it run in this cluster, or elsewhere?"),
         "image": said(text(1024, least=1), "The image, by its digest (NAME@sha256:…)."),
-        "url": said(_URL, "Where a remote server listens."),
+        "url": said(_URL, "The address of a remote server."),
         "transport": said(one_of("stdio", "streamable-http", "sse", default="stdio"), "How the server speaks."),
         "protocol": record(
             {"versions": listed(text(10, pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), 10, unique=True, least=1)},
@@ -231,7 +231,7 @@ def status() -> Shape:
         {
             "observedGeneration": whole(0, 2**53, wide=True),
             "conditions": listed(condition, 20, keys=("type",)),
-            "url": said(text(2048), "Where clients connect; only while it is Ready."),
+            "url": said(text(2048), "The address for clients; only while it is Ready."),
             "verdict": said(text(16), "What the gate says of the image."),
             "replicas": whole(0, 2**31 - 1),
             "readyReplicas": whole(0, 2**31 - 1),

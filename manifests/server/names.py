@@ -24,9 +24,9 @@ MCP_CONTAINER = "mcp"
 RELAY_CONTAINER = "arcops-relay"
 SHIM_CONTAINER = "arcops-shim"
 RELAY_PORT = 15080
-"""Where the relay listens for clients."""
+"""The relay listens there for clients."""
 HEALTH_PORT = 15081
-"""Where the relay says whether the server answers, and what it said at its handshake."""
+"""The relay says there whether the server answers, and what it said at its handshake."""
 CONFIG_FOLDER = "/etc/arcops"
 SHIM_FOLDER = "/arcops"
 SOCKET_FOLDER = "/arcops-run"

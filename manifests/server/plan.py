@@ -25,7 +25,7 @@ class Owner:
 class Egress:
     """What the pods may reach. Without anything: nothing, not even DNS.
 
-    ``everything``: all but the metadata services and the API server, on ``ports`` (all, if there are none).
+    ``everything``: all but the metadata services and the API server, on ``ports`` (without any: on all).
     """
 
     everything: bool = False

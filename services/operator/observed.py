@@ -1,4 +1,4 @@
-"""What the API server and the server itself say now of one resource. Whoever watches fills it in; nothing is read here."""
+"""What the API server and the server itself say now of one resource. The one who watches fills it in; nothing is read here."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Handshake:
 class Observed:
     """All of it.
 
-    ``children`` are objects with the names of ours, whoever owns them, and all that we own. ``config_maps`` are those that the
+    ``children`` are objects with the names of ours, also those of other owners, and all that we own. ``config_maps`` are those that the
     resource names; one that is not there is absent. ``secrets`` has the resource versions of Secrets, only in namespaces that
     allow that. ``key_sets`` has the keys of each issuer (a JSON Web Key Set) that the operator fetched, by issuer.
     ``status`` is that of the resource as it stands.

@@ -1,4 +1,4 @@
-"""What a permission profile becomes at a site, and who enforces it; what cannot be enforced is refused with a sentence."""
+"""What a permission profile becomes at a site, and who enforces it. What cannot be enforced is refused with a sentence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.operator.site import Site
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """A profile as it is enforced. ``enforcement`` says by whom, a sentence each."""
+    """A profile as it is enforced. ``enforcement`` says who does that, a sentence each."""
 
     egress: Egress = field(default_factory=Egress)
     scratch: tuple[Scratch, ...] = ()

@@ -1,6 +1,6 @@
 """One pass over one resource: what is wanted, what must be written for it, and what its status is. Pure.
 
-Whoever calls it applies ``writes`` in their order, then the deletions, the status and the events; a pass that was cut off
+The caller applies ``writes`` in their order, then the deletions, the status and the events; a pass that was cut off
 anywhere is repeated from the start.
 """
 

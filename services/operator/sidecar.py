@@ -24,7 +24,7 @@ class Reach(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where the server's process is: a Unix ``socket`` of the shim, or a ``url`` (of this pod, or of a remote server)."""
+    """The way to the server's process: a Unix ``socket`` of the shim, or a ``url`` (of this pod, or of a remote server)."""
 
     reach: Reach
     socket: str = ""

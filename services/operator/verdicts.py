@@ -1,4 +1,4 @@
-"""What the gate says of images: a sealed artifact for each digest, checked by whoever read it, and not older than it may be."""
+"""What the gate says of images: a sealed artifact for each digest, checked when it was read, and not older than it may be."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_what_no_plugin_enforces_is_refused() -> None:
     assert not outcome.objects
 
 
-def test_a_field_that_nobody_knows_is_refused_with_its_place() -> None:
+def test_a_field_that_is_unknown_is_refused_with_its_place() -> None:
     found = parse(written(replcias=3))
     assert isinstance(found, Problems)
     assert "replcias" in str(found)
