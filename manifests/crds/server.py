@@ -119,7 +119,9 @@ def _profile() -> Shape:
         needs=("type", "name"),
         rules=(
             rule(
-                "self.type != 'builtin' || self.name in ['none', 'network']", "a builtin profile is none or network", at=".name"
+                "self.type != 'builtin' || self.name in ['none', 'network']",
+                "a builtin profile has the name none or network",
+                at=".name",
             ),
             rule("(self.type == 'configmap') == has(self.key)", "a profile of a ConfigMap has a key, a builtin one does not"),
         ),

@@ -49,10 +49,10 @@ class Handshake:
 class Observed:
     """All of it.
 
-    ``children`` are objects with the names of ours, also those of other owners, and all that we own. ``config_maps`` are those that the
-    resource names; one that is not there is absent. ``secrets`` has the resource versions of Secrets, only in namespaces that
-    allow that. ``key_sets`` has the keys of each issuer (a JSON Web Key Set) that the operator fetched, by issuer.
-    ``status`` is that of the resource as it stands.
+    ``children`` are objects with the names of ours, also those of other owners, and all that we own. ``config_maps`` are those
+    that the resource names; one that is not there is absent. ``secrets`` has the resource versions of Secrets, only in
+    namespaces that allow that. ``key_sets`` has the keys of each issuer (a JSON Web Key Set) that the operator fetched, by
+    issuer. ``status`` is that of the resource as it stands.
     """
 
     children: Mapping[ObjectName, Child] = field(default_factory=dict)

@@ -29,8 +29,8 @@ class NamespacePolicy:
 class Site:
     """One cluster.
 
-    ``network`` is what its network plugin and mesh can do; ``kubernetes`` its version. ``cluster_namespace`` is that of the pods
-    of each ClusterMCPServer, ``operator_namespace`` that of the operator. ``sidecar_image`` is our image, by its digest.
+    ``network`` is what its network plugin and mesh can do; ``kubernetes`` its version. ``cluster_namespace`` is that of the
+    pods of each ClusterMCPServer, ``operator_namespace`` that of the operator. ``sidecar_image`` is our image, by its digest.
     ``supported`` is the feature gate ``MCPServerSupport``. ``plain_urls``: a remote server may have an http URL.
     ``strict_reads``: refuse a profile that limits what is read, unless ``read_profile`` names an AppArmor profile on the nodes
     that does. ``image_volumes``: the nodes mount images as volumes.
