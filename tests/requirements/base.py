@@ -49,10 +49,9 @@ BASE: tuple[Claim, ...] = (
         first_steps_work_as_written="Each command of the pages for newcomers runs as the page shows it.",
         commands_start_quickly="A command imports only what it needs.",
         its_folders_are_private="What ArcOps makes for itself is private to its user, in the platform's own folders.",
-        one_command_by_uvx=(
-            "One command runs ArcOps locally (uvx).",
-            deferred("gap", "The package installs with pip; no test runs it by uvx."),
-        ),
+        one_command_by_uvx="One command runs ArcOps locally (uvx), from nothing to a first verdict in less than five minutes.",
+        a_wheel_of_the_same_bytes="A wheel and a source archive are the same bytes each time, and hold all it needs.",
+        every_extra_on_every_python="The wheel installs with every extra on each Python at hand, and judges there.",
     ),
     *of_row(
         "BASE-7",
