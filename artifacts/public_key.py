@@ -7,7 +7,7 @@ to the key and never to the message, so no message can choose a weaker one.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -31,7 +31,7 @@ class PublicKey:
     """A verification key. Ed25519; ECDSA on P-256, P-384 or P-521 with the curve's own hash; RSA of 2048 bits or more."""
 
     id: str
-    raw: Raw
+    raw: Raw = field(hash=False)
 
     def verifies(self, data: bytes, signature: bytes) -> bool:
         """Is *signature* this key's signature over *data*?"""

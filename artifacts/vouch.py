@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from arcops.clock import Ahead, ahead, offset
@@ -163,10 +164,23 @@ def signature_of(data: bytes, ground: Grounds, now: datetime) -> SignatureState:
 def _checked(data: bytes, ground: Grounds, now: datetime) -> tuple[SignatureState, Envelope | None]:
     """The state of *data*'s signature, and its envelope if it has one: read and verified once."""
     try:
-        envelope = read_envelope(data)
+        envelope, signed = (_small if len(data) <= _SMALL else _read)(data, ground.keys)
     except Refused as error:
         return unreadable(str(error), now), None
-    return state_of(signed_by(data, envelope, ground.keys), ground, now), envelope
+    return state_of(signed, ground, now), envelope
+
+
+def _read(data: bytes, keys: tuple[PublicKey, ...]) -> tuple[Envelope, Signed]:
+    """The envelope in *data*, and who of *keys* signed it. Raises `Refused` if it has none."""
+    envelope = read_envelope(data)
+    return envelope, signed_by(data, envelope, keys)
+
+
+_SMALL = 16 * 1024
+_small = lru_cache(maxsize=2048)(_read)
+"""Who signed follows from the bytes and the keys alone, so a check that meets an artifact twice verifies it once. Large ones
+are not held.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

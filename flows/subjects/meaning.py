@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -67,9 +68,8 @@ def meant(subject: Judgeable, at: Place) -> Meant:
 
     Raises `Refused` if that cannot be judged: it does not exist, says two things at once, or may not be asked for here.
     """
-    own: tuple[Meaning[Any], ...] = named("flows.subjects", Meaning, about(type(subject)).word)
     for one in type(subject).__mro__:
-        for meaning in own:
+        for meaning in _meanings(about(type(subject)).word):
             if meaning.subject is one:
                 found: Meant = meaning.understand(subject, at)
                 return found
@@ -77,6 +77,12 @@ def meant(subject: Judgeable, at: Place) -> Meant:
     if isinstance(where, str):
         return Meant(target=ROOT, named=where or this_machine())
     return Meant(target=existing(where, at), attached=beside(subject, at))
+
+
+@cache
+def _meanings(word: str) -> tuple[Meaning[Any], ...]:
+    """Every meaning that is declared for the subject with this *word*."""
+    return named("flows.subjects", Meaning, word)
 
 
 def called(subject: Judgeable, at: Place) -> Meant:

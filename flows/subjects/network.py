@@ -8,8 +8,6 @@ from flows.place import Place
 from flows.subjects.evaluation import Evaluation
 from flows.subjects.live import looked_at
 from flows.subjects.meaning import ROOT, Meant, existing, means
-from tasks.network.dump import is_dump
-from tasks.network.index import index_of
 
 NETWORK_SAFETY = Evaluation(
     flow="network-safety", subject=Manifests, doc="Judge what can talk to what, and whether something may that should not."
@@ -26,6 +24,9 @@ def manifests(network: Manifests, at: Place) -> Meant:
     """The manifests, the saved cluster, or the live one. Raises `Refused` if two are named, and for an incomplete snapshot."""
     target = network.target
     if network.saved is not None:
+        from tasks.network.dump import is_dump  # who judges a release imports every subject, and no manifest is read for it
+        from tasks.network.index import index_of
+
         if target is not None:
             raise Refused("both manifests and a saved cluster are named; name one of them")
         index = None if at.elsewhere else index_of(network.saved, at.within)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,8 +93,8 @@ def parse_description(data: bytes, *, about: str, folder: Path) -> Described:
     made = tuple(one for name, given in parts.items() for one in _at_nodes(str(name), given, about, folder))
     if len(made) > MOST_PARTS:
         raise Refused(f"{about}: {len(made)} parts are more than the {MOST_PARTS} that a release may have")
-    names = [one.part for one in made]
-    if twice := next((one for one in names if names.count(one) > 1), ""):
+    names = Counter(one.part for one in made)
+    if twice := next((name for name, times in names.items() if times > 1), ""):
         raise Refused(f"{about}: two parts have the name {twice!r}; name one of them otherwise")
     return Described(head=head, parts=made, folder=folder)
 

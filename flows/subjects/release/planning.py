@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Body, Evidence, Seen
+from arcops.judgeable import Judgeable
 from arcops.seen.release import Answer, PartSeen, ReleaseParts
 from arcops.signer import SignerRule
 from arcops.subjects.server import Server
@@ -20,6 +21,7 @@ from flows.evaluate import plan_for
 from flows.place import Place
 from flows.plan import AnyCollector, Plan
 from flows.runners import direct
+from flows.subjects.evaluation import Evaluation
 from flows.subjects.meaning import ROOT, existing, this_machine
 from flows.subjects.release.asking import asked
 from flows.subjects.release.describing import Described, DescribedPart, read_description
@@ -79,7 +81,8 @@ def steps(described: Described, at: Place, policy: ReleasePolicy, *, own_key: st
     *own_key* is the id of the key that signs here; empty if it is not opened, and then every signer counts as this site's own.
     """
     named = cache(at.policy)  # many parts are judged by few policies
-    planned = [_planned(one, at, named) for one in described.parts]
+    drafted = cache(lambda what, subject, policy: plan_for(what, subject, named(policy), at, signed=False))
+    planned = [_planned(one, at, drafted) for one in described.parts]
     plan = plan_of(described, planned)
     seen = _looked_up(plan, at)
     if not own_key:
@@ -93,11 +96,11 @@ def steps(described: Described, at: Place, policy: ReleasePolicy, *, own_key: st
     )
 
 
-def _planned(one: DescribedPart, at: Place, named: Callable[[str], Policy]) -> PlannedPart:
-    """What *one* is now. What cannot be judged is planned with the reason."""
+def _planned(one: DescribedPart, at: Place, drafted: Callable[[Evaluation, Judgeable, str], Plan]) -> PlannedPart:
+    """What *one* is now. What cannot be judged is planned with the reason. Nodes of one part share a plan."""
     found = PlannedPart(part=one.part, flow=one.what.flow, kind=one.subject.kind, name=one.part, policy="")
     try:
-        plan = plan_for(one.what, one.subject, named(one.policy), at, signed=False)
+        plan = drafted(one.what, one.subject, one.policy)
         live = _is_live(plan)
         found = replace(
             found,

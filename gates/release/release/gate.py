@@ -14,9 +14,11 @@ say. The release policy names the policies and signers that count for each kind 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 
 from arcops.clock import Ahead, ahead, offset
 from arcops.control import nist, soc
@@ -149,13 +151,15 @@ def release(seen: Seen, policy: ReleasePolicy) -> Iterator[Finding]:
 
 def _planned(found: Evidence[ReleaseParts], policy: ReleasePolicy) -> Iterator[Finding]:
     body, good = found.body, True
-    names = [part.part for part in body.parts]
-    for name in sorted({one for one in names if names.count(one) > 1}):
-        good = False
-        yield PLANNED.fails(f"The plan has the part {name} {names.count(name)} times.", found, about=name)
+    names = Counter(part.part for part in body.parts)
+    for name, times in sorted(names.items()):
+        if times > 1:
+            good = False
+            yield PLANNED.fails(f"The plan has the part {name} {times} times.", found, about=name)
     alike = [(part.flow, part.digest or part.name) for part in body.parts]
+    often = Counter(alike)
     for part, what in zip(body.parts, alike, strict=True):
-        if alike.index(what) != len(alike) - 1 - alike[::-1].index(what) and names.count(part.part) == 1:
+        if often[what] > 1 and names[part.part] == 1:
             good = False
             yield PLANNED.fails(
                 f"{part.part} is the same as another part of the plan, and counts once.", found, about=part.part
@@ -200,14 +204,17 @@ def unanswered(part: PartSeen, policy: ReleasePolicy, body: ReleaseParts) -> str
             return f"{answer.artifact} was judged at the site {answer.site or '(none)'}, and this release is for {body.site}"
         if unasked := sorted({*part.gates, *rule.gates} - set(answer.gates)):
             return f"{answer.artifact} was not judged by {', '.join(unasked)}, which its policy or the release policy wants"
-        rules = [
-            replace(one, key=body.own_key) if one.key == OWN else one for one in rule.signers if body.own_key or one.key != OWN
-        ]
-        if not any(allowed(signer, rules, part.name, answer.subject) for signer in answer.signers):
+        if not any(allowed(signer, _by(rule.signers, body.own_key), part.name, answer.subject) for signer in answer.signers):
             return (
                 f"{answer.artifact} is signed by {', '.join(map(str, answer.signers)) or 'no one'}, who may not answer for it"
             )
     return ""
+
+
+@lru_cache(maxsize=64)
+def _by(signers: tuple[SignerRule, ...], own_key: str) -> tuple[SignerRule, ...]:
+    """*signers*, with the key of this site for `OWN`; without those of it if it has none."""
+    return tuple(replace(one, key=own_key) if one.key == OWN else one for one in signers if own_key or one.key != OWN)
 
 
 def _ready(part: PartSeen, answer: Answer, policy: ReleasePolicy, found: Evidence[ReleaseParts]) -> Finding:
@@ -266,13 +273,11 @@ def _same(counting: list[tuple[PartSeen, Answer]], policy: ReleasePolicy, found:
     if body.model and counting and not any(Fact(key="model", value=body.model) in answer.facts for _, answer in counting):
         good = False
         yield SAME.unknown(f"No part that counts has seen the model {body.model}.", found)
-    for node in sorted({part.name for part, _ in counting}):
-        said_of = {
-            part.part: sorted(one.value for one in answer.facts if one.key == "gpu")
-            for part, answer in counting
-            if part.name == node
-        }
-        named = {part: values for part, values in said_of.items() if values}
+    gpus: dict[str, dict[str, list[str]]] = {}
+    for part, answer in counting:
+        if values := sorted(one.value for one in answer.facts if one.key == "gpu"):
+            gpus.setdefault(part.name, {})[part.part] = values
+    for node, named in sorted(gpus.items()):
         if len({tuple(values) for values in named.values()}) > 1:
             good = False
             listed = "; ".join(f"{part}: {', '.join(values)}" for part, values in sorted(named.items()))
