@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from arcops.errors import Refused
+from arcops.result import Report
 from artifacts.bundle import read_envelope
 from artifacts.envelope import IN_TOTO, Envelope, strict_json
 from artifacts.predicates import known
-from artifacts.statement import STATEMENT
+from artifacts.statement import STATEMENT, check_schema
 from artifacts.words import Said
 
 
 def said(sealed: bytes) -> Said:
     """The values of *sealed*. Raises `Refused` if it is not a sealed in-toto statement, or contradicts itself."""
     return said_in(read_envelope(sealed))
+
+
+def said_as(report: Report, sealed: bytes) -> Said:
+    """The values of *sealed*, which the caller has just made of *report*. Its bytes are read back, so that nothing is kept that
+    no reader takes, but no second report is made of them: this one cannot contradict itself. Raises `Refused` if they break
+    the published schema, or are of another report.
+    """
+    from artifacts.predicates.readiness_report import words_of
+
+    document = strict_json(read_envelope(sealed).payload, "the statement")
+    check_schema(document)
+    words = words_of(report)
+    told = cast(dict[str, Any], document)["predicate"]
+    mine = (words.subject, words.verdict, words.judged_at, len(report.evidence))
+    if (told["subject"]["name"], told["verdict"], told["judgedAt"], len(told["evidence"])) != mine:
+        raise Refused("the artifact was not made of this report, so it is not kept as that")
+    return words
 
 
 def said_in(envelope: Envelope) -> Said:

@@ -156,7 +156,7 @@ def from_statement(data: bytes) -> Report:
 
 def report_in(document: object) -> Report:
     """The report in a statement's values, as `artifacts.envelope.strict_json` read them. Raises as `from_statement` does."""
-    _check_schema(document)
+    check_schema(document)
     members = cast(dict[str, Any], document)  # the schema was checked: it is an object with exactly these members
     said = load(ReadinessReport, members["predicate"], "the predicate")
     report = Report(
@@ -191,7 +191,8 @@ def _validator() -> Any:
     return jsonschema_rs.validator_for(schema_text(READINESS), mask="the value", offline=True)
 
 
-def _check_schema(document: object) -> None:
+def check_schema(document: object) -> None:
+    """Raises `Refused`, with the place, if *document* is no statement of a report by the published schema."""
     if _validator().is_valid(document):  # takes less than to look for errors
         return
     problem = next(iter(_validator().iter_errors(document)), None)

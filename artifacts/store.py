@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from arcops.errors import Refused, Unavailable
 from arcops.policy import SKEW
+from arcops.result import Report
 from artifacts import unfinished
 from artifacts.entries import Entry, Logged, read_line
 from artifacts.log.checkpoint import Checkpoint
@@ -42,7 +43,7 @@ from artifacts.objects import digest_of, object_path
 from artifacts.private_folder import make_private, refuse_if_open
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
-from artifacts.said import said
+from artifacts.said import said, said_as
 from artifacts.soundness import leaves_of, unsound
 from artifacts.store_lock import StoreLock
 from artifacts.writing import folders_of, sweep, sync_folder, write_new
@@ -131,15 +132,17 @@ class Store:
         signer: Signer | None = None,
         begun: datetime | None = None,
         brought: str = "",
+        report: Report | None = None,
     ) -> Entry:
         """Keep the artifact *sealed* with its *evidence*, by digest: the bodies' canonical bytes, the policy's own bytes.
 
-        *at* is the clock at this moment, *begun* when the work began, *brought* the log that it is imported from. With a
-        *signer*, a checkpoint is signed, too. Signatures are not verified, but what is not a sealed statement, or evidence that
-        it does not name, is refused. The same again changes nothing. Raises `Refused` if the log is not the one that is
-        remembered or signed, and `Unavailable`, with nothing stored, if the disk is full or the clock was set back.
+        *at* is the clock at this moment, *begun* when the work began, *brought* the log that it is imported from, *report* what
+        the caller has just made it of. With a *signer*, a checkpoint is signed, too. Signatures are not verified, but what is
+        not a sealed statement, or evidence that it does not name, is refused. The same again changes nothing. Raises `Refused` if
+        the log is not the one that is remembered or signed, and `Unavailable`, with nothing stored, if the disk is full or the
+        clock was set back.
         """
-        words = said(sealed)
+        words = said(sealed) if report is None else said_as(report, sealed)
         for digest, body in evidence.items():
             if digest_of(body) != digest:
                 raise Refused(f"the evidence does not match its digest {digest}: its content has {digest_of(body)}")

@@ -149,7 +149,7 @@ def seal_and_keep(
         bodies = {found.digest: canonical_bytes(found.body) for found in collected.values() if isinstance(found, Evidence)}
         if policy.written:
             bodies[policy.digest] = policy.written
-        entry = store.put(bundle, bodies, at=now(), signer=signer, begun=report.judged_at)
+        entry = store.put(bundle, bodies, at=now(), signer=signer, begun=report.judged_at, report=report)
         learned(artifact=entry.artifact, verdict=report.verdict.value)
     return KeptReport(report=report, bundle=bundle, digest=entry.artifact)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from arcops.result import Report
 from artifacts.predicate import Predicate
 from artifacts.statement import READINESS, ReadinessReport, from_statement, report_in
 from artifacts.typed import moment
 from artifacts.words import Said
 
 
-def _said(_: bytes, document: object) -> Said:
-    report = report_in(document)
+def words_of(report: Report) -> Said:
+    """What an artifact that says *report* says about itself."""
     return Said(
         predicate_type=READINESS,
         subject=report.subject.name,
@@ -30,6 +31,6 @@ READINESS_REPORT = Predicate(
     title="ArcOps readiness report, version 1: an in-toto Statement v1",
     holds=ReadinessReport,
     read=from_statement,
-    said=_said,
+    said=lambda _, document: words_of(report_in(document)),
     published=True,
 )
