@@ -138,9 +138,9 @@ class Store:
 
         *at* is the clock at this moment, *begun* when the work began, *brought* the log that it is imported from, *report* what
         the caller has just made it of. With a *signer*, a checkpoint is signed, too. Signatures are not verified, but what is
-        not a sealed statement, or evidence that it does not name, is refused. The same again changes nothing. Raises `Refused` if
-        the log is not the one that is remembered or signed, and `Unavailable`, with nothing stored, if the disk is full or the
-        clock was set back.
+        not a sealed statement, or evidence that it does not name, is refused. The same again changes nothing. Raises `Refused`
+        if the log is not the one that is remembered or signed, and `Unavailable`, with nothing stored, if the disk is full or
+        the clock was set back.
         """
         words = said(sealed) if report is None else said_as(report, sealed)
         for digest, body in evidence.items():
