@@ -18,7 +18,7 @@ from foundation.processes.hiding import hide_secrets
 
 _ALLOCATIONS = 500_000
 """How many more objects than before cause a search for cycles. Imports alone reach Python's own 700 many times, and leave no
-cycle to free, and what a large check makes is none either; these objects are some ten MB."""
+cycle to free, nor does a large check; these objects are some ten MB."""
 
 
 def main() -> NoReturn:
