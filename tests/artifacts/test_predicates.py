@@ -16,12 +16,14 @@ from artifacts.predicate import Predicate, name_of
 from artifacts.predicate_schema import predicate_schema
 from artifacts.predicates import all_predicates, known
 from artifacts.revocation import RevocationList, revocation_statement
+from artifacts.runbook_run import RUNBOOK_RUN
 from artifacts.schemas import schema_text
 from artifacts.statement import to_statement
 from artifacts.waiver_approval import approval_statement
 from tests.artifacts.reports import AT, full_report
 from tests.artifacts.test_baseline import baseline
 from tests.artifacts.test_client_release import release
+from tests.artifacts.test_runbook_run import run
 from tests.artifacts.test_waiver_approval import approval
 
 pytestmark = pytest.mark.requirement("ARC-1/agents-can-read-it")
@@ -33,6 +35,7 @@ STATED: dict[str, tuple[Callable[[], bytes], Callable[[], object]]] = {
     "https://arcops.dev/predicates/benchmark-baseline/v1": (lambda: baseline_statement(baseline()), baseline),
     "https://arcops.dev/predicates/client-configuration-release/v1": (lambda: release_statement(release()), release),
     "https://arcops.dev/predicates/waiver-approval/v1": (lambda: approval_statement(approval()), approval),
+    "https://arcops.dev/predicates/runbook-run/v1": (lambda: RUNBOOK_RUN.statement(run()), run),
     "https://arcops.dev/predicates/revocations/v1": (
         lambda: revocation_statement(RevocationList(issued_at=AT)),
         lambda: RevocationList(issued_at=AT),

@@ -41,9 +41,15 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-008-012",
+        runbooks_are_generated=(
+            "Runbooks are generated in milliseconds from templates by role and scenario, with version, sources and age."
+        ),
         runbooks_execute=(
-            "Runbooks are generated from templates by role and scenario, with versions, sources, age, feedback "
-            "and a checklist.",
+            "Each step is a command with a check that decides: what is done is skipped, a killed run goes on, and the signed "
+            "record has all output."
+        ),
+        feedback_and_checklist=(
+            "Feedback on pages and templates has a status; a checklist of each deployment cites evidence that verifies now.",
             _NOT_BUILT,
         ),
     ),
