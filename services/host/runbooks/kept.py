@@ -100,7 +100,7 @@ class Runbooks:
             return self._there(connection, id_)
 
     def one(self, id_: str) -> KeptRunbook:
-        """The runbook *id_*. Raises `Refused` if there is none."""
+        """The runbook *id_*. Raises `Refused` if it does not exist."""
         with self._database.reading() as connection:
             return self._there(connection, id_)
 

@@ -145,7 +145,7 @@ class Template:
 
 
 def template(name: str) -> Template:
-    """The template of this *name*. Raises `Refused` if there is no such template; a name with a path is none."""
+    """The template of this *name*. Raises `Refused` if there is no such template; a name with a path names nothing."""
     if name not in names():
         raise Refused(f"there is no runbook {name[:80]!r}; there are {', '.join(names())}")
     return _read(name)
@@ -206,7 +206,7 @@ def _problems(one: Template, name: str) -> Iterator[str]:
         yield "a parameter is there twice"
     for each in one.parameters:
         if (each.kind is Kind.CHOICE) != bool(each.choices):
-            yield f"the parameter {each.name} is a choice without choices, or has choices and is none"
+            yield f"the parameter {each.name} is a choice without choices, or has choices and is not one"
     for number, step in enumerate(one.steps, 1):
         if not step.roles or not step.command or not step.check.command:
             yield f"step {number} needs a role, a command and a check"

@@ -226,7 +226,7 @@ ANSWER = {"a": {"b": ["x", "y"], "c": True, "d": "", "e": DIGEST}}
 
 
 @pytest.mark.parametrize(
-    ("where", "passes"),
+    ("asked", "passes"),
     [
         (Where(at="a.c", test=Compare.IS, value="true"), True),
         (Where(at="a.c", test=Compare.IS, value="false"), False),
@@ -243,8 +243,8 @@ ANSWER = {"a": {"b": ["x", "y"], "c": True, "d": "", "e": DIGEST}}
         (Where(at="a.no.such", test=Compare.IS, value="x"), False),
     ],
 )
-def test_what_a_check_decides(where: Where, passes: bool) -> None:
-    found = looked(Check(command=("x",), where=(where,)), ran(json.dumps(ANSWER)), {})
+def test_what_a_check_decides(asked: Where, passes: bool) -> None:
+    found = looked(Check(command=("x",), where=(asked,)), ran(json.dumps(ANSWER)), {})
     assert found.passes is passes
     assert bool(found.why) is not passes
 
