@@ -1,0 +1,106 @@
+"""HTTP/1.1 for the simulated API server, one task a connection; TLS if there is a context."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tests.simulators.kube.answers import Answer, Request
+
+Handle = Callable[[Request, str], Awaitable[Answer | None]]
+"""Gives the answer to a request and the certificate's name of the client; `None` ends the connection without one."""
+
+_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
+            404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable", 409: "Conflict", 410: "Gone",
+            415: "Unsupported Media Type", 422: "Unprocessable Entity", 429: "Too Many Requests",
+            500: "Internal Server Error", 503: "Service Unavailable"}  # fmt: skip
+
+
+async def listen(handle: Handle, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> asyncio.Server:
+    """Serve at *host*."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, TimeoutError):
+            while await _one(reader, writer, handle):
+                pass
+        writer.close()
+
+    return await asyncio.start_server(connected, host, port, ssl=tls, limit=1 << 20, backlog=512)
+
+
+async def _one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handle) -> bool:
+    """Answer one request; is another one possible?"""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return False
+    lines = head.decode("latin-1").split("\r\n")
+    method, target, _ = lines[0].split(" ", 2)
+    headers = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        if name:
+            headers[name.lower()] = value.strip()
+    body = b""
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
+            body += await reader.readexactly(size)
+            await reader.readexactly(2)
+        await reader.readuntil(b"\r\n")
+    elif length := int(headers.get("content-length", "0")):
+        body = await reader.readexactly(length)
+    parts = urlsplit(target)
+    request = Request(
+        method=method,
+        path=unquote(parts.path),
+        query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+        headers=headers,
+        body=body,
+    )
+    certificate = ""
+    shown = writer.get_extra_info("peercert")
+    if shown:
+        names = dict(one[0] for one in shown.get("subject", ()))
+        certificate = str(names.get("commonName", ""))
+    answer = await handle(request, certificate)
+    if answer is None:
+        writer.transport.abort()
+        return False
+    said = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Status')}", f"Content-Type: {answer.form}"]
+    said += [f"{name}: {value}" for name, value in answer.headers.items()]
+    if answer.stream is None:
+        said.append(f"Content-Length: {len(answer.body)}")
+        writer.write("\r\n".join([*said, "", ""]).encode() + answer.body)
+        await writer.drain()
+        return headers.get("connection", "").lower() != "close"
+    writer.write("\r\n".join([*said, "Transfer-Encoding: chunked", "", ""]).encode())
+    gone = asyncio.ensure_future(reader.read(1))
+    stream = answer.stream
+    try:
+        while True:
+            following = asyncio.ensure_future(anext(stream, b""))  # type: ignore[call-overload]
+            await asyncio.wait({following, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                following.cancel()
+                with suppress(asyncio.CancelledError):
+                    await following
+                return False
+            part = following.result()
+            if part is None:
+                writer.transport.abort()
+                return False
+            if not part:
+                break
+            writer.write(b"%x\r\n%b\r\n" % (len(part), part))
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+    finally:
+        gone.cancel()
+        with suppress(asyncio.CancelledError, ConnectionError):
+            await gone
+        await stream.aclose()  # type: ignore[attr-defined]
+    return False
