@@ -60,7 +60,11 @@ class Access:
                 return True
         if asked.namespace:
             for (namespace, _), held in self.store.of("rolebindings.rbac.authorization.k8s.io").items():
-                if namespace == asked.namespace and self._bound(held.obj, user, namespace) and self._allowed(held.obj, namespace, asked):
+                if (
+                    namespace == asked.namespace
+                    and self._bound(held.obj, user, namespace)
+                    and self._allowed(held.obj, namespace, asked)
+                ):
                     return True
         return False
 

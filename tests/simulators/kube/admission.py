@@ -210,7 +210,8 @@ async def _called(config: dict[str, Any], request: dict[str, Any], services: dic
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     writer.write(
         f"POST {path} HTTP/1.1\r\nHost: {name or host}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+        + body
     )
     data = await reader.read()
     writer.close()

@@ -91,6 +91,4 @@ class Refusal(Exception):
 
 def not_found(group: str, plural: str, name: str) -> Refusal:
     whole = f"{plural}.{group}" if group else plural
-    return Refusal(
-        404, "NotFound", f'{whole} "{name}" not found', details={"name": name, "group": group, "kind": plural}
-    )
+    return Refusal(404, "NotFound", f'{whole} "{name}" not found', details={"name": name, "group": group, "kind": plural})

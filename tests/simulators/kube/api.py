@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.simulators.kube import discovery, tables
 from tests.simulators.kube.access import Access, Asked
-from tests.simulators.kube.answers import Answer, Refusal, Request, User, not_found, of
+from tests.simulators.kube.answers import Answer, Refusal, Request, not_found, of
 from tests.simulators.kube.definitions import resource
 from tests.simulators.kube.faults import Fault, Faults
 from tests.simulators.kube.kinds import BUILT_IN, Resource
@@ -130,7 +130,11 @@ class Api:
             raise Refusal(404, "NotFound", "the server could not find the requested resource")
         name = rest[1] if len(rest) > 1 else ""
         below = rest[2] if len(rest) > 2 else ""
-        if (below == "status" and not kind.status) or (below == "scale" and not kind.scale) or below not in ("", "status", "scale"):
+        if (
+            (below == "status" and not kind.status)
+            or (below == "scale" and not kind.scale)
+            or below not in ("", "status", "scale")
+        ):
             raise Refusal(404, "NotFound", "the server could not find the requested resource")
         watching = request.query.get("watch", "") in ("1", "true")
         verb = {
@@ -228,7 +232,9 @@ class Api:
             obj = {"kind": kind.kind, "apiVersion": kind.version(version), "metadata": meta}
             if table:
                 obj = {**tables.table(kind, version, [], {"resourceVersion": str(at)}, whole=False)}
-                obj["rows"] = [{"cells": [], "object": {"kind": kind.kind, "apiVersion": kind.version(version), "metadata": meta}}]
+                obj["rows"] = [
+                    {"cells": [], "object": {"kind": kind.kind, "apiVersion": kind.version(version), "metadata": meta}}
+                ]
             return json.dumps({"type": "BOOKMARK", "object": obj}).encode() + b"\n"
 
         def shown(change: Any) -> bytes:
@@ -297,5 +303,3 @@ def scale_of(obj: dict[str, Any]) -> dict[str, Any]:
         "spec": {"replicas": obj["spec"].get("replicas", 1)},
         "status": {"replicas": obj.get("status", {}).get("replicas", 0)},
     }
-
-

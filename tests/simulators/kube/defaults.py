@@ -70,7 +70,12 @@ def _pod(spec: dict[str, Any]) -> None:
                 del variable["value"]
         for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
             if probe in one:
-                for name, value in (("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)):
+                for name, value in (
+                    ("timeoutSeconds", 1),
+                    ("periodSeconds", 10),
+                    ("successThreshold", 1),
+                    ("failureThreshold", 3),
+                ):
                     one[probe].setdefault(name, value)
                 if "httpGet" in one[probe]:
                     one[probe]["httpGet"].setdefault("path", "/")

@@ -84,7 +84,9 @@ def drop_nulls(value: Any) -> Any:
     return [drop_nulls(one) for one in value] if isinstance(value, list) else value
 
 
-def checked(kind: Resource, version: str, obj: dict[str, Any], before: dict[str, Any] | None, *, strict: bool) -> dict[str, Any]:
+def checked(
+    kind: Resource, version: str, obj: dict[str, Any], before: dict[str, Any] | None, *, strict: bool
+) -> dict[str, Any]:
     """*obj* with defaults, pruned and valid. Raises `Refusal`."""
     schema = kind.schemas[version]
     made = drop_nulls(copy.deepcopy(obj))
@@ -92,7 +94,9 @@ def checked(kind: Resource, version: str, obj: dict[str, Any], before: dict[str,
     if unknown and strict:
         said = ", ".join(f'unknown field "{one}"' for one in unknown)
         raise Refusal(
-            400, "BadRequest", f'{kind.kind} in version "{version}" cannot be handled as a {kind.kind}: strict decoding error: {said}'
+            400,
+            "BadRequest",
+            f'{kind.kind} in version "{version}" cannot be handled as a {kind.kind}: strict decoding error: {said}',
         )
     _default(made, schema)
     seen = {name: one for name, one in made.items() if name != "metadata"}
@@ -102,7 +106,8 @@ def checked(kind: Resource, version: str, obj: dict[str, Any], before: dict[str,
     if problems:
         name = made["metadata"].get("name", "")
         causes = [
-            {"reason": "FieldValueInvalid", "message": f"Invalid value: {text}", "field": _said(path)} for path, text in problems
+            {"reason": "FieldValueInvalid", "message": f"Invalid value: {text}", "field": _said(path)}
+            for path, text in problems
         ]
         listed = "; ".join(f"{one['field'] or '<root>'}: {one['message']}" for one in causes)
         whole = f"[{listed}]" if len(causes) > 1 else listed

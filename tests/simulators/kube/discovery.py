@@ -137,11 +137,21 @@ def _openapi(group: str, version: str, known: list[Resource]) -> dict[str, Any]:
         content = {form: {"schema": {"$ref": f"#/components/schemas/{name}"}} for form in ("application/json",)}
         paths[place] = {
             "get": {**operation, "x-kubernetes-action": "list"},
-            "post": {**operation, "x-kubernetes-action": "post", "parameters": [validation], "requestBody": {"content": content}},
+            "post": {
+                **operation,
+                "x-kubernetes-action": "post",
+                "parameters": [validation],
+                "requestBody": {"content": content},
+            },
         }
         paths[f"{place}/{{name}}"] = {
             "get": {**operation, "x-kubernetes-action": "get"},
-            "patch": {**operation, "x-kubernetes-action": "patch", "parameters": [validation], "requestBody": {"content": content}},
+            "patch": {
+                **operation,
+                "x-kubernetes-action": "patch",
+                "parameters": [validation],
+                "requestBody": {"content": content},
+            },
         }
     return {
         "openapi": "3.0.0",

@@ -212,9 +212,7 @@ def apply(
 ) -> dict[str, Any]:
     """*live* with *applied*, whose fields belong to *manager* from now on; *owners* is changed. Raises `Conflict`."""
     given = owned_fields(applied, shape)
-    mine = next(
-        (o for o in owners if (o.manager, o.operation, o.subresource) == (manager, "Apply", subresource)), None
-    )
+    mine = next((o for o in owners if (o.manager, o.operation, o.subresource) == (manager, "Apply", subresource)), None)
     now_live = owned_fields(live, shape)
     causes: list[tuple[str, str]] = []
     lost: list[tuple[Owned, set[Path]]] = []

@@ -19,7 +19,9 @@ _REASONS = {200: "OK", 201: "Created", 202: "Accepted", 400: "Bad Request", 401:
             500: "Internal Server Error", 503: "Service Unavailable"}  # fmt: skip
 
 
-async def listen(handle: Handle, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> asyncio.Server:
+async def listen(
+    handle: Handle, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> asyncio.Server:
     """Serve at *host*."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

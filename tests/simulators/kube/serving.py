@@ -76,7 +76,9 @@ class Cluster:
             kind = self.api.kinds[group, plural]
             version = obj["apiVersion"].rpartition("/")[2]
             namespace = obj["metadata"].get("namespace", "") if kind.namespaced else ""
-            request = Request(method="POST", path="", query={"fieldManager": "admin"}, headers={}, body=json.dumps(obj).encode())
+            request = Request(
+                method="POST", path="", query={"fieldManager": "admin"}, headers={}, body=json.dumps(obj).encode()
+            )
             asked = Asked(verb="create", group=group, resource=plural, namespace=namespace)
             answer = await self.api.writing.done(request, kind, version, asked, ADMIN)
             return dict(json.loads(answer.body))

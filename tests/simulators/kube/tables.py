@@ -16,7 +16,9 @@ def wanted(accept: str) -> bool:
     return "as=Table" in accept.split(",")[0] or ("as=Table" in accept and "as=PartialObjectMetadata" not in accept)
 
 
-def table(kind: Resource, version: str, items: list[dict[str, Any]], metadata: dict[str, Any], *, whole: bool) -> dict[str, Any]:
+def table(
+    kind: Resource, version: str, items: list[dict[str, Any]], metadata: dict[str, Any], *, whole: bool
+) -> dict[str, Any]:
     """The table of *items*; each row has the *whole* object or its metadata alone."""
     columns = kind.columns.get(version) or (*PRINTED.get(kind.name, ()), _AGE)
     heads = [{"name": "Name", "type": "string", "format": "name", "description": "", "priority": 0}]

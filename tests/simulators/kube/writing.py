@@ -49,7 +49,11 @@ class Writing:
         dry = request.query.get("dryRun") == "All"
         manager = request.query.get("fieldManager") or request.headers.get("user-agent", "unknown").split("/")[0]
         before = self._store.get(kind.name, asked.namespace, asked.name) if asked.verb != "create" else None
-        owners = [Owned(o.manager, o.operation, o.subresource, o.version, o.time, set(o.fields)) for o in before.owners] if before else []
+        owners = (
+            [Owned(o.manager, o.operation, o.subresource, o.version, o.time, set(o.fields)) for o in before.owners]
+            if before
+            else []
+        )
         shape = kind.shape(version)
         form = request.headers.get("content-type", "").split(";")[0]
         applied = asked.verb == "patch" and form == _APPLY
@@ -109,14 +113,26 @@ class Writing:
             return self._api._one(request, kind, version, Held(new, owners, before.version if before else 0), status)
         if live is not None and before is not None and self._same(live, new) and _owned(owners) == _owned(before.owners):
             return self._api._one(request, kind, version, before, status)
-        if live is not None and "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers") and kind.plural not in ("pods", "namespaces"):
+        if (
+            live is not None
+            and "deletionTimestamp" in new["metadata"]
+            and not new["metadata"].get("finalizers")
+            and kind.plural not in ("pods", "namespaces")
+        ):
             gone = self._store.put(kind.name, new, owners)
             self._store.remove(kind.name, asked.namespace, asked.name)
             return self._api._one(request, kind, version, gone, status)
         return self._api._one(request, kind, version, self._store.put(kind.name, new, owners), status)
 
     def _applied(
-        self, request: Request, kind: Resource, version: str, asked: Asked, live: dict[str, Any] | None, owners: list[Owned], manager: str
+        self,
+        request: Request,
+        kind: Resource,
+        version: str,
+        asked: Asked,
+        live: dict[str, Any] | None,
+        owners: list[Owned],
+        manager: str,
     ) -> tuple[dict[str, Any], str | None]:
         """What server-side apply makes, and the resource version that it asks for."""
         if not request.query.get("fieldManager"):
@@ -152,8 +168,13 @@ class Writing:
             )  # fmt: skip
         except fields.Conflict as conflict:
             told = [f'conflict with "{who}": {what}' for who, what in conflict.causes]
-            causes = [{"reason": "FieldManagerConflict", "message": f'conflict with "{who}"', "field": what} for who, what in conflict.causes]
-            text = f"Apply failed with {len(told)} conflict{'s' if len(told) > 1 else ''}: {told[0] if len(told) == 1 else told}"
+            causes = [
+                {"reason": "FieldManagerConflict", "message": f'conflict with "{who}"', "field": what}
+                for who, what in conflict.causes
+            ]
+            text = (
+                f"Apply failed with {len(told)} conflict{'s' if len(told) > 1 else ''}: {told[0] if len(told) == 1 else told}"
+            )
             raise Refusal(409, "Conflict", text, details={"causes": causes}) from None
         return copy.deepcopy(made), version_of
 
@@ -164,8 +185,10 @@ class Writing:
             return dict(patching.by_steps(live, json.loads(request.body)))
         if form == "application/strategic-merge-patch+json":
             if shape.schema is not None:
-                text = "the body of the request was in an unknown format - accepted media types include: " \
+                text = (
+                    "the body of the request was in an unknown format - accepted media types include: "
                     "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+                )
                 raise Refusal(415, "UnsupportedMediaType", text)
             return dict(patching.strategic(copy.deepcopy(live), request.object(), shape))
         return copy.deepcopy(dict(patching.merge(live, request.object())))
@@ -173,19 +196,25 @@ class Writing:
     def _named(self, new: dict[str, Any], kind: Resource, version: str, asked: Asked) -> None:
         """Check that the body is about what the path names."""
         meta = new.setdefault("metadata", {})
-        if new.setdefault("kind", kind.kind) != kind.kind or new.setdefault("apiVersion", kind.version(version)) != kind.version(version):
+        if new.setdefault("kind", kind.kind) != kind.kind or new.setdefault(
+            "apiVersion", kind.version(version)
+        ) != kind.version(version):
             if kind.plural != "events":
                 raise Refusal(400, "BadRequest", f"{new['apiVersion']}, Kind={new['kind']} is not at this path")
             new["regarding"] = new.pop("involvedObject", new.get("regarding"))
         if not meta.get("name") and meta.get("generateName"):
             meta["name"] = meta["generateName"] + "".join(random.choices(string.ascii_lowercase + string.digits, k=5))  # noqa: S311
         if asked.name and meta.setdefault("name", asked.name) != asked.name:
-            raise Refusal(400, "BadRequest", f"the name of the object ({meta['name']}) does not match the name on the URL ({asked.name})")
+            raise Refusal(
+                400, "BadRequest", f"the name of the object ({meta['name']}) does not match the name on the URL ({asked.name})"
+            )
         if kind.namespaced:
             if not asked.namespace:
                 raise Refusal(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
             if meta.setdefault("namespace", asked.namespace) != asked.namespace:
-                raise Refusal(400, "BadRequest", "the namespace of the provided object does not match the namespace sent on the request")
+                raise Refusal(
+                    400, "BadRequest", "the namespace of the provided object does not match the namespace sent on the request"
+                )
         else:
             meta.pop("namespace", None)
         if not meta.get("name") or not _NAME.fullmatch(meta["name"].replace(":", "-")) or len(meta["name"]) > 253:
@@ -201,7 +230,11 @@ class Writing:
                 raise Refusal(404, "NotFound", f'namespaces "{asked.namespace}" not found',
                               details={"name": asked.namespace, "kind": "namespaces"})  # fmt: skip
             if space.obj["metadata"].get("deletionTimestamp"):
-                cause = {"reason": "NamespaceTerminating", "message": f"namespace {asked.namespace} is being terminated", "field": "metadata.namespace"}
+                cause = {
+                    "reason": "NamespaceTerminating",
+                    "message": f"namespace {asked.namespace} is being terminated",
+                    "field": "metadata.namespace",
+                }
                 raise Refusal(
                     403, "Forbidden",
                     f'{kind.plural} "{meta["name"]}" is forbidden: unable to create new content in namespace {asked.namespace} '
@@ -236,7 +269,9 @@ class Writing:
                 made["status"] = live["status"]
         return made
 
-    def _fit(self, request: Request, kind: Resource, version: str, new: dict[str, Any], live: dict[str, Any] | None) -> dict[str, Any]:
+    def _fit(
+        self, request: Request, kind: Resource, version: str, new: dict[str, Any], live: dict[str, Any] | None
+    ) -> dict[str, Any]:
         """*new* with defaults and checked; the generation grows with every change outside metadata and status."""
         if kind.schemas:
             new = definitions.checked(kind, version, new, live, strict=request.query.get("fieldValidation") == "Strict")
@@ -244,7 +279,9 @@ class Writing:
         else:
             new = copy.deepcopy(new)
             count = next(self._addresses)
-            defaults.put_in(kind.name, new, f"10.96.{count // 250 % 250}.{count % 250 + 1}" if kind.plural == "services" else "")
+            defaults.put_in(
+                kind.name, new, f"10.96.{count // 250 % 250}.{count % 250 + 1}" if kind.plural == "services" else ""
+            )
             self._valid(kind, new, live)
         if kind.plural == "customresourcedefinitions":
             new.setdefault("status", {})["conditions"] = [
@@ -308,7 +345,11 @@ class Writing:
         meta = held.obj["metadata"]
         for name in ("uid", "resourceVersion"):
             if wanted.get(name, meta[name]) != meta[name]:
-                raise self._conflict(kind, asked.name, f"Precondition failed: {name} in precondition: {wanted[name]}, in object meta: {meta[name]}")
+                raise self._conflict(
+                    kind,
+                    asked.name,
+                    f"Precondition failed: {name} in precondition: {wanted[name]}, in object meta: {meta[name]}",
+                )
         about = admission.review(kind, version, asked, None, held.obj, user, dry=False, operation="DELETE")
         admission.policies(self._store, asked, version, about)
         await admission.webhooks(self._store, asked, version, about, self._api.services)
@@ -368,7 +409,9 @@ class Writing:
                        details={"name": name, "group": kind.group, "kind": kind.plural})  # fmt: skip
 
     def _stale(self, kind: Resource, asked: Asked) -> Refusal:
-        return self._conflict(kind, asked.name, "the object has been modified; please apply your changes to the latest version and try again")
+        return self._conflict(
+            kind, asked.name, "the object has been modified; please apply your changes to the latest version and try again"
+        )
 
     @staticmethod
     def _conflict(kind: Resource, name: str, text: str) -> Refusal:

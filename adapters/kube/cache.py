@@ -1,0 +1,165 @@
+"""Objects of one kind as the API server has them, kept small: as bytes, without what nothing here reads."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from manifests.objects import Json, inner
+
+Place = tuple[str, str]
+"""Namespace and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One object. ``owner`` is the uid of its controller, empty if it has none; ``above`` is the controller's kind and name."""
+
+    uid: str
+    version: int
+    owner: str
+    above: tuple[str, str]
+    data: bytes
+
+    def value(self) -> dict[str, Json]:
+        """The object, read anew."""
+        found: dict[str, Json] = json.loads(self.data)
+        return found
+
+
+Told = Callable[[Place, Kept | None, Kept | None], None]
+"""Hears of a change: what the object was, and what it is."""
+
+
+def kept(value: dict[str, Json]) -> tuple[Place, Kept]:
+    """*value* as it is kept."""
+    metadata = value.get("metadata")
+    if isinstance(metadata, dict):
+        metadata.pop("managedFields", None)
+    name, namespace = inner(value, "metadata", "name"), inner(value, "metadata", "namespace")
+    above, owner = controller(value)
+    made = Kept(
+        uid=str(inner(value, "metadata", "uid") or ""),
+        version=number(inner(value, "metadata", "resourceVersion")),
+        owner=owner,
+        above=above,
+        data=json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(),
+    )
+    return (str(namespace or ""), str(name)), made
+
+
+def controller(value: dict[str, Json]) -> tuple[tuple[str, str], str]:
+    """Kind, name and uid of the controller of *value*."""
+    references = inner(value, "metadata", "ownerReferences")
+    for one in references if isinstance(references, list) else ():
+        if isinstance(one, dict) and one.get("controller") is True:
+            return (str(one.get("kind")), str(one.get("name"))), str(one.get("uid"))
+    return ("", ""), ""
+
+
+def number(version: Json) -> int:
+    """A resource version as a number, by which two of one kind are compared (API Concepts, "Resource versions", since 1.35)."""
+    return int(version) if isinstance(version, str) and version.isdigit() else 0
+
+
+class Cache:
+    """The objects of one kind. ``told`` hears of each change, in the thread that brought it."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._lock = threading.Lock()
+        self._objects: dict[Place, Kept] = {}
+        self._owned: dict[str, set[Place]] = {}
+        self._seen = 0
+        self.ready = threading.Event()
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def get(self, place: Place) -> Kept | None:
+        """The object at *place*."""
+        return self._objects.get(place)
+
+    def places(self) -> list[Place]:
+        """Where there are objects."""
+        with self._lock:
+            return list(self._objects)
+
+    def owned(self, uid: str) -> Iterator[tuple[Place, Kept]]:
+        """The objects whose controller has *uid*."""
+        with self._lock:
+            found = [(place, self._objects[place]) for place in self._owned.get(uid, ())]
+        return iter(found)
+
+    def heard(self, value: dict[str, Json]) -> None:
+        """The watch says that there is *value*."""
+        place, one = kept(value)
+        with self._lock:
+            self._seen = max(self._seen, one.version)
+            before = self._put(place, one)
+        if before is not one:
+            self._told(place, before, one)
+
+    def wrote(self, value: dict[str, Json]) -> None:
+        """An answer to a write says that there is *value*. The watch may be further already; then it knows better."""
+        place, one = kept(value)
+        with self._lock:
+            if one.version > self._seen or place in self._objects:
+                self._put(place, one)
+
+    def gone(self, value: dict[str, Json]) -> None:
+        """The watch says that *value* is not there, or not ours, any more."""
+        place, one = kept(value)
+        with self._lock:
+            self._seen = max(self._seen, one.version)
+            before = self._objects.get(place)
+            if before is not None and before.version > one.version:  # what we wrote is newer
+                return
+            self._remove(place)
+        self._told(place, before or one, None)
+
+    def at(self, version: str) -> None:
+        """The watch is at *version* (a bookmark)."""
+        with self._lock:
+            self._seen = max(self._seen, number(version))
+
+    def replace(self, values: Iterable[tuple[Place, Kept]], version: str) -> None:
+        """A whole list: what is not in it is gone."""
+        found = dict(values)
+        changes: list[tuple[Place, Kept | None, Kept | None]] = []
+        with self._lock:
+            at = number(version)
+            self._seen = max(self._seen, at)
+            for place, one in list(self._objects.items()):
+                if place not in found and one.version <= at:
+                    self._remove(place)
+                    changes.append((place, one, None))
+            for place, one in found.items():
+                before = self._put(place, one)
+                if before is not one:
+                    changes.append((place, before, one))
+        self.ready.set()
+        for place, before, after in changes:
+            self._told(place, before, after)
+
+    def _put(self, place: Place, one: Kept) -> Kept | None:
+        """Keep *one* unless what is kept is as new; gives what was kept, or *one* if nothing changed."""
+        before = self._objects.get(place)
+        if before is not None and before.uid == one.uid and before.version >= one.version:
+            return one
+        if before is not None:
+            self._remove(place)
+        self._objects[place] = one
+        if one.owner:
+            self._owned.setdefault(one.owner, set()).add(place)
+        return before
+
+    def _remove(self, place: Place) -> None:
+        before = self._objects.pop(place, None)
+        if before is not None and before.owner:
+            places = self._owned.get(before.owner, set())
+            places.discard(place)
+            if not places:
+                self._owned.pop(before.owner, None)

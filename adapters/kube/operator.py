@@ -1,0 +1,221 @@
+"""The operator: watches, a queue, workers and the lease, put together."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from adapters.kube.api import Changed, Cluster, NotDone
+from adapters.kube.cache import Cache, Kept, Place
+from adapters.kube.handshakes import Handshakes
+from adapters.kube.keys import ServerKey
+from adapters.kube.kinds import OWNED, SERVERS, SLICE
+from adapters.kube.lease import DURATION, Leading, NotLeading
+from adapters.kube.passes import Passes
+from adapters.kube.queue import Queue
+from adapters.kube.slices import of_service
+from adapters.kube.sources import Sources
+from adapters.kube.telling import Telling
+from adapters.kube.watching import Watching
+from arcops.errors import ArcOpsError, Unavailable
+from manifests.crds.definitions import ServerKind
+from manifests.objects import Json, inner
+from manifests.server.names import MANAGED_LABEL, MANAGER
+
+_log = logging.getLogger(__name__)
+LEASE_NAME = "arcops-operator"
+LABELS = f"{MANAGED_LABEL}={MANAGER}"
+WORKERS = 4
+
+
+class Operator:
+    """One process of the operator; of several, one leads. ``holder`` is the name that no other process has."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        sources: Sources,
+        *,
+        holder: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+        workers: int = WORKERS,
+        duration: float = DURATION,
+    ) -> None:
+        self._cluster = cluster
+        self.queue = Queue(clock=clock)
+        namespace = sources.site().operator_namespace
+        self.lease = Leading(
+            cluster,
+            namespace=namespace,
+            name=LEASE_NAME,
+            holder=holder,
+            began=self._began,
+            ended=self.queue.clear,
+            clock=clock,
+            duration=duration,
+        )
+        self._named: dict[tuple[str, str], set[ServerKey]] = defaultdict(set)
+        self._naming: dict[ServerKey, frozenset[tuple[str, str]]] = {}
+        self._lock = threading.Lock()
+        self._servers = {one.kind: Cache(self._server_changed(one.kind)) for one in SERVERS}
+        self._owned = {one: Cache(self._object_changed) for one in OWNED}
+        self._slices = Cache(self._slice_changed)
+        self.handshakes = Handshakes(sources, self.queue.add)
+        self.passes = Passes(
+            cluster,
+            sources,
+            servers=self._servers,
+            owned=self._owned,
+            slices=self._slices,
+            handshakes=self.handshakes,
+            telling=Telling(cluster, instance=holder, namespace=namespace),
+            allowed=self.lease.left,
+            now=now,
+            references=self._refers,
+        )
+        self.watches = [Watching(cluster, one, self._servers[one.kind]) for one in SERVERS]
+        self.watches += [
+            Watching(cluster, one, cache, labels="" if one.kind == "ConfigMap" else LABELS, keep=self._keeps)
+            for one, cache in self._owned.items()
+        ]
+        self.watches.append(Watching(cluster, SLICE, self._slices, labels=LABELS, keep=of_service))
+        self._workers = [threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(workers)]
+        self.made = 0
+        self.failed = 0
+
+    def start(self) -> None:
+        """Watch, and work if this process leads."""
+        for one in (*self.watches, *self._workers):
+            one.start()
+        self.lease.start()
+
+    def end(self, seconds: float = 10.0) -> None:
+        """Finish what is worked on, give the lease back, and stop."""
+        until = time.monotonic() + seconds
+        self.queue.end()
+        for one in self._workers:
+            one.join(max(0.0, until - time.monotonic()))
+        self.lease.end()
+        for watch in self.watches:
+            watch.end()
+        self.handshakes.end()
+        for thread in (self.lease, *self.watches):
+            thread.join(max(0.1, until - time.monotonic()))
+        self._cluster.close()
+
+    @property
+    def synchronised(self) -> bool:
+        """Was every kind listed?"""
+        return all(one.cache.ready.is_set() for one in self.watches)
+
+    @property
+    def idle(self) -> bool:
+        """Is there nothing to do?"""
+        return self.lease.leads and self.synchronised and self.queue.idle
+
+    def problems(self) -> list[str]:
+        """What cannot be watched, and why."""
+        return [f"{one.kind.plural}: {one.problem}" for one in self.watches if one.problem]
+
+    # -- from changes to keys
+
+    def _began(self) -> None:
+        for kind, cache in self._servers.items():
+            for namespace, name in cache.places():
+                self.queue.add(ServerKey(kind=kind, namespace=namespace, name=name))
+
+    def _add(self, key: ServerKey) -> None:
+        if self.lease.leads:
+            self.queue.add(key)
+
+    def _server_changed(self, kind: str) -> Callable[[Place, Kept | None, Kept | None], None]:
+        def told(place: Place, before: Kept | None, after: Kept | None) -> None:
+            self._add(ServerKey(kind=kind, namespace=place[0], name=place[1]))
+
+        return told
+
+    def _object_changed(self, place: Place, before: Kept | None, after: Kept | None) -> None:
+        for one in (before, after):
+            if one is not None and one.owner:
+                self._owner_of(one.above, place[0])
+
+    def _owner_of(self, above: tuple[str, str], namespace: str) -> None:
+        kind, name = above
+        if kind == ServerKind.CLUSTER.value:
+            self._add(ServerKey(kind=kind, namespace="", name=name))
+        elif kind == ServerKind.NAMESPACED.value:
+            self._add(ServerKey(kind=kind, namespace=namespace, name=name))
+
+    def _slice_changed(self, place: Place, before: Kept | None, after: Kept | None) -> None:
+        for one in (before, after):
+            if one is not None:
+                self._owner_of(one.above, place[0])
+
+    def _keeps(self, value: dict[str, Json]) -> bool:
+        """Is *value* an object of ours? A ConfigMap of others that a resource names makes a pass, and is not kept."""
+        if inner(value, "metadata", "labels", MANAGED_LABEL) == MANAGER:
+            return True
+        if value.get("kind") == "ConfigMap":
+            place = str(inner(value, "metadata", "namespace")), str(inner(value, "metadata", "name"))
+            for key in tuple(self._named.get(place, ())):
+                self._add(key)
+        return False
+
+    def _refers(self, key: ServerKey, names: frozenset[tuple[str, str]]) -> None:
+        """*key* names the ConfigMaps *names*."""
+        with self._lock:
+            before = self._naming.get(key, frozenset())
+            for one in before - names:
+                self._named[one].discard(key)
+            for one in names - before:
+                self._named[one].add(key)
+            if names:
+                self._naming[key] = names
+            else:
+                self._naming.pop(key, None)
+
+    # -- work
+
+    def _work(self) -> None:
+        for watch in self.watches:
+            while not watch.cache.ready.wait(0.5):
+                if watch.problem or self.queue.ended:
+                    break  # one kind that cannot be seen does not stop the others: its writes fail, and say so
+        while (key := self.queue.take()) is not None:
+            try:
+                self._pass(key)
+            finally:
+                self.queue.done(key)
+
+    def _pass(self, key: ServerKey) -> None:
+        try:
+            again = self.passes.make(key)
+        except NotLeading:
+            return
+        except Changed as error:
+            _log.info("%s: %s", key, error)
+            self.queue.failed(key)
+            self.failed += 1
+        except NotDone as error:
+            rest = self.queue.failed(key, error.retry_after)
+            _log.warning("%s: %s; again in %.1f seconds", key, error, rest)
+            self.failed += 1
+        except ArcOpsError as error:
+            rest = self.queue.failed(key)
+            log = _log.info if isinstance(error, Unavailable) else _log.warning
+            log("%s: %s; again in %.1f seconds", key, error, rest)
+            self.failed += 1
+        except Exception:  # a fault in one resource must not end the operator
+            _log.exception("the pass over %s broke", key)
+            self.queue.failed(key)
+            self.failed += 1
+        else:
+            self.made += 1
+            self.queue.succeeded(key)
+            if again:
+                self.queue.add_later(key, again)

@@ -1,0 +1,298 @@
+"""One pass over one resource: what is seen, what the pure pass wants, and the writes, each only while this process leads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from adapters.kube.api import MANAGER, SECONDS, Absent, Changed, Cluster, Denied, NotDone
+from adapters.kube.cache import Cache, Kept, controller
+from adapters.kube.handshakes import Handshakes
+from adapters.kube.keys import ServerKey
+from adapters.kube.kinds import SERVERS, Kind, kind_of
+from adapters.kube.sources import Sources
+from adapters.kube.telling import Telling
+from arcops.errors import Broken
+from manifests.objects import Json, KubeObject, ObjectName, inner, thawed
+from manifests.server.spec import ServerType
+from services.operator.observed import Child, Observed, SeenConfigMap
+from services.operator.planning import namespace_of
+from services.operator.reconcile import Event, Outcome, Weight, reconcile
+from services.operator.resource import Problems, ServerResource, parse
+
+_log = logging.getLogger(__name__)
+_KINDS = {one.kind: one for one in SERVERS}
+
+
+class Allowed(Protocol):
+    """How many seconds this process may still write."""
+
+    def __call__(self) -> float:
+        """Raises `NotLeading` if there are none."""
+
+
+class Passes:
+    """Makes passes. ``servers`` are the caches of the resources by kind, ``owned`` those of their objects by api version and kind,
+    ``slices`` that of EndpointSlices.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        sources: Sources,
+        *,
+        servers: Mapping[str, Cache],
+        owned: Mapping[Kind, Cache],
+        slices: Cache,
+        handshakes: Handshakes,
+        telling: Telling,
+        allowed: Allowed,
+        now: Callable[[], datetime],
+        references: Callable[[ServerKey, frozenset[tuple[str, str]]], None] = lambda key, names: None,
+    ) -> None:
+        self._cluster, self._sources, self._servers, self._owned = cluster, sources, servers, owned
+        self._slices, self._handshakes, self._telling = slices, handshakes, telling
+        self._allowed, self._now, self._references = allowed, now, references
+
+    def make(self, key: ServerKey) -> float:
+        """Make one; gives after how many seconds to look again without news, 0 for never."""
+        found = self._servers[key.kind].get((key.namespace, key.name))
+        if found is None:
+            self._handshakes.forget(key)
+            self._references(key, frozenset())
+            return 0.0
+        value = found.value()
+        if inner(value, "metadata", "deletionTimestamp"):
+            return 0.0  # its objects go with it; there is nothing left to do
+        resource = parse(value)
+        observed = self._observed(key, found, value, resource)
+        now = self._now()
+        outcome = self._wanted(resource, observed, now)
+        unknown = {one.name for one in outcome.writes} - observed.children.keys()
+        if unknown and (strangers := self._looked_up(unknown)):
+            observed = replace(observed, children={**observed.children, **strangers})
+            outcome = self._wanted(resource, observed, now)
+        try:
+            self._carry_out(key, value, resource, observed, outcome)
+        except Denied as denied:
+            self._say(key, value, found, outcome, now, problem=str(denied))
+            raise
+        self._say(key, value, found, outcome, now)
+        return outcome.look_again_seconds
+
+    def _wanted(self, resource: ServerResource | Problems, observed: Observed, now: datetime) -> Outcome:
+        return reconcile(resource, observed, self._sources.site(), self._sources.verdicts(), now)
+
+    # -- what is seen
+
+    def _observed(
+        self, key: ServerKey, found: Kept, value: Mapping[str, Json], resource: ServerResource | Problems
+    ) -> Observed:
+        children = {}
+        for kind, cache in self._owned.items():
+            for (namespace, name), one in cache.owned(found.uid):
+                place = ObjectName(api_version=kind.api_version, kind=kind.kind, namespace=namespace, name=name)
+                children[place] = _child(place, one.value())
+        status = value.get("status")
+        observed = Observed(children=children, status=status if isinstance(status, Mapping) else {})
+        if isinstance(resource, Problems):
+            return observed
+        namespace = namespace_of(resource.identity, self._sources.site())
+        names = _config_maps(value)
+        self._references(key, frozenset((namespace, name) for name in names))
+        return replace(
+            observed,
+            config_maps={name: seen for name in names if (seen := self._config_map(namespace, name)) is not None},
+            key_sets=self._sources.keys(resource),
+            handshake=self._handshake(key, resource, children, namespace),
+        )
+
+    def _config_map(self, namespace: str, name: str) -> SeenConfigMap | None:
+        kind = next(one for one in self._owned if one.kind == "ConfigMap")
+        found = self._cluster.read(kind, namespace, name)
+        if found is None:
+            return None
+        data = found.get("data")
+        texts = {str(one): str(text) for one, text in data.items()} if isinstance(data, Mapping) else {}
+        return SeenConfigMap(resource_version=str(inner(found, "metadata", "resourceVersion")), data=texts)
+
+    def _handshake(self, key: ServerKey, resource: ServerResource, children: Mapping[ObjectName, Child], namespace: str):  # type: ignore[no-untyped-def]
+        uid = resource.identity.uid
+        if resource.spec.type is ServerType.REMOTE:
+            self._handshakes.want(key, resource, (), resource.identity.generation)
+            return self._handshakes.of(key, uid)
+        for name, child in children.items():
+            if name.kind != "Deployment":
+                continue
+            generation = inner(child.live, "metadata", "generation")
+            seen = inner(child.live, "status", "observedGeneration")
+            ready, updated = (inner(child.live, "status", one) for one in ("readyReplicas", "updatedReplicas"))
+            if isinstance(generation, int) and seen == generation and ready and updated:
+                addresses = self._addresses(namespace, name.name)
+                if addresses:
+                    self._handshakes.want(key, resource, addresses, generation)
+        return self._handshakes.of(key, uid)
+
+    def _addresses(self, namespace: str, service: str) -> tuple[str, ...]:
+        """The addresses of ready pods, by the EndpointSlices of the *service*."""
+        found: list[str] = []
+        for (_, _), one in self._slices.owned(f"{namespace}/{service}"):
+            endpoints = one.value().get("endpoints")
+            for end in endpoints if isinstance(endpoints, list) else ():
+                if inner(end, "conditions", "ready") is True:
+                    addresses = inner(end, "addresses")
+                    found += [str(at) for at in addresses] if isinstance(addresses, list) else []
+        return tuple(sorted(found))
+
+    def _looked_up(self, names: set[ObjectName]) -> dict[ObjectName, Child]:
+        """Those of *names* that are there though no watch shows them: of others, or without our label."""
+        found = {}
+        for name in names:
+            kind = _kind(name)
+            value = self._cluster.read(kind, name.namespace, name.name)
+            if value is not None:
+                found[name] = _child(name, value)
+        return found
+
+    # -- what is written
+
+    def _carry_out(
+        self,
+        key: ServerKey,
+        value: Mapping[str, Json],
+        resource: ServerResource | Problems,
+        observed: Observed,
+        outcome: Outcome,
+    ) -> None:
+        uid = str(inner(value, "metadata", "uid"))
+        for one in outcome.writes:
+            self._apply(one, observed.children.get(one.name), uid)
+        for gone in outcome.deletions:
+            kind = _kind(gone.name)
+            self._cluster.delete(kind, gone.name.namespace, gone.name.name, gone.uid, seconds=self._seconds())
+
+    def _apply(self, wanted: KubeObject, there: Child | None, owner: str) -> None:
+        """Apply *wanted*: over all other managers if the object is ours, over no one if it is new."""
+        name, kind = wanted.name, _kind(wanted.name)
+        body = wanted.value
+        if there is not None:
+            if there.owner != owner:
+                raise Broken(f"{name} is not ours, and would have been written")
+            metadata = body["metadata"]
+            assert isinstance(metadata, dict)  # noqa: S101
+            metadata["uid"] = there.uid  # of this object, and of no other that has its name by now
+        done = self._cluster.apply(kind, name.namespace, name.name, body, force=there is not None, seconds=self._seconds())
+        if there is None and not done.created:
+            # Between our look and our write someone else created it. Take back what we applied; it stays theirs.
+            if controller(dict(done.value))[1] != owner or not self._only_ours(done.value):
+                bare = {"apiVersion": name.api_version, "kind": name.kind, "metadata": {"name": name.name}}
+                self._cluster.apply(kind, name.namespace, name.name, bare, force=False, seconds=self._seconds())
+                raise _taken(name)
+        self._owned[kind].wrote(dict(done.value))
+
+    @staticmethod
+    def _only_ours(value: Mapping[str, Json]) -> bool:
+        managers = inner(value, "metadata", "managedFields")
+        return isinstance(managers, list) and all(inner(one, "manager") == MANAGER for one in managers)
+
+    def _say(
+        self, key: ServerKey, value: dict[str, Json], found: Kept, outcome: Outcome, now: datetime, *, problem: str = ""
+    ) -> None:
+        """Write the status, and tell the events."""
+        status, events, changed = outcome.status, outcome.events, outcome.status_changed
+        if problem:
+            status, changed = _denied(outcome.status, value, problem, now)
+            events = (Event(weight=Weight.WARNING, reason="WriteDenied", text=problem),) if changed else ()
+        if changed:
+            metadata: dict[str, object] = {"name": key.name, "uid": found.uid}
+            if key.namespace:
+                metadata["namespace"] = key.namespace
+            kind = _KINDS[key.kind]
+            body = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "status": thawed(status)}
+            try:
+                done = self._cluster.apply(
+                    kind, key.namespace, key.name, body, force=True, below="status", seconds=self._seconds()
+                )
+            except Absent:
+                return  # it was deleted meanwhile
+            self._servers[key.kind].wrote(dict(done.value))
+        for event in events:
+            try:
+                self._telling.tell(value, event, now, seconds=self._seconds())
+            except NotDone as error:
+                _log.info("an event about %s was not told: %s", key, error)
+
+    def _seconds(self) -> float:
+        return min(SECONDS, self._allowed())
+
+
+class _Taken(Changed):
+    """An object of another one has our name."""
+
+    def __init__(self, name: ObjectName) -> None:
+        Exception.__init__(self, f"{name} was created by another one meanwhile")
+        self.status, self.reason, self.retry_after = 409, "Conflict", 0.0
+
+
+def _taken(name: ObjectName) -> _Taken:
+    return _Taken(name)
+
+
+def _kind(name: ObjectName) -> Kind:
+    found = kind_of(name)
+    if found is None:
+        raise Broken(f"the operator does not know how to write {name} of {name.api_version}")
+    return found
+
+
+def _child(name: ObjectName, value: dict[str, Json]) -> Child:
+    return Child(
+        name=name,
+        uid=str(inner(value, "metadata", "uid")),
+        owner=controller(value)[1],
+        resource_version=str(inner(value, "metadata", "resourceVersion")),
+        live=value,
+    )
+
+
+def _config_maps(value: Mapping[str, Json]) -> tuple[str, ...]:
+    """The names of the ConfigMaps that a resource's settings are in."""
+    spec = value.get("spec")
+    found = []
+    if str(inner(spec, "permissionProfile", "type")) == "configmap":
+        found.append(inner(spec, "permissionProfile", "name"))
+    for part in ("oidcConfig", "authzConfig"):
+        if inner(spec, part, "type") == "configMap":
+            found.append(inner(spec, part, "configMap", "name"))
+    return tuple(sorted({str(one) for one in found if one}))
+
+
+def _denied(
+    status: Mapping[str, Json], value: Mapping[str, Json], problem: str, now: datetime
+) -> tuple[Mapping[str, Json], bool]:
+    """The *status* of a resource whose objects the API server does not let us write."""
+    conditions = inner(value, "status", "conditions")
+    before = next(
+        (
+            one
+            for one in (conditions if isinstance(conditions, list) else ())
+            if isinstance(one, Mapping) and one.get("type") == "Ready"
+        ),
+        {},
+    )
+    same = before.get("status") == "False" and before.get("reason") == "WriteDenied" and before.get("message") == problem
+    since = before.get("lastTransitionTime") if before.get("status") == "False" else None
+    made: list[Json] = []
+    told = status.get("conditions")
+    for one in told if isinstance(told, list | tuple) else ():
+        if isinstance(one, Mapping) and one.get("type") == "Ready":
+            one = {
+                **one, "status": "False", "reason": "WriteDenied", "message": problem,
+                "lastTransitionTime": since or f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            }  # fmt: skip
+        made.append(one)
+    kept = {name: one for name, one in status.items() if name != "url"}
+    return {**kept, "conditions": made}, not same
