@@ -1,1 +1,1 @@
-"""The operator's watch loop: what the API server says goes to the pure pass of `services.operator`, what it wants is written."""
+"""The operator's watch loop: a pure pass (`services.operator`) gets what the API server says, and what it wants is written."""

@@ -24,7 +24,7 @@ class Kept:
     data: bytes
 
     def value(self) -> dict[str, Json]:
-        """The object, read anew."""
+        """The object, read again."""
         found: dict[str, Json] = json.loads(self.data)
         return found
 

@@ -1,4 +1,4 @@
-"""Handshakes with servers, beside the passes: a pass asks for one and goes on; when it is there, the resource gets another pass."""
+"""Handshakes with servers, beside the passes: a pass asks for one and goes on; when it is there, another pass is made."""
 
 from __future__ import annotations
 

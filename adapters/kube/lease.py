@@ -53,10 +53,10 @@ class Leading(threading.Thread):
         self._until = 0.0
         self._leads = False
         self._seen: tuple[str, float] = ("", 0.0)
-        self._stop = threading.Event()
+        self._stopping = threading.Event()
 
     def left(self) -> float:
-        """How many seconds this process may still write. Raises `NotLeading` if there are none."""
+        """How many seconds this process may still write. Raises `NotLeading` after the last one."""
         left = self._until - MARGIN - self._clock()
         if left <= 0:
             raise NotLeading("this operator does not lead now, so it writes nothing")
@@ -69,7 +69,7 @@ class Leading(threading.Thread):
 
     def run(self) -> None:
         """Try until the end."""
-        while not self._stop.is_set():
+        while not self._stopping.is_set():
             try:
                 self.step()
             except (NotDone, ArcOpsError) as error:
@@ -79,12 +79,12 @@ class Leading(threading.Thread):
                 self._leads = False
                 _log.warning("this operator does not lead any more")
                 self._lost()
-            self._stop.wait(RENEW_SECONDS * random.uniform(0.9, 1.1))  # noqa: S311
+            self._stopping.wait(RENEW_SECONDS * random.uniform(0.9, 1.1))  # noqa: S311
         self._give_up()
 
     def end(self) -> None:
         """Give the lease back, so that another one takes it at once."""
-        self._stop.set()
+        self._stopping.set()
 
     def step(self) -> None:
         """Ask once: renew, take, or wait."""

@@ -18,7 +18,7 @@ from adapters.kube.telling import Telling
 from arcops.errors import Broken
 from manifests.objects import Json, KubeObject, ObjectName, inner, thawed
 from manifests.server.spec import ServerType
-from services.operator.observed import Child, Observed, SeenConfigMap
+from services.operator.observed import Child, Handshake, Observed, SeenConfigMap
 from services.operator.planning import namespace_of
 from services.operator.reconcile import Event, Outcome, Weight, reconcile
 from services.operator.resource import Problems, ServerResource, parse
@@ -31,12 +31,12 @@ class Allowed(Protocol):
     """How many seconds this process may still write."""
 
     def __call__(self) -> float:
-        """Raises `NotLeading` if there are none."""
+        """Raises `NotLeading` after the last one."""
 
 
 class Passes:
-    """Makes passes. ``servers`` are the caches of the resources by kind, ``owned`` those of their objects by api version and kind,
-    ``slices`` that of EndpointSlices.
+    """Makes passes. ``servers`` are the caches of the resources by kind, ``owned`` those of their objects, ``slices`` that of
+    EndpointSlices.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class Passes:
         now = self._now()
         outcome = self._wanted(resource, observed, now)
         unknown = {one.name for one in outcome.writes} - observed.children.keys()
-        if unknown and (strangers := self._looked_up(unknown)):
-            observed = replace(observed, children={**observed.children, **strangers})
+        if unknown and (found_there := self._looked_up(unknown)):
+            observed = replace(observed, children={**observed.children, **found_there})
             outcome = self._wanted(resource, observed, now)
         try:
             self._carry_out(key, value, resource, observed, outcome)
@@ -119,7 +119,9 @@ class Passes:
         texts = {str(one): str(text) for one, text in data.items()} if isinstance(data, Mapping) else {}
         return SeenConfigMap(resource_version=str(inner(found, "metadata", "resourceVersion")), data=texts)
 
-    def _handshake(self, key: ServerKey, resource: ServerResource, children: Mapping[ObjectName, Child], namespace: str):  # type: ignore[no-untyped-def]
+    def _handshake(
+        self, key: ServerKey, resource: ServerResource, children: Mapping[ObjectName, Child], namespace: str
+    ) -> Handshake | None:
         uid = resource.identity.uid
         if resource.spec.type is ServerType.REMOTE:
             self._handshakes.want(key, resource, (), resource.identity.generation)
@@ -185,12 +187,11 @@ class Passes:
             assert isinstance(metadata, dict)  # noqa: S101
             metadata["uid"] = there.uid  # of this object, and of no other that has its name by now
         done = self._cluster.apply(kind, name.namespace, name.name, body, force=there is not None, seconds=self._seconds())
-        if there is None and not done.created:
+        if there is None and not done.created and not self._only_ours(done.value):
             # Between our look and our write someone else created it. Take back what we applied; it stays theirs.
-            if controller(dict(done.value))[1] != owner or not self._only_ours(done.value):
-                bare = {"apiVersion": name.api_version, "kind": name.kind, "metadata": {"name": name.name}}
-                self._cluster.apply(kind, name.namespace, name.name, bare, force=False, seconds=self._seconds())
-                raise _taken(name)
+            bare = {"apiVersion": name.api_version, "kind": name.kind, "metadata": {"name": name.name}}
+            self._cluster.apply(kind, name.namespace, name.name, bare, force=False, seconds=self._seconds())
+            raise _Taken(name)
         self._owned[kind].wrote(dict(done.value))
 
     @staticmethod
@@ -235,10 +236,6 @@ class _Taken(Changed):
     def __init__(self, name: ObjectName) -> None:
         Exception.__init__(self, f"{name} was created by another one meanwhile")
         self.status, self.reason, self.retry_after = 409, "Conflict", 0.0
-
-
-def _taken(name: ObjectName) -> _Taken:
-    return _Taken(name)
 
 
 def _kind(name: ObjectName) -> Kind:

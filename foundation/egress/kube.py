@@ -123,7 +123,7 @@ class KubeClient:
         form: str = "application/json",
         seconds: float,
     ) -> Answered:
-        """The answer, whatever its status, within *seconds*. Raises `Unavailable` if there is none: it may have been done."""
+        """The answer, whatever its status, within *seconds*. Raises `Unavailable` without one: it may have been done."""
         from urllib3.exceptions import HTTPError
 
         try:

@@ -127,7 +127,7 @@ def _said(path: tuple[str | int, ...]) -> str:
 def _transitions(
     new: Any, old: Any, schema: dict[str, Any], path: tuple[str | int, ...]
 ) -> list[tuple[tuple[str | int, ...], str]]:
-    """Transition rules, which compare with ``oldSelf``; they count only where both values are."""
+    """Transition rules, which compare with ``oldSelf``; they count only if there are both values."""
     if old is None or new is None:
         return []
     found = []

@@ -25,10 +25,13 @@ async def listen(
     """Serve at *host*."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, TimeoutError):
+        try:
             while await _one(reader, writer, handle):
                 pass
-        writer.close()
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, TimeoutError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
 
     return await asyncio.start_server(connected, host, port, ssl=tls, limit=1 << 20, backlog=512)
 

@@ -1,8 +1,8 @@
 """A kubelet whose pods are local processes: each pod has its own network, each container its own view of the files.
 
-Containers run in bubblewrap with what the pod says: user, read-only root, volumes, no new privileges, no capabilities (bubblewrap
-gives none). There is no image: ``images`` says which program an image is. A pod reaches nothing but itself, whatever its
-policies allow; it is reached at an address of 127.0.0.0/8, which leads into its network.
+Containers run in bubblewrap with what the pod says: user, read-only root, volumes, no new privileges, no capabilities
+(bubblewrap gives none). There is no image: ``images`` says which program an image is. A pod reaches nothing but
+itself, whatever its policies allow; it is reached at an address of 127.0.0.0/8, which leads into its network.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.simulators.kube.store import Change
-from tests.simulators.kube.writing import now
 
 if TYPE_CHECKING:
     from tests.simulators.kube.api import Api
@@ -269,6 +268,7 @@ class Kubelet:
         running = all(one in pod.started for one in mains)
         ready = running and all(pod.ready.get(one, False) for one in (*mains, *stay))
         conditions = [{"type": "Ready", "status": "True" if ready else "False"}, {"type": "PodScheduled", "status": "True"}]
+        waiting = {"reason": pod.waiting.partition(":")[0] or "ContainerCreating", "message": pod.waiting}
         status: dict[str, Any] = {
             "phase": "Running" if running else "Pending",
             "podIP": pod.address,
@@ -276,7 +276,7 @@ class Kubelet:
             "conditions": conditions,
             "containerStatuses": [
                 {"name": one, "ready": pod.ready.get(one, False), "restartCount": pod.restarts.get(one, 0),
-                 "state": {"running": {"startedAt": now()}} if one in pod.started else {"waiting": {"reason": pod.waiting.partition(":")[0] or "ContainerCreating", "message": pod.waiting}}}
+                 "state": {"running": {}} if one in pod.started else {"waiting": waiting}}
                 for one in mains
             ],
         }  # fmt: skip

@@ -26,6 +26,7 @@ class Pod:
     def __init__(self, path: str) -> None:
         self.path = path
         self.running: dict[str, asyncio.subprocess.Process] = {}
+        self.tasks: list[asyncio.Task[None]] = []
 
     async def serve(self) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, suppress(PermissionError):
@@ -38,7 +39,7 @@ class Pod:
         while line := await reader.readline():
             asked = json.loads(line)
             if "start" in asked:
-                loop.create_task(self.start(asked["start"], asked["argv"], asked["env"], asked["log"]))
+                self.tasks.append(loop.create_task(self.start(asked["start"], asked["argv"], asked["env"], asked["log"])))
             elif "signal" in asked:
                 process = self.running.get(asked["name"])
                 if process is not None and process.returncode is None:

@@ -43,7 +43,7 @@ def _row(obj: dict[str, Any], columns: tuple[Column, ...], whole: bool) -> dict[
         elif one.form == "string" and found is not None:
             found = str(found) if not isinstance(found, str) else found
         cells.append(found)
-    meta = {name: one for name, one in obj["metadata"].items()}
+    meta = dict(obj["metadata"])
     held = obj if whole else {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": meta}
     return {"cells": cells, "object": held}
 

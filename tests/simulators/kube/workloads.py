@@ -25,7 +25,9 @@ SLICES = "endpointslices.discovery.k8s.io"
 
 
 class Workloads:
-    """Keeps ReplicaSets, pods and slices. With ``instant`` there are no pods: a Deployment is ready as soon as it is there."""
+    """Keeps ReplicaSets, pods and slices. With ``instant`` there are no pods: a Deployment is ready as soon as it is there, and
+    each Service leads to 127.0.0.1.
+    """
 
     def __init__(self, api: Api, *, instant: bool = False) -> None:
         self._api, self._instant = api, instant
@@ -225,9 +227,11 @@ class Workloads:
 
     def _service(self, held: Held) -> None:
         meta, spec = held.obj["metadata"], held.obj["spec"]
-        if self._instant or not spec.get("selector"):
+        if not spec.get("selector"):
             return
-        ends = []
+        ends: list[dict[str, Any]] = []
+        if self._instant:
+            ends.append({"addresses": ["127.0.0.1"], "conditions": {"ready": True, "serving": True, "terminating": False}})
         for (namespace, _), pod in sorted(self._api.store.of(PODS).items()):
             if namespace == meta["namespace"] and meets(
                 pod.obj["metadata"].get("labels") or {}, {"matchLabels": spec["selector"]}
