@@ -19,6 +19,8 @@ from artifacts.envelope import strict_json
 ACCESS = "at+jwt"
 """The ``typ`` of an access token (RFC 9068, section 2.1)."""
 MOST_SUBJECT = 255
+UNTYPED = "-"
+"""Stands for no ``typ``: tokens of a cluster's service accounts have none."""
 _MOST_TOKEN = 16 * 1024
 _FAR = 1e15
 NOT_HERE = frozenset(
@@ -71,14 +73,15 @@ def read_type(text: str) -> str:
 def parts(token: str, kind: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The header and the claims of *token*; its signature is not checked yet. Raises `NotAccepted` if it is not a token.
 
-    *kind* is the required ``typ``.
+    *kind* is the required ``typ``, or several with spaces between; `UNTYPED` stands for a token that has none.
     """
     first, second = segments(token)
     header, claims = object_of(first, "header"), object_of(second, "claims")
     if refused := sorted(NOT_HERE & set(header)):
         raise NotAccepted(f"the token's header has the parameter {refused[0]!r}, which is not allowed here")
     said = header.get("typ")
-    if not isinstance(said, str) or media_type(said) != kind:
+    found = UNTYPED if said is None else media_type(said) if isinstance(said, str) else ""
+    if found not in kind.split():
         shown = repr(said[:50]) if isinstance(said, str) else "missing"
         raise NotAccepted(f"the token's typ is {shown}, but access tokens here have {kind} (ARCOPS_OIDC_TYP)")
     return header, claims

@@ -6,9 +6,12 @@ No redirect is followed, nothing is decompressed, and all of it, including name 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
 from urllib.parse import urlencode
 
 from joserfc.errors import JoseError
@@ -18,10 +21,12 @@ from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.late_pattern import late
 from arcops.tier import Tier
 from artifacts.envelope import strict_json
+from artifacts.reading import read_file
 from foundation.egress import web
 from foundation.egress.destination import NotPlain, read_destination
 from foundation.egress.permission import Purpose, permit, plain
 from foundation.egress.remotes import NotAsked
+from foundation.egress.tls import NotUsable
 from foundation.identity.weak_keys import why_weak
 
 MOST_KEYS = 1024 * 1024
@@ -32,7 +37,19 @@ ASK_SECONDS = 5.0
 """How long the issuer may take for a question about one token, while its caller waits."""
 FORM = "application/x-www-form-urlencoded"
 _MOST_COUNT = 100
+_log = logging.getLogger(__name__)
 _DIGITS = late(r"[0-9]{1,10}", re.ASCII)
+
+
+class Pem(TypedDict, total=False):
+    """Certificates and a key, as `web.client` takes them."""
+
+    authorities: str
+    certificate: str
+    key: str
+
+
+NO_PEM: Pem = {}
 
 
 class Document(bytes):
@@ -53,6 +70,50 @@ class Answered(Unavailable):
         self.status = status
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What an issuer is shown by who reads its keys, and whose certificates count there: files, read for each question, because
+    they are replaced while a process runs. An empty path is nothing.
+
+    ``authorities`` (PEM) are those that the issuer's certificate comes from, ``token`` is shown as a bearer token, and
+    ``certificate`` with its ``key`` (PEM) in the handshake of TLS.
+    """
+
+    authorities: str = ""
+    token: str = ""
+    certificate: str = ""
+    key: str = ""
+
+    def fetched(self, url: str, tier: Tier) -> bytes:
+        """As `foundation.issuing.fetched`. Raises `Unavailable` also if a file cannot be read or used."""
+        token = _file(self.token, "token")
+        if token and not (token.isascii() and token.isprintable()):
+            raise Unavailable("the token for the issuer holds a character that a header must not have; write its file again")
+        pem: Pem = {
+            "authorities": _file(self.authorities, "authorities"),
+            "certificate": _file(self.certificate, "certificate"),
+            "key": _file(self.key, "private key"),
+        }
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if headers and read_destination(url).in_the_clear:
+            raise Unavailable("the issuer's keys are at an address without TLS, so the token for it is not shown there")
+        try:
+            return asyncio.run(_fetched("GET", url, tier, FETCH_SECONDS, MOST_KEYS, headers, None, pem))
+        except NotUsable:
+            what = "the authorities, the certificate or the key for the issuer are no PEM, or do not fit; write them again"
+            raise Unavailable(what) from None
+
+
+def _file(path: str, what: str) -> str:
+    if not path:
+        return ""
+    try:
+        return read_file(Path(path), MOST_KEYS).decode("utf-8").strip()
+    except (ArcOpsError, UnicodeDecodeError) as error:
+        _log.warning("the %s for the issuer cannot be read: %s", what, error)
+        raise Unavailable(f"the {what} for the issuer cannot be read, so no token can be checked; ask the operator") from error
+
+
 def fetched(url: str, tier: Tier = Tier.AIR_GAPPED, *, seconds: float = FETCH_SECONDS) -> bytes:
     """The bytes at *url*, within *seconds* in all. Call it only without a running event loop.
 
@@ -68,13 +129,20 @@ def posted(url: str, tier: Tier, form: Mapping[str, str], headers: Mapping[str, 
 
 
 async def _fetched(
-    method: str, url: str, tier: Tier, seconds: float, most: int, headers: Mapping[str, str], data: bytes | None
+    method: str,
+    url: str,
+    tier: Tier,
+    seconds: float,
+    most: int,
+    headers: Mapping[str, str],
+    data: bytes | None,
+    pem: Pem = NO_PEM,
 ) -> bytes:
     own = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
     try:
         async with (
             asyncio.timeout(seconds),
-            web.client(tier, url, _purpose("the issuer's address"), seconds=seconds) as client,
+            web.client(tier, url, _purpose("the issuer's address"), seconds=seconds, **pem) as client,
             client.stream(method, url, headers=own, content=data) as response,
         ):
             if response.status_code != 200:

@@ -66,11 +66,15 @@ class Caller:
 
 @dataclass(slots=True, kw_only=True)
 class Tokens:
-    """Checks tokens of one issuer. ``now`` is in seconds since 1970; ``fetch`` gets a URL's bytes, if the tier reaches it."""
+    """Checks tokens of one issuer. ``now`` is in seconds since 1970; ``fetch`` gets a URL's bytes, if the tier reaches it.
+
+    ``kept`` gives the issuer's keys instead, if someone else gets them and keeps them new. It raises `Unavailable`.
+    """
 
     issuer: Issuer
     now: Callable[[], float]
     fetch: Callable[[str, Tier], bytes]
+    kept: Callable[[], bytes] | None = None
     _keys: KeySet | None = None
     _version: bytes = b""
     _read_at: float = 0.0
@@ -154,6 +158,8 @@ class Tokens:
 
     def _bytes(self) -> bytes:
         keys, tier = self.issuer.keys, self.issuer.tier
+        if self.kept is not None:
+            return self.kept()
         if keys and not is_url(keys):
             try:
                 return read_file(Path(keys), MOST_KEYS)

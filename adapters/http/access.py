@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -20,7 +21,6 @@ from adapters.http.accounts import Accounts
 from adapters.http.callers import NO_SECRET, NotIn, by_token, refused_here, shown
 from adapters.http.calls import CALL as CALLED
 from adapters.http.calls import DECISION, Call
-from adapters.http.login import People
 from adapters.http.login_cookies import is_page, only_looks
 from adapters.http.login_pages import not_for
 from adapters.http.opening import UserOpening
@@ -36,6 +36,9 @@ from foundation.identity.accepting import KEY_PREFIX, Accepting, caller_of
 from foundation.limits.deciding import Deciding
 from foundation.login.person import PERSON
 from foundation.tokens import PREFIX, Caller
+
+if TYPE_CHECKING:  # a door without people needs no database
+    from adapters.http.login import People
 
 CALLER, IDENTITY = "arcops.caller", "arcops.identity"
 """The keys of the `Caller` and of the `Identity` in an ASGI scope."""

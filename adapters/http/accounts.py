@@ -18,8 +18,8 @@ from arcops.errors import ArcOpsError, Refused, Stopped
 from arcops.identity import Identity
 from arcops.tier import Tier
 from capabilities.watching import came_to
-from foundation.audit.audit import Audit
 from foundation.audit.record import NO_ONE, Actor, Outcome, Record
+from foundation.audit.telling import Tells
 from foundation.telemetry.spans import REQUEST
 
 _TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -33,7 +33,7 @@ class Account:
     is a caller's text, and no name of ours, until it was done.
     """
 
-    audit: Audit
+    audit: Tells
     known: Callable[..., Record]
     about: str = ""
     _began: float = field(default_factory=time.perf_counter)
@@ -88,7 +88,7 @@ class Account:
 class Accounts:
     """Keeps the record in ``audit``. ``door`` is how calls of tools come in."""
 
-    audit: Audit
+    audit: Tells
     tier: Tier
     door: str = "mcp"
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from adapters.http.access import METADATA, NEARBY, Door
+from adapters.http.access import NEARBY, Door
 from adapters.http.callers import NO_SECRET, NotIn, by_token, refused_here, shown
+from adapters.relay.addresses import Addresses
 from arcops.identity import Identity
 from foundation.identity.accepting import KEY_PREFIX
 
@@ -28,17 +29,20 @@ Fields = Mapping[bytes, bytes]
 
 @dataclass(slots=True, kw_only=True)
 class Entry:
-    """Lets callers in by ``door``; without a door everyone is the user of this machine. ``origin`` is this host's address."""
+    """Lets callers in by ``door``; without a door everyone is the user of this machine. ``anyone`` is who everyone is instead,
+    if the operator said that no caller has to say who they are.
+    """
 
     door: Door | None
-    origin: str
+    addresses: Addresses
+    anyone: Identity | None = None
     clock: Callable[[], float] = time.monotonic
     _known: OrderedDict[tuple[str, bytes], tuple[Identity, float]] = field(default_factory=OrderedDict)
 
     def known(self, fields: Fields, server: str) -> Identity | None:
         """Who shows *fields* to *server*, if that was found a moment ago."""
-        if self.door is None:
-            return NEARBY
+        if self.door is None or self.anyone is not None:
+            return self.anyone or NEARBY
         shown = fields.get(b"authorization")
         if shown is None:
             return None
@@ -47,14 +51,14 @@ class Entry:
 
     async def identify(self, scope: Scope, fields: Fields, server: str) -> Identity | NotIn:
         """Who asks for *server*."""
-        if self.door is None:
-            return NEARBY
+        if self.door is None or self.anyone is not None:
+            return self.anyone or NEARBY
         accepting, opening = self.door.accepting, self.door.opening
         authorization = fields.get(b"authorization", b"")
         secret = shown(authorization.decode("latin-1"))
         if accepting.tokens or secret.startswith(KEY_PREFIX):
-            metadata = f'resource_metadata="{self.metadata(server)}"' if accepting.tokens else ""
-            found = await by_token(accepting, secret, metadata, self.resource(server))
+            metadata = f'resource_metadata="{self.addresses.metadata(server)}"' if accepting.tokens else ""
+            found = await by_token(accepting, secret, metadata, self.addresses.resource(server))
         else:
             headers = Headers(scope=scope)
             refused = refused_here(opening, scope, headers)
@@ -67,11 +71,3 @@ class Entry:
         self._known[server, hashlib.sha256(shown).digest()] = (found, self.clock() + FRESH_SECONDS)
         while len(self._known) > _MOST:
             self._known.popitem(last=False)
-
-    def resource(self, server: str) -> str:
-        """The URL of *server* for clients: what a token may be for (RFC 8707), so that it opens no other server."""
-        return f"{self.origin}/{server}/mcp"
-
-    def metadata(self, server: str) -> str:
-        """If a client has no token, it reads here how to get one (RFC 9728, section 3.1)."""
-        return f"{self.origin}{METADATA}/{server}/mcp"

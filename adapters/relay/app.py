@@ -14,12 +14,13 @@ from adapters.http.callers import NotIn
 from adapters.relay import modern
 from adapters.relay.accepting import accepts, is_json
 from adapters.relay.access import Entry
+from adapters.relay.addresses import KINDS, METADATA, Addresses
 from adapters.relay.answers import answer, refuse
 from adapters.relay.calling import HELD_SECONDS, Calling, no_such
 from adapters.relay.failing import FORBIDDEN, UNAUTHORIZED, Failed
 from adapters.relay.forwarding import Forwarding
 from adapters.relay.legacy import Legacy
-from adapters.relay.metadata import METADATA, described
+from adapters.relay.metadata import described
 from adapters.relay.modern import Modern
 from adapters.relay.permitting import Permitting
 from adapters.relay.reading import Fields, fields_of, read
@@ -38,7 +39,6 @@ MOST_BODY = 4 * 1024 * 1024
 """Bytes of one message of a client."""
 SWEEP_SECONDS = 30.0
 _LEGACY = frozenset(one.encode() for one in LEGACY_VERSIONS)
-_KINDS = ("mcp", "sse", "messages", "status")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,11 +75,12 @@ class Relay:
         if path.startswith(METADATA):
             await described(scope, send, self.door, self.entry, self.hosted)
             return
-        parts = path.split("/")
-        if len(parts) != 3 or parts[2] not in _KINDS or b"%" in scope.get("raw_path", b""):
-            await refuse(send, 404, "there is nothing at this address; a server is at /NAME/mcp")
+        found = self.entry.addresses.read(path)
+        if found is None or b"%" in scope.get("raw_path", b""):
+            where = self.entry.addresses.path("NAME", "mcp")
+            await refuse(send, 404, f"there is nothing at this address; a server is at {where}")
             return
-        name, kind = parts[1], parts[2]
+        name, kind = found
         fields = fields_of(scope)
         vouched = self.forwarding.vouched(scope, fields) if self.forwarding is not None else None
         caller = vouched or await self._caller(scope, send, fields, name)
@@ -206,12 +207,12 @@ class Relay:
     @staticmethod
     def serves(path: str) -> bool:
         """Is *path* one of a hosted server, be it there or not?"""
-        return path.startswith(METADATA) or (path.count("/") == 2 and path.rpartition("/")[2] in _KINDS)
+        return path.startswith(METADATA) or (path.count("/") == 2 and path.rpartition("/")[2] in KINDS)
 
     def routes(self) -> list[BaseRoute]:
         """For a front: after all its own, so that none of them is hidden."""
         metadata: list[BaseRoute] = [Route(METADATA + "/{server}/mcp", endpoint=self, methods=["GET"])]
-        return metadata + [Route("/{server}/" + kind, endpoint=self, methods=["GET", "POST", "DELETE"]) for kind in _KINDS]
+        return metadata + [Route("/{server}/" + kind, endpoint=self, methods=["GET", "POST", "DELETE"]) for kind in KINDS]
 
 
 def relay(
@@ -219,14 +220,18 @@ def relay(
     door: Door | None = None,
     *,
     origin: str = "http://127.0.0.1:8430",
+    only: str = "",
+    anyone: Identity | None = None,
     most_body: int = MOST_BODY,
     held_seconds: float = HELD_SECONDS,
     sessions: Sessions | None = None,
     forwarding: Forwarding | None = None,
 ) -> Relay:
     """The servers of *hosted* for callers that *door* lets in. *origin* is this host's address for clients. With *forwarding*
-    there are other hosts, to which requests are passed on.
+    there are other hosts, to which requests are passed on. *only* is the one server that has this address for itself; *anyone*
+    is who every caller is, if none has to say.
     """
+    addresses = Addresses(origin=origin.rstrip("/"), only=only)
     permitting = Permitting(door=door)
     calling = Calling(hosted=hosted, permitting=permitting, held_seconds=held_seconds)
     if sessions is None:
@@ -236,12 +241,12 @@ def relay(
     legacy = Legacy(calling=calling, sessions=sessions)
     return Relay(
         hosted=hosted,
-        entry=Entry(door=door, origin=origin.rstrip("/")),
+        entry=Entry(door=door, addresses=addresses, anyone=anyone),
         permitting=permitting,
         sessions=sessions,
         legacy=legacy,
         modern=Modern(calling=calling),
-        sse=Sse(legacy=legacy),
+        sse=Sse(legacy=legacy, addresses=addresses),
         door=door,
         most_body=most_body,
         forwarding=forwarding,

@@ -25,6 +25,7 @@ from services.host.handshake import Opening
 from services.host.hosted import Row
 from services.host.link import Link
 from services.host.sessions import Session, Sessions
+from services.host.shown_tools import shown
 
 SESSION = b"mcp-session-id"
 VERSION = b"mcp-protocol-version"
@@ -203,6 +204,7 @@ class Legacy:
                 if here.answer is not None:
                     return here.answer(id)
             found = await asked(lambda: self.linked(row, caller, session), method, params, listener=session, tell=exchange.tell)
+            found = shown(row.tools, method, found)
             outcome, reason = (Outcome.DONE, "") if found.error is UNSET else (Outcome.FAILED, "error")
             return bridge.to_legacy(link, id, found)
         except asyncio.CancelledError:

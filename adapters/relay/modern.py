@@ -26,6 +26,7 @@ from services.host.hosted import Row
 from services.host.link import Link
 from services.host.parameters import read_field
 from services.host.sessions import owner_of
+from services.host.shown_tools import shown
 from services.host.streams import Stream
 
 VERSION, METHOD, NAME = b"mcp-protocol-version", b"mcp-method", b"mcp-name"
@@ -104,7 +105,7 @@ class Modern:
                 if here.answer is not None:
                     return here.answer(id)
                 params = here.params
-            found = await asked(reached, method, params, tell=exchange.tell)
+            found = shown(row.tools, method, await asked(reached, method, params, tell=exchange.tell))
             outcome, reason = (Outcome.DONE, "") if found.error is UNSET else (Outcome.FAILED, "error")
             return bridge.to_modern(link, method, id, found)
         except asyncio.CancelledError:

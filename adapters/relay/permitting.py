@@ -23,8 +23,8 @@ from adapters.http.access import Door
 from adapters.relay.failing import FORBIDDEN, LIMITED, RETRY_SECONDS, Failed, Failure
 from arcops.errors import ArcOpsError, Refused
 from arcops.identity import Identity
-from foundation.audit.audit import Audit
 from foundation.audit.record import NO_ONE, Actor, Outcome, Record
+from foundation.audit.telling import Tells
 from foundation.authorization.authorizing import decide
 from foundation.authorization.objects import CALL
 from foundation.authorization.role_policy import RESERVED
@@ -33,6 +33,7 @@ from foundation.telemetry.spans import REQUEST
 from services.host import envelope
 from services.host.hosted import Row
 from services.host.scoping import refuse_crossing
+from services.host.shown_tools import hidden
 from services.host.spec import bound_for
 
 DOOR = "relay"
@@ -75,7 +76,7 @@ class _Arguments(Mapping[str, object]):
 class Account:
     """The record of one call: told once, when it ended. Its place in the log is kept already."""
 
-    audit: Audit
+    audit: Tells
     record: Callable[[Outcome, str, int], Record]
     began: float = field(default_factory=time.perf_counter)
     told: bool = False
@@ -113,6 +114,10 @@ class Permitting:
         door, server = self.door, row.name
         if row.bound:
             self._within_scope(scope, caller, row, method, params)
+        if row.tools is not None and (tool := hidden(row.tools, method, params)):
+            self.told(scope, caller, Outcome.DENIED, "filter", server, tool)
+            said = f"{server} shows no tool {tool[:100]!r}; list its tools to see what there is"
+            raise Failed(Failure(status=403, code=FORBIDDEN, said=said, data={"kind": "refused"}))
         if door is None or (method != "tools/call" and method not in _GIVES):
             return NOTHING_KEPT
         tool = envelope.text((params or {}).get("name")) if method == "tools/call" else method

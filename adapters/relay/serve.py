@@ -46,7 +46,9 @@ class OneHost:
         await self.app(scope, receive, send)
 
 
-class _Server(RenewingServer):
+class Serving(RenewingServer):
+    """uvicorn's, which ends what *relay* has open before it waits for that."""
+
     def __init__(self, config: uvicorn.Config, relay: Relay, ended: Callable[[], Awaitable[None]] | None) -> None:
         super().__init__(config)
         self._relay, self._ended = relay, ended
@@ -77,7 +79,7 @@ def serve(
         hosts=frozenset(one.encode() for one in bound.hosts),
         origins=frozenset(one.encode() for one in bound.origins),
     )
-    _Server(config(guarded, bound, per_address=per_address), relay, ended).run(sockets=[listening])
+    Serving(config(guarded, bound, per_address=per_address), relay, ended).run(sockets=[listening])
 
 
 def config(app: ASGIApp, bound: Bound | None = None, *, per_address: int | None = None) -> uvicorn.Config:

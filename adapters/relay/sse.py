@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 from msgspec import UNSET
 from starlette.types import Receive, Scope, Send
 
+from adapters.relay.addresses import Addresses
 from adapters.relay.answers import Headers, begin, empty, pump, refuse
 from adapters.relay.failing import Failed, failure_of
 from adapters.relay.legacy import Fields, Legacy, opening_of
@@ -54,9 +55,10 @@ class _Posted:
 
 @dataclass(slots=True, kw_only=True)
 class Sse:
-    """Serves the sessions of ``legacy`` in this way too."""
+    """Serves the sessions of ``legacy`` in this way too, at these ``addresses``."""
 
     legacy: Legacy
+    addresses: Addresses
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def open(self, scope: Scope, receive: Receive, send: Send, row: Row, caller: Identity, fields: Fields) -> None:
@@ -70,7 +72,7 @@ class Sse:
         session.version = _FIRST_VERSION
         session.standing = Stream("s", resumable=False)
         root = str(scope.get("root_path", "")).rstrip("/")
-        first = f"event: endpoint\ndata: {root}/{row.name}/messages?session_id={session.id}\n\n".encode()
+        first = f"event: endpoint\ndata: {root}{self.addresses.path(row.name, 'messages')}?session_id={session.id}\n\n".encode()
         loop = asyncio.get_running_loop()
         await begin(send)
         watching = loop.create_task(_until_left(receive))

@@ -62,7 +62,7 @@ class CedarCalls:
         except Refused as error:
             return replace(self._said(False, f"{error}, so no policy of this site can allow the call"), reads=True)
         except BaseException as error:
-            if not _is_failure(error):
+            if not is_failure(error):
                 raise
             return replace(self._said(False, _UNDECIDED, f"{type(error).__name__}: {error}"[:500]), reads=True)
 
@@ -251,7 +251,7 @@ def parse_policies(files: Sequence[tuple[str, str]], names: Names) -> tuple[Ceda
             try:
                 est = cedarpy.policies_to_json_str(one.text)
             except BaseException as error:
-                if not _is_failure(error):
+                if not is_failure(error):
                     raise
                 said = " ".join(str(error).split())[:300]
                 raise Refused(f"{where} (line {one.line}) is not in the policy language Cedar: {said}") from error
@@ -266,6 +266,6 @@ def _number(cedars: str, ids: tuple[int, ...]) -> int:
     return ids[int(cedars.removeprefix("policy"))]
 
 
-def _is_failure(error: BaseException) -> bool:
+def is_failure(error: BaseException) -> bool:
     """Is *error* one of the engine? A panic of Rust code is no `Exception`."""
     return isinstance(error, Exception) or type(error).__name__ == "PanicException"

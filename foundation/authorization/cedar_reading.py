@@ -151,13 +151,13 @@ def _policy(body: Mapping[str, Any], text: str, where: str, names: Names) -> Ced
         group=next((one for kind, one in resource if kind == GROUP), ""),
         caller=next((one for kind, one in principal if kind == CALLER), ""),
         role=next((one for kind, one in principal if kind == ROLE), ""),
-        reads=any(one == {"Var": "context"} for one in _walk(body["conditions"])),
+        reads=any(one == {"Var": "context"} for one in walk(body["conditions"])),
     )
 
 
 def _scope(part: object) -> tuple[tuple[str, str], ...]:
     """The entities of one part of a scope, such as ``resource in Group::"read"``: type and id."""
-    found = [one for one in _walk(part) if isinstance(one, dict) and one.keys() == {"type", "id"}]
+    found = [one for one in walk(part) if isinstance(one, dict) and one.keys() == {"type", "id"}]
     return tuple((str(one["type"]), str(one["id"])) for one in found)
 
 
@@ -174,7 +174,7 @@ def _refuse_scope(body: Mapping[str, Any], where: str) -> None:
 
 def _refuse_unknown(body: Mapping[str, Any], where: str, names: Names) -> None:
     _refuse_scope(body, where)
-    for one in _walk(body):
+    for one in walk(body):
         if not isinstance(one, dict):
             continue
         if one.keys() == {"type", "id"}:
@@ -212,7 +212,7 @@ def _refuse_entity(kind: str, name: str, where: str, names: Names) -> None:
     raise Refused(f"{where}: there is no {kind}::{json.dumps(name)}{f'; did you mean {near[0]!r}?' if near else ''}")
 
 
-def _walk(value: object) -> Iterator[object]:
+def walk(value: object) -> Iterator[object]:
     """*value* and every value in it."""
     left = [value]
     while left:

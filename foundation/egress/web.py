@@ -23,11 +23,13 @@ def client(
     headers: Mapping[str, str] | None = None,
     connections: int = 100,
     authorities: str = "",
+    certificate: str = "",
+    key: str = "",
 ) -> AsyncClient:
-    """A client to ask *url* with, over at most so many *connections*. Raises `Refused`, and `NotUsable` for *authorities*.
+    """A client to ask *url* with, over at most so many *connections*. Raises `Refused`, and `NotUsable` for what is PEM.
 
-    The certificate of the other side has to come from *authorities* (PEM; the usual ones if empty). The environment's proxy is
-    used, but not for this machine.
+    The certificate of the other side has to come from *authorities* (PEM; the usual ones if empty). *certificate* and its *key*
+    (PEM) are shown if the other side asks who we are. The environment's proxy is used, but not for this machine.
 
     A GET is made once more if there was no connection. What the client raises if the remote is left alone is one of `failures`
     and a `NotAsked`.
@@ -46,7 +48,7 @@ def client(
         limits=limits,
         trust_env=not to.here,
         follow_redirects=False,
-        verify=context(authorities) if authorities else True,
+        verify=context(authorities, certificate=certificate, key=key) if authorities or certificate else True,
     )
 
 

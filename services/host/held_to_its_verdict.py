@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -20,9 +20,11 @@ from services.host.envelope import INVALID_PARAMS, Malformed, Message
 from services.host.eras import Era
 from services.host.handshake import Speaks, asking_for_us
 from services.host.offering import Pins
-from services.host.rows import HostedRow
 from services.host.spec import read_package
 from tasks.server.definitions import LISTS
+
+if TYPE_CHECKING:  # a sidecar has no rows, and no database
+    from services.host.rows import HostedRow
 
 LIST_SECONDS = 20.0
 """For all lists of one server, with all their pages."""

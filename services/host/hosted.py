@@ -42,7 +42,8 @@ class Row:
     """What a door must know of a hosted server. ``eras`` are those that it was seen to speak; empty if that is not known.
 
     ``stateless``: sessions may share one child of it. A call that takes more than ``call_seconds`` is cancelled. ``bound`` are
-    its scope parameters, as `services.host.spec.bound_for` reads them. ``one_host``: one host at a time runs it.
+    its scope parameters, as `services.host.spec.bound_for` reads them. ``one_host``: one host at a time runs it. Only its
+    ``tools`` are shown and called; ``None``: all that it has.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Row:
     call_seconds: float = 600.0
     bound: tuple[str, ...] = ()
     one_host: bool = False
+    tools: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,6 +157,11 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._all)
 
+    @property
+    def waiting(self) -> int:
+        """How many requests of all of them wait."""
+        return sum(len(one.requests) for one in self._all.values())
+
     def begin(self, server: str, caller: Identity, opening: Opening) -> Session:
         """A new session, for which the caller's own that is idle longest makes room. Raises `Unavailable` if none is idle."""
         self.sweep()

@@ -61,12 +61,27 @@ class CedarPolicies:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTls:
+    """The relay's certificate (PEM files of the pod). With ``client_authorities_path`` only clients with a certificate of these
+    authorities are let in; who they are is said by their token as always.
+    """
+
+    certificate_path: str
+    key_path: str
+    client_authorities_path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SidecarConfig:
     """The whole document.
 
     ``server`` is ``NAMESPACE/NAME`` of the resource (or its name alone, of the whole cluster). ``tools`` are the only ones that
     callers see, `None` for all. ``capabilities`` says what must be offered (true) and what must not. ``protocol_versions``:
     one of them must be spoken; empty for any. ``stateless``: any replica may answer any call.
+
+    ``port`` is that of the Service; ``url`` is its address for clients, if that is another than in the cluster, and ``hosts``
+    are names by which it is asked besides. ``most`` is how many sessions there may be at once, if each has a process, and a
+    call ends after ``call_seconds``.
     """
 
     server: str
@@ -78,6 +93,12 @@ class SidecarConfig:
     capabilities: Mapping[str, bool] = field(default_factory=dict)
     protocol_versions: tuple[str, ...] = ()
     stateless: bool = False
+    port: int = 8080
+    url: str = ""
+    hosts: tuple[str, ...] = ()
+    tls: OwnTls | None = None
+    most: int = 16
+    call_seconds: int = 600
 
     @property
     def text(self) -> str:

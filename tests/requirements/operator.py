@@ -24,6 +24,8 @@ OPERATOR: tuple[Claim, ...] = (
     ),
     *of_row(
         "OPER-3",
+        standard_streams_are_bridged="A server over standard streams is served over HTTP by the relay beside it; each session "
+        "has a process of its own.",
         transports_are_supported=(
             "The transports stdio, streamable HTTP and SSE work, and the protocol is checked before Ready.",
             _NOT_BUILT,
@@ -44,7 +46,7 @@ OPERATOR: tuple[Claim, ...] = (
             _NOT_BUILT,
         ),
     ),
-    *of_row("OPER-6", cedar_decides_each_call=("Cedar policies decide each tool call, with a filter on tools.", _NOT_BUILT)),
+    *of_row("OPER-6", cedar_decides_each_call="Cedar policies decide each tool call, with a filter on tools."),
     *of_row(
         "OPER-7",
         unsafe_pods_are_refused=(

@@ -1,0 +1,1 @@
+"""The relay before one server, in the server's own pod: ``arcops-sidecar``."""
