@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from manifests.description import Addresses, DescribedEntry, DescribedMesh, Description, Host, Names, Pods, Port
 from manifests.egress_gateway import through_gateway
 from manifests.hosts import by_cilium, by_cluster_policy
-from manifests.shapes import LONGEST, made, ordered, pods, rule
+from manifests.shapes import LONGEST, Explained, made, ordered, pods, rule
 from manifests.text import Value, document, documents
 
 
@@ -89,9 +89,13 @@ def _policies(description: Description) -> Iterator[str]:
             _policy(description, f"{description.name[:LONGEST]}-mesh", {**own, "policyTypes": ["Egress"], "egress": egress}),
         )
     if description.hosts and description.site.names is Names.CILIUM:
-        yield from by_cilium(description)
+        yield from _documents(by_cilium(description))
     elif description.hosts and description.site.domain_names is not None and description.site.names is Names.CLUSTER_POLICY:
-        yield from by_cluster_policy(description, description.site.domain_names)
+        yield from _documents(by_cluster_policy(description, description.site.domain_names))
+
+
+def _documents(explained: Iterable[Explained]) -> Iterator[str]:
+    yield from (document(comment, value) for comment, value in explained)
 
 
 def egress_pods(description: Description) -> Pods | None:
@@ -164,7 +168,7 @@ def _mesh(description: Description) -> Iterator[str]:
             made(networking, "ServiceEntry", f"{description.name[:LONGEST]}-{number}", namespace, _registered(one, number)),
         )
     if gateway is not None and description.hosts:
-        yield from through_gateway(description, gateway)
+        yield from _documents(through_gateway(description, gateway))
         return
     for number, host in enumerate(sorted(description.hosts, key=lambda one: (one.name, ordered(one.ports)))):
         yield document(

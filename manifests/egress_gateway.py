@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manifests.description import Description, EgressGateway
-from manifests.shapes import LONGEST, labelled, made
-from manifests.text import Value, document
+from manifests.shapes import LONGEST, Explained, labelled, made
+from manifests.text import Value
 
 _NETWORKING = "networking.istio.io/v1"
 
 
-def through_gateway(description: Description, gateway: EgressGateway) -> Iterator[str]:
+def through_gateway(description: Description, gateway: EgressGateway) -> Iterator[Explained]:
     name, namespace = f"{description.name[:LONGEST]}-egress", description.namespace
     own = f"{namespace}-{name}"  # objects of other namespaces are beside the gateway, too
     service = f"{gateway.service}.{gateway.namespace}.svc.{description.site.cluster_domain}"
@@ -23,7 +23,7 @@ def through_gateway(description: Description, gateway: EgressGateway) -> Iterato
     both: list[Value] = [".", gateway.namespace]
     for number, host in enumerate(hosts):
         ports = sorted({port.port for one in description.hosts if one.name == host for port in one.ports})
-        yield document(
+        yield (
             f"{host} is registered only for this namespace and for the egress gateway.",
             made(
                 _NETWORKING,
@@ -39,7 +39,7 @@ def through_gateway(description: Description, gateway: EgressGateway) -> Iterato
                 },
             ),
         )
-    yield document(
+    yield (
         "The egress gateway accepts these names only from callers with a certificate of the mesh.",
         made(
             _NETWORKING,
@@ -59,7 +59,7 @@ def through_gateway(description: Description, gateway: EgressGateway) -> Iterato
             },
         ),
     )
-    yield document(
+    yield (
         "Mutual TLS to the gateway. The server name tells it the host, so each host has its own subset.",
         made(
             _NETWORKING,
@@ -78,7 +78,7 @@ def through_gateway(description: Description, gateway: EgressGateway) -> Iterato
     )
     for number, host in enumerate(hosts):
         ports = sorted({port.port for one in description.hosts if one.name == host for port in one.ports})
-        yield document(
+        yield (
             f"{host}: from the mesh to the gateway, from the gateway to the host, and nowhere else.",
             made(
                 _NETWORKING,
@@ -112,7 +112,7 @@ def through_gateway(description: Description, gateway: EgressGateway) -> Iterato
                 },
             ),
         )
-    yield document(
+    yield (
         "Who may use the gateway for these names, by identity. As soon as a gateway has one such policy, it denies every\n"
         "caller that is in none of them.",
         made(

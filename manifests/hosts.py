@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manifests.description import Description, DomainNames, Host
-from manifests.shapes import LONGEST, NAMESPACE, labelled, made, never, ordered
-from manifests.text import Value, document
+from manifests.shapes import LONGEST, NAMESPACE, Explained, labelled, made, never, ordered
+from manifests.text import Value
 
 _DENIED = "Never to the metadata services or the API server, because the DNS answer for a name could point to them."
 
 
-def by_cilium(description: Description) -> Iterator[str]:
+def by_cilium(description: Description) -> Iterator[Explained]:
     """A CiliumNetworkPolicy. It replaces the NetworkPolicy for DNS."""
     asked: dict[str, Value] = {"k8s:io.kubernetes.pod.namespace": "kube-system"}
     asked |= {f"k8s:{key}": value for key, value in sorted(description.site.dns_labels.items())}
@@ -31,7 +31,7 @@ def by_cilium(description: Description) -> Iterator[str]:
         }
         for host in _sorted(description)
     ]
-    yield document(
+    yield (
         "DNS queries go to the DNS pods only, through Cilium's proxy, which learns from the answers which addresses a name\n"
         "has. Then hosts outside by name and port.\n" + _DENIED,
         made(
@@ -48,7 +48,7 @@ def by_cilium(description: Description) -> Iterator[str]:
     )
 
 
-def by_cluster_policy(description: Description, said: DomainNames) -> Iterator[str]:
+def by_cluster_policy(description: Description, said: DomainNames) -> Iterator[Explained]:
     """A ClusterNetworkPolicy of the tier Admin: only this tier allows names. It passes on all that it does not name."""
     named: list[Value] = [
         {
@@ -58,7 +58,7 @@ def by_cluster_policy(description: Description, said: DomainNames) -> Iterator[s
         }
         for host in _sorted(description)
     ]
-    yield document(
+    yield (
         f"Hosts outside by name and port; everything else is left to the policies of the namespace.\n{_DENIED}\n"
         f"No other policy of this cluster may have the priority {said.priority}.",
         made(

@@ -10,6 +10,8 @@ from manifests.description import Description, Pods, Port
 from manifests.text import Value
 
 NAMESPACE = "kubernetes.io/metadata.name"
+Explained = tuple[str, dict[str, Value]]
+"""A sentence for people, and the object."""
 LONGEST = 50
 """The most characters of a workload's name in the names of its objects."""
 

@@ -1,0 +1,20 @@
+"""The definitions as files that ``kubectl apply`` takes; ``deployments/crds`` holds exactly these."""
+
+from __future__ import annotations
+
+from manifests.bundle import ManifestText
+from manifests.crds.definitions import Conversion, ServerKind, definition, plural
+from manifests.text import document
+
+_ABOUT = {
+    ServerKind.NAMESPACED: "An MCP server of a namespace. Made by 'arcops operator manifests'; docs/operator.md explains each field.",
+    ServerKind.CLUSTER: "An MCP server of the whole cluster. Made by 'arcops operator manifests'; docs/operator.md explains each field.",
+}
+
+
+def definition_files(conversion: Conversion | None = None) -> tuple[ManifestText, ...]:
+    """A file for each kind of resource."""
+    return tuple(
+        ManifestText(name=f"{plural(kind)}.yaml", text=document(_ABOUT[kind], definition(kind, conversion).value))
+        for kind in ServerKind
+    )
