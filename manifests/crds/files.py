@@ -7,8 +7,8 @@ from manifests.crds.definitions import Conversion, ServerKind, definition, plura
 from manifests.text import document
 
 _ABOUT = {
-    ServerKind.NAMESPACED: "An MCP server of a namespace. Made by 'arcops operator manifests'; docs/operator.md explains each field.",
-    ServerKind.CLUSTER: "An MCP server of the whole cluster. Made by 'arcops operator manifests'; docs/operator.md explains each field.",
+    ServerKind.NAMESPACED: "An MCP server of a namespace; docs/operator.md explains its fields.",
+    ServerKind.CLUSTER: "An MCP server of the whole cluster; docs/operator.md explains its fields.",
 }
 
 

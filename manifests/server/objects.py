@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from manifests.objects import Json, KubeObject, kube_object, text_of
-from manifests.server.names import DIGEST_ANNOTATION, RELAY_PORT, labels, metadata, selector
-from manifests.server.network import network_policy
-from manifests.server.plan import Owner, ServerPlan
+from manifests.objects import Json, KubeObject, inner, kube_object, text_of
+from manifests.server.names import DIGEST_ANNOTATION, OWNER_ANNOTATION, RELAY_PORT, labels, metadata, selector
+from manifests.server.network import network_objects
+from manifests.server.plan import ServerPlan
 from manifests.server.pods import digest_of, pod_template
 
 _AFFINITY_SECONDS = 10_800
@@ -15,11 +15,11 @@ _AFFINITY_SECONDS = 10_800
 
 def server_objects(plan: ServerPlan) -> tuple[KubeObject, ...]:
     """The objects of *plan*. Equal plans give equal bytes."""
-    return tuple(_owned(one, plan.owner) for one in _objects(plan))
+    return tuple(_owned(one, plan) for one in _objects(plan))
 
 
-def _objects(plan: ServerPlan) -> Iterator[dict[str, Json]]:
-    yield network_policy(plan)
+def _objects(plan: ServerPlan) -> Iterator[Mapping[str, Json]]:
+    yield from network_objects(plan)
     if not plan.spec.service_account:
         yield {**_named(plan, "v1", "ServiceAccount"), "automountServiceAccountToken": False}
     yield {**_named(plan, "v1", "ConfigMap"), "data": {"sidecar.json": plan.config, "keys.json": plan.keys}}
@@ -52,7 +52,7 @@ def _service(plan: ServerPlan) -> dict[str, Json]:
         "ports": [{"name": "mcp", "port": plan.spec.port, "targetPort": RELAY_PORT, "protocol": "TCP"}],
         "type": "ClusterIP",
     }
-    if replicas(plan) > 1 or plan.scale_to:
+    if (replicas(plan) > 1 or plan.scale_to) and not plan.stateless:
         spec["sessionAffinity"] = "ClientIP"
         spec["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": _AFFINITY_SECONDS}}
     return {**_named(plan, "v1", "Service"), "spec": spec}
@@ -83,8 +83,12 @@ def _autoscaler(plan: ServerPlan) -> dict[str, Json]:
     return {**_named(plan, "autoscaling/v2", "HorizontalPodAutoscaler"), "spec": spec}
 
 
-def _owned(value: dict[str, Json], owner: Owner) -> KubeObject:
-    """*value* with its owner and the digest of what is applied."""
+def _owned(value: Mapping[str, Json], plan: ServerPlan) -> KubeObject:
+    """*value* with its labels, its owner, and the digest of what is applied.
+
+    An object in another namespace, or of the whole cluster, cannot have an owner in a namespace: it is marked instead.
+    """
+    owner = plan.owner
     reference: Json = {
         "apiVersion": owner.api_version,
         "kind": owner.kind,
@@ -93,8 +97,14 @@ def _owned(value: dict[str, Json], owner: Owner) -> KubeObject:
         "controller": True,
         "blockOwnerDeletion": False,
     }
-    whole = _with_metadata(value, ownerReferences=[reference])
-    return kube_object(_with_metadata(whole, annotations={DIGEST_ANNOTATION: digest_of(text_of(whole))}))
+    marked = _with_metadata(value, labels=labels(plan.name, owner.kind))
+    notes: dict[str, Json] = {}
+    if inner(value, "metadata", "namespace") == plan.namespace:
+        marked = _with_metadata(marked, ownerReferences=[reference])
+    else:
+        notes[OWNER_ANNOTATION] = owner.uid
+    noted = {**notes, DIGEST_ANNOTATION: digest_of(text_of({**marked, "annotations": notes}))}
+    return kube_object(_with_metadata(marked, annotations=noted))
 
 
 def _with_metadata(value: Mapping[str, Json], **more: Json) -> dict[str, Json]:

@@ -25,7 +25,8 @@ class Owner:
 class Egress:
     """What the pods may reach. Without anything: nothing, not even DNS.
 
-    ``everything``: all but the metadata services and the API server, on ``ports`` (without any: on all).
+    ``everything``: all but the metadata services and the API server, on ``ports`` (without any: on all). ``api_server``: the
+    ports on which the API server may be reached, which nothing else opens.
     """
 
     everything: bool = False
@@ -33,14 +34,15 @@ class Egress:
     hosts: tuple[Host, ...] = ()
     addresses: tuple[Addresses, ...] = ()
     pods: tuple[Pods, ...] = ()
+    api_server: tuple[int, ...] = ()
 
     @property
     def names(self) -> bool:
         """Must names be resolved?"""
-        return bool(self.everything or self.hosts or self.pods)
+        return bool(self.everything or self.hosts or self.pods or self.api_server)
 
     def __bool__(self) -> bool:
-        return bool(self.everything or self.hosts or self.addresses or self.pods)
+        return bool(self.names or self.addresses)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,10 @@ class Tightened:
 class ServerPlan:
     """One server, decided.
 
-    ``command`` is what the shim starts for stdio. ``config`` and ``keys`` are the two documents for the relay. ``callers`` are
-    the namespaces that may call; `None` for every one. ``scale_to`` is the most replicas of an autoscaler, 0 for none.
+    ``command`` is what the shim starts for stdio. ``mounts`` and ``relay_mounts`` are those of the server and of the relay.
+    ``config`` and ``keys`` are the two documents for the relay. ``callers`` are the namespaces that may call; `None` for every
+    one. ``scale_to`` is the most replicas of an autoscaler, 0 for none. ``app_armor`` is a profile of the nodes for the
+    server's container (``RuntimeDefault``, or a name), empty for none.
     """
 
     owner: Owner
@@ -83,8 +87,10 @@ class ServerPlan:
     egress: Egress = field(default_factory=Egress)
     scratch: tuple[Scratch, ...] = ()
     mounts: tuple[Mapping[str, Json], ...] = ()
+    relay_mounts: tuple[Mapping[str, Json], ...] = ()
     template: Tightened = field(default_factory=Tightened)
     callers: tuple[str, ...] | None = None
+    stateless: bool = False
     scale_to: int = 0
-    read_profile: str = ""
+    app_armor: str = ""
     secrets: str = ""

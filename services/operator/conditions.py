@@ -43,7 +43,7 @@ def conditions(found: Iterable[Condition], before: Mapping[str, Json], generatio
             {
                 "type": one.type,
                 "status": one.held.value,
-                "reason": one.reason,
+                "reason": str(one.reason),
                 "message": one.message,
                 "observedGeneration": generation,
                 "lastTransitionTime": since if isinstance(since, str) else f"{now:%Y-%m-%dT%H:%M:%SZ}",

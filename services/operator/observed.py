@@ -10,7 +10,8 @@ from manifests.objects import Json, ObjectName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """An object that has the name of one of ours. ``owner`` is the uid of its controller, empty if it has none.
+    """An object that has the name of one of ours. ``owner`` is the uid of its controller, or the one in its
+    annotation `manifests.server.names.OWNER_ANNOTATION` if it has no controller; empty without both.
 
     ``live`` is the object as the API server has it; it says whether anything must be written.
     """

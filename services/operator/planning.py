@@ -3,51 +3,64 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from arcops.errors import Refused
 from manifests.crds.definitions import GROUP, STORED, ServerKind
-from manifests.objects import Json
-from manifests.server.names import MCP_CONTAINER, RELAY_PORT, SOCKET
-from manifests.server.plan import Owner, ServerPlan
+from manifests.objects import Json, text_of
+from manifests.server.names import HEALTH_PORT, MCP_CONTAINER, RELAY_PORT, SOCKET
+from manifests.server.plan import Owner, ServerPlan, Tightened
+from manifests.server.pods import digest_of
 from manifests.server.spec import ServerSpec, Transport
 from services.operator.observed import Observed
-from services.operator.profiles import Compiled, compile_profile
+from services.operator.profiles import Compiled, compile_profile, no_host
 from services.operator.refusal import Reason, Refusal
 from services.operator.resource import Identity, ServerResource
 from services.operator.sidecar import Reach, SidecarConfig, Target
 from services.operator.site import Site
+from services.operator.template import tighten
+from services.operator.trusting import also, cedar, for_keys, trusted_issuer
 from services.operator.verdicts import Verdicts
+from services.operator.volumes import place
 
 MOST_REPLICAS = "arcops.dev/max-replicas"
 """An annotation of a resource: the most replicas of an autoscaler."""
 STATELESS = "arcops.dev/stateless"
 """An annotation of a resource: any replica may answer any call."""
+_MOST_TOLD = 10
 _WHOLE = re.compile(r"[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """The plan, and who enforces what of it."""
+    """The plan, and who enforces what of it. ``reads_limited``: is a profile's word on reading held?"""
 
     plan: ServerPlan
     enforcement: tuple[str, ...]
+    reads_limited: bool | None = None
 
 
 def plan(resource: ServerResource, observed: Observed, site: Site, verdicts: Verdicts, now: datetime) -> Planned | Refusal:
     """The plan of a hosted server."""
-    identity, spec = resource.identity, resource.spec
-    namespace = namespace_of(identity, site)
+    spec = resource.spec
+    namespace = namespace_of(resource.identity, site)
     if why := verdicts.refusal(spec.image, now):
         return Refusal(reason=Reason.IMAGE, text=why, stops=True)
+    template, unsafe = tighten(spec, site.allowed_prefixes)
+    if unsafe:
+        return Refusal(reason=Reason.UNSAFE, text="; ".join(unsafe[:_MOST_TOLD]))
     compiled = compile_profile(spec.profile, namespace, observed, site)
     if isinstance(compiled, Refusal):
         return compiled
     command = _command(spec, verdicts)
     if isinstance(command, Refusal):
         return command
-    return _planned(identity, spec, namespace, compiled, command, site)
+    try:
+        return _planned(resource, namespace, compiled, command, template, observed, site)
+    except Refused as error:
+        return Refusal(reason=Reason.INVALID, text=str(error))
 
 
 def namespace_of(identity: Identity, site: Site) -> str:
@@ -56,19 +69,40 @@ def namespace_of(identity: Identity, site: Site) -> str:
 
 
 def _planned(
-    identity: Identity, spec: ServerSpec, namespace: str, compiled: Compiled, command: tuple[str, ...], site: Site
-) -> Planned:
+    resource: ServerResource,
+    namespace: str,
+    compiled: Compiled,
+    command: tuple[str, ...],
+    template: Tightened,
+    observed: Observed,
+    site: Site,
+) -> Planned | Refusal:
+    """Raises `Refused` for what the resource names and cannot be used."""
+    identity, spec = resource.identity, resource.spec
+    whole = identity.kind is ServerKind.CLUSTER
+    placed = place(spec, compiled.document, site.policy(namespace), site)
+    if compiled.document is not None and site.strict_reads and not site.read_profile:
+        text = (
+            "this site wants reading to be limited (strictReads), and no AppArmor profile that does it is named (readProfile)"
+        )
+        return Refusal(reason=Reason.NOT_ENFORCEABLE, text=text)
+    issuer = trusted_issuer(spec.oidc, namespace, observed, site, whole_cluster=whole) if spec.oidc is not None else None
+    fetched = for_keys(issuer) if issuer is not None else ()
+    if fetched and (why := no_host(fetched, namespace, site)):
+        return Refusal(reason=Reason.NOT_ENFORCEABLE, text=f"the relay needs keys from {fetched[0].name}: {why}")
+    if issuer is not None and issuer.keys and issuer.issuer not in observed.key_sets:
+        return Refusal(reason=Reason.WAITING, text=f"the keys of {issuer.issuer} were not fetched yet")
     config = SidecarConfig(
         server=f"{identity.namespace}/{identity.name}" if identity.namespace else identity.name,
         transport=spec.transport.value,
         target=_target(spec),
+        oidc=issuer,
+        authz=cedar(spec.authz, observed) if spec.authz is not None else None,
         tools=spec.tools_filter,
         capabilities=dict(spec.capabilities),
         protocol_versions=spec.protocol_versions,
         stateless=identity.annotations.get(STATELESS) == "true",
     )
-    scale = identity.annotations.get(MOST_REPLICAS, "")
-    own = None if identity.kind is ServerKind.CLUSTER or spec.oidc is not None else (namespace,)
     made = ServerPlan(
         owner=Owner(api_version=f"{GROUP}/{STORED}", kind=identity.kind.value, name=identity.name, uid=identity.uid),
         name=identity.name,
@@ -79,13 +113,54 @@ def _planned(
         operator_namespace=site.operator_namespace,
         relay_image=site.sidecar_image,
         config=config.text,
+        keys=text_of({issuer.issuer: observed.key_sets[issuer.issuer]}) if issuer is not None and issuer.keys else "{}",
         command=command,
-        egress=compiled.egress,
-        scratch=compiled.scratch,
-        callers=own,
-        scale_to=int(scale) if _WHOLE.fullmatch(scale) and spec.transport is not Transport.STDIO else 0,
+        egress=also(compiled.egress, fetched),
+        scratch=placed.scratch,
+        mounts=placed.mounts,
+        relay_mounts=placed.relay_mounts,
+        template=template,
+        callers=None if whole or issuer is not None else (namespace,),
+        stateless=config.stateless,
+        scale_to=_scale(identity, spec),
+        app_armor=site.read_profile or ("RuntimeDefault" if site.app_armor else ""),
+        secrets=_secrets(observed) if site.policy(namespace).rotate_secrets else "",
     )
-    return Planned(plan=made, enforcement=compiled.enforcement)
+    told = tuple(f"also egress to {one.name}, from which the relay gets keys" for one in fetched)
+    return Planned(
+        plan=made,
+        enforcement=(*compiled.enforcement, *told, *placed.enforcement, *_who_may_call(made, spec)),
+        reads_limited=bool(site.read_profile) if compiled.document is not None else None,
+    )
+
+
+def _scale(identity: Identity, spec: ServerSpec) -> int:
+    """The most replicas of an autoscaler. Raises `Refused` if the annotation cannot be meant."""
+    text = identity.annotations.get(MOST_REPLICAS, "")
+    if not text:
+        return 0
+    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= 100 or int(text) < (spec.replicas or 1):
+        raise Refused(f"the annotation {MOST_REPLICAS} is {text[:20]!r}; write a number from replicas to 100")
+    if spec.transport is Transport.STDIO:
+        raise Refused(f"stdio has one replica, so the annotation {MOST_REPLICAS} cannot be")
+    return int(text)
+
+
+def _secrets(observed: Observed) -> str:
+    return digest_of(text_of(dict(observed.secrets))) if observed.secrets else ""
+
+
+def _who_may_call(made: ServerPlan, spec: ServerSpec) -> Iterator[str]:
+    if made.callers is not None:
+        yield f"only pods of {', '.join(made.callers)} may call: NetworkPolicy; oidcConfig would open it to callers with tokens"
+    elif spec.oidc is None:
+        yield "every pod of the cluster may call, without a token (there is no oidcConfig)"
+    else:
+        yield "every call needs a token: by the relay"
+    if spec.authz is not None:
+        yield "each call of a tool is decided by Cedar: by the relay"
+    if spec.tools_filter is not None:
+        yield f"{len(spec.tools_filter)} tool(s) can be seen and called: by the relay"
 
 
 def _target(spec: ServerSpec) -> Target:
@@ -100,8 +175,10 @@ def _target(spec: ServerSpec) -> Target:
 
 def _command(spec: ServerSpec, verdicts: Verdicts) -> tuple[str, ...] | Refusal:
     """What the shim starts: the command of the pod template, or what the image's artifact recorded."""
-    if spec.target_port == RELAY_PORT:
-        return Refusal(reason=Reason.INVALID, text=f"targetPort {RELAY_PORT} is the relay's; give the server another port")
+    if spec.target_port in (RELAY_PORT, HEALTH_PORT):
+        return Refusal(
+            reason=Reason.INVALID, text=f"targetPort {spec.target_port} is the relay's; give the server another port"
+        )
     if spec.transport is not Transport.STDIO:
         return ()
     if given := _given_command(spec.pod_template):

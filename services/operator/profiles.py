@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from arcops.errors import Refused
+from arcops.seen.network import METADATA_SERVICES
 from gates.network.network.sound import ENFORCERS
-from manifests.server.plan import Egress, Scratch
-from manifests.server.spec import Builtin, Profile
+from manifests.description import Addresses, Description, Host, Names, Pods, Port
+from manifests.server.plan import Egress
+from manifests.server.spec import Builtin, KeyOf, Profile
 from services.operator.observed import Observed
+from services.operator.profile_document import ProfileDocument, is_block, read_profile
 from services.operator.refusal import Reason, Refusal
-from services.operator.site import Site
+from services.operator.site import NamespacePolicy, Site
+
+_API_SERVER = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
+_BY = {
+    Names.CILIUM: "CiliumNetworkPolicy (toFQDNs)",
+    Names.CLUSTER_POLICY: "ClusterNetworkPolicy (domainNames)",
+    Names.EGRESS_GATEWAY: "Istio's egress gateway, by TLS server name",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """A profile as it is enforced. ``enforcement`` says who does that, a sentence each."""
+    """A profile as it is enforced. ``enforcement`` says who does that, a sentence each.
+
+    ``document`` is what it allows of files; `None` for a builtin profile, which allows none to be written.
+    """
 
     egress: Egress = field(default_factory=Egress)
-    scratch: tuple[Scratch, ...] = ()
+    document: ProfileDocument | None = None
     enforcement: tuple[str, ...] = ()
 
 
@@ -33,14 +49,39 @@ def compile_profile(profile: Profile, namespace: str, observed: Observed, site: 
         )
     match profile:
         case Builtin.NONE:
-            return Compiled(enforcement=(f"no egress, not even DNS: NetworkPolicy, by {plugin}",))
+            return Compiled(enforcement=(_nothing(site),))
         case Builtin.NETWORK:
-            return _open(namespace, site)
-        case _:
-            return Refusal(reason=Reason.NOT_ENFORCEABLE, text="profiles of ConfigMaps are not supported by this version")
+            return _open((), namespace, site, None)
+        case KeyOf():
+            return _of_map(profile, namespace, observed, site)
 
 
-def _open(namespace: str, site: Site) -> Compiled | Refusal:
+def _nothing(site: Site) -> str:
+    return f"no egress, not even DNS: NetworkPolicy, by {site.network.cni}"
+
+
+def _of_map(profile: KeyOf, namespace: str, observed: Observed, site: Site) -> Compiled | Refusal:
+    found = observed.config_maps.get(profile.name)
+    text = found.data.get(profile.key) if found is not None else None
+    if text is None:
+        what = f"the ConfigMap {namespace}/{profile.name}" if found is None else f"the key {profile.key} of {profile.name}"
+        return Refusal(reason=Reason.MISSING, text=f"{what} with the permission profile is not there")
+    try:
+        document = read_profile(text)
+    except Refused as error:
+        return Refusal(reason=Reason.INVALID, text=f"{profile.name}/{profile.key}: {error}")
+    if document.everything:
+        return _open(document.ports, namespace, site, document)
+    try:
+        egress = _egress(document, namespace, site)
+    except Refused as error:
+        return Refusal(reason=Reason.NOT_ENFORCEABLE, text=f"{profile.name}/{profile.key}: {error}")
+    if why := _loosened(egress, site.policy(namespace), namespace):
+        return Refusal(reason=Reason.NOT_ALLOWED, text=f"{profile.name}/{profile.key}: {why}", stops=True)
+    return Compiled(egress=egress, document=document, enforcement=tuple(_said(egress, site)))
+
+
+def _open(ports: tuple[int, ...], namespace: str, site: Site, document: ProfileDocument | None) -> Compiled | Refusal:
     if not site.policy(namespace).open_network:
         return Refusal(
             reason=Reason.NOT_ALLOWED,
@@ -52,5 +93,125 @@ def _open(namespace: str, site: Site) -> Compiled | Refusal:
             reason=Reason.NOT_ENFORCEABLE,
             text="the operator was not told the addresses of the API server (apiServer), so they could not be left out",
         )
-    said = f"egress to all but metadata services and the API server: NetworkPolicy, by {site.network.cni}"
-    return Compiled(egress=Egress(everything=True), enforcement=(said,))
+    on = f" on {', '.join(map(str, ports))}" if ports else ""
+    said = f"egress{on} to all but metadata services and the API server: NetworkPolicy, by {site.network.cni}"
+    return Compiled(egress=Egress(everything=True, ports=ports), document=document, enforcement=(said,))
+
+
+def _egress(document: ProfileDocument, namespace: str, site: Site) -> Egress:
+    """What *document* lets its pods reach. Raises `Refused` for what *site* cannot enforce."""
+    ports = tuple(Port(port=one) for one in sorted(set(document.ports)))
+    hosts: list[Host] = []
+    blocks: list[Addresses] = []
+    api_server = False
+    for name in document.hosts:
+        inside = name.removesuffix(f".{site.network.cluster_domain}")
+        if is_block(name):
+            blocks.append(Addresses(cidr=str(ipaddress.ip_network(name, strict=False)), ports=ports))
+        elif inside in _API_SERVER:
+            api_server = True
+        elif inside != name or inside.endswith(".svc"):
+            raise Refused(f"{name} is a Service of the cluster, and policies know pods; give its pods as allowPods")
+        else:
+            hosts.append(Host(name=name.lower().rstrip("."), ports=ports, wildcard=name.startswith("*.")))
+    for one in blocks:
+        _refuse_closed(one, site)
+    if api_server:
+        _refuse_api_server(namespace, site)
+    if hosts:
+        _refuse_hosts(tuple(hosts), namespace, site)
+    pods = tuple(Pods(namespace=one.namespace, labels=one.labels, ports=ports, service_account="any") for one in document.pods)
+    granted = tuple(one.port for one in ports) if api_server else ()
+    return Egress(hosts=tuple(hosts), addresses=tuple(blocks), pods=pods, api_server=granted)
+
+
+def no_host(hosts: tuple[Host, ...], namespace: str, site: Site) -> str:
+    """Why pods in *namespace* cannot be let reach exactly *hosts*; empty if they can."""
+    try:
+        _refuse_hosts(hosts, namespace, site)
+    except Refused as error:
+        return str(error)
+    return _loosened(Egress(hosts=hosts), site.policy(namespace), namespace)
+
+
+def _refuse_hosts(hosts: tuple[Host, ...], namespace: str, site: Site) -> None:
+    """Raises `Refused` for names that *site* cannot enforce: a description of them says so itself."""
+    Description(name="server", namespace=namespace, labels={"a": "b"}, site=site.network, hosts=hosts, service_account="server")
+    if site.network.names is Names.CLUSTER_POLICY and not site.enforces("domains"):
+        known = ", ".join(sorted(name for name, more in ENFORCERS.items() if "domains" in more))
+        raise Refused(
+            f"{site.network.cni} is not known to enforce host names in ClusterNetworkPolicy; plugins that do: {known}"
+        )
+    if site.network.names is not Names.EGRESS_GATEWAY and not site.network.api_server:
+        raise Refused(
+            "the operator was not told the addresses of the API server (apiServer), which a host name could resolve to"
+        )
+
+
+def _refuse_closed(block: Addresses, site: Site) -> None:
+    """Raises `Refused` for addresses that no server reaches by their number."""
+    network = ipaddress.ip_network(block.cidr)
+    for text in (*METADATA_SERVICES, *site.network.metadata, *site.network.api_server):
+        other = ipaddress.ip_network(text, strict=False)
+        if network.version == other.version and network.overlaps(other):
+            raise Refused(f"{block.cidr} holds {text}, an address of a metadata service or of the API server; leave it out")
+
+
+def _refuse_api_server(namespace: str, site: Site) -> None:
+    if not site.policy(namespace).api_server:
+        raise Refused(f"the API server is closed to servers in {namespace}; the operator's settings can open it")
+    if site.network.cni.lower() != "cilium" and not site.network.api_server:
+        raise Refused("the operator was not told the addresses of the API server (apiServer), so no rule could name them")
+
+
+def _loosened(egress: Egress, policy: NamespacePolicy, namespace: str) -> str:
+    """What of *egress* the stricter *policy* of the namespace does not allow."""
+    if policy.hosts is not None:
+        for host in egress.hosts:
+            if not any(_covers(one, host.name) for one in policy.hosts):
+                return f"the operator's settings for the namespace {namespace} do not allow the host {host.name}"
+    if policy.addresses is not None:
+        allowed = [ipaddress.ip_network(one, strict=False) for one in policy.addresses]
+        for block in egress.addresses:
+            network = ipaddress.ip_network(block.cidr)
+            if not any(one.version == network.version and _within(network, one) for one in allowed):
+                return f"the operator's settings for the namespace {namespace} do not allow the addresses {block.cidr}"
+    return ""
+
+
+def _within(inner: ipaddress.IPv4Network | ipaddress.IPv6Network, outer: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    return int(inner.network_address) >= int(outer.network_address) and int(inner.broadcast_address) <= int(
+        outer.broadcast_address
+    )
+
+
+def _covers(allowed: str, name: str) -> bool:
+    if allowed == name:
+        return True
+    return allowed.startswith("*.") and name.removeprefix("*.").endswith(allowed[1:]) and name != allowed[2:]
+
+
+def _said(egress: Egress, site: Site) -> Iterator[str]:
+    plugin = site.network.cni
+    if not egress:
+        yield _nothing(site)
+        return
+    for host in egress.hosts:
+        on, held = ", ".join(str(one.port) for one in host.ports), site.network.names
+        more = _depth(site) if host.wildcard else ""
+        yield f"egress to {host.name} on TCP {on}{more}: {_BY[held] if held is not None else ''}, by {plugin}"
+    for block in egress.addresses:
+        yield f"egress to {block.cidr} on TCP {', '.join(str(one.port) for one in block.ports)}: NetworkPolicy, by {plugin}"
+    for one in egress.pods:
+        labels = ", ".join(f"{key}={value}" for key, value in sorted(one.labels.items()))
+        yield f"egress to pods {labels} of {one.namespace}: NetworkPolicy, by {plugin}"
+    if egress.api_server:
+        yield f"egress to the API server on TCP {', '.join(map(str, egress.api_server))}, as the operator's settings allow"
+    yield f"no other egress: NetworkPolicy, by {plugin}"
+
+
+def _depth(site: Site) -> str:
+    """What a wildcard covers at this site; engines differ."""
+    if site.network.names is Names.CILIUM:
+        return " (names with exactly one more label; not the name after '*.' itself)"
+    return " (names below it at any depth; not the name after '*.' itself)"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from arcops.errors import Broken
 from manifests.objects import Json, KubeObject, ObjectName, frozen_mapping, inner, thawed
 from manifests.server.names import DIGEST_ANNOTATION
 from manifests.server.objects import server_objects
@@ -19,6 +20,7 @@ from services.operator.conditions import Condition, Held, conditions
 from services.operator.covering import covers
 from services.operator.observed import Child, Handshake, Observed
 from services.operator.planning import Planned, namespace_of, plan
+from services.operator.proof import prove
 from services.operator.refusal import Reason, Refusal
 from services.operator.resource import Problems, ServerResource
 from services.operator.site import Site
@@ -86,6 +88,12 @@ def reconcile(
     if isinstance(planned, Refusal):
         return _refused(planned, identity.uid, identity.generation, observed, now)
     objects = server_objects(planned.plan)
+    try:
+        prove(planned.plan, objects)
+    except Broken as error:
+        return _refused(
+            Refusal(reason=Reason.NOT_ENFORCEABLE, text=str(error)), identity.uid, identity.generation, observed, now
+        )
     if taken := _taken(objects, identity.uid, observed):
         return _refused(taken, identity.uid, identity.generation, observed, now)
     return _applied(resource, planned, objects, observed, site, verdicts, now)
@@ -132,10 +140,23 @@ def _applied(
     accepted = Condition(
         type="Accepted", held=Held.TRUE, reason="Valid", message="Everything that is asked for can be enforced."
     )
+    found: tuple[Condition, ...] = (accepted, ready)
+    if planned.reads_limited is not None:
+        found = (*found, _reads(limited=planned.reads_limited))
     again = LOOK_AGAIN if ready.held is Held.TRUE else LOOK_AGAIN_SOON
     if judged is not None:
         again = min(again, max(1.0, (judged.valid_until - now).total_seconds()))
-    return _outcome(objects, writes, deletions, status, (accepted, ready), identity.generation, observed, now, again=again)
+    return _outcome(objects, writes, deletions, status, found, identity.generation, observed, now, again=again)
+
+
+def _reads(*, limited: bool) -> Condition:
+    """Kubernetes cannot limit what a program reads of its own image; a profile that does is not one of ours."""
+    if limited:
+        return Condition(
+            type="ReadsLimited", held=Held.TRUE, reason="AppArmor", message="The site's AppArmor profile limits it."
+        )
+    text = "The profile limits volumes; files of the image itself can be read, because Kubernetes cannot forbid that."
+    return Condition(type="ReadsLimited", held=Held.FALSE, reason="NotEnforceable", message=text)
 
 
 def _remote(resource: ServerResource, observed: Observed, now: datetime) -> Outcome:

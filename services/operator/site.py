@@ -15,13 +15,15 @@ class NamespacePolicy:
 
     ``open_network``: consent to egress to every host. ``hosts`` and ``addresses`` are the only ones that a profile may name
     (``*.example.com`` covers the hosts below it); `None` for any. ``writes``: may a server write files that stay?
-    ``rotate_secrets``: the operator may read the versions of Secrets here, so that a changed one rolls the pods.
+    ``api_server``: a profile may name the API server. ``rotate_secrets``: the operator may read the versions of Secrets here,
+    so that a changed one rolls the pods.
     """
 
     open_network: bool = False
     hosts: tuple[str, ...] | None = None
     addresses: tuple[str, ...] | None = None
     writes: bool = True
+    api_server: bool = False
     rotate_secrets: bool = False
 
 
@@ -31,9 +33,9 @@ class Site:
 
     ``network`` is what its network plugin and mesh can do; ``kubernetes`` its version. ``cluster_namespace`` is that of the
     pods of each ClusterMCPServer, ``operator_namespace`` that of the operator. ``sidecar_image`` is our image, by its digest.
-    ``supported`` is the feature gate ``MCPServerSupport``. ``plain_urls``: a remote server may have an http URL.
-    ``strict_reads``: refuse a profile that limits what is read, unless ``read_profile`` names an AppArmor profile on the nodes
-    that does. ``image_volumes``: the nodes mount images as volumes.
+    ``issuer`` is that of the cluster's own tokens. ``supported`` is the feature gate ``MCPServerSupport``. ``plain_urls``: a
+    remote server may have an http URL. ``strict_reads``: refuse a profile that limits what is read, unless ``read_profile``
+    names an AppArmor profile on the nodes that does. ``image_volumes``: the nodes mount images as volumes.
     """
 
     network: NetworkSite
@@ -43,11 +45,14 @@ class Site:
     operator_namespace: str = "arcops-system"
     policies: Mapping[str, NamespacePolicy] = field(default_factory=dict)
     otherwise: NamespacePolicy = field(default_factory=NamespacePolicy)
+    issuer: str = "https://kubernetes.default.svc"
     supported: bool = True
     plain_urls: bool = False
     strict_reads: bool = False
     read_profile: str = ""
+    app_armor: bool = False
     image_volumes: bool = False
+    allowed_prefixes: tuple[str, ...] = ()
 
     def policy(self, namespace: str) -> NamespacePolicy:
         """What servers in *namespace* may be given."""

@@ -1,0 +1,226 @@
+"""What a podTemplateSpec may say: it may close the pods more, and place them. Each setting that would open them is refused.
+
+Only settings that are named here pass; one that is not known here is refused, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from manifests.objects import Json
+from manifests.server.names import MCP_CONTAINER
+from manifests.server.plan import Tightened
+from manifests.server.spec import ServerSpec, Transport
+
+Check = Callable[[Json], str]
+"""Why a value is refused; empty if it may be."""
+
+_PREFIXES = ("app.kubernetes.io/", "prometheus.io/", "cluster-autoscaler.kubernetes.io/", "kubectl.kubernetes.io/")
+
+
+def tighten(spec: ServerSpec, prefixes: Sequence[str]) -> tuple[Tightened, tuple[str, ...]]:
+    """What the podTemplateSpec of *spec* adds, and every reason to refuse it. *prefixes* are those that the site allows."""
+    template = spec.pod_template
+    refused = [f"podTemplateSpec.{name} is not known here" for name in template if name not in ("metadata", "spec")]
+    metadata, pod = _record(template.get("metadata")), _record(template.get("spec"))
+    refused += [f"podTemplateSpec.metadata.{one} is not known here" for one in metadata if one not in ("labels", "annotations")]
+    found: dict[str, dict[str, str]] = {}
+    for name in ("labels", "annotations"):
+        values = {key: str(one) for key, one in _record(metadata.get(name)).items()}
+        refused += _refused_keys(values, name, prefixes)
+        found[name] = values
+    refused += _refused(pod, _POD, "podTemplateSpec.spec")
+    for name, given in (("nodeSelector", spec.node_selector), ("tolerations", spec.tolerations), ("affinity", spec.affinity)):
+        if name in pod and given:
+            refused.append(f"podTemplateSpec.spec.{name} is given as spec.{name}, too; give it once")
+    container, more = _container(pod.get("containers"), spec)
+    refused += more
+    plain = {name: one for name, one in pod.items() if name != "containers"}
+    made = Tightened(labels=found["labels"], annotations=found["annotations"], pod=plain, container=container)
+    return made, tuple(refused)
+
+
+def _record(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _refused_keys(values: Mapping[str, str], what: str, prefixes: Sequence[str]) -> Iterator[str]:
+    for key in values:
+        if key == "app.kubernetes.io/name" or key == "app.kubernetes.io/managed-by" or key.startswith("arcops.dev/"):
+            yield f"podTemplateSpec.metadata.{what}[{key}] is ours: by it, policies and Services find the pods"
+        elif "/" in key and not key.startswith((*_PREFIXES, *prefixes)):
+            yield (
+                f"podTemplateSpec.metadata.{what}[{key}] may change what the pod is or may do; the operator's settings can "
+                "allow its prefix (allowedPrefixes)"
+            )
+
+
+def _refused(values: Mapping[str, Json], known: Mapping[str, Check], at: str) -> Iterator[str]:
+    for name, value in values.items():
+        check = known.get(name)
+        why = check(value) if check is not None else "it is not among the settings that may be changed"
+        if why:
+            yield f"{at}.{name} is refused: {why}"
+
+
+def _container(value: Json, spec: ServerSpec) -> tuple[Mapping[str, Json], list[str]]:
+    """The container of the server, and the reasons to refuse it or others."""
+    refused: list[str] = []
+    own: Mapping[str, Json] = {}
+    for one in value if isinstance(value, Sequence) and not isinstance(value, str) else ():
+        container = _record(one)
+        name = container.get("name")
+        if name != MCP_CONTAINER:
+            refused.append(
+                f"podTemplateSpec.spec.containers[{name}] is refused: no other container runs beside the server; make it a "
+                f"resource of its own (the server's is named {MCP_CONTAINER})"
+            )
+            continue
+        own = {key: each for key, each in container.items() if key not in ("name", "image")}
+        if container.get("image", spec.image) != spec.image:
+            refused.append("podTemplateSpec.spec.containers[mcp].image is refused: it is not the image that was judged")
+        refused += _refused(own, _CONTAINER, "podTemplateSpec.spec.containers[mcp]")
+        if "resources" in own and spec.resources:
+            refused.append("podTemplateSpec.spec.containers[mcp].resources is given as spec.resources, too; give it once")
+        if "command" in own and spec.transport is not Transport.STDIO and not own["command"]:
+            refused.append("podTemplateSpec.spec.containers[mcp].command is empty")
+    return own, refused
+
+
+def _free(value: Json) -> str:
+    return ""
+
+
+def _only(*allowed: Json) -> Check:
+    words = ", ".join("true" if one is True else "false" if one is False else str(one) for one in allowed)
+    return lambda value: "" if any(value is one or (value == one and not isinstance(one, bool)) for one in allowed) else (
+        f"it may only be {words}"
+    )  # fmt: skip
+
+
+def _instead(field: str) -> Check:
+    return lambda value: f"give it as {field}"
+
+
+def _never(why: str) -> Check:
+    return lambda value: why
+
+
+def _positive(value: Json) -> str:
+    return (
+        "" if isinstance(value, int) and not isinstance(value, bool) and value > 0 else "it must be a number above 0 (not root)"
+    )
+
+
+def _positives(value: Json) -> str:
+    found = value if isinstance(value, Sequence) and not isinstance(value, str) else [0]
+    return next((why for one in found if (why := _positive(one))), "")
+
+
+def _seconds(value: Json) -> str:
+    return "" if isinstance(value, int) and not isinstance(value, bool) and 15 <= value <= 3600 else "it must be 15 to 3600"
+
+
+def _confined(value: Json) -> str:
+    """A profile of seccomp or AppArmor."""
+    found = _record(value)
+    if found.get("type") == "RuntimeDefault" and len(found) == 1:
+        return ""
+    if found.get("type") == "Localhost" and isinstance(found.get("localhostProfile"), str) and len(found) == 2:
+        return ""
+    return "it must be RuntimeDefault, or Localhost with a localhostProfile"
+
+
+def _dropped(value: Json) -> str:
+    found = _record(value)
+    if found.get("add"):
+        return "no capability is added"
+    return "" if set(found) <= {"drop", "add"} else "only drop is known"
+
+
+def _inside(known: Mapping[str, Check], at: str) -> Check:
+    return lambda value: "; ".join(_refused(_record(value), known, at)) if isinstance(value, Mapping) else "it is no object"
+
+
+def _probe(value: Json) -> str:
+    found = _record(value)
+    handler = _record(found.get("httpGet")) or _record(found.get("tcpSocket"))
+    if "host" in handler:
+        return "a probe asks no other host"
+    return "" if isinstance(value, Mapping) else "it is no object"
+
+
+_NODE = "it would open the pod to its node"
+_POD_SECURITY: dict[str, Check] = {
+    "runAsNonRoot": _only(True),
+    "runAsUser": _positive,
+    "runAsGroup": _positive,
+    "fsGroup": _positive,
+    "fsGroupChangePolicy": _only("OnRootMismatch", "Always"),
+    "supplementalGroups": _positives,
+    "supplementalGroupsPolicy": _only("Strict", "Merge"),
+    "seccompProfile": _confined,
+    "appArmorProfile": _confined,
+}
+_SECURITY: dict[str, Check] = {
+    "allowPrivilegeEscalation": _only(False),
+    "privileged": _only(False),
+    "readOnlyRootFilesystem": _only(True),
+    "runAsNonRoot": _only(True),
+    "runAsUser": _positive,
+    "runAsGroup": _positive,
+    "capabilities": _dropped,
+    "seccompProfile": _confined,
+    "appArmorProfile": _confined,
+    "procMount": _only("Default"),
+}
+_CONTAINER: dict[str, Check] = {
+    "command": _free,
+    "workingDir": _free,
+    "resources": _free,
+    "imagePullPolicy": _only("Always", "IfNotPresent", "Never"),
+    "terminationMessagePolicy": _only("File", "FallbackToLogsOnError"),
+    "livenessProbe": _probe,
+    "readinessProbe": _probe,
+    "startupProbe": _probe,
+    "securityContext": _inside(_SECURITY, "securityContext"),
+    "args": _instead("spec.args"),
+    "env": _instead("spec.env"),
+    "envFrom": _instead("spec.env, a variable each"),
+    "volumeMounts": _instead("spec.volumeMounts"),
+    "ports": _never("callers reach the relay, and the server's own port is spec.targetPort"),
+    "lifecycle": _never("the pod ends in its own order, so that no call is dropped"),
+    "volumeDevices": _never(_NODE),
+}
+_POD: dict[str, Check] = {
+    "containers": _free,
+    "securityContext": _inside(_POD_SECURITY, "securityContext"),
+    "nodeSelector": _free,
+    "tolerations": _free,
+    "affinity": _free,
+    "topologySpreadConstraints": _free,
+    "priorityClassName": _free,
+    "preemptionPolicy": _only("Never", "PreemptLowerPriority"),
+    "schedulerName": _free,
+    "runtimeClassName": _free,
+    "imagePullSecrets": _free,
+    "terminationGracePeriodSeconds": _seconds,
+    "automountServiceAccountToken": _only(False),
+    "enableServiceLinks": _only(False),
+    "hostNetwork": _only(False),
+    "hostPID": _only(False),
+    "hostIPC": _only(False),
+    "hostUsers": _only(False),
+    "shareProcessNamespace": _only(False),
+    "restartPolicy": _only("Always"),
+    "dnsPolicy": _only("ClusterFirst"),
+    "serviceAccountName": _instead("spec.serviceAccount"),
+    "serviceAccount": _instead("spec.serviceAccount"),
+    "volumes": _instead("spec.volumes"),
+    "initContainers": _never("no other image runs beside the server"),
+    "ephemeralContainers": _never("no other image runs beside the server"),
+    "nodeName": _never("it would go round the scheduler"),
+    "hostAliases": _never("it would give host names of the profile other addresses"),
+    "dnsConfig": _never("it would give host names of the profile other addresses"),
+    "hostPort": _never(_NODE),
+}

@@ -1,0 +1,233 @@
+"""Permission profiles: what each becomes at each site, proven by the engine; what cannot be enforced is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from manifests.description import DescribedMesh, DomainNames, EgressGateway
+from manifests.description import Site as NetworkSite
+from services.operator.observed import Observed, SeenConfigMap
+from services.operator.reconcile import Outcome
+from services.operator.site import NamespacePolicy, Site
+from tests.services.operator.cases import SITE, condition, made, of_kind, written
+
+API = ("10.96.0.1", "192.0.2.10")
+
+
+def site(cni: str, policy: NamespacePolicy | None = None, **more: Any) -> Site:
+    """A site with this network plugin, and a policy of the namespace ``shop``."""
+    policies = {"shop": policy} if policy is not None else {}
+    return replace(SITE, network=NetworkSite(cni=cni, api_server=API, **more), policies=policies)
+
+
+CILIUM = site("cilium")
+CALICO = site("calico")
+BY_NAMES = site("kube-network-policies", domain_names=DomainNames(version="v1alpha2", priority=10))
+ISTIO = site(
+    "calico",
+    mesh=DescribedMesh.ISTIO,
+    egress_gateway=EgressGateway(namespace="istio-egress", labels={"istio": "egress"}, service="egress"),
+)
+
+
+def profile(text: str | dict[str, Any], at: Site = CILIUM, **spec: Any) -> Outcome:
+    """One pass over a server with this profile."""
+    data = {"p.json": text if isinstance(text, str) else json.dumps(text)}
+    seen = Observed(config_maps={"p": SeenConfigMap(resource_version="1", data=data)})
+    return made(written(permissionProfile={"type": "configmap", "name": "p", "key": "p.json"}, **spec), seen, at)
+
+
+def outbound(*hosts: str, ports: tuple[int, ...] = (443,), **more: Any) -> dict[str, Any]:
+    """A profile with these hosts and ports."""
+    return {"network": {"outbound": {"allowHost": list(hosts), "allowPort": list(ports), **more}}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        {},
+        {"network": {}},
+        {"network": {"outbound": {}}},
+        outbound(ports=()),
+        {"network": {"outbound": {"insecureAllowAll": False}}},
+    ],
+)
+@pytest.mark.parametrize("at", [CILIUM, CALICO, BY_NAMES, ISTIO], ids=lambda one: one.network.cni)
+def test_an_empty_network_is_no_egress_at_all(text: dict[str, Any], at: Site) -> None:
+    outcome = profile(text, at)
+    assert of_kind(outcome, "NetworkPolicy")["spec"]["egress"] == []
+    assert [one.name.kind for one in outcome.objects].count("NetworkPolicy") == 1
+
+
+class TestHostNames:
+    def test_cilium_matches_them_and_never_the_api_server(self) -> None:
+        outcome = profile(outbound("api.example.com", "*.example.org"))
+        policy = of_kind(outcome, "CiliumNetworkPolicy")["spec"]
+        named = [one["toFQDNs"][0] for one in policy["egress"] if "toFQDNs" in one]
+        assert named == [{"matchPattern": "*.example.org"}, {"matchName": "api.example.com"}]
+        assert "192.0.2.10/32" in policy["egressDeny"][0]["toCIDR"]
+        assert "exactly one more label" in " ".join(outcome.status["enforcement"])  # type: ignore[arg-type]
+
+    def test_a_cluster_network_policy_matches_them_where_the_plugin_does(self) -> None:
+        policy = of_kind(profile(outbound("api.example.com"), BY_NAMES), "ClusterNetworkPolicy")
+        assert policy["spec"]["egress"][1]["to"] == [{"domainNames": ["api.example.com"]}]
+        assert "ownerReferences" not in policy["metadata"], "an object of the whole cluster has no owner in a namespace"
+        assert policy["metadata"]["annotations"]["arcops.dev/owner-uid"] == "u-1"
+        elsewhere = replace(BY_NAMES, network=replace(BY_NAMES.network, cni="ovn-kubernetes"))
+        assert "kube-network-policies" in condition(profile(outbound("api.example.com"), elsewhere))["message"]
+
+    def test_istio_forwards_them_at_its_egress_gateway(self) -> None:
+        outcome = profile(outbound("api.example.com"), ISTIO)
+        kinds = {one.name.kind for one in outcome.objects}
+        assert {"Gateway", "VirtualService", "ServiceEntry", "DestinationRule", "AuthorizationPolicy", "Sidecar"} <= kinds
+        reached = [one["to"][0].get("namespaceSelector") for one in of_kind(outcome, "NetworkPolicy")["spec"]["egress"]]
+        assert {"matchLabels": {"kubernetes.io/metadata.name": "istio-egress"}} in reached
+        pod = of_kind(outcome, "Deployment")["spec"]["template"]["metadata"]["labels"]
+        assert pod["sidecar.istio.io/inject"] == "true"
+
+    def test_istio_has_no_wildcards(self) -> None:
+        assert condition(profile(outbound("*.example.org"), ISTIO))["reason"] == "NotEnforceable"
+
+    def test_without_anything_that_knows_names_they_are_refused_and_the_sentence_says_what_does(self) -> None:
+        outcome = profile(outbound("api.example.com"), CALICO)
+        assert condition(outcome)["reason"] == "NotEnforceable"
+        assert "Cilium" in condition(outcome)["message"]
+        assert not outcome.objects
+
+
+REFUSED = {
+    "ports without hosts": outbound(ports=(443,)),
+    "hosts without ports": outbound("api.example.com", ports=()),
+    "everything and a host": outbound("api.example.com", insecureAllowAll=True),
+    "unknown key": {"reed": []},
+    "unknown key of the network": outbound("api.example.com", allowHosts=[]),
+    "inbound": {"network": {"inbound": {"allowHost": ["x.example"]}}},
+    "doubled key": '{"write": [], "write": ["/tmp"]}',
+    "no object": "[]",
+    "no JSON": "{",
+    "a port of zero": outbound("api.example.com", ports=(0,)),
+    "a port that is true": outbound("api.example.com", ports=(True,)),
+    "a relative path": {"write": ["tmp"]},
+    "a path upwards": {"write": ["/tmp/../etc"]},
+    "a path with a colon": {"write": ["/tmp:ro"]},
+    "the root": {"write": ["/"]},
+    "the system's settings": {"write": ["/etc/x"]},
+    "the kernel's": {"write": ["/proc"]},
+    "secrets": {"write": ["/var/run/secrets/x"]},
+    "our own": {"write": ["/arcops-run"]},
+    "the API server": outbound("kubernetes.default.svc"),
+    "the API server by its full name": outbound("kubernetes.default.svc.cluster.local"),
+    "a Service": outbound("db.shop.svc"),
+    "a metadata service": outbound("169.254.169.254"),
+    "addresses around the API server": outbound("10.96.0.0/12"),
+    "an address of octal digits": outbound("0177.0.0.1"),
+    "a wildcard in the middle": outbound("api.*.example.com"),
+    "pods without labels": outbound(allowPods=[{"namespace": "db"}]),
+}
+
+
+@pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
+def test_what_no_profile_can_mean_is_refused_and_nothing_is_made(text: Any) -> None:
+    outcome = profile(text)
+    assert condition(outcome)["status"] == "False"
+    assert condition(outcome)["reason"] in ("InvalidSpec", "NotEnforceable")
+    assert not outcome.objects
+    assert not outcome.writes
+
+
+class TestAllowed:
+    def test_addresses_pods_and_their_names(self) -> None:
+        text = outbound("198.51.100.0/24", allowPods=[{"namespace": "db", "labels": {"app": "pg"}}])
+        rules = of_kind(profile(text, CALICO), "NetworkPolicy")["spec"]["egress"]
+        assert {"ipBlock": {"cidr": "198.51.100.0/24"}} in [one["to"][0] for one in rules]
+        assert {"port": 53, "protocol": "UDP"} in rules[0]["ports"], "pods are found by the names of their Services"
+
+    def test_addresses_alone_need_no_names(self) -> None:
+        rules = of_kind(profile(outbound("198.51.100.7"), CALICO), "NetworkPolicy")["spec"]["egress"]
+        assert [one["to"] for one in rules] == [[{"ipBlock": {"cidr": "198.51.100.7/32"}}]]
+
+    @pytest.mark.parametrize("at", [CILIUM, CALICO], ids=lambda one: one.network.cni)
+    def test_the_api_server_only_where_the_operator_says_so_and_then_with_a_token(self, at: Site) -> None:
+        granted = replace(at, policies={"shop": NamespacePolicy(api_server=True)})
+        outcome = profile(outbound("kubernetes.default.svc", ports=(6443,)), granted)
+        assert outcome.objects, condition(outcome)["message"]
+        assert of_kind(outcome, "Deployment")["spec"]["template"]["spec"]["automountServiceAccountToken"] is True
+        if at is CILIUM:
+            assert of_kind(outcome, "CiliumNetworkPolicy")["spec"]["egress"][0]["toEntities"] == ["kube-apiserver"]
+        else:
+            blocks = [one for rule in of_kind(outcome, "NetworkPolicy")["spec"]["egress"] for one in rule["to"]]
+            assert {"ipBlock": {"cidr": "192.0.2.10/32"}} in blocks
+
+    def test_everything_only_with_consent_and_never_the_metadata_services(self) -> None:
+        everything = {"network": {"outbound": {"insecureAllowAll": True, "allowPort": [443]}}}
+        assert condition(profile(everything))["reason"] == "NotAllowedHere"
+        policy = of_kind(profile(everything, site("calico", NamespacePolicy(open_network=True))), "NetworkPolicy")["spec"]
+        (rule,) = policy["egress"]
+        excepted = [one["ipBlock"]["except"] for one in rule["to"] if "ipBlock" in one]
+        assert "169.254.169.254/32" in excepted[0]
+        assert {"port": 443, "protocol": "TCP"} in rule["ports"]
+
+    def test_files_that_may_be_written_are_empty_folders_with_a_limit(self) -> None:
+        pod = of_kind(profile({"write": ["/tmp"], "read": ["/etc/ssl/certs"]}), "Deployment")["spec"]["template"]["spec"]
+        scratch = [one for one in pod["volumes"] if one["name"] == "arcops-scratch-0"]
+        assert scratch == [{"name": "arcops-scratch-0", "emptyDir": {"sizeLimit": "64Mi"}}]
+        assert {"name": "arcops-scratch-0", "mountPath": "/tmp"} in pod["containers"][0]["volumeMounts"]
+
+
+class TestTheStricterPolicyWins:
+    def test_a_host_that_the_namespace_may_not_reach_stops_the_pods(self) -> None:
+        at = site("cilium", NamespacePolicy(hosts=("*.example.com",)))
+        assert profile(outbound("api.example.com"), at).objects
+        refused = profile(outbound("api.example.org"), at)
+        assert condition(refused)["reason"] == "NotAllowedHere"
+        assert condition(profile(outbound("*.example.org"), at))["reason"] == "NotAllowedHere"
+        assert condition(profile(outbound("example.com"), at))["reason"] == "NotAllowedHere", "the name itself is not below it"
+
+    def test_addresses(self) -> None:
+        at = site("cilium", NamespacePolicy(addresses=("198.51.100.0/25",)))
+        assert profile(outbound("198.51.100.7"), at).objects
+        assert condition(profile(outbound("198.51.100.0/24"), at))["reason"] == "NotAllowedHere"
+
+
+class TestReading:
+    def test_it_is_said_that_the_images_own_files_can_be_read(self) -> None:
+        outcome = profile({"read": ["/data"]})
+        assert condition(outcome, "ReadsLimited")["status"] == "False"
+
+    def test_a_strict_site_refuses_unless_it_names_an_app_armor_profile(self) -> None:
+        strict = replace(CILIUM, strict_reads=True)
+        assert condition(profile({"read": ["/data"]}, strict))["reason"] == "NotEnforceable"
+        named = replace(strict, read_profile="mcp-reads")
+        outcome = profile({"read": ["/data"]}, named)
+        container = of_kind(outcome, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+        assert container["securityContext"]["appArmorProfile"] == {"type": "Localhost", "localhostProfile": "mcp-reads"}
+        assert condition(outcome, "ReadsLimited")["status"] == "True"
+
+
+@pytest.mark.parametrize("cni", ["", "flannel", "something-new"])
+def test_a_plugin_that_is_not_known_to_enforce_gets_nothing(cni: str) -> None:
+    outcome = profile({}, site(cni))
+    assert condition(outcome)["reason"] == "NotEnforceable"
+    assert not outcome.objects
+
+
+def test_a_profile_that_is_not_there_is_missing_and_not_empty() -> None:
+    outcome = made(written(permissionProfile={"type": "configmap", "name": "p", "key": "p.json"}))
+    assert condition(outcome)["reason"] == "ReferenceMissing"
+    assert not outcome.objects
+
+
+class TestBuiltin:
+    def test_none_has_no_writable_volume(self) -> None:
+        volume = {"volumes": [{"name": "v", "emptyDir": {}}], "volumeMounts": [{"name": "v", "mountPath": "/data"}]}
+        outcome = made(written(permissionProfile={"type": "builtin", "name": "none"}, **volume))
+        assert "readOnly: true" in condition(outcome)["message"]
+
+    def test_network_needs_consent(self) -> None:
+        builtin = {"type": "builtin", "name": "network"}
+        assert condition(made(written(permissionProfile=builtin)))["reason"] == "NotAllowedHere"
+        assert made(written(permissionProfile=builtin, namespace="open")).objects
