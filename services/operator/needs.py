@@ -47,7 +47,7 @@ def _texts(value: Json) -> Iterator[str]:
 
 
 def issuer_to_fetch(resource: ServerResource, observed: Observed, site: Site) -> TrustedIssuer | None:
-    """The issuer whose keys the operator fetches for *resource*; `None` if there is none, or it cannot be read yet."""
+    """The issuer whose keys the operator fetches for *resource*; `None` without one, or if it cannot be read yet."""
     oidc = resource.spec.oidc
     if oidc is None:
         return None

@@ -32,7 +32,7 @@ class AllowedPods:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileDocument:
-    """What a profile allows: paths to read and to write, and whom to reach on which TCP ports."""
+    """What a profile allows: paths to read and to write, and what may be reached, on which TCP ports."""
 
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()

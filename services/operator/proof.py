@@ -173,7 +173,7 @@ def _stand_ins(plan: ServerPlan) -> Iterator[str]:
         ("own", plan.namespace, labels(plan.name, plan.owner.kind)),
         ("sibling", plan.namespace, {**labels(plan.name, plan.owner.kind), SERVER_LABEL: "another"}),
         ("neighbour", plan.namespace, _OTHER_LABELS),
-        ("stranger", _ELSEWHERE, _OTHER_LABELS),
+        ("unrelated", _ELSEWHERE, _OTHER_LABELS),
         ("dns", "kube-system", dict(plan.site.dns_labels)),
         ("system", "kube-system", _OTHER_LABELS),
         ("operator", plan.operator_namespace, _OTHER_LABELS),
