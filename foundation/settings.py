@@ -46,8 +46,8 @@ class Settings:
     registered policy that says which of them may run. ``host_address``
     is where the other hosts of this site reach this one, ``host_key`` a reference to the key that they share, and
     ``host_authorities`` a file with the certificates that those of other hosts, and of servers of other machines, must come
-    from; each may be empty. ``audit`` is the folder of the audit logs, and ``audit_required`` says that no call is served if it
-    cannot be recorded there.
+    from; each may be empty. ``catalog_tags`` are the tags without which no entry of the catalog is approved. ``audit`` is the
+    folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded there.
     """
 
     tier: Tier
@@ -85,6 +85,7 @@ class Settings:
     host_address: str = ""
     host_key: str = ""
     host_authorities: str = ""
+    catalog_tags: tuple[str, ...] = ()
     audit_required: bool = True
 
     def authorities_for(self, url: str) -> str:
@@ -133,6 +134,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         host_address=environment.get("ARCOPS_HOST_ADDRESS", ""),
         host_key=environment.get("ARCOPS_HOST_KEY", ""),
         host_authorities=_whole("ARCOPS_HOST_AUTHORITIES", environment),
+        catalog_tags=tuple(environment.get("ARCOPS_CATALOG_TAGS", "").replace(",", " ").split()),
         audit=audit,
         audit_required=_required(environment.get("ARCOPS_AUDIT", "")),
     )

@@ -9,7 +9,7 @@ from foundation.authorization.shipped import APPROVING
 from foundation.settings import Settings
 
 _TOOL = frozenset((CALL, CONNECT))
-_APPROVED = {"waivers": frozenset((APPROVE,)), "servers": frozenset((APPROVE,))}
+_APPROVED = {name: frozenset((APPROVE,)) for name in ("waivers", "servers", "catalog")}
 _LOOK_SECONDS = 0.05
 """So long a changed policy may not be seen yet."""
 _BENEATH = {"servers/": frozenset((CALL, CONNECT, APPROVE))}

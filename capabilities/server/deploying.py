@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from arcops.asks import Use, shaped, used
+from arcops.errors import Refused
 from capabilities.contract import Scope, tool
 from capabilities.server.place import ServerShown, author, found, rows, shown
 from flows.place import Place
@@ -19,9 +20,13 @@ class HostDeploy:
 
     name: str = field(metadata=_NAME)
     """The server's name, a part of its URL: a-z, 0-9 and '-'."""
-    package: str = field(metadata=shaped(least=1, most=500))
+    package: str = field(default="", metadata=shaped(most=500))
     """What runs, in one exact version: pypi:NAME==VERSION, npm:NAME@VERSION, folder:/PATH, or oci:/PATH@sha256:DIGEST (an image
     layout). Or a server of another machine: remote:https://HOST/PATH, or sse:https://HOST/PATH for the older transport.
+    """
+    catalog: str = field(default="", metadata=shaped(option="--from-catalog", title="ENTRY[@VERSION]", most=460))
+    """Instead of a package: an entry of the catalog with a version, such as io.github.user/server@1.0.2; without a version the
+    newest one that is approved. Its arguments and variables are those of its document, unless others are given.
     """
     command: str = field(default="", metadata=shaped(most=200))
     """The program of the package, if it has several; in a folder, the file that runs."""
@@ -85,6 +90,12 @@ def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
         call_seconds=ask.call_seconds,
     )
     refuse_reserved(ask.name)
+    if bool(ask.package) == bool(ask.catalog):
+        raise Refused("say what to host: --package, or --from-catalog, and not both")
+    if ask.catalog:
+        from capabilities.server.catalog_hosting import from_catalog
+
+        spec = from_catalog(ask.catalog, spec, at)
     package = read_package(checked(spec).package)
     if package.source.elsewhere:
         refuse_unreached(package.name, at.settings.tier)

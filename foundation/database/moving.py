@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, func, insert, select, text
 
 from arcops.errors import Refused, Unavailable
 from artifacts.canonical import canonical
+from foundation.database import catalog_words
 from foundation.database.engine import Database
 from foundation.database.lease import Leases
 from foundation.database.migrating import migrate, schema
@@ -64,6 +65,7 @@ def move(source: Database, target: Database) -> tuple[Moved, ...]:
                         "Name an empty one"
                     )
             moved = tuple(_copied(reads, writes, table) for table in METADATA.sorted_tables)
+            catalog_words.rebuild(writes)
             for table in METADATA.sorted_tables:
                 if _summary(reads, table) != _summary(writes, table):
                     raise Unavailable(f"the copy of {table.name} differs from what was read, so nothing was copied; try again")

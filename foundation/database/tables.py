@@ -335,3 +335,66 @@ CHECKLIST = Table(
     Column("made", BigInteger, nullable=False),
 )
 """What was marked as done on the checklist of a server's version: by ``evidence``, the digest of an artifact, or by hand."""
+CATALOG_ENTRIES = Table(
+    "arcops_catalog_entry",
+    METADATA,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("more", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("offered", String(255), nullable=False),
+    Column("stars", Integer, nullable=False),
+    Column("ratings", Integer, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+)
+"""The catalog: MCP servers and agents that could be hosted. ``id`` is made of the name; ``more`` are further words to search
+for and ``tags`` a JSON object; ``offered`` is the newest version that is approved, or empty; ``stars`` are those of all
+``ratings`` together. `catalog_words` keeps an index of the words, of each kind of database its own."""
+
+CATALOG_VERSIONS = Table(
+    "arcops_catalog_version",
+    METADATA,
+    Column("name", String(200), primary_key=True),
+    Column("version", String(255), primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("locks", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("was_offered", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("decider", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("published", BigInteger, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Index("arcops_catalog_version_changed", "changed"),
+)
+"""Versions of entries. ``document`` is what their publisher said, in canonical form; ``locks`` are digests that are known of
+their files; ``status`` is what their publisher says, ``state`` what was decided here, by ``decider`` because of ``reason``;
+``was_offered`` is 1 once it was approved, so that those who follow the catalog hear if it is not any more."""
+
+CATALOG_RATINGS = Table(
+    "arcops_catalog_rating",
+    METADATA,
+    Column("name", String(200), primary_key=True),
+    Column("rater", String(64), primary_key=True),
+    Column("stars", Integer, nullable=False),
+    Column("made", BigInteger, nullable=False),
+)
+"""One rating of an entry by each caller; ``rater`` is SHA-256 of who that is."""
+
+CATALOG_MEANINGS = Table(
+    "arcops_catalog_meaning",
+    METADATA,
+    Column("name", String(200), primary_key=True),
+    Column("model", String(80), primary_key=True),
+    Column("text", String(80), nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+)
+"""What an entry means to an embedding ``model``, both by digest: a ``vector`` of 32-bit numbers of length 1, about the ``text``
+with this digest."""

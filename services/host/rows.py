@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, delete, func, insert, literal_column, select, update
@@ -210,6 +210,18 @@ class Rows:
             names = connection.execute(select(HOSTED.c.name).order_by(HOSTED.c.name)).scalars().all()
             return tuple(self._there(connection, one) for one in names)
 
+    def of_packages(self, packages: Collection[str]) -> tuple[HostedRow, ...]:
+        """Every version of a server that is there now and runs one of *packages*, as if it was the current one."""
+        with self._database.reading() as connection:
+            names = connection.execute(select(HOSTED.c.name).order_by(HOSTED.c.name)).scalars().all()
+            found = []
+            for name in names:
+                row = self._there(connection, name)
+                for version in self._versions(connection, name):
+                    if version.spec.package in packages:
+                        found.append(row if version.number == row.current.number else self._as_of(connection, row, version))
+            return tuple(found)
+
     def versions(self, name: str) -> tuple[Version, ...]:
         """Every version that *name* had, the newest first."""
         with self._database.reading() as connection:
@@ -315,17 +327,26 @@ class Rows:
         if row is None:
             return None
         current = next(one for one in self._versions(connection, name) if one.number == row.version)
-        lock = current.lock.digest if current.lock is not None else ""
-        asked = select(HOSTED_ALLOWED.c.author).where(HOSTED_ALLOWED.c.name == name, HOSTED_ALLOWED.c.digest == lock)
-        by = connection.execute(asked).scalar_one_or_none()
-        about = (HOSTED_VERDICTS.c.lock == lock) & (HOSTED_VERDICTS.c.launch == digest(launching(current.spec)))
-        judged = connection.execute(select(HOSTED_VERDICTS).where(HOSTED_VERDICTS.c.name == name, about)).one_or_none()
-        return HostedRow(
+        bare = HostedRow(
             name=name,
             current=current,
             enabled=bool(row.enabled),
             owner=row.owner,
             generation=row.generation,
+            allowed=False,
+        )
+        return self._as_of(connection, bare, current)
+
+    def _as_of(self, connection: Connection, row: HostedRow, version: Version) -> HostedRow:
+        """*row* with *version* as the current one: who allowed its lock, and the last verdict about it."""
+        lock = version.lock.digest if version.lock is not None else ""
+        asked = select(HOSTED_ALLOWED.c.author).where(HOSTED_ALLOWED.c.name == row.name, HOSTED_ALLOWED.c.digest == lock)
+        by = connection.execute(asked).scalar_one_or_none()
+        about = (HOSTED_VERDICTS.c.lock == lock) & (HOSTED_VERDICTS.c.launch == digest(launching(version.spec)))
+        judged = connection.execute(select(HOSTED_VERDICTS).where(HOSTED_VERDICTS.c.name == row.name, about)).one_or_none()
+        return replace(
+            row,
+            current=version,
             allowed=by is not None,
             by=by or "",
             judged=None if judged is None else _judgement(judged),

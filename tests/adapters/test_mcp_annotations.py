@@ -86,6 +86,9 @@ from capabilities.release.describe import DescribeRelease
 from capabilities.release.show import ShowRelease
 from capabilities.release.watch import WatchRelease
 from capabilities.server.allowing import HostAllow, HostDeny, HostResolve
+from capabilities.server.catalog_deciding import HostCatalogApprove, HostCatalogRate, HostCatalogRefuse, HostCatalogTag
+from capabilities.server.catalog_importing import HostCatalogImport
+from capabilities.server.catalog_looking import HostCatalogList, HostCatalogSearch, HostCatalogShow
 from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
 from capabilities.server.explaining import HostExplain
 from capabilities.server.gating import HostGate
@@ -209,6 +212,14 @@ def runnable(at: Site) -> None:
     (at.model / "run").write_text("#!/bin/true\n")
     (at.model / "run").chmod(0o755)
     added(at)
+
+
+ENTRY = "dev.arcops.curated/mcp-server-time"
+
+
+def listed(at: Site) -> None:
+    """The shipped servers in the catalog."""
+    named("host_catalog_import")(HostCatalogImport(curated=True), at.here.place())
 
 
 def resolved(at: Site) -> str:
@@ -341,6 +352,14 @@ ASKS: dict[str, Asking] = {
     "fetch_artifact": lambda at: Fetch(artifact=at.artifacts[0]),
     "generate_network": lambda at: GenerateNetwork(description=PLAIN),
     "host_allow": lambda at: HostAllow(name="small", digest=resolved(at)),
+    "host_catalog_approve": lambda at: listed(at) or HostCatalogApprove(name=ENTRY),
+    "host_catalog_import": lambda at: HostCatalogImport(curated=True),
+    "host_catalog_list": lambda at: listed(at) or HostCatalogList(),
+    "host_catalog_rate": lambda at: listed(at) or HostCatalogRate(name=ENTRY, stars=3),
+    "host_catalog_refuse": lambda at: listed(at) or HostCatalogRefuse(name=ENTRY),
+    "host_catalog_search": lambda at: listed(at) or HostCatalogSearch(words="time", every=True),
+    "host_catalog_show": lambda at: listed(at) or HostCatalogShow(name=ENTRY),
+    "host_catalog_tag": lambda at: listed(at) or HostCatalogTag(name=ENTRY, tags=("env=test",)),
     "host_deny": lambda at: allowed(at) or HostDeny(name="small"),
     "host_deploy": lambda at: added(at) or HostDeploy(name="small", package=f"folder:{at.model}", command="other"),
     "host_diff": lambda at: added(at) or HostDiff(name="small"),

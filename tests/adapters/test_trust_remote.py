@@ -46,6 +46,8 @@ ASKS: dict[str, dict[str, object]] = {
     "host_gate": {"name": "small"},
     "host_mirror_make": {"servers": "servers.yaml", "output": "servers.tar"},
     "host_mirror_use": {"mirror": "servers.tar"},
+    "host_catalog_import": {"curated": True},
+    "host_catalog_tag": {"name": "io.example/time", "tags": ["env=test"]},
     "host_allow": {"name": "small", "digest": "sha256:" + "0" * 64},
     "host_deny": {"name": "small"},
     "host_deploy": {"name": "small", "package": "pypi:small==1"},

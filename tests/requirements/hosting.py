@@ -134,6 +134,10 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-META",
+        catalog_of_the_registry_format=(
+            "Documents of the public MCP registry are read in bounds and strictly, and what does not fit is named."
+        ),
+        rows_from_the_catalog="A version that was approved becomes a row with its exact package, or a sentence says why not.",
         managed_through_mcp=("Servers are found, deployed and managed through an MCP endpoint with a catalog.", _NOT_BUILT),
     ),
     *of_row(
@@ -141,6 +145,14 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-OPS",
+        badges_are_of_verdicts=(
+            "The verdict and the publisher of a version are those of a verdict that counts now, and go when it goes."
+        ),
+        catalog_with_approvals=(
+            "A private catalog has versions that people approve or refuse, tags that the site demands, one rating a caller, "
+            "and a search by words."
+        ),
+        agents_are_an_extension_point="An agent (A2A) is an entry of its own kind, and not hosted until there is a bridge.",
         operations_per_server=(
             "Each server has start, stop, logs, metrics, a private catalog, connection snippets and a deployment workflow.",
             _NOT_BUILT,

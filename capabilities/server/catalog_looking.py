@@ -1,0 +1,118 @@
+"""Look at the catalog: list it, show an entry with its versions, and search it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from arcops.asks import shaped
+from arcops.errors import Refused
+from capabilities.contract import Scope, tool
+from capabilities.server.catalog_badges import badges
+from capabilities.server.catalog_place import NAME, CatalogEntry, kept_catalog, no_entry, shown
+from capabilities.server.place import kept_rows
+from flows.place import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostCatalogList:
+    """Which entries to list."""
+
+    state: str = field(default="", metadata=shaped(pattern="|proposed|approved|refused"))
+    """Only those with a version that is proposed, approved or refused."""
+    kind: str = field(default="", metadata=shaped(pattern="|server|agent"))
+    """Only MCP servers, or only agents."""
+    after: str = field(default="", metadata=shaped(most=200))
+    """Those after this name, which is an earlier answer's ``next``."""
+    most: int = field(default=100, metadata=shaped(short="-n", least=1, most=1000))
+    """At most so many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogListed:
+    """The entries in the order of names, without their versions, of ``total`` entries, of which ``offered`` may be hosted.
+    ``next`` is where the next ones begin, if there are more.
+    """
+
+    entries: tuple[CatalogEntry, ...]
+    total: int
+    offered: int
+    next: str = ""
+
+
+@tool(title="List the catalog", scope=Scope.READ, reads_only=True)
+def host_catalog_list(ask: HostCatalogList, at: Place) -> CatalogListed:
+    """List the MCP servers and agents in this site's catalog, in the order of names."""
+    from services.host.catalog.document import Kind
+    from services.host.catalog.entry import State
+
+    with kept_catalog(at) as there:
+        if there is None:
+            return CatalogListed(entries=(), total=0, offered=0)
+        found = there.some(
+            state=State(ask.state) if ask.state else None,
+            kind=Kind(ask.kind) if ask.kind else None,
+            after=ask.after,
+            most=ask.most + 1,
+        )
+        total, offered = there.count()
+    listed = found[: ask.most]
+    return CatalogListed(
+        entries=tuple(shown(one) for one in listed),
+        total=total,
+        offered=offered,
+        next=listed[-1].name if len(found) > ask.most else "",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostCatalogShow:
+    """Which entry to show."""
+
+    name: str = field(metadata=NAME)
+    """The entry's name, such as io.github.user/server."""
+
+
+@tool(title="Show an entry of the catalog", scope=Scope.READ, reads_only=True)
+def host_catalog_show(ask: HostCatalogShow, at: Place) -> CatalogEntry:
+    """Show an entry of the catalog with every version: who decided about it, what it can be hosted from, the verdict that
+    counts about it here, and who was proven to publish it.
+    """
+    from services.host.catalog.document import packages_of
+
+    with kept_catalog(at) as there:
+        if there is None:
+            raise no_entry(ask.name)
+        entry, versions = there.one(ask.name)
+    packages = {one for kept in versions for one in packages_of(kept.document)}
+    with kept_rows(at) as rows:
+        return shown(entry, versions, badges(packages, rows, at))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostCatalogSearch:
+    """What to search for."""
+
+    words: str = field(metadata=shaped(positional=True, title="WORDS", least=1, most=400))
+    """What the server should do, in a few words."""
+    every: bool = field(default=False, metadata=shaped(option="--all"))
+    """Also entries of which no version is approved."""
+    most: int = field(default=20, metadata=shaped(short="-n", least=1, most=100))
+    """At most so many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogFound:
+    """The entries, the best first. ``by`` says which kind of search answered: ``words``, or ``meaning`` and by which model."""
+
+    entries: tuple[CatalogEntry, ...]
+    by: str
+
+
+@tool(title="Search the catalog", scope=Scope.READ, reads_only=True)
+def host_catalog_search(ask: HostCatalogSearch, at: Place) -> CatalogFound:
+    """Find MCP servers in this site's catalog by what they should do. Without more only those that may be hosted are found."""
+    if not any(one.isalnum() for one in ask.words):
+        raise Refused("name at least one word to search for")
+    with kept_catalog(at) as there:
+        found = there.found(ask.words, every=ask.every, most=ask.most) if there is not None else ()
+    return CatalogFound(entries=tuple(shown(one) for one in found), by="words")
