@@ -46,8 +46,10 @@ class Settings:
     registered policy that says which of them may run. ``host_address``
     is where the other hosts of this site reach this one, ``host_key`` a reference to the key that they share, and
     ``host_authorities`` a file with the certificates that those of other hosts, and of servers of other machines, must come
-    from; each may be empty. ``catalog_tags`` are the tags without which no entry of the catalog is approved. ``audit`` is the
-    folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded there.
+    from; each may be empty. ``host_restore`` is the file of the snapshot that a host restores by itself when its tier or
+    address has changed, or nothing. ``catalog_tags`` are the tags without which no entry of the catalog is approved.
+    ``audit`` is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded
+    there.
     """
 
     tier: Tier
@@ -85,6 +87,7 @@ class Settings:
     host_address: str = ""
     host_key: str = ""
     host_authorities: str = ""
+    host_restore: Path | None = None
     catalog_tags: tuple[str, ...] = ()
     audit_required: bool = True
 
@@ -134,6 +137,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         host_address=environment.get("ARCOPS_HOST_ADDRESS", ""),
         host_key=environment.get("ARCOPS_HOST_KEY", ""),
         host_authorities=_whole("ARCOPS_HOST_AUTHORITIES", environment),
+        host_restore=Path(one) if (one := _whole("ARCOPS_HOST_RESTORE", environment)) else None,
         catalog_tags=tuple(environment.get("ARCOPS_CATALOG_TAGS", "").replace(",", " ").split()),
         audit=audit,
         audit_required=_required(environment.get("ARCOPS_AUDIT", "")),

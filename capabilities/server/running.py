@@ -12,6 +12,7 @@ from arcops.errors import ArcOpsError
 from flows.place import Place
 
 if TYPE_CHECKING:
+    from foundation.database.engine import Database
     from services.host.hosting import Hosting
     from services.host.peers import Peers
 
@@ -39,7 +40,6 @@ def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None 
     from foundation.database.address import read_address
     from foundation.database.engine import connected
     from foundation.database.lease import Leases, new_holder
-    from foundation.database.migrating import ready
     from foundation.processes.keeping import Keeping
     from services.host.hosting import Hosting
     from services.host.logfile import LogFiles
@@ -61,7 +61,7 @@ def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None 
         home=homes_in(at.settings),
         environment=environment,
         logs=LogFiles(logs_in(at.settings)).add,
-        prepare=partial(ready, database),
+        prepare=partial(_prepared, database, at),
         address_of=partial(held_at, peers),
         authorities=authorities,
     )
@@ -74,6 +74,14 @@ def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None 
         return ""
 
     return HostingHere(hosting=made, healthy=healthy, close=database.close, authorities=authorities)
+
+
+def _prepared(database: Database, at: Place) -> None:
+    """The database is ready, and what a change of this host's tier or address takes is done. Raises until both are so."""
+    from capabilities.server.restoring import noticed
+    from foundation.database.migrating import ready
+
+    noticed(ready(database), at)
 
 
 def _told(event: str, name: str, what: str) -> None:

@@ -6,13 +6,19 @@ since 1970 in UTC, which both databases store and compare alike.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, String, Table, Text
+
+from foundation.database.host_tables import CHECKLIST as CHECKLIST
+from foundation.database.host_tables import FEEDBACK as FEEDBACK
+from foundation.database.host_tables import HOST_KNOWN as HOST_KNOWN
+from foundation.database.host_tables import HOST_RESTORES as HOST_RESTORES
+from foundation.database.host_tables import RUNBOOK_STEPS as RUNBOOK_STEPS
+from foundation.database.host_tables import RUNBOOKS as RUNBOOKS
+from foundation.database.metadata import METADATA as METADATA
 
 PREFIX = "arcops_"
 VERSION_TABLE = "arcops_version"
 """The table of the schema's revision, which Alembic keeps."""
-
-METADATA = MetaData()
 
 LEASES = Table(
     "arcops_lease",
@@ -280,61 +286,6 @@ HOSTED_RECORDS = Table(
     Index("arcops_hosted_record_kind", "kind", "ended"),
 )
 """What was done with hosted servers, from when to when, and how it ended; never changed."""
-
-RUNBOOKS = Table(
-    "arcops_runbook",
-    METADATA,
-    Column("id", String(32), primary_key=True),
-    Column("template", String(63), nullable=False),
-    Column("said", Text, nullable=False),
-    Column("author", Text, nullable=False),
-    Column("made", BigInteger, nullable=False),
-    Column("artifact", String(80), nullable=False),
-)
-"""Runbooks that were made. ``said`` is JSON: the whole template, the role and the values; ``artifact`` the digest of the sealed
-record, or empty until it is done."""
-
-RUNBOOK_STEPS = Table(
-    "arcops_runbook_step",
-    METADATA,
-    Column("runbook", String(32), primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("attempt", Integer, primary_key=True, autoincrement=False),
-    Column("state", String(16), nullable=False),
-    Column("said", Text, nullable=False),
-    Column("began", BigInteger, nullable=False),
-    Column("ended", BigInteger, nullable=False),
-)
-"""Attempts at the steps of runbooks. ``said`` is JSON. While an attempt runs, or if it was killed, that is empty and
-``ended`` is 0."""
-
-FEEDBACK = Table(
-    "arcops_feedback",
-    METADATA,
-    Column("id", String(32), primary_key=True),
-    Column("about", String(200), nullable=False),
-    Column("text", Text, nullable=False),
-    Column("author", Text, nullable=False),
-    Column("made", BigInteger, nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("answer", Text, nullable=False),
-    Column("answered_by", Text, nullable=False),
-    Column("answered", BigInteger, nullable=False),
-)
-"""What people said about a page or a template. ``answered`` is when someone answered first, or 0."""
-
-CHECKLIST = Table(
-    "arcops_checklist_mark",
-    METADATA,
-    Column("name", String(63), primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("item", String(63), primary_key=True),
-    Column("evidence", String(200), nullable=False),
-    Column("note", Text, nullable=False),
-    Column("author", Text, nullable=False),
-    Column("made", BigInteger, nullable=False),
-)
-"""What was marked as done on the checklist of a server's version: by ``evidence``, the digest of an artifact, or by hand."""
 CATALOG_ENTRIES = Table(
     "arcops_catalog_entry",
     METADATA,

@@ -12,6 +12,7 @@ import pytest
 from arcops.errors import Broken, Refused
 from artifacts.baseline import baseline_statement
 from artifacts.client_release import release_statement
+from artifacts.host_snapshot import HOST_SNAPSHOT
 from artifacts.predicate import Predicate, name_of
 from artifacts.predicate_schema import predicate_schema
 from artifacts.predicates import all_predicates, known
@@ -23,6 +24,7 @@ from artifacts.waiver_approval import approval_statement
 from tests.artifacts.reports import AT, full_report
 from tests.artifacts.test_baseline import baseline
 from tests.artifacts.test_client_release import release
+from tests.artifacts.test_host_snapshot import snapshot
 from tests.artifacts.test_runbook_run import run
 from tests.artifacts.test_waiver_approval import approval
 
@@ -35,6 +37,7 @@ STATED: dict[str, tuple[Callable[[], bytes], Callable[[], object]]] = {
     "https://arcops.dev/predicates/benchmark-baseline/v1": (lambda: baseline_statement(baseline()), baseline),
     "https://arcops.dev/predicates/client-configuration-release/v1": (lambda: release_statement(release()), release),
     "https://arcops.dev/predicates/waiver-approval/v1": (lambda: approval_statement(approval()), approval),
+    "https://arcops.dev/predicates/host-snapshot/v1": (lambda: HOST_SNAPSHOT.statement(snapshot()), snapshot),
     "https://arcops.dev/predicates/runbook-run/v1": (lambda: RUNBOOK_RUN.statement(run()), run),
     "https://arcops.dev/predicates/revocations/v1": (
         lambda: revocation_statement(RevocationList(issued_at=AT)),

@@ -124,8 +124,8 @@ HOSTING: tuple[Claim, ...] = (
     *of_row(
         "HOST-027",
         network_snapshot_and_restore=(
-            "Gateway and network settings are exported signed, and restored in under 10 minutes.",
-            _NOT_BUILT,
+            "Gateway and network settings are exported signed, and restored whole or not at all, by a command or by themselves "
+            "after the tier or an address has changed."
         ),
     ),
     *of_row(

@@ -13,7 +13,7 @@ from sqlalchemy.types import BigInteger
 from arcops.errors import Refused
 from artifacts.wire import canonical_bytes, from_json
 from foundation.database.engine import Database
-from foundation.database.tables import RUNBOOK_STEPS, RUNBOOKS
+from foundation.database.host_tables import RUNBOOK_STEPS, RUNBOOKS
 from services.host.runbooks.runbook import Runbook, Setting
 
 MOST_OUTPUT = 64 * 1024
