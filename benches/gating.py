@@ -98,7 +98,7 @@ def main() -> None:
             allowed=True,
             judged=judged,
         )
-        asked = Verdicts(lambda: grounds(trust), lambda: registered_policy("bench", policies), lambda: now, KnownSince(data))
+        asked = Verdicts(lambda: grounds(trust), lambda _: registered_policy("bench", policies), lambda: now, KnownSince(data))
         times = []
         for _ in range(50):
             began = time.perf_counter()

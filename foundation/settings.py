@@ -83,7 +83,7 @@ class Settings:
     database: str = ""
     database_password: str = ""
     hosted: Path = Path()
-    hosted_policy: str = "server"
+    hosted_policy: str = ""
     host_address: str = ""
     host_key: str = ""
     host_authorities: str = ""
@@ -133,7 +133,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         database=environment.get("ARCOPS_DATABASE") or f"sqlite:///{(data / 'database' / 'arcops.sqlite').absolute()}",
         database_password=_password(environment, "ARCOPS_DATABASE_PASSWORD"),
         hosted=Path(environment.get("ARCOPS_HOSTED") or data / "hosted").absolute(),
-        hosted_policy=environment.get("ARCOPS_HOST_POLICY") or "server",
+        hosted_policy=environment.get("ARCOPS_HOST_POLICY", ""),
         host_address=environment.get("ARCOPS_HOST_ADDRESS", ""),
         host_key=environment.get("ARCOPS_HOST_KEY", ""),
         host_authorities=_whole("ARCOPS_HOST_AUTHORITIES", environment),

@@ -54,15 +54,17 @@ class Entered:
             print(f"arcops: open {self.way_in.link}", file=sys.stderr, flush=True)
 
 
-def enter(at: Place, bound: Bound) -> Entered:
-    """Read from the environment who may enter at *bound*. Raises `Refused` before anything is open."""
+def enter(at: Place, bound: Bound, *, files: bool = True) -> Entered:
+    """Read from the environment who may enter at *bound*. Without *files* nothing here names a file of this machine, so the
+    holder of a key may enter beside its user. Raises `Refused` before anything is open.
+    """
     logs.begin(os.environ)
     traces.begin(os.environ, at.settings.tier)
     accepting = read_accepting(os.environ, at.settings.tier, f"{bound.url}/mcp", now=time.time, fetch=fetched)
     by_user = not accepting.tokens and is_loopback(bound.host)
     accepting.revoked = StoredRevocations(settings=at.settings)
     # Without an issuer, callers at loopback are this user, who may name every file; the holder of a key may not.
-    if not by_user or at.settings.roots:
+    if not (by_user and files) or at.settings.roots:
         accepting.keys = StoredKeys(settings=at.settings)
     if not accepting.tokens and not by_user:
         _log.warning("no ARCOPS_OIDC_ISSUER is set, so other machines are let in to %s only by API keys", bound.host)

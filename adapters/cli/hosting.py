@@ -40,7 +40,7 @@ def host(own: Listening, tier: Tier | None) -> None:
     at = surroundings.place(tier)
     with closing(listen(own.host, own.port)) as listening:
         bound = bound_at(address(own), at, listening)
-        entered = enter(at, bound)
+        entered = enter(at, bound, files=False)
         made = hosted(entered.at, bound, entered.door)
         watch = StoreWatch(at.settings.store, at.settings.memory)
         guard = partial(entered.door.for_readers, resource=f"{bound.url}/mcp")

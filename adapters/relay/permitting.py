@@ -123,7 +123,8 @@ class Permitting:
         tool = envelope.text((params or {}).get("name")) if method == "tools/call" else method
         target = f"servers/{server}/{tool}"
         if caller.issuer != RESERVED:
-            decision = decide(caller, CALL, target, _Arguments((params or {}).get("arguments")), door.authorization)
+            given = _Arguments((params or {}).get("arguments"))
+            decision = decide(caller, CALL, target, given, door.authorization, shared=row.shares)
             if not decision.allowed:
                 self.told(scope, caller, Outcome.DENIED, "policy", server, tool)
                 raise Failed(Failure(status=403, code=FORBIDDEN, said=decision.reason, data={"kind": "refused"}))

@@ -8,7 +8,7 @@ from pathlib import Path
 from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
-from capabilities.server.place import ServerShown, author, found, rows, shown
+from capabilities.server.place import ServerShown, author, database, found, rows, shown
 from flows.place import Place
 
 _NAME = shaped(positional=True, title="NAME", least=1, most=63)
@@ -110,15 +110,21 @@ class HostRollback:
     name: str = field(metadata=_NAME)
     """The server's name."""
     to: int = field(default=0, metadata=shaped(least=0, most=1_000_000))
-    """The number of the version, as 'arcops host history' shows it; the one before the current one if it is 0."""
+    """The number of the version, as 'arcops host history' shows it; the one that counted before this one, if it is 0."""
 
 
-@tool(title="Roll a hosted server back", scope=Scope.TRUST, destructive=True)
+@tool(title="Roll a hosted server back", scope=Scope.TRUST, destructive=True, long=True)
 def host_rollback(ask: HostRollback, at: Place) -> ServerShown:
-    """Make a new version that is as an earlier one was, with the same lock: what was allowed then may run again."""
-    with rows(at) as there:
-        row = found(ask.name, there)
-        return shown(there.back(ask.name, ask.to or row.current.number - 1, author=author(at)), there, at)
+    """Make a new version that is as an earlier one was, with the same lock, and switch to it. If its verdict counts no more, it
+    is judged and tried first, while the version that serves now goes on.
+    """
+    from capabilities.server.updating import go_back
+    from services.host.rows import Rows
+
+    with database(at) as open_:
+        there = Rows(open_)
+        found(ask.name, there)
+        return shown(go_back(ask.name, ask.to, there, open_, at), there, at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,9 @@ from flows.place import Place
 if TYPE_CHECKING:
     from arcops.policy import Policy
     from flows.evaluate import KeptReport
+    from foundation.database.engine import Database
     from services.host.gating import Ready
-    from services.host.rows import Judgement
+    from services.host.rows import HostedRow, Judgement, Rows
 
 _NAME = shaped(positional=True, title="NAME", least=1, most=63)
 
@@ -53,36 +54,46 @@ def host_gate(ask: HostGate, at: Place) -> GatedServer:
 
     The verdict is a signed artifact. GREEN lets the next request start it, on every host that trusts the key.
     """
+    from services.host.rows import Rows
+
+    with database(at) as open_:
+        there = Rows(open_)
+        return gated(found(ask.name, there), there, open_, at, attested=ask.attested)
+
+
+def gated(row: HostedRow, rows: Rows, open_: Database, at: Place, *, attested: tuple[Path, ...] = ()) -> GatedServer:
+    """Judge *row*, one of *rows* in its version, and keep the verdict: also of a version that does not count yet."""
     import asyncio
 
     from foundation.database.lease import new_holder
     from services.host.gating import ready
-    from services.host.rows import Rows
-    from services.host.site import attested_in, provisioning, verdicts
+    from services.host.site import attested_in, policy_of, provisioning, verdicts
 
-    policy = at.policy(at.settings.hosted_policy)
-    with database(at) as open_, tempfile.TemporaryDirectory(prefix="arcops-case-") as scratch:
-        rows = Rows(open_)
-        found(ask.name, rows)
+    policy = at.policy(policy_of(at.settings, row.current.spec))
+    with tempfile.TemporaryDirectory(prefix="arcops-case-") as scratch:
         preparing = provisioning(at.settings, open_, new_holder(), tell=_unheard)
         preparation = ready(
-            ask.name,
+            row,
             rows,
             preparing,
             Path(scratch),
-            attested=ask.attested,
+            attested=attested,
             beside=partial(attested_in, at.settings),
             published=partial(_published, at),
         )
         made = asyncio.run(preparation)
-        kept = _judged(ask.name, made, policy, at)
+        kept = _judged(row.name, made, policy, at)
         judgement = _judgement(kept, made, at, good=_passes(kept.report, policy))
-        rows.judge(ask.name, made.lock.digest, _launch(made), judgement)
+        rows.judge(row.name, made.lock.digest, _launch(made), judgement)
+        number = made.row.current.number
         if _passes(kept.report, policy) and not made.row.allowed:
-            rows.allow(ask.name, made.lock.digest, author=f"policy {policy.name}")
+            rows.allow(row.name, made.lock.digest, author=f"policy {policy.name}", number=number)
         missing = ""
         try:
-            verdicts(at.settings, at.now).standing(rows.there(ask.name), made.installed.content)
+            now = rows.at(row.name, number)
+            if now is None:
+                raise Refused(f"{row.name} was removed while it was judged")
+            verdicts(at.settings, at.now).standing(now, made.installed.content)
         except Refused as error:
             missing = str(error)
     return GatedServer(report=kept.report, artifact=kept.digest, may_run=not missing, missing=missing)

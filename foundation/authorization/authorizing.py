@@ -25,6 +25,7 @@ from foundation.authorization.policy_files import (
     signature,
 )  # fmt: skip
 from foundation.authorization.role_policy import CEDAR, RESERVED, ROLES, RolePolicy, parse_roles
+from foundation.authorization.sharing import Share
 from foundation.authorization.shipped import APPROVER, SCOPES, shipped_roles
 from foundation.authorization.shipped import CEDAR as SHIPPED_CEDAR
 
@@ -48,7 +49,7 @@ class Policy:
     roles: RolePolicy
     engines: tuple[Authorizer, ...] = ()
     wrong: str = ""
-    kept: dict[tuple[Identity, str, str], Decision] = field(default_factory=dict)
+    kept: dict[tuple[Identity, str, str, tuple[Share, ...]], Decision] = field(default_factory=dict)
     """Decisions that were compiled under this policy."""
 
 
@@ -137,26 +138,32 @@ class Authorization:
             return _wrong(str(error), self._shipped.roles)
 
 
-def decide(identity: Identity, action: str, object: str, arguments: Mapping[str, object] | None, at: Authorization) -> Decision:
-    """May *identity* do *action* to *object* with *arguments*? Every engine that is on must allow it. Never raises: what fails,
-    denies.
+def decide(
+    identity: Identity,
+    action: str,
+    object: str,
+    arguments: Mapping[str, object] | None,
+    at: Authorization,
+    *,
+    shared: tuple[Share, ...] = (),
+) -> Decision:
+    """May *identity* do *action* to *object* with *arguments*? Every engine that is on must allow it. *shared* says who the
+    object's owner shares it with. Never raises: what fails, denies.
     """
     try:
-        return _kept_or_made(identity, action, object, arguments, at)
+        question = Question(caller=identity, action=action, object=object, arguments=arguments, shared=shared)
+        return _kept_or_made(question, at)
     except Exception as error:
         said = Said(engine="policy", allowed=False, reason=FAILED, rule=f"{type(error).__name__}: {error}"[:500])
         return Decision(allowed=False, reason=FAILED, engines=(said,), epoch="none")
 
 
-def _kept_or_made(
-    identity: Identity, action: str, object: str, arguments: Mapping[str, object] | None, at: Authorization
-) -> Decision:
-    at_hand = at.policy_for(identity)
-    key = (identity, action, object)
+def _kept_or_made(question: Question, at: Authorization) -> Decision:
+    at_hand = at.policy_for(question.caller)
+    key = (question.caller, question.action, question.object, question.shared)
     kept = at_hand.kept.get(key)
     if kept is not None:
         return kept
-    question = Question(caller=identity, action=action, object=object, arguments=arguments)
     made = _decided(question, at_hand, at.objects, every=False)
     if not made.reads and not at_hand.wrong:
         if len(at_hand.kept) >= _MOST_KEPT:

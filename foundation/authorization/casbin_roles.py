@@ -66,7 +66,7 @@ class CasbinRoles:
         return found
 
     def decide(self, question: Question) -> Said:
-        """As pycasbin's `enforce` would."""
+        """As pycasbin's `enforce` would, and what is shared with the caller is allowed if no role of theirs denies it."""
         roles, rules = self.roles_of(question), self._rules(question.object, question.action)
         if denying := roles & rules.deny.keys():
             role = min(denying)
@@ -78,6 +78,9 @@ class CasbinRoles:
             return self._said(
                 True, f"a role of the caller allows {question.permission}", f"role {role} allows {rules.allow[role]}"
             )
+        for share in question.shared:
+            if share.covers(question.caller, roles, self.policy.roles.keys()):
+                return self._said(True, "its owner shares it with the caller", f"it is shared with {share}")
         return self._said(
             False, f"this needs the permission {question.permission}, which no role of the caller allows", _roles_said(roles)
         )

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from arcops.identity import Identity
+from foundation.authorization.sharing import Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """May *caller* do *action* to *object* with these *arguments* (JSON values; ``None`` without any)?"""
+    """May *caller* do *action* to *object* with these *arguments* (JSON values; ``None`` without any)? ``shared`` says who the
+    object's owner shares it with.
+    """
 
     caller: Identity
     action: str
     object: str
     arguments: Mapping[str, Any] | None = None
+    shared: tuple[Share, ...] = ()
 
     @property
     def permission(self) -> str:

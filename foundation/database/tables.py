@@ -138,6 +138,27 @@ HOSTED_VERSIONS = Table(
 )
 """Every version of a row, also of servers that were removed. ``spec`` is JSON."""
 
+HOSTED_SERVED = Table(
+    "arcops_hosted_served",
+    METADATA,
+    Column("name", String(63), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("author", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+)
+"""Which versions ever counted, since when, and who said so. The others were proposed, and never switched to."""
+
+HOSTED_SHARES = Table(
+    "arcops_hosted_share",
+    METADATA,
+    Column("name", String(63), primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("who", String(700), primary_key=True),
+    Column("author", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+)
+"""Who may call a server besides those that a policy allows: the holders of a role, or one caller (issuer, tenant and id)."""
+
 HOSTED_LOCKS = Table(
     "arcops_hosted_lock",
     METADATA,

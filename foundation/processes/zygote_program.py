@@ -69,6 +69,7 @@ def main() -> None:
     if "module" in told:
         __import__(told["module"])
     else:
+        sys.path.insert(0, os.path.dirname(told["file"]))  # noqa: PTH120  # its other modules are beside it
         runpy.run_path(told["file"], run_name="__imported__")
     wake, waking = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)

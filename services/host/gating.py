@@ -39,7 +39,7 @@ class Ready:
 
 
 async def ready(
-    name: str,
+    row: HostedRow,
     rows: Rows,
     provisioning: Provisioning,
     folder: Path,
@@ -48,16 +48,16 @@ async def ready(
     beside: Callable[[Lock], Path],
     published: Callable[[Judgement], tuple[str, ...] | None],
 ) -> Ready:
-    """Resolve and install *name*, and write its case into *folder*. Nothing of it runs.
+    """Resolve and install *row*, and write its case into *folder*. Nothing of it runs.
 
     *attested* are files with attestations, which are kept *beside* the lock from now on. *published* says which kinds of
     attestations an earlier verdict saw, ``None`` if that cannot be seen here.
 
-    Raises `Refused` if there is no such row, or it cannot be resolved or installed.
+    Raises `Refused` if it cannot be resolved or installed, or the row is not there any more.
     """
-    row = rows.there(name)
+    name = row.name
     lock = await provisioning.resolved(row)
-    row = rows.there(name)
+    row = rows.at(name, row.current.number) or rows.there(name)
     installed = await provisioning.installed(name, lock, say=_unsaid)
     address = provisioning.address(row, installed, "\n", None)
     launch = provisioning.launch(row, installed, "\n", None)

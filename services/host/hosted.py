@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from arcops.errors import Unavailable
 from arcops.identity import Identity
+from foundation.authorization.sharing import Share
 from services.host.eras import Era
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class Row:
 
     ``stateless``: sessions may share one child of it. A call that takes more than ``call_seconds`` is cancelled. ``bound`` are
     its scope parameters, as `services.host.spec.bound_for` reads them. ``one_host``: one host at a time runs it. Only its
-    ``tools`` are shown and called; ``None``: all that it has.
+    ``tools`` are shown and called; ``None``: all that it has. ``shares`` say who may call it, besides those that a policy
+    allows.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Row:
     bound: tuple[str, ...] = ()
     one_host: bool = False
     tools: frozenset[str] | None = None
+    shares: tuple[Share, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

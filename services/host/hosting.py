@@ -86,6 +86,7 @@ class Hosting:
             call_seconds=float(spec.call_seconds),
             bound=spec.bound,
             one_host=spec.one_host,
+            shares=found.row.shares,
         )
 
     async def elsewhere(self, name: str) -> str:

@@ -79,10 +79,10 @@ class Provisioning:
         return row.current.lock
 
     async def _again(self, row: HostedRow) -> HostedRow:
-        """*row* as the database has it now. Raises `Unavailable` if it is another version."""
-        found = await asyncio.to_thread(self._rows.one, row.name)
-        if found is None or found.current.number != row.current.number:
-            raise Unavailable(f"the row of {row.name} changed while its package was resolved; ask again")
+        """*row*, in its version, as the database has it now. Raises `Unavailable` if it was removed."""
+        found = await asyncio.to_thread(self._rows.at, row.name, row.current.number)
+        if found is None:
+            raise Unavailable(f"{row.name} was removed while its package was resolved")
         return found
 
     async def _resolve(self, row: HostedRow, lease: Lease) -> Lease:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, delete, func, insert, literal_column, select, update
@@ -14,64 +14,25 @@ from sqlalchemy.types import BigInteger
 from arcops.errors import Refused
 from artifacts.wire import canonical_bytes, digest, from_json
 from foundation.database.engine import Database
-from foundation.database.tables import HOSTED, HOSTED_ALLOWED, HOSTED_LOCKS, HOSTED_STATES, HOSTED_VERDICTS, HOSTED_VERSIONS
+from foundation.database.tables import (
+    HOSTED,
+    HOSTED_ALLOWED,
+    HOSTED_LOCKS,
+    HOSTED_SERVED,
+    HOSTED_SHARES,
+    HOSTED_STATES,
+    HOSTED_VERDICTS,
+    HOSTED_VERSIONS,
+)
 from services.host.lock import Lock
+from services.host.row import HostedRow, Judgement, Said, Version
+from services.host.sharing import shares_of
 from services.host.spec import Spec, launching
+
+__all__ = ["HostedRow", "Judgement", "Rows", "Said", "Version"]
 
 STATE_SECONDS = 20
 """How long what a host said of a server counts after it said it last."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
-    """One version of a row, by its ``author``; ``made`` in milliseconds since 1970. ``lock`` is ``None`` until there is one."""
-
-    number: int
-    spec: Spec
-    lock: Lock | None
-    author: str
-    made: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """A verdict as it is kept: ``bundle`` is the sealed artifact, ``artifact`` its digest, ``tools`` the evidence about what
-    the server offered when it was judged well last, as JSON, or empty. ``withdrawn`` says why it counts no more. Whether it
-    counts else is another question (`services.host.verdicts`).
-    """
-
-    artifact: str
-    bundle: str
-    tools: str
-    withdrawn: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostedRow:
-    """A hosted server as its row is now. ``allowed``: its operator allowed its lock; ``by`` says who. ``judged`` is the last
-    verdict about this lock and this way to start it.
-    """
-
-    name: str
-    current: Version
-    enabled: bool
-    owner: str
-    generation: int
-    allowed: bool
-    by: str = ""
-    judged: Judgement | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What a host said of a server that it runs; ``since`` in milliseconds since 1970."""
-
-    name: str
-    host: str
-    state: str
-    reason: str
-    pids: tuple[int, ...]
-    since: int
 
 
 class Rows:
@@ -91,6 +52,7 @@ class Rows:
             if found is None or found.current.spec != spec:
                 number = self._newest(connection, name) + 1
                 self._version(connection, name, number, spec, None, author)
+                self._serves(connection, name, number, author)
             if found is None:
                 connection.execute(
                     insert(HOSTED).values(
@@ -101,8 +63,36 @@ class Rows:
                 self._change(connection, name, version=number, owner=found.owner if owner is None else owner)
             return self._there(connection, name)
 
-    def back(self, name: str, number: int, *, author: str) -> HostedRow:
-        """Make a new version that is as version *number* was, with its lock. Raises `Refused` if there is no such version."""
+    def propose(self, name: str, spec: Spec, *, author: str) -> HostedRow:
+        """The row of *name* as it would be with a version of *spec*, which does not count before `switch`.
+
+        A version of this *spec* that was proposed before and never counted is that version: what was interrupted goes on.
+        """
+        with self._database.writing() as connection:
+            self._there(connection, name)
+            waiting = [one for one in self._versions(connection, name) if one.spec == spec and not one.served]
+            number = waiting[-1].number if waiting else self._newest(connection, name) + 1
+            if not waiting:
+                self._version(connection, name, number, spec, None, author)
+            return self._at(connection, name, number)
+
+    def switch(self, name: str, number: int, *, author: str, owner: str | None = None) -> HostedRow:
+        """From now on version *number* counts. Raises `Refused` if there is no such version."""
+        with self._database.writing() as connection:
+            self._at(connection, name, number)
+            self._serves(connection, name, number, author)
+            self._change(connection, name, version=number, **({} if owner is None else {"owner": owner}))
+            return self._there(connection, name)
+
+    def at(self, name: str, number: int) -> HostedRow | None:
+        """The row of *name* as it is, or would be, with version *number*; ``None`` if there is no such row."""
+        with self._database.reading() as connection:
+            return self._found(connection, name, number)
+
+    def back(self, name: str, number: int, *, author: str, counts: bool = True) -> HostedRow:
+        """Make a new version that is as version *number* was, with its lock; without *counts* it is only proposed, and the
+        row is given as it would be. Raises `Refused` if there is no such version.
+        """
         with self._database.writing() as connection:
             self._there(connection, name)
             old = next((one for one in self._versions(connection, name) if one.number == number), None)
@@ -110,8 +100,10 @@ class Rows:
                 raise Refused(f"{name} has no version {number}; 'arcops host history {name}' lists them")
             new = self._newest(connection, name) + 1
             self._version(connection, name, new, old.spec, old.lock, author)
-            self._change(connection, name, version=new)
-            return self._there(connection, name)
+            if counts:
+                self._serves(connection, name, new, author)
+                self._change(connection, name, version=new)
+            return self._at(connection, name, new)
 
     def enable(self, name: str, enabled: bool) -> HostedRow:
         """Let the server run, or stop it on every host."""
@@ -128,12 +120,13 @@ class Rows:
             return self._there(connection, name)
 
     def remove(self, name: str) -> HostedRow:
-        """Remove the row. Its versions stay, for the record, and what was allowed of it is not allowed any more."""
+        """Remove the row. Its versions stay, for the record; what was allowed of it, and to others, is not any more."""
         with self._database.writing() as connection:
             found = self._there(connection, name)
             connection.execute(delete(HOSTED).where(HOSTED.c.name == name))
             connection.execute(delete(HOSTED_ALLOWED).where(HOSTED_ALLOWED.c.name == name))
             connection.execute(delete(HOSTED_VERDICTS).where(HOSTED_VERDICTS.c.name == name))
+            connection.execute(delete(HOSTED_SHARES).where(HOSTED_SHARES.c.name == name))
             return found
 
     def lock(self, name: str, number: int, lock: Lock) -> None:
@@ -141,10 +134,10 @@ class Rows:
         with self._database.writing() as connection:
             self._lock(connection, name, number, lock)
 
-    def allow(self, name: str, digest: str, *, author: str) -> HostedRow:
-        """Let the lock with this *digest* run as *name*."""
+    def allow(self, name: str, digest: str, *, author: str, number: int | None = None) -> HostedRow:
+        """Let the lock with this *digest* run as *name*: that of the version that counts, or of version *number*."""
         with self._database.writing() as connection:
-            found = self._there(connection, name)
+            found = self._there(connection, name) if number is None else self._at(connection, name, number)
             if found.current.lock is None or found.current.lock.digest != digest:
                 raise Refused(
                     f"{digest[:100]} is not the digest of what {name} resolves to now; 'arcops host resolve {name}' shows it"
@@ -229,7 +222,7 @@ class Rows:
 
     def changed(self) -> tuple[int, ...]:
         """Something that is another value after each change of a row, of its lock or of what is allowed."""
-        made = (HOSTED.c.changed, HOSTED_ALLOWED.c.made, HOSTED_LOCKS.c.made, HOSTED_VERDICTS.c.made)
+        made = (HOSTED.c.changed, HOSTED_ALLOWED.c.made, HOSTED_LOCKS.c.made, HOSTED_VERDICTS.c.made, HOSTED_SHARES.c.made)
         newest = tuple(func.max(one) for one in made)
         sums = (func.sum(HOSTED.c.version), func.sum(HOSTED.c.generation), func.sum(HOSTED.c.enabled))
         counts = tuple(func.count(one) for one in made)
@@ -293,15 +286,21 @@ class Rows:
         values = {"name": name, "version": number, "lock": canonical_bytes(lock).decode(), "made": self._now}
         connection.execute(self._insert(HOSTED_LOCKS).values(values).on_conflict_do_nothing())
 
+    def _serves(self, connection: Connection, name: str, number: int, author: str) -> None:
+        values = {"name": name, "version": number, "author": author, "made": self._now}
+        connection.execute(self._insert(HOSTED_SERVED).values(values).on_conflict_do_nothing())
+
     def _newest(self, connection: Connection, name: str) -> int:
         asked = select(func.coalesce(func.max(HOSTED_VERSIONS.c.version), 0)).where(HOSTED_VERSIONS.c.name == name)
         return int(connection.execute(asked).scalar_one())
 
     def _versions(self, connection: Connection, name: str) -> list[Version]:
         locked = (HOSTED_LOCKS.c.name == HOSTED_VERSIONS.c.name) & (HOSTED_LOCKS.c.version == HOSTED_VERSIONS.c.version)
+        served = (HOSTED_SERVED.c.name == HOSTED_VERSIONS.c.name) & (HOSTED_SERVED.c.version == HOSTED_VERSIONS.c.version)
         asked = (
-            select(HOSTED_VERSIONS, HOSTED_LOCKS.c.lock)
+            select(HOSTED_VERSIONS, HOSTED_LOCKS.c.lock, HOSTED_SERVED.c.made.label("served"))
             .outerjoin(HOSTED_LOCKS, locked)
+            .outerjoin(HOSTED_SERVED, served)
             .where(HOSTED_VERSIONS.c.name == name)
             .order_by(HOSTED_VERSIONS.c.version)
         )
@@ -312,21 +311,28 @@ class Rows:
                 lock=from_json(Lock, one.lock) if one.lock else None,
                 author=one.author,
                 made=one.made,
+                served=one.served is not None,
             )
             for one in connection.execute(asked).all()
         ]
 
     def _there(self, connection: Connection, name: str) -> HostedRow:
-        found = self._found(connection, name)
+        return self._at(connection, name, None)
+
+    def _at(self, connection: Connection, name: str, number: int | None) -> HostedRow:
+        found = self._found(connection, name, number)
         if found is None:
             raise Refused(f"there is no hosted server {name[:100]!r}; 'arcops host list' shows those that are there")
         return found
 
-    def _found(self, connection: Connection, name: str) -> HostedRow | None:
+    def _found(self, connection: Connection, name: str, number: int | None = None) -> HostedRow | None:
         row = connection.execute(select(HOSTED).where(HOSTED.c.name == name)).one_or_none()
         if row is None:
             return None
-        current = next(one for one in self._versions(connection, name) if one.number == row.version)
+        wanted = row.version if number is None else number
+        current = next((one for one in self._versions(connection, name) if one.number == wanted), None)
+        if current is None:
+            raise Refused(f"{name} has no version {wanted}; 'arcops host history {name}' lists them")
         bare = HostedRow(
             name=name,
             current=current,
@@ -334,6 +340,7 @@ class Rows:
             owner=row.owner,
             generation=row.generation,
             allowed=False,
+            shares=tuple(one.share for one in shares_of(connection, name)),
         )
         return self._as_of(connection, bare, current)
 

@@ -18,8 +18,12 @@ from services.host.known_since import KnownSince
 from services.host.lock import Lock
 from services.host.provisioning import Provisioning
 from services.host.rows import Rows
+from services.host.spec import Source, Spec, read_package
 from services.host.verdicts import Verdicts
 from tasks.signing.grounds import grounds
+
+SERVERS, OWN_SERVERS = "server", "own-servers"
+"""The policies that come with ArcOps: for packages of others, and for folders of this machine, which are this site's own."""
 
 
 def installed_in(settings: Settings) -> Path:
@@ -35,6 +39,11 @@ def mirrored_in(settings: Settings) -> Path:
 def attested_in(settings: Settings, lock: Lock) -> Path:
     """The folder with the attestations of publishers that were put beside *lock*."""
     return settings.hosted / "attested" / lock.digest.partition(":")[2][:40]
+
+
+def deployed_in(settings: Settings) -> Path:
+    """The folder with the files of every folder that was deployed, as they were then."""
+    return settings.hosted / "deployed"
 
 
 def homes_in(settings: Settings) -> Path:
@@ -75,11 +84,18 @@ def workshop(
     )
 
 
+def policy_of(settings: Settings, spec: Spec) -> str:
+    """The name of the policy that judges *spec* here: the site's, or one of those that come with ArcOps, by its source."""
+    if settings.hosted_policy:
+        return settings.hosted_policy
+    return OWN_SERVERS if read_package(spec.package).source is Source.FOLDER else SERVERS
+
+
 def verdicts(settings: Settings, now: Callable[[], datetime]) -> Verdicts:
     """What says which servers may run here: by the keys, the revocations and the policy of this machine, as they are now."""
     return Verdicts(
         partial(grounds, settings.trust),
-        partial(registered_policy, settings.hosted_policy, settings.policies),
+        lambda spec: registered_policy(policy_of(settings, spec), settings.policies),
         now,
         KnownSince(settings.data),
     )

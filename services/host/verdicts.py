@@ -24,7 +24,7 @@ from artifacts.wire import digest, from_json
 from flows.subjects.server import SERVER
 from services.host.known_since import KnownSince
 from services.host.rows import HostedRow
-from services.host.spec import launching
+from services.host.spec import Spec, launching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +36,8 @@ class Standing:
 
 
 class Verdicts:
-    """*grounds* are the keys and lists that are trusted here, *policy* the one that counts, *now* the clock, *since* asks what
-    became known.
+    """*grounds* are the keys and lists that are trusted here, *policy* gives the one that counts for a spec, *now* the clock,
+    *since* asks what became known.
 
     They are called for each question: what was revoked, replaced or has expired a moment ago counts.
     """
@@ -45,7 +45,7 @@ class Verdicts:
     def __init__(
         self,
         grounds: Callable[[], Grounds],
-        policy: Callable[[], Policy],
+        policy: Callable[[Spec], Policy],
         now: Callable[[], datetime],
         since: KnownSince,
     ) -> None:
@@ -69,7 +69,7 @@ class Verdicts:
         if row.judged.withdrawn:
             raise Refused(f"{row.name} may not run: {row.judged.withdrawn}; {_again(gate)}")
         report = self._report(row)
-        subject, policy = report.subject, self._policy()
+        subject, policy = report.subject, self._policy(row.current.spec)
         if subject.kind != Server.ABOUT.kind or subject.name != row.name:
             raise Refused(f"{row.name} may not run: its verdict is about {subject.kind} {subject.name!r}; {_again(gate)}")
         if report.policy_digest != policy.digest:

@@ -94,6 +94,8 @@ from capabilities.server.explaining import HostExplain
 from capabilities.server.gating import HostGate
 from capabilities.server.looking import HostDiff, HostFind, HostHistory, HostLogs, HostStatus
 from capabilities.server.mirroring import HostMirrorUse
+from capabilities.server.scaffolding import HostNew
+from capabilities.server.sharing import HostShare
 from capabilities.written import sandbox
 from flows.place import Place
 from foundation.database.opening import opened
@@ -226,6 +228,12 @@ def resolved(at: Site) -> str:
     """The digest of the lock of that server."""
     added(at)
     return str(named("host_resolve")(HostResolve(name="small"), at.here.place()).digest)
+
+
+def shared(at: Site) -> None:
+    """Share that server with a role."""
+    added(at)
+    named("host_share")(HostShare(name="small", grant=("role:readers",)), at.here.place())
 
 
 def allowed(at: Site) -> None:
@@ -367,6 +375,8 @@ ASKS: dict[str, Asking] = {
     "host_gate": lambda at: runnable(at) or HostGate(name="small"),
     "host_mirror_use": lambda at: HostMirrorUse(mirror=Mirror(at.folder).write()),
     "host_find": lambda at: HostFind(),
+    "host_new": lambda at: HostNew(template="echo", parent=at.folder),
+    "host_share": lambda at: shared(at) or HostShare(name="small", revoke=("role:readers",)),
     "host_history": lambda at: added(at) or HostHistory(name="small"),
     "host_logs": lambda at: added(at) or HostLogs(name="small"),
     "host_remove": lambda at: added(at) or HostRemove(name="small"),
@@ -422,6 +432,7 @@ ASKS: dict[str, Asking] = {
 NOT_RUN = {
     "announce_change": "it takes a Prefect API; tests/flows/test_announce.py",
     "bench_node": "it uses the machine for minutes; it keeps an artifact like every check",
+    "host_put": "it starts a server; tests/adapters/test_host_deploy.py",
     "host_mirror_make": "it asks an index; tests/deep/test_hosting_real.py",
     "check_client_service": "it takes a service to be checked; tests/services/config/test_kit.py",
     "make_baseline": "it takes a benchmark; it signs, and writes nothing",

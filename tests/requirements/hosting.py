@@ -9,6 +9,9 @@ _NOT_BUILT = deferred("not built", "Hosting MCP servers is not built yet.")
 HOSTING: tuple[Claim, ...] = (
     *of_row(
         "HOST-001-004",
+        new_versions_are_tried_first=(
+            "A new version is judged and started while the one before it serves; if either was not good, that one goes on."
+        ),
         rows_have_versions="A row has versions with their authors, a difference, a way back, and states that are shown.",
         servers_have_a_life_cycle=(
             "Servers are created from a spec, show their state, and are updated and rolled back with history, on "
@@ -34,10 +37,7 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-007",
-        templates_are_scaffolded=(
-            "One command makes a server from a template, with tests, Dockerfile and manifests.",
-            _NOT_BUILT,
-        ),
+        templates_are_scaffolded="One command makes a server from a template, with tests, Dockerfile and manifests.",
     ),
     *of_row(
         "HOST-008-012",
@@ -84,7 +84,9 @@ HOSTING: tuple[Claim, ...] = (
         ),
     ),
     *of_row(
-        "HOST-018", owners_and_sharing=("The owner team is recorded, and sharing is granted, revoked and audited.", _NOT_BUILT)
+        "HOST-018",
+        owners_and_sharing="The owner team is recorded, and sharing is granted, revoked and audited.",
+        shares_count_at_each_call="A call is decided with what its server is shared with now, and what is denied stays denied.",
     ),
     *of_row(
         "HOST-019",

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from arcops.errors import Refused
+from services.host.installers.npm import node
 from services.host.installers.workshop import Launch, Workshop
 from services.host.lock import Lock
 from services.host.spec import Package
@@ -38,14 +39,17 @@ def install(lock: Lock, folder: Path, at: Workshop) -> None:
 
 
 def launch(package: Package, folder: Path, command: str) -> Launch:
-    """A file of the folder: a Python file runs by a plain interpreter, another one by itself."""
+    """A file of the folder: one of Python or JavaScript runs by a plain interpreter, another one by itself."""
     file = folder / "copy" / command
     if not file.is_file():
         raise Refused(f"there is no file {command!r} in {package.name}")
     if file.suffix == ".py":
-        return Launch(command=(_python(), "-I", "-B", str(file)), environment={}, imports=str(file))
+        # Nothing of the environment or of the user's packages, but the file's own folder, in which its other modules are.
+        return Launch(command=(_python(), "-Es", "-B", str(file)), environment={}, imports=str(file))
+    if file.suffix in (".js", ".mjs", ".cjs"):
+        return Launch(command=(node(), str(file)), environment={})
     if not os.access(file, os.X_OK):
-        raise Refused(f"{command!r} in {package.name} is no Python file and may not be executed")
+        raise Refused(f"{command!r} in {package.name} is no file of Python or JavaScript, and may not be executed")
     return Launch(command=(str(file),), environment={})
 
 

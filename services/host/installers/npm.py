@@ -78,7 +78,7 @@ def launch(package: Package, folder: Path, command: str) -> Launch:
     file = (inside / str(bins.get(name, ""))).resolve()
     if name not in bins or not file.is_file() or not file.is_relative_to(inside.resolve()):
         raise Refused(f"{package} has the programs {', '.join(bins) or 'none'}; say which one runs, with --command")
-    return Launch(command=(_node(), str(inside / str(bins[name]))), environment={})
+    return Launch(command=(node(), str(inside / str(bins[name]))), environment={})
 
 
 def runtime() -> str:
@@ -100,10 +100,11 @@ def _manifest(folder: Path, package: Package) -> None:
     (folder / "package.json").write_text(json.dumps(said))
 
 
-def _node() -> str:
+def node() -> str:
+    """The interpreter. Raises `Refused` if there is no Node.js."""
     found = shutil.which("node")
     if found is None:
-        raise Refused("there is no 'node' on the PATH of this server, which a package of npm needs; install Node.js")
+        raise Refused("there is no 'node' on the PATH of this server, which this server needs; install Node.js")
     return str(Path(found).resolve())
 
 
@@ -112,8 +113,8 @@ def _npm() -> tuple[str, str]:
     found = shutil.which("npm")
     if found is None:
         raise Refused("there is no 'npm' on the PATH of this server, which installs a package of npm; install it with Node.js")
-    return _node(), str(Path(found).resolve())
+    return node(), str(Path(found).resolve())
 
 
 def _told(at: Workshop) -> dict[str, str]:
-    return {"npm_config_cache": str((at.cache / "npm").absolute()), "PATH": f"{Path(_node()).parent}:/usr/bin:/bin"}
+    return {"npm_config_cache": str((at.cache / "npm").absolute()), "PATH": f"{Path(node()).parent}:/usr/bin:/bin"}

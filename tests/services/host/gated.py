@@ -51,7 +51,7 @@ class Judges:
 
     @property
     def verdicts(self) -> Verdicts:
-        return Verdicts(lambda: self.ground, lambda: self.policy, lambda: self.now, KnownSince(self.data))
+        return Verdicts(lambda: self.ground, lambda spec: self.policy, lambda: self.now, KnownSince(self.data))
 
     def judge(self, rows: Rows, row: HostedRow, source: Path, *, allowed: str = "ann", key: Key | None = None) -> HostedRow:
         """Keep a verdict about *row*, whose folder is *source*."""

@@ -1,0 +1,61 @@
+"""``arcops host new`` and ``deploy``: from nothing to a folder, and from a folder to an address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from adapters.cli.answering import shown
+from adapters.cli.commands import Given, command
+from adapters.cli.printing import Answering
+from arcops.asks import shaped
+from arcops.errors import Refused
+from artifacts.projections.lines import printable
+
+if TYPE_CHECKING:
+    from capabilities.server.putting import HostPut, ServerPut
+    from capabilities.server.scaffolding import HostNew, ServerBegun
+
+
+@command("host new", "capabilities.server.scaffolding:host_new", own=Answering, example="echo my-echo --language python")
+def new(given: Given[HostNew, ServerBegun, Answering]) -> None:
+    """Begin a new MCP server from a template: a folder with its code, tests, image, manifests and workflow."""
+
+    def show(made: ServerBegun) -> None:
+        print(printable(f"{made.folder}: {len(made.files)} files"))
+        for one in made.next:
+            print(printable(f"Next: {one}"))
+
+    shown(given, show)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deploying(Answering):
+    """The options of ``host deploy``."""
+
+    clients: tuple[str, ...] = field(default=(), metadata=shaped(option="--for", commas=True, most=50, title="vscode,codex"))
+    """Show what only these clients read; otherwise it is only told which there are."""
+
+
+@command("host deploy", "capabilities.server.putting:host_put", own=Deploying, example="./echo --for vscode")
+def deploy(given: Given[HostPut, ServerPut, Deploying]) -> None:
+    """Host the MCP server in a folder: judged, started once, then served; a changed folder becomes a new version."""
+
+    def show(put: ServerPut) -> None:
+        what = f"version {put.version} counts now" if put.changed else f"nothing has changed, version {put.version} goes on"
+        print(printable(f"{put.name}: {what}, {put.verdict} ({put.milliseconds / 1000:.1f} s)"))
+        print(printable(f"url {put.url}"))
+        if put.secret and put.until is not None:
+            print(f"key {put.secret}")
+            print(f"It opens this server alone, until {put.until:%Y-%m-%d %H:%M} UTC. Keep it now: it cannot be shown again.")
+        known = {one.client: one for one in put.snippets}
+        for wanted in given.own.clients:
+            if wanted not in known:
+                raise Refused(f"there is no family of clients {wanted[:80]!r}; there are {', '.join(known)}")
+            one = known[wanted]
+            print(printable(f"--- {one.client}: {one.problem or one.file}"))
+            print(one.text.rstrip("\n"))
+        if not given.own.clients:
+            print(f"Next: arcops host serve; what clients read: --for {','.join(list(known)[:3])} (of {len(known)})")
+
+    shown(given, show)

@@ -1,0 +1,1 @@
+"""A new version of a hosted server: made, tried, and switched to."""

@@ -1,0 +1,117 @@
+"""``arcops host new``, ``deploy``, ``share``, ``rollback``, from outside: from nothing to an answered call, and back."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.adapters.serving import Served, served
+from tests.adapters.test_host_serve import HEADERS, said
+from tests.adapters.typed import typed
+from tests.waiting import until
+
+REFUSED, BROKEN = 2, "raise SystemExit('a dependency is missing')\n"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A home with a trusted key, and nothing else."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"ARCOPS_HOME": str(self.folder / "home"), "ARCOPS_PASSPHRASE": "of a test", "PATH": os.environ["PATH"]}
+
+    def arcops(self, *line: str, expect: int = 0) -> str:
+        done = typed("host", *line, environment=self.environment, cwd=self.folder)
+        assert done.returncode == expect, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def deployed(self, *line: str) -> Any:
+        done = typed("host", "deploy", "echo", "--format", "json", *line, environment=self.environment, cwd=self.folder)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def changes(self, what: str, into: str) -> None:
+        file = self.folder / "echo" / "echo_server" / "tools.py"
+        file.write_text(file.read_text().replace(what, into))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    made = Site(tmp_path)
+    for line in (("keys", "new"), ("keys", "trust", str(tmp_path / "home" / "keys" / "arcops.pub"))):
+        assert typed(*line, environment=made.environment).returncode == 0
+    made.arcops("new", "echo")
+    return made
+
+
+def called(host: Served, key: str, text: str = "hello") -> httpx2.Response:
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    headers = {
+        **HEADERS,
+        "authorization": f"Bearer {key}",
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": "tools/call",
+        "mcp-name": "echo",
+    }
+    params = {"name": "echo", "arguments": {"text": text}, "_meta": meta}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    return httpx2.post(f"{host.url}/echo/mcp", headers=headers, json=message, timeout=600)
+
+
+def text_of(answer: httpx2.Response) -> str:
+    assert answer.status_code == 200, answer.text
+    return str(said(answer)["result"]["content"][0]["text"])
+
+
+@pytest.mark.requirement(
+    "HOST-001-004/new-versions-are-tried-first",
+    "HOST-018/owners-and-sharing",
+    "HOST-018/shares-count-at-each-call",
+)
+def test_from_nothing_to_a_call_to_a_new_version_and_back(site: Site) -> None:
+    first = site.deployed("--owner", "team")
+    assert (first["version"], first["changed"], first["verdict"]) == (1, True, "AMBER")
+    assert {one["client"] for one in first["snippets"]} >= {"vscode", "codex", "claude-code"}
+    texts = [one["text"] for one in first["snippets"]]
+    assert all(one["text"] or one["problem"] for one in first["snippets"])
+    assert not any(first["secret"] in one for one in texts)
+    again = site.deployed()
+    assert (again["version"], again["changed"], again["secret"]) == (1, False, "")
+
+    with served("host", "serve", env=site.environment) as host:
+        assert text_of(called(host, first["secret"])) == "hello"
+        assert called(host, "arcops_" + "a" * 16 + "_" + "b" * 43).status_code == 401
+
+        site.changes("return text", "return text.upper()")
+        assert site.deployed()["version"] == 2
+        until(lambda: text_of(called(host, first["secret"])) == "HELLO", "the new version answers")
+
+        site.changes("return text.upper()", "return 1 / 0\n\n\n" + BROKEN)
+        told = site.arcops("deploy", "echo", expect=REFUSED)
+        assert "version 3 of echo does not serve, and version 2 goes on" in told
+        assert text_of(called(host, first["secret"])) == "HELLO"
+        assert "* 2 " in site.arcops("history", "echo")
+
+        site.arcops("rollback", "echo")
+        until(lambda: text_of(called(host, first["secret"])) == "hello", "the version before answers")
+
+        share = json.loads(site.arcops("share", "echo", "--format", "json"))
+        assert share["owner"] == "team"
+        key = share["shares"][0]["share"]
+        site.arcops("share", "echo", "--revoke", key)
+        until(lambda: called(host, first["secret"]).status_code == 403, "what was revoked does not count")
+        site.arcops("share", "echo", "--with", key)
+        until(lambda: called(host, first["secret"]).status_code == 200, "what is shared again counts again")
