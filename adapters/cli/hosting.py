@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.cli import surroundings
 from adapters.cli.address import address, bound_at
-from adapters.cli.entering import enter
+from adapters.cli.entering import Entered, enter
 from adapters.cli.listening import Listening
 from adapters.http.access import Door
 from adapters.http.app import DoorPart, front
@@ -35,19 +35,24 @@ _log = logging.getLogger(__name__)
 def host(own: Listening, tier: Tier | None) -> None:
     """Serve the hosted servers until a signal ends it."""
     refuse_without(("server", "relay"))
-    from adapters.relay.serve import serve
-
     at = surroundings.place(tier)
     with closing(listen(own.host, own.port)) as listening:
         bound = bound_at(address(own), at, listening)
         entered = enter(at, bound, files=False)
         made = hosted(entered.at, bound, entered.door)
-        watch = StoreWatch(at.settings.store, at.settings.memory)
-        guard = partial(entered.door.for_readers, resource=f"{bound.url}/mcp")
-        beside = front([*entered.parts, made.part], bound, Metrics(watch, guard, entered.limits.told))
         _log.info("hosted MCP servers, each at /NAME/mcp, at %s", bound.url)
-        entered.say_how_to_open()
-        serve(made.relay, bound, listening, app=_Fork(relay=made.relay, beside=beside))
+        serve_hosted(made, bound, listening, entered, at)
+
+
+def serve_hosted(made: Hosted, bound: Bound, listening: Any, entered: Entered, at: Place) -> None:
+    """Serve what was *made* at *bound*, with its probes and metrics beside it, until a signal ends it."""
+    from adapters.relay.serve import serve
+
+    watch = StoreWatch(at.settings.store, at.settings.memory)
+    guard = partial(entered.door.for_readers, resource=f"{bound.url}/mcp")
+    beside = front([*entered.parts, made.part], bound, Metrics(watch, guard, entered.limits.told))
+    entered.say_how_to_open()
+    serve(made.relay, bound, listening, app=_Fork(relay=made.relay, beside=beside))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ _NPM = re.compile(
     r"@(?P<version>[0-9][0-9A-Za-z.+-]{0,99})"
 )
 _OCI = re.compile(r"(?P<name>[^@\0]{1,400})@(?P<version>sha256:[0-9a-f]{64})")
-_OURS = ("ARCOPS_", "PYTHON", "LD_", "NODE_OPTIONS", "DYLD_")
+OURS = ("ARCOPS_", "PYTHON", "LD_", "NODE_OPTIONS", "DYLD_")
 """Variables that would change what runs, or that are ours."""
 
 NETWORKS = ("none", "open")
@@ -165,7 +165,7 @@ def checked(spec: Spec) -> Spec:
         for variable, _ in pairs(variables, what):
             if package.source.elsewhere:
                 refuse_header(variable, what)
-            elif not _VARIABLE.fullmatch(variable) or variable.upper().startswith(_OURS):
+            elif not _VARIABLE.fullmatch(variable) or variable.upper().startswith(OURS):
                 raise Refused(f"{what} {variable[:100]!r} is not a variable that a hosted server may be given")
     names = [one.partition("=")[0] for one in (*spec.environment, *spec.secrets)]
     if package.source.elsewhere:

@@ -37,6 +37,7 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-007",
+        templates_run_alone="A server of a template runs by itself with tokens, roles, limits, an audit log and probes.",
         templates_are_scaffolded="One command makes a server from a template, with tests, Dockerfile and manifests.",
     ),
     *of_row(

@@ -39,17 +39,24 @@ def install(lock: Lock, folder: Path, at: Workshop) -> None:
 
 
 def launch(package: Package, folder: Path, command: str) -> Launch:
-    """A file of the folder: one of Python or JavaScript runs by a plain interpreter, another one by itself."""
+    """A file of the folder, as `started` starts it."""
     file = folder / "copy" / command
     if not file.is_file():
         raise Refused(f"there is no file {command!r} in {package.name}")
+    return started(file)
+
+
+def started(file: Path) -> Launch:
+    """How *file* is started: one of Python or JavaScript by a plain interpreter, another one by itself. Raises `Refused`."""
+    if not file.is_file():
+        raise Refused(f"there is no file {file}")
     if file.suffix == ".py":
         # Nothing of the environment or of the user's packages, but the file's own folder, in which its other modules are.
         return Launch(command=(_python(), "-Es", "-B", str(file)), environment={}, imports=str(file))
     if file.suffix in (".js", ".mjs", ".cjs"):
         return Launch(command=(node(), str(file)), environment={})
     if not os.access(file, os.X_OK):
-        raise Refused(f"{command!r} in {package.name} is no file of Python or JavaScript, and may not be executed")
+        raise Refused(f"{file.name!r} in {file.parent} is no file of Python or JavaScript, and may not be executed")
     return Launch(command=(str(file),), environment={})
 
 

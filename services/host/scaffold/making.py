@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import shutil
 import tempfile
@@ -47,7 +46,7 @@ def project(kind: Kind, language: Language, name: str, *, version: str) -> Mappi
         "profile": "network" if away else "none",
         "reaches": ", and it reaches name servers and its API" if away else ", and it reaches only name servers",
         "egress": _EGRESS if away else "",
-        "start": _START[language],
+        "arguments": "".join(f', "{one}"' for one in hosting.arguments),
     }
     files = {path.replace("PACKAGE", _package(name)): _filled(text, words) for path, text in texts(kind, language).items()}
     editor = family_of(_EDITOR)
@@ -77,11 +76,13 @@ def put(files: Mapping[str, str], folder: Path) -> None:
             file = beside / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise Unavailable(f"{folder} cannot be written: {error.strerror}") from error
+    try:
         beside.rename(folder)  # onto an empty folder, too
     except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise Refused(f"{folder} has something in it by now; name another folder") from error
-        raise Unavailable(f"{folder} cannot be written: {error.strerror}") from error
+        raise Refused(f"{folder} has something in it by now ({error.strerror}); name another folder") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def made(kind: str, language: Language, folder: Path) -> Path:
 @pytest.mark.parametrize("kind", kinds())
 def test_its_own_tests_pass_on_the_spot(kind: str, tmp_path: Path) -> None:
     there = made(kind, Language.PYTHON, tmp_path)
-    command = [sys.executable, "-m", "unittest", "discover", "-s", "tests", "-t", "."]
+    command = [sys.executable, "-W", "error", "-m", "unittest", "discover", "-s", "tests", "-t", "."]
     done = subprocess.run(command, cwd=there, env=ALONE, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "Ran 0 tests" not in done.stderr
@@ -39,9 +40,23 @@ def test_its_own_tests_pass_on_the_spot(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.requirement("HOST-007/templates-are-scaffolded")
 @pytest.mark.parametrize("kind", kinds())
-def test_it_has_what_it_takes_to_ship_it(kind: str, tmp_path: Path) -> None:
-    there = made(kind, Language.PYTHON, tmp_path)
-    assert not [one for one in there.rglob("*") if one.is_file() and "@@" in one.read_text().replace("@@sha", "")]
+def test_its_own_tests_pass_on_the_spot_in_javascript(kind: str, tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("there is no Node.js here")
+    there = made(kind, Language.NODE, tmp_path)
+    done = subprocess.run([node, "--test"], cwd=there, env=ALONE, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "# pass 0" not in done.stdout
+
+
+@pytest.mark.requirement("HOST-007/templates-are-scaffolded")
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("kind", kinds())
+def test_it_has_what_it_takes_to_ship_it(kind: str, language: Language, tmp_path: Path) -> None:
+    there = made(kind, language, tmp_path)
+    left = [one for one in there.rglob("*") if one.is_file() and re.search("@@[a-z]+@@", one.read_text())]
+    assert not left
     spec = checked(read_hosting(there / HOSTING).spec(f"folder:{there}", beside=there))
     assert (there / spec.command).is_file()
     for file in (".vscode/launch.json", ".vscode/mcp.json"):
@@ -49,18 +64,19 @@ def test_it_has_what_it_takes_to_ship_it(kind: str, tmp_path: Path) -> None:
     workflow = yaml.safe_load((there / ".github/workflows/server.yml").read_text())
     assert {"push", "pull_request"} <= set(workflow[True])  # the word "on" is true in YAML 1.1
     objects = [*yaml.safe_load_all((there / "kubernetes/plain.yaml").read_text())]
-    assert {"Deployment", "Service", "NetworkPolicy"} <= {one["kind"] for one in objects}
+    assert {"Deployment", "Service", "NetworkPolicy", "HorizontalPodAutoscaler"} <= {one["kind"] for one in objects}
     assert yaml.safe_load((there / "kubernetes/mcpserver.yaml").read_text())["kind"] == "MCPServer"
     image = (there / "Dockerfile").read_text().splitlines()
-    assert sum(line.startswith("FROM ") for line in image) == 2
+    assert sum(line.startswith("FROM ") for line in image) >= 2
     assert "USER 10001:10001" in image
 
 
-def test_an_image_is_as_the_linter_wants_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("language", Language)
+def test_an_image_is_as_the_linter_wants_it(language: Language, tmp_path: Path) -> None:
     hadolint = shutil.which("hadolint") or shutil.which("hadolint", path=str(Path(sys.executable).parent))
     if hadolint is None:
         pytest.skip("there is no hadolint here")
-    done = subprocess.run([hadolint, made("echo", Language.PYTHON, tmp_path) / "Dockerfile"], capture_output=True, check=False)
+    done = subprocess.run([hadolint, made("echo", language, tmp_path) / "Dockerfile"], capture_output=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
