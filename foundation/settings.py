@@ -47,9 +47,9 @@ class Settings:
     is where the other hosts of this site reach this one, ``host_key`` a reference to the key that they share, and
     ``host_authorities`` a file with the certificates that those of other hosts, and of servers of other machines, must come
     from; each may be empty. ``host_restore`` is the file of the snapshot that a host restores by itself when its tier or
-    address has changed, or nothing. ``catalog_tags`` are the tags without which no entry of the catalog is approved.
-    ``audit`` is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded
-    there.
+    address has changed, or nothing. ``catalog_tags`` are the tags without which no entry of the catalog is approved, and
+    ``catalog_public`` says that anyone may read what it offers. ``audit`` is the folder of the audit logs, and
+    ``audit_required`` says that no call is served if it cannot be recorded there.
     """
 
     tier: Tier
@@ -89,6 +89,7 @@ class Settings:
     host_authorities: str = ""
     host_restore: Path | None = None
     catalog_tags: tuple[str, ...] = ()
+    catalog_public: bool = False
     audit_required: bool = True
 
     def authorities_for(self, url: str) -> str:
@@ -139,6 +140,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         host_authorities=_whole("ARCOPS_HOST_AUTHORITIES", environment),
         host_restore=Path(one) if (one := _whole("ARCOPS_HOST_RESTORE", environment)) else None,
         catalog_tags=tuple(environment.get("ARCOPS_CATALOG_TAGS", "").replace(",", " ").split()),
+        catalog_public=_yes(environment.get("ARCOPS_CATALOG_PUBLIC", ""), "ARCOPS_CATALOG_PUBLIC"),
         audit=audit,
         audit_required=_required(environment.get("ARCOPS_AUDIT", "")),
     )
@@ -263,9 +265,9 @@ def _site(name: str) -> str:
     return name
 
 
-def _yes(text: str) -> bool:
+def _yes(text: str, variable: str = "ARCOPS_REMOTE_TRUST") -> bool:
     if text not in ("", "no", "yes"):
-        raise Refused(f"ARCOPS_REMOTE_TRUST is {text[:50]!r}; use yes or no (the default)")
+        raise Refused(f"{variable} is {text[:50]!r}; use yes or no (the default)")
     return text == "yes"
 
 

@@ -137,5 +137,7 @@ def _print_entry(found: CatalogEntry) -> None:
             print(printable(f"    published by {one.publisher}, which was verified"))
         if one.servers:
             print(printable(f"    hosted as {', '.join(one.servers)}"))
+        for link in one.install:
+            print(printable(f"    for VS Code: {link}"))
     if found.offered:
         print(printable(f"Next: arcops host add NAME --from-catalog {found.name}@{found.offered}"))

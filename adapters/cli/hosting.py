@@ -69,7 +69,7 @@ class _Fork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hosted:
-    """What was made: the relay, and the part of a front that runs its servers; it has no routes."""
+    """What was made: the relay, and the part of a front that runs its servers; its routes are those of the catalog."""
 
     relay: Relay
     part: DoorPart
@@ -77,6 +77,7 @@ class Hosted:
 
 def hosted(at: Place, bound: Bound, door: Door) -> Hosted:
     """The relay of the servers that the database at *at* names. Nothing is open and nothing runs yet."""
+    from adapters.http import registry
     from adapters.relay.app import relay
     from adapters.relay.forwarding import Forwarding
     from capabilities.server.running import hosting_here
@@ -100,5 +101,10 @@ def hosted(at: Place, bound: Bound, door: Door) -> Hosted:
                 await forwarding.close()
             made.close()
 
-    part = DoorPart(routes=(), running=running(), probes={"hosting": made.healthy}, hosted=made.hosting.all_shown)
+    part = DoorPart(
+        routes=registry.routes(at, bound.url, door),
+        running=running(),
+        probes={"hosting": made.healthy},
+        hosted=made.hosting.all_shown,
+    )
     return Hosted(relay=app, part=part)

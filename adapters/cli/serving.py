@@ -135,7 +135,7 @@ def _hosted(at: Place, bound: Bound, door: Door) -> DoorPart:
     from adapters.cli.hosting import hosted
 
     made = hosted(at, bound, door)
-    return replace(made.part, routes=made.relay.routes())
+    return replace(made.part, routes=(*made.part.routes, *made.relay.routes()))
 
 
 def _telling(at: Place, bound: Bound, door: Door) -> DoorPart:

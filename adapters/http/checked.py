@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters.http.paths import NotPlainPath, encoded, plain, plain_query
+from adapters.http.paths import NotPlainPath, encoded, in_a_registry, plain, plain_query
 
 HEALTH = ("/livez", "/readyz", "/startupz")
 HEADERS: Mapping[str, str] = {
@@ -78,7 +78,7 @@ class CheckedRequests:
 def _one_path(scope: Scope) -> PlainTextResponse | None:
     """Leaves *scope* with one spelling of its path, or returns an answer that says why there is no such spelling."""
     try:
-        path = plain(scope.get("raw_path") or encoded(scope["path"]))
+        path = plain(in_a_registry(scope.get("raw_path") or encoded(scope["path"])))
         plain_query(scope.get("query_string", b""))
     except NotPlainPath as error:
         return PlainTextResponse(f"This address is refused: {error}.\n", status_code=400)

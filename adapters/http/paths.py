@@ -12,6 +12,8 @@ from urllib.parse import quote, unquote_to_bytes
 _BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ENCODED = re.compile(rb"%(2[fF]|5[cC]|00|25|3[bB]|3[fF]|23)")
 _CUT = re.compile(r"[\\;?#%]")
+_REGISTRY = b"/v0.1/servers/"
+_NAMED = re.compile(rb"^(/v0\.1/servers/[^/%]+)%2[fF]([^/%]+(?:/|$))")
 _PLAIN = "/:@!$&'()*+,=-._~"
 
 
@@ -34,6 +36,13 @@ def plain(raw: bytes) -> str:
     if "//" in path or any(part in (".", "..") for part in path.split("/")):
         raise NotPlainPath("the path holds an empty part, '.' or '..'")
     return path
+
+
+def in_a_registry(raw: bytes) -> bytes:
+    """*raw* with the slash in the name of a server as a plain one: clients of MCP registries encode it, and a name has exactly
+    one (``/v0.1/servers/io.example%2Ftime/versions``). A second one stays encoded, so `plain` refuses it.
+    """
+    return _NAMED.sub(rb"\1/\2", raw, count=1) if raw.startswith(_REGISTRY) else raw
 
 
 def encoded(path: str) -> bytes:

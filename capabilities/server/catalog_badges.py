@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,13 +21,15 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Badge:
     """``verdict`` of the newest ``artifact`` that counts now, empty if none does. ``publisher`` is who an attestation that was
-    verified names, by that verdict. ``servers`` are the hosted ones that run it.
+    verified names, by that verdict. ``servers`` are the hosted ones with a version that runs it; those in ``running`` run it
+    for the next request, because it is their current one, its verdict counts and its operator did not stop it.
     """
 
     verdict: str = ""
     artifact: str = ""
     publisher: str = ""
     servers: tuple[str, ...] = ()
+    running: tuple[str, ...] = ()
 
 
 def badges(packages: Collection[str], rows: Rows | None, at: Place) -> Mapping[str, Badge]:
@@ -42,21 +44,22 @@ def badges(packages: Collection[str], rows: Rows | None, at: Place) -> Mapping[s
     hosted: dict[str, list[HostedRow]] = defaultdict(list)
     for one in rows.of_packages(packages):
         hosted[one.current.spec.package].append(one)
+    current = {one.name: one.current.number for one in rows.all()} if hosted else {}
     found: dict[str, Badge] = {}
     for package, mine in hosted.items():
-        best, standing = _EARLIEST, Badge()
+        best, standing, running = _EARLIEST, Badge(), set()
         for row in mine:
             try:
                 report = by.standing(row).report
             except Refused:
                 continue
+            if row.enabled and current.get(row.name) == row.current.number:
+                running.add(row.name)
             if report.judged_at > best and row.judged is not None:
                 best = report.judged_at
                 standing = Badge(verdict=report.verdict.value, artifact=row.judged.artifact, publisher=_publisher(report, at))
         servers = tuple(sorted({one.name for one in mine}))
-        found[package] = Badge(
-            verdict=standing.verdict, artifact=standing.artifact, publisher=standing.publisher, servers=servers
-        )
+        found[package] = replace(standing, servers=servers, running=tuple(sorted(running)))
     return found
 
 

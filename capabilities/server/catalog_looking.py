@@ -85,7 +85,7 @@ def host_catalog_show(ask: HostCatalogShow, at: Place) -> CatalogEntry:
         entry, versions = there.one(ask.name)
     packages = {one for kept in versions for one in packages_of(kept.document)}
     with kept_rows(at) as rows:
-        return shown(entry, versions, badges(packages, rows, at))
+        return shown(entry, versions, badges(packages, rows, at), at.settings.public_url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +96,8 @@ class HostCatalogSearch:
     """What the server should do, in a few words."""
     every: bool = field(default=False, metadata=shaped(option="--all"))
     """Also entries of which no version is approved."""
+    state: str = field(default="", metadata=shaped(pattern="|proposed|approved|refused"))
+    """Only those with a version that is proposed, approved or refused."""
     most: int = field(default=20, metadata=shaped(short="-n", least=1, most=100))
     """At most so many."""
 
@@ -113,6 +115,9 @@ def host_catalog_search(ask: HostCatalogSearch, at: Place) -> CatalogFound:
     """Find MCP servers in this site's catalog by what they should do. Without more only those that may be hosted are found."""
     if not any(one.isalnum() for one in ask.words):
         raise Refused("name at least one word to search for")
+    from services.host.catalog.entry import State
+
+    state = State(ask.state) if ask.state else None
     with kept_catalog(at) as there:
-        found = there.found(ask.words, every=ask.every, most=ask.most) if there is not None else ()
+        found = there.found(ask.words, every=ask.every, state=state, most=ask.most) if there is not None else ()
     return CatalogFound(entries=tuple(shown(one) for one in found), by="words")

@@ -41,7 +41,8 @@ class CatalogVersion:
     its publisher says (active, deprecated, deleted). ``packages`` are what a row can name.
 
     ``verdict`` and ``artifact`` are of the newest verdict that counts now about what this site hosts of it; ``publisher`` is
-    who was proven by it to have published that, never what anyone says of himself. ``servers`` are the hosted ones.
+    who was proven by it to have published that, never what anyone says of himself. ``servers`` are the hosted ones;
+    ``install`` are links that add those which run to VS Code, if this site's address is set (ARCOPS_PUBLIC_URL).
     """
 
     version: str
@@ -60,6 +61,7 @@ class CatalogVersion:
     artifact: str = ""
     publisher: str = ""
     servers: tuple[str, ...] = ()
+    install: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +131,12 @@ def named(at: Place) -> str:
     return ",".join((who.issuer, who.tenant, who.id)) if who is not None else author(at)
 
 
-def shown(entry: Entry, versions: Sequence[Kept] = (), badges: Mapping[str, Badge] | None = None) -> CatalogEntry:
-    """*entry* with *versions*, the newest first; *badges* are what is known of what this site hosts, by package."""
+def shown(
+    entry: Entry, versions: Sequence[Kept] = (), badges: Mapping[str, Badge] | None = None, origin: str = ""
+) -> CatalogEntry:
+    """*entry* with *versions*, the newest first; *badges* are what is known of what this site hosts, by package, and *origin*
+    is where that is reached.
+    """
     from services.host.catalog.newest import ordered
 
     by_number = {one.version: one for one in versions}
@@ -144,15 +150,17 @@ def shown(entry: Entry, versions: Sequence[Kept] = (), badges: Mapping[str, Badg
         offered=entry.offered,
         stars=entry.stars,
         ratings=entry.ratings,
-        versions=tuple(_version(by_number[number], badges or {}) for number, _ in order),
+        versions=tuple(_version(by_number[number], badges or {}, origin) for number, _ in order),
     )
 
 
-def _version(kept: Kept, badges: Mapping[str, Badge]) -> CatalogVersion:
+def _version(kept: Kept, badges: Mapping[str, Badge], origin: str) -> CatalogVersion:
     from services.host.catalog.document import packages_of
+    from services.host.catalog.install_link import install_link
 
     packages = packages_of(kept.document)
     badge = next((badges[one] for one in packages if one in badges), None)
+    running = badge.running if badge is not None and origin else ()
     return CatalogVersion(
         version=kept.version,
         state=kept.state.value,
@@ -170,6 +178,7 @@ def _version(kept: Kept, badges: Mapping[str, Badge]) -> CatalogVersion:
         artifact=badge.artifact if badge is not None else "",
         publisher=badge.publisher if badge is not None else "",
         servers=badge.servers if badge is not None else (),
+        install=tuple(install_link(one, f"{origin}/{one}/mcp") for one in running),
     )
 
 

@@ -140,6 +140,9 @@ HOSTING: tuple[Claim, ...] = (
         catalog_of_the_registry_format=(
             "Documents of the public MCP registry are read in bounds and strictly, and what does not fit is named."
         ),
+        serves_the_registry_format=(
+            "What is approved is served as an MCP registry answers, with cursors and filters; by its address if it is hosted."
+        ),
         rows_from_the_catalog="A version that was approved becomes a row with its exact package, or a sentence says why not.",
         managed_through_mcp=("Servers are found, deployed and managed through an MCP endpoint with a catalog.", _NOT_BUILT),
     ),
@@ -151,6 +154,7 @@ HOSTING: tuple[Claim, ...] = (
         badges_are_of_verdicts=(
             "The verdict and the publisher of a version are those of a verdict that counts now, and go when it goes."
         ),
+        pages_of_the_catalog="Pages show the catalog, an entry with its versions, who decided, and its badge.",
         catalog_with_approvals=(
             "A private catalog has versions that people approve or refuse, tags that the site demands, one rating a caller, "
             "and a search by words."

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, func, insert, literal_column, select, update
+from sqlalchemy import BigInteger, Connection, func, insert, literal, literal_column, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from arcops.errors import Refused
@@ -212,13 +212,59 @@ class Catalog:
                 asked = asked.where(CATALOG_ENTRIES.c.kind == kind.value)
             return tuple(entry_of(one) for one in connection.execute(asked))
 
-    def found(self, words: str, *, every: bool, most: int) -> tuple[Entry, ...]:
-        """The entries that have all *words*, the best first; those that have some of them, if none has all."""
+    def found(self, words: str, *, every: bool, most: int, state: State | None = None) -> tuple[Entry, ...]:
+        """The entries that have all *words*, the best first; those that have some of them, if none has all. With a *state*
+        those with a version in it.
+        """
         with self._database.reading() as connection:
-            names = catalog_words.names_of(connection, words, every=every, most=most)
-            names = names or catalog_words.names_of(connection, words, every=every, most=most, any_word=True)
+            for any_word in (False, True):
+                count = most if state is None else _BATCH
+                names = catalog_words.names_of(connection, words, every=every, most=count, any_word=any_word)
+                if state is not None and names:
+                    mine = CATALOG_VERSIONS.c.name.in_(names) & (CATALOG_VERSIONS.c.state == state.value)
+                    there = set(connection.execute(select(CATALOG_VERSIONS.c.name).where(mine)).scalars())
+                    names = [one for one in names if one in there][:most]
+                if names:
+                    break
             by_name = {one.name: one for one in self._entries(connection, names)}
             return tuple(by_name[one] for one in names if one in by_name)
+
+    def served(
+        self,
+        *,
+        after: tuple[str, str] = ("", ""),
+        most: int,
+        name: str = "",
+        part: str = "",
+        version: str = "",
+        since: int = 0,
+        deleted: bool = False,
+    ) -> tuple[tuple[Entry, Kept], ...]:
+        """Versions of servers that callers are offered, in the order of names and versions, *after* one of them: of the entry
+        *name*, of those whose name has *part*, of one *version* (``latest`` is the newest one that is offered), changed *since*
+        then. With *deleted* also those that were offered once.
+        """
+        of, by = CATALOG_VERSIONS.c, CATALOG_ENTRIES.c
+        asked = (
+            select(CATALOG_ENTRIES, *(one.label(f"v_{one.name}") for one in of))
+            .join(CATALOG_VERSIONS, of.name == by.name)
+            .where(by.kind == Kind.SERVER.value, tuple_(of.name, of.version) > tuple_(literal(after[0]), literal(after[1])))
+            .order_by(of.name, of.version)
+            .limit(most)
+        )
+        now = (of.state == State.APPROVED.value) & (of.status != Status.DELETED.value)
+        asked = asked.where(of.was_offered == 1) if deleted else asked.where(now)
+        if name:
+            asked = asked.where(of.name == name)
+        if part:
+            asked = asked.where(func.lower(of.name).contains(part.lower(), autoescape=True))
+        if version:
+            asked = asked.where(of.version == by.offered if version == "latest" else of.version == version)
+        if since:
+            asked = asked.where(of.changed >= since)
+        with self._database.reading() as connection:
+            rows = connection.execute(asked).all()
+        return tuple((entry_of(one), kept_of(one, "v_")) for one in rows)
 
     def count(self) -> tuple[int, int]:
         """How many entries there are, and how many of them are offered."""

@@ -99,22 +99,23 @@ def entry_of(row: Row[Any]) -> Entry:
     )
 
 
-def kept_of(row: Row[Any]) -> Kept:
-    """The version of a row of `CATALOG_VERSIONS`."""
+def kept_of(row: Row[Any], prefix: str = "") -> Kept:
+    """The version of a row of `CATALOG_VERSIONS`, whose columns have names that begin with *prefix*."""
+    found = {name.removeprefix(prefix): value for name, value in row._mapping.items() if name.startswith(prefix)}
     return Kept(
-        name=row.name,
-        version=row.version,
-        text=row.document,
-        digest=row.digest,
-        locks=tuple(msgspec.json.decode(row.locks, type=list[FileLock])),
-        status=Status(row.status),
-        state=State(row.state),
-        was_offered=bool(row.was_offered),
-        source=row.source,
-        author=row.author,
-        decider=row.decider,
-        reason=row.reason,
-        published=row.published,
-        made=row.made,
-        changed=row.changed,
+        name=found["name"],
+        version=found["version"],
+        text=found["document"],
+        digest=found["digest"],
+        locks=tuple(msgspec.json.decode(found["locks"], type=list[FileLock])),
+        status=Status(found["status"]),
+        state=State(found["state"]),
+        was_offered=bool(found["was_offered"]),
+        source=found["source"],
+        author=found["author"],
+        decider=found["decider"],
+        reason=found["reason"],
+        published=found["published"],
+        made=found["made"],
+        changed=found["changed"],
     )

@@ -1,0 +1,64 @@
+"""The pages of the catalog: what could be hosted here, found by words; and an entry with its versions and who decided."""
+
+from __future__ import annotations
+
+from adapters.web.asked import text
+from adapters.web.replies import Problem, Reply
+from adapters.web.showing import Asked, shown
+from arcops.errors import Refused
+from arcops.verdict import Verdict
+from capabilities.server.catalog_looking import (
+    CatalogFound,
+    CatalogListed,
+    HostCatalogList,
+    HostCatalogSearch,
+    HostCatalogShow,
+    host_catalog_list,
+    host_catalog_search,
+    host_catalog_show,
+)
+from capabilities.server.looking import HostFind, host_find
+
+_MOST = 50
+"""Entries on one page."""
+_STATES = ("proposed", "approved", "refused")
+
+
+def entries(asked: Asked) -> Reply:
+    """The catalog, or what of it has the words."""
+    words, state, after = (text(asked.query, one) for one in ("q", "state", "after"))
+    if state and state not in _STATES:
+        said = f"'state' is {state[:50]!r}; use {', '.join(_STATES[:-1])} or {_STATES[-1]}."
+        raise Problem(
+            400, "The address has a value that is not valid", said, "Correct the address, or start again from the list."
+        )
+    every = host_catalog_list(HostCatalogList(state=state, after=after[:200], most=_MOST), asked.at)
+    found: CatalogFound | CatalogListed = every
+    if any(one.isalnum() for one in words):
+        found = host_catalog_search(HostCatalogSearch(words=words, every=True, state=state, most=_MOST), asked.at)
+    values = {
+        "listed": found.entries,
+        "by": found.by if isinstance(found, CatalogFound) else "",
+        "next": found.next if isinstance(found, CatalogListed) else "",
+        "total": every.total,
+        "offered": every.offered,
+        "words": words,
+        "state": state,
+        "states": _STATES,
+    }
+    return shown(asked, "catalog.html", "catalog", found, **values)
+
+
+def entry(asked: Asked) -> Reply:
+    """One entry."""
+    name = text(asked.query, "name")
+    if not name:
+        raise Problem(400, "Which entry?", "The address names no entry.", "Choose one from the catalog.")
+    try:
+        found = host_catalog_show(HostCatalogShow(name=name), asked.at)
+    except Refused as error:
+        said = f"{str(error)[0].upper()}{str(error)[1:]}."
+        raise Problem(404, "There is no such entry", said, "Choose one from the catalog.") from error
+    hosted = {server for one in found.versions for server in one.servers}
+    runs = {one.name: not one.missing and one.enabled for one in host_find(HostFind(), asked.at).servers} if hosted else {}
+    return shown(asked, "catalog_entry.html", "catalog", found, found=found, runs=runs, verdict=Verdict)

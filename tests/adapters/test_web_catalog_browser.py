@@ -1,0 +1,77 @@
+"""The pages of the catalog in real Chromium: both themes, a phone's width, by keyboard, no other server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from adapters.web.app import site
+from tests.adapters.catalog_world import MADE, catalog_site
+from tests.adapters.test_web_browser import World, watched
+from tests.browser import chromium, served
+
+pytestmark = [pytest.mark.requirement("HOST-OPS/pages-of-the-catalog"), pytest.mark.site]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    here = catalog_site(tmp_path_factory.mktemp("catalog"))
+    pages = {
+        "list": "/catalog",
+        "found": "/catalog?q=time",
+        "nothing found": "/catalog?q=whales",
+        "entry": f"/catalog/entry?name={MADE}",
+        "refused": "/catalog/entry?name=io.example/old",
+        "agent": "/catalog/entry?name=com.example.agents/travel-planner",
+        "hostile": "/catalog/entry?name=io.example/odd",
+    }
+    with served(site(lambda: here)) as address:
+        yield World(address=address, pages=pages)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.mark.parametrize(("theme", "scripts", "width"), [("light", True, 1280), ("dark", False, 390), ("dark", True, 320)])
+def test_each_page_is_sound_and_asks_no_one_else(world: World, browser: Browser, theme: str, scripts: bool, width: int) -> None:
+    axe = (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
+    with watched(browser, theme=theme, scripts=scripts, width=width) as seen:
+        for name, path in world.pages.items():
+            answer = seen.page.goto(world.address + path)
+            assert answer is not None
+            assert answer.status == 200, name
+            expect(seen.page.locator("h1")).to_have_count(1)
+            if not scripts:
+                continue
+            assert seen.page.evaluate("document.documentElement.scrollWidth") <= width, name
+            seen.page.evaluate(axe)
+            found = seen.page.evaluate("async () => (await axe.run(document)).violations")
+            assert not [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found], name
+        assert not seen.complaints
+        assert not seen.elsewhere(world)
+
+
+def test_a_person_finds_an_entry_by_keyboard(world: World, browser: Browser) -> None:
+    with watched(browser, width=390) as seen:
+        page = seen.page
+        page.goto(world.address + "/catalog")
+        page.locator("#q").focus()
+        page.keyboard.type("old clocks")
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(r"q=old"))
+        expect(page.locator("tbody tr")).to_have_count(1)
+        for _ in range(25):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.closest('tbody') !== null"):
+                break
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("it phones home").first).to_be_visible()
+        expect(page.get_by_text("refused").first).to_be_visible()
+        assert not seen.complaints
