@@ -63,6 +63,8 @@ lint: $(VENV)/.installed-dev
 docs: $(VENV)/.installed
 	$(BIN)/python -m capabilities.policy.gates_page > docs/gates.md
 	$(BIN)/python -m tests.requirements.page > docs/requirements.md
+	for kind in mcpservers clustermcpservers; do \
+	    $(BIN)/python -m manifests.crds.files $$kind > deployments/crds/$$kind.yaml || exit 1; done
 
 bench: $(VENV)/.installed-dev
 	for bench in benches/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done

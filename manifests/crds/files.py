@@ -18,3 +18,9 @@ def definition_files(conversion: Conversion | None = None) -> tuple[ManifestText
         ManifestText(name=f"{plural(kind)}.yaml", text=document(_ABOUT[kind], definition(kind, conversion).value))
         for kind in ServerKind
     )
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(next(one.text for one in definition_files() if one.name == f"{sys.argv[1]}.yaml"))

@@ -102,6 +102,8 @@ def _planned(
         capabilities=dict(spec.capabilities),
         protocol_versions=spec.protocol_versions,
         stateless=identity.annotations.get(STATELESS) == "true",
+        port=spec.port,
+        hosts=(f"{identity.name}.{namespace}", f"{identity.name}.{namespace}.svc") if whole else (),
     )
     made = ServerPlan(
         owner=Owner(api_version=f"{GROUP}/{STORED}", kind=identity.kind.value, name=identity.name, uid=identity.uid),

@@ -77,6 +77,8 @@ from capabilities.network.exposure import ExposeNetwork
 from capabilities.network.generate import GenerateNetwork
 from capabilities.network.map import MapNetwork
 from capabilities.network.snapshot import SnapshotNetwork
+from capabilities.operator.explaining import ExplainServers
+from capabilities.operator.manifests import MakeOperatorManifests
 from capabilities.policy.approving import ApproveWaiver
 from capabilities.policy.explain import Explain, Explained
 from capabilities.policy.policy import CheckPolicy, DraftWaiver, ListPolicies, RegisterPolicy, check_policy, register_policy
@@ -110,6 +112,7 @@ from tests.kept import fresh
 from tests.manifests import shop
 from tests.models import CLOCK, POLICY, Bench, bench, good_model
 from tests.services.config.place import DRAFT, RULES
+from tests.services.operator.texts import OPERATOR_SETTINGS, SERVER
 from tests.simulators.kubernetes_api import serving
 
 pytestmark = pytest.mark.requirement("ARC-3/every-capability-is-a-tool")
@@ -352,6 +355,7 @@ ASKS: dict[str, Asking] = {
     "end_sessions": lambda at: EndSessions(person=f"https://i,,{a_session(at)}"),
     "examine_artifact": lambda at: Examine(artifact=at.artifacts[0]),
     "explain_access": lambda at: ExplainAccess(tool="check_model", caller="https://i,,x"),
+    "explain_mcp_servers": lambda at: ExplainServers(resources=SERVER, settings=OPERATOR_SETTINGS),
     "explain_rule": lambda at: Explain(name="integrity"),
     "export_assessment": lambda at: ExportAssessment(output=at.folder / "results.json"),
     "export_audit": lambda at: ExportAudit(output=at.folder / "records.jsonl"),
@@ -395,6 +399,9 @@ ASKS: dict[str, Asking] = {
     "list_revoked": lambda at: ListRevoked(),
     "list_roles": lambda at: ListRoles(),
     "list_sessions": lambda at: ListSessions(),
+    "make_operator_manifests": lambda at: MakeOperatorManifests(
+        settings=OPERATOR_SETTINGS, image=f"registry.example/arcops@sha256:{'0' * 64}"
+    ),
     "make_model_sbom": lambda at: MakeSbom(target=at.model, version="1", supplier="x", licence="MIT"),
     "map_network": lambda at: MapNetwork(target=at.shop),
     "migrate_database": lambda at: MigrateDatabase(),

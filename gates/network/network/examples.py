@@ -125,6 +125,14 @@ def examples() -> Iterator[Example[NetworkSafetyPolicy]]:
     yield example(
         "an entry from outside that the policy lists", Verdict.GREEN, opened, replace(_SITE, entries=("Service shop/web",))
     )
+    asking = _going(Peer(at=_at(61), block=Block(cidr="10.96.0.1/32")), ports=(PortRange(first=443, last=443),))
+    yield example("a workload that reaches the API server", Verdict.RED, asking)
+    yield example(
+        "a workload that the policy says needs the API server",
+        Verdict.GREEN,
+        asking,
+        replace(_SITE, api_clients=("Deployment shop/web",)),
+    )
     stray = _policy("stray", _named(app="shopp"), 80)
     yield example("a policy that selects nothing", Verdict.AMBER, replace(_SHOP, policies=(*_SHOP.policies, stray)))
     yield example(

@@ -38,9 +38,10 @@ class NetworkSafetyPolicy:
 
     ``enforcer`` is the network plugin. ``api_server`` are the API server's addresses or CIDRs, ``metadata`` those of metadata
     services. ``entries`` are the objects that may let clients in, as ``Service shop/web``. ``dns_labels`` (``key=value``) mark
-    the DNS pods. ``harmless`` are kinds (``Kind.group``) that do not affect the network. An ipBlock with a shorter prefix than
-    ``widest_ipv4`` or ``widest_ipv6`` counts as open to every address. With ``schemas``, custom objects are checked against
-    their definitions; if a definition is missing, the result is UNKNOWN. Raises `Refused` if an address or label is not valid.
+    the DNS pods. ``api_clients`` are the workloads that need the API server, as ``Deployment shop/web``. ``harmless`` are
+    kinds (``Kind.group``) that do not affect the network. An ipBlock with a shorter prefix than ``widest_ipv4`` or
+    ``widest_ipv6`` counts as open to every address. With ``schemas``, custom objects are checked against their definitions; if
+    a definition is missing, the result is UNKNOWN. Raises `Refused` if an address or label is not valid.
     """
 
     enforcer: str = ""
@@ -48,6 +49,7 @@ class NetworkSafetyPolicy:
     metadata: tuple[str, ...] = METADATA_SERVICES
     entries: tuple[str, ...] = ()
     dns_labels: tuple[str, ...] = ("k8s-app=kube-dns",)
+    api_clients: tuple[str, ...] = ()
     harmless: tuple[str, ...] = ()
     widest_ipv4: int = 16
     widest_ipv6: int = 48
@@ -100,7 +102,7 @@ def network(seen: Seen, policy: NetworkSafetyPolicy) -> Iterator[Finding]:
         sound.findings(evidence, enforcer=policy.enforcer, harmless=policy.harmless, schemas=policy.schemas),
         written.findings(evidence, dns_labels=labels, widest=widest),
         hosts.findings(evidence),
-        reached.findings(evidence, metadata=policy.metadata, api_server=policy.api_server),
+        reached.findings(evidence, metadata=policy.metadata, api_server=policy.api_server, api_clients=policy.api_clients),
         entered.findings(evidence, policy.entries),
     )
     yield from patched(chain.from_iterable(found), makers(evidence.body, site))

@@ -28,8 +28,8 @@ METADATA = Rule(
 API_SERVER = Rule(
     id="network/api-server",
     asks="Is the API server unreachable for every pod that does not need it?",
-    fix="Name narrower addresses, add its address to 'apiServer' of gate 'network', or waive the rule for the pods that need "
-    "it.",
+    fix="Name narrower addresses, add its address to 'apiServer' of gate 'network', or name the workloads that need it under "
+    "'apiClients'.",
 )
 
 _API_PORTS = (443, 6443)
@@ -37,15 +37,19 @@ _METADATA_PORTS = (80, 443, 32526)
 """HTTP and HTTPS, and the second port of Azure's WireServer."""
 
 
-def findings(seen: Seen, *, metadata: tuple[str, ...], api_server: tuple[str, ...]) -> Iterator[Finding]:
+def findings(
+    seen: Seen, *, metadata: tuple[str, ...], api_server: tuple[str, ...], api_clients: tuple[str, ...] = ()
+) -> Iterator[Finding]:
+    """*api_clients* are the workloads that need the API server, by their titles."""
     world = World(seen.body, points=(*metadata, *api_server))
     out = _reached_outside(world)
     yield from isolated.findings(seen, world)
     near, asked = _metadata(seen, world, out, metadata), _api_server(seen, world, out, api_server)
     if hosts.named(seen.body):
         near, asked = _with_names(seen, near, asked, metadata, api_server)
+    others = (one for one in asked if not {one.about, one.about.rpartition(" ")[0]} & set(api_clients))
     yield from listed(near, METADATA.passes(_unreached(seen, "a metadata service"), seen))
-    yield from listed(asked, API_SERVER.passes(_unreached(seen, "the API server"), seen))
+    yield from listed(others, API_SERVER.passes(_unreached(seen, "the API server", api_clients), seen))
 
 
 def _with_names(
@@ -75,8 +79,10 @@ def _with_names(
     )
 
 
-def _unreached(seen: Seen, what: str) -> str:
-    return f"None of the {len(seen.body.pods)} workload(s) can reach {what}."
+def _unreached(seen: Seen, what: str, clients: tuple[str, ...] = ()) -> str:
+    known = [one.title for one in seen.body.pods if one.title in clients]
+    but = f", except {', '.join(known[:5])}, which the policy says need it" if known else ""
+    return f"None of the {len(seen.body.pods)} workload(s) can reach {what}{but}."
 
 
 def _reached_outside(world: World) -> dict[int, Flags]:

@@ -15,6 +15,7 @@ from services.operator.reconcile import Outcome
 from services.operator.site import NamespacePolicy, Site
 from tests.services.operator.cases import SITE, condition, made, of_kind, written
 
+pytestmark = pytest.mark.requirement("OPER-4/permission-profiles-are-enforced")
 API = ("10.96.0.1", "192.0.2.10")
 
 
@@ -178,6 +179,7 @@ class TestAllowed:
         assert {"name": "arcops-scratch-0", "mountPath": "/tmp"} in pod["containers"][0]["volumeMounts"]
 
 
+@pytest.mark.requirement("OPER-4/a-stricter-policy-is-not-loosened")
 class TestTheStricterPolicyWins:
     def test_a_host_that_the_namespace_may_not_reach_stops_the_pods(self) -> None:
         at = site("cilium", NamespacePolicy(hosts=("*.example.com",)))

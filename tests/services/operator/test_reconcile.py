@@ -10,6 +10,7 @@ from services.operator.observed import Child, Handshake, Observed
 from services.operator.resource import Problems, parse
 from tests.services.operator.cases import NOW, SITE, VERDICTS, after, condition, made, object_name, of_kind, written
 
+pytestmark = pytest.mark.requirement("OPER-2/one-pass-is-pure")
 SHAKEN = Handshake(of=1, protocol_version="2025-11-25", server="tools 1.0", capabilities=frozenset(("tools",)))
 
 

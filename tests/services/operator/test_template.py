@@ -9,6 +9,7 @@ import pytest
 from services.operator.site import Site
 from tests.services.operator.cases import IMAGE, SITE, condition, made, of_kind, written
 
+pytestmark = pytest.mark.requirement("OPER-8/a-template-only-tightens")
 MCP = {"name": "mcp"}
 
 

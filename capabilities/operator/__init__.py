@@ -1,0 +1,1 @@
+"""What can be asked about MCP servers on Kubernetes without a cluster."""
