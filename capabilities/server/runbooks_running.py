@@ -15,6 +15,7 @@ from capabilities.server.runbooks_looking import HostRunbookShow, RunbookShown, 
 from flows.place import Place
 
 if TYPE_CHECKING:
+    from foundation.database.engine import Database
     from services.host.runbooks.child import Runs
     from services.host.runbooks.kept import KeptRunbook, Runbooks
 
@@ -27,12 +28,29 @@ class HostRunbookNew(HostRunbookShow):
 @tool(title="Make a runbook", scope=Scope.TRUST)
 def host_runbook_new(ask: HostRunbookNew, at: Place) -> RunbookShown:
     """Make a runbook from its template for a role, and keep it under a number. Nothing is run."""
+    began = at.now()
     runbook = read(ask)
     with database(at) as there:
+        from services.host.figures.records import Ending, Kind, record
         from services.host.runbooks.kept import Runbooks
 
         kept = Runbooks(there)
-        return kept_shown(kept.add(secrets.token_hex(6), runbook, author=author(at)), {}, at.now())
+        made = kept_shown(kept.add(secrets.token_hex(6), runbook, author=author(at)), {}, at.now())
+        record(there, Kind.RUNBOOK, made.name, began, at.now(), Ending.DONE)
+        _note_ages(there)
+        return made
+
+
+def _note_ages(there: Database) -> None:
+    """Record when each template was written last, for the figures of documents, unless that is recorded."""
+    from services.host.figures.records import Ending, Kind, record, recorded
+    from services.host.runbooks.template import names, template
+
+    known = {(one.subject, one.ended) for one in recorded(there, [Kind.DOCUMENT])}
+    for one in map(template, names()):
+        day = datetime.fromisoformat(one.updated).replace(tzinfo=UTC)
+        if (f"runbook:{one.name}", day) not in known:
+            record(there, Kind.DOCUMENT, f"runbook:{one.name}", day, day, Ending.DONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

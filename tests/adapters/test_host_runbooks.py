@@ -20,8 +20,11 @@ from artifacts.vouch import vouch
 from artifacts.wire import from_json
 from capabilities.server.runbooks_running import HostRunbookRun, RunbookRunTold, run_with
 from flows.place import Place
+from foundation.database.opening import opened
+from services.host.figures.records import Kind, recorded
 from services.host.runbooks.checking import Ran
 from services.host.runbooks.kept import StepRecord
+from services.host.runbooks.template import names
 from tasks.signing.grounds import grounds
 from tests.adapters.serving import environment
 from tests.adapters.test_host_serve import Client, Home
@@ -230,8 +233,15 @@ def test_bad_input_is_refused_with_a_sentence_and_leaves_nothing(site: Site) -> 
         (("status", "nothing"), "there is no runbook"),
     ):
         assert why in site.home.arcops("host", "runbook", *line, expect=2)
+    with opened(site.place.settings) as database:
+        assert recorded(database, [Kind.RUNBOOK, Kind.DOCUMENT]) == ()
     assert "no runbook was made yet" in site.home.arcops("host", "runbook", "status")
     id_ = site.new("rollback", "server=small", "to=1")
+    for _ in range(2):
+        site.new("rollback", "server=small", "to=1")
+    with opened(site.place.settings) as database:
+        assert [one.subject for one in recorded(database, [Kind.RUNBOOK])] == ["rollback"] * 3
+        assert sorted(one.subject for one in recorded(database, [Kind.DOCUMENT])) == [f"runbook:{one}" for one in names()]
     assert "no step 9" in site.home.arcops("host", "runbook", "run", id_, "--step", "9", "--yes", expect=2)
     page = site.home.folder / "page.md"
     line = ("--role", "sre", "--set", "server=small", "--set", "to=1")

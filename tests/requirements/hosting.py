@@ -50,8 +50,7 @@ HOSTING: tuple[Claim, ...] = (
             "record has all output."
         ),
         feedback_and_checklist=(
-            "Feedback on pages and templates has a status; a checklist of each deployment cites evidence that verifies now.",
-            _NOT_BUILT,
+            "Feedback on pages and templates has a status; a checklist of each deployment cites evidence that verifies now."
         ),
     ),
     *of_row(

@@ -1,0 +1,135 @@
+"""What is found about a hosted server for its checklist: each thing is looked at now, and what cannot be is not there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from arcops.errors import ArcOpsError, Refused
+from artifacts.filters import Filter
+from artifacts.store import Store
+from flows.place import Place
+
+if TYPE_CHECKING:
+    from artifacts.vouch import Grounds, Vouched
+    from foundation.database.engine import Database
+    from services.host.checklist.judging import Facts, Found, Mark
+    from services.host.rows import HostedRow
+
+_MOST_LOOKED = 50
+
+
+def facts_of(row: HostedRow, there: Database, at: Place) -> Facts:
+    """The facts about *row* at *at*."""
+    from artifacts.wire import digest
+    from services.host.checklist.judging import Facts
+    from services.host.checklist.marks import Marks
+    from services.host.site import verdicts
+    from services.host.snapshots.reading import refuse_secret
+    from tasks.signing.grounds import grounds
+
+    missing, leak = "", ""
+    try:
+        verdicts(at.settings, at.now).standing(row)
+    except Refused as error:
+        missing = str(error)
+    try:
+        refuse_secret(row.name, row.current.spec)
+    except Refused as error:
+        leak = str(error)
+    ground: Grounds | str
+    try:
+        ground = grounds(at.settings.trust)
+    except ArcOpsError as error:
+        ground = str(error)
+    with Store.at(at.settings) as store:
+        marks = {one.item: _mark(one.author, one.made, one.note, one.evidence, store, ground, at) for one in
+                 Marks(there).of(row.name, row.current.number)}  # fmt: skip
+        snapshot, rollback = _snapshot(row, store, ground, at), _rollback(row.name, store, ground, at)
+    return Facts(
+        now=at.now(),
+        owner=row.owner,
+        network=row.current.spec.network,
+        leak=leak,
+        missing=missing,
+        verdict=row.judged.artifact if row.judged is not None and not missing else "",
+        allowed_by=row.by if row.allowed else "",
+        record=_record(row.name, at) if row.allowed else "",
+        row=digest(row.current.spec),
+        snapshot=snapshot,
+        rollback=rollback,
+        marks=marks,
+    )
+
+
+def _mark(author: str, made: int, note: str, evidence: str, store: Store, ground: Grounds | str, at: Place) -> Mark:
+    from services.host.checklist.judging import Found, Mark
+
+    when = datetime.fromtimestamp(made // 1000, UTC)
+    found = None
+    if evidence:
+        counted = counting(evidence, store, ground, at)
+        found = Found(artifact=evidence, made=when, problem=counted if isinstance(counted, str) else "")
+    return Mark(author=author, made=when, note=note, evidence=found)
+
+
+def counting(artifact: str, store: Store, ground: Grounds | str, at: Place) -> Vouched | str:
+    """The statement of an artifact that counts now, or why it does not, in a sentence."""
+    from artifacts.vouch import vouch
+
+    if isinstance(ground, str):
+        return ground
+    try:
+        return vouch(store.get(artifact), ground, at.now())
+    except ArcOpsError as error:
+        return str(error)
+
+
+def _snapshot(row: HostedRow, store: Store, ground: Grounds | str, at: Place) -> Found | None:
+    """The newest snapshot that counts and has *row* as it is now."""
+    from artifacts.host_snapshot import HOST_SNAPSHOT
+    from artifacts.wire import canonical_bytes
+    from services.host.checklist.judging import Found
+
+    lock = canonical_bytes(row.current.lock).decode() if row.current.lock is not None else ""
+    spec = canonical_bytes(row.current.spec).decode()
+    for listed in store.list(Filter(predicate_type=HOST_SNAPSHOT.uri, limit=_MOST_LOOKED)):
+        counted = counting(listed.artifact, store, ground, at)
+        if isinstance(counted, str):
+            continue
+        found = HOST_SNAPSHOT.read(counted.statement)
+        if found.site == at.settings.site and any(
+            (one.name, one.owner, one.spec, one.lock) == (row.name, row.owner, spec, lock)
+            for one in found.configuration.servers
+        ):
+            return Found(artifact=listed.artifact, made=found.taken)
+    return None
+
+
+def _rollback(name: str, store: Store, ground: Grounds | str, at: Place) -> Found | None:
+    """The newest record that counts of a runbook 'rollback' that was run to its end for the server *name*."""
+    from artifacts.runbook_run import RUNBOOK_RUN, RunbookValue
+    from services.host.checklist.judging import Found
+
+    what = Filter(predicate_type=RUNBOOK_RUN.uri, subject="rollback", limit=_MOST_LOOKED)
+    for listed in store.list(what):
+        counted = counting(listed.artifact, store, ground, at)
+        if isinstance(counted, str):
+            continue
+        run = RUNBOOK_RUN.read(counted.statement)
+        if RunbookValue(name="server", value=name) in run.values:
+            return Found(artifact=listed.artifact, made=run.ended)
+    return None
+
+
+def _record(name: str, at: Place) -> str:
+    """The newest record of a log that verifies, in which someone allowed a lock of *name*."""
+    from capabilities.audit.place import logs_at
+    from foundation.audit.asking import Wanted, newest
+    from foundation.audit.record import Outcome
+
+    try:
+        found, _ = newest(logs_at(at), Wanted(tool="host_allow", object=name, outcome=Outcome.DONE), 1)
+    except ArcOpsError:
+        return ""
+    return next((f"{one.log}:{one.line}" for one in found if one.verified), "")

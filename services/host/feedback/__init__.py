@@ -1,0 +1,1 @@
+"""What people say about pages, runbooks and templates, and what became of it."""
