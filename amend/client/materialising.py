@@ -11,7 +11,7 @@ import jsonschema_rs
 
 from amend.client.applying import applied
 from amend.client.editing.changing import read, whole
-from amend.client.families import family_of
+from amend.client.families import KNOWN, Families
 from amend.client.family import Family, SchemaVersion, Value
 from amend.client.rules import Claim, Context, PolicySet
 from arcops.errors import Refused
@@ -46,6 +46,7 @@ def configured(
     claims: tuple[Claim, ...],
     at: Any,
     hosted: tuple[HostedVerdict, ...] = (),
+    families: Families = KNOWN,
 ) -> ClientConfiguration:
     """What *draft*, which was read from the text *source*, gives for each of its clients and each version of their schemas.
 
@@ -54,7 +55,7 @@ def configured(
     refuse_wrong(draft)
     made: list[Made] = []
     for client in draft.clients:
-        family = family_of(client)
+        family = families.of(client)
         context = Context(client=client, profile=draft.profile, tags=draft.tags, claims=claims, at=at)
         servers, decisions = applied(draft.servers, policy, context)
         names = tuple(one.name for one in servers)

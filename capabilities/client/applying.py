@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from arcops.asks import Use, shaped, used
 from arcops.errors import ArcOpsError, Refused, Unavailable
+from capabilities.client.place import families_here
 from capabilities.contract import Scope, tool
 from flows.place import Place
 
@@ -100,7 +101,8 @@ def apply_client_config(ask: ApplyClientConfig, at: Place) -> ClientConfigApplie
 
     roles = read_roles(at.settings.trust)
     data = _document(ask, at)
-    one = taken(data, grounds(at.settings.trust), roles, at.now(), client=ask.client, profile=ask.profile)
+    families = families_here(at)
+    one = taken(data, grounds(at.settings.trust), roles, at.now(), client=ask.client, profile=ask.profile, families=families)
     unproven = _refuse_older(one, ask, at)
     where, path = _place(one.family, ask)
     path = real_path(path)
@@ -196,7 +198,8 @@ def _document(ask: ApplyClientConfig, at: Place) -> bytes:
         from services.config.replica import Folder, unpacked
 
         with unpacked(ask.mirror) as folder:
-            reading = Reading(Folder(folder))
+            families = families_here(at)
+            reading = Reading(Folder(folder), lambda: families)
             reading.refresh()
             return reading.get(ask.client, ask.profile, schema=ask.schema, who=ask.machine).body
     from capabilities.client.looking import GetClientConfig, get_client_config

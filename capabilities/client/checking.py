@@ -9,7 +9,7 @@ from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.subjects.client import ClientConfig
-from capabilities.client.place import MOST_DRAFT, rules_here
+from capabilities.client.place import MOST_DRAFT, families_here, rules_here
 from capabilities.contract import Scope, tool
 from capabilities.judging import Judged, deployed, judged
 from flows.place import Place
@@ -94,7 +94,12 @@ def validate_client_draft(ask: ValidateClientDraft, at: Place) -> ClientDraftVal
     from services.config.validating import validated
 
     found = validated(
-        ask.draft.encode(), rules_here(at), at=at.now(), tier=at.settings.tier, hosted=lambda draft: _hosted(draft, at)
+        ask.draft.encode(),
+        rules_here(at),
+        at=at.now(),
+        tier=at.settings.tier,
+        hosted=lambda draft: _hosted(draft, at),
+        families=families_here(at),
     )
     if ask.client and ask.client not in found.body.draft.clients:
         raise Refused(f"the draft does not name the client {ask.client[:63]!r}")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from amend.client.families import all_families, family_of
 from amend.client.family import Family
 from amend.client.launching import PLACEHOLDER
 from amend.client.materialising import schema_uri
 from arcops.asks import shaped
 from arcops.errors import Refused
-from capabilities.client.place import rows_here
+from capabilities.client.place import families_here, rows_here
 from capabilities.contract import Scope, tool
 from flows.place import Place
 from foundation.database.late import is_made
@@ -76,7 +75,7 @@ class FamiliesKnown:
 @tool(title="List the families of MCP clients", scope=Scope.READ, reads_only=True)
 def list_client_families(ask: ListClientFamilies, at: Place) -> FamiliesKnown:
     """List the MCP clients whose configuration can be written: formats, schemas, files, how a variable is spelled, limits."""
-    return FamiliesKnown(families=tuple(map(_known, all_families())))
+    return FamiliesKnown(families=tuple(map(known, families_here(at).all())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +97,7 @@ class ProfilesKnown:
 @tool(title="List a client's profiles", scope=Scope.READ, reads_only=True)
 def list_client_profiles(ask: ListClientProfiles, at: Place) -> ProfilesKnown:
     """List the profiles (such as dev and prod) in which a configuration is released for a client."""
-    client = family_of(ask.client).id
+    client = families_here(at).of(ask.client).id
     if not is_made(at.settings):
         return ProfilesKnown(client_id=client, profiles=())
     with rows_here(at) as rows:
@@ -128,7 +127,7 @@ class SchemaShown:
 @tool(title="Show a client's schema", scope=Scope.READ, reads_only=True)
 def show_client_schema(ask: ShowClientSchema, at: Place) -> SchemaShown:
     """Show the JSON Schema that a client's configuration is held to before it is released."""
-    family = family_of(ask.client)
+    family = families_here(at).of(ask.client)
     found = family.schema(ask.version)
     text = json.dumps(dict(found.schema), indent=2)
     return SchemaShown(client_id=family.id, schema_ref=schema_uri(family.id, found.version), version=found.version, schema=text)
@@ -158,8 +157,9 @@ class DraftMade:
 @tool(title="Begin a draft of clients' configuration", scope=Scope.READ, reads_only=True)
 def new_client_draft(ask: NewClientDraft, at: Place) -> DraftMade:
     """Begin one neutral draft for many clients: a YAML text that names the servers, to be completed by hand."""
+    families = families_here(at)
     for one in ask.clients:
-        family_of(one)
+        families.of(one)
     if any(not name.replace("-", "").replace("_", "").isalnum() for name in ask.servers):
         raise Refused("a server's name is made of letters, digits, '_' and '-'")
     lines = [
@@ -180,7 +180,8 @@ def new_client_draft(ask: NewClientDraft, at: Place) -> DraftMade:
     return DraftMade(draft="\n".join(lines) + "\n")
 
 
-def _known(family: Family) -> FamilyKnown:
+def known(family: Family) -> FamilyKnown:
+    """What is shown of *family*."""
     return FamilyKnown(
         client_id=family.id,
         title=family.title,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.late_pattern import late
-from capabilities.client.place import rows_here
+from capabilities.client.place import families_here, rows_here
 from capabilities.contract import Scope, tool
 from flows.place import Place
 from foundation.database.late import is_made
@@ -40,7 +40,8 @@ def reading_here(at: Place, client: str = "", profile: str = "") -> Iterator[Rea
     from services.config.reading import Given, Reading
 
     with rows_here(at) as rows:
-        found = Reading(Given(rows.all_of(client, profile)) if client else rows)
+        families = families_here(at)
+        found = Reading(Given(rows.all_of(client, profile)) if client else rows, lambda: families)
         found.refresh()
         yield found
 

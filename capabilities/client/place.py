@@ -15,6 +15,7 @@ from flows.place import Place
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from amend.client.families import Families
     from services.config.freshness import Covered, Freshness
     from services.config.publishing import Publisher
     from services.config.rows import Rows
@@ -33,6 +34,13 @@ def tooling() -> str:
         return f"arcops {version('arcops')}"
     except PackageNotFoundError:  # run from a checkout without an installation
         return "arcops 0.0.0"
+
+
+def families_here(at: Place) -> Families:
+    """The families that are known here. Raises `Refused` if a description in the trust folder cannot be used."""
+    from tasks.client.families import families_in
+
+    return families_in(at.settings.trust)
 
 
 def rules_here(at: Place) -> RulesHere:
@@ -110,6 +118,7 @@ def publisher(at: Place) -> Iterator[Publisher]:
             now=at.now,
             tier=at.settings.tier,
             tooling=tooling(),
+            families=families_here(at),
             claims=tuple(Claim(name=name, values=values) for name, values in CALLER.get()),
         )
         try:

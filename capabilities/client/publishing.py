@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.finding import Outcome
-from capabilities.client.place import MOST_DRAFT, publisher, rows_here, rules_here
+from capabilities.client.place import MOST_DRAFT, families_here, publisher, rows_here, rules_here
 from capabilities.contract import Scope, tool
 from flows.place import Place
 
@@ -211,7 +211,7 @@ def set_client_rules(ask: SetClientRules, at: Place) -> ClientRulesSet:
     old = rules_here(at) if path.exists() else None
     if old is not None and old.policy.named == new.policy.named and old.digest != new.digest:
         raise Refused(f"{new.policy.named} was set before with other rules; give the changed rules a new version")
-    found = effects_on_released(at.settings, old, new, now=at.now())
+    found = effects_on_released(at.settings, old, new, now=at.now(), families=families_here(at))
     if not ask.preview:
         make_private(at.settings.trust)
         replace_whole(path, ask.rules.encode(), mode=0o600)

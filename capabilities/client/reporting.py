@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from arcops.asks import shaped
+from capabilities.client.place import families_here
 from capabilities.contract import Scope, tool
 from flows.place import Place
 from foundation.database.late import is_made
@@ -41,7 +42,9 @@ def report_client_state(ask: ReportClientState, at: Place) -> ClientStateNoted:
     with opened(at.settings) as database:
         from services.config.reports import Reports
 
-        Reports(database).add(ask.fingerprint, ask.client, ask.profile, ask.artifact, ask.result, at.now())
+        Reports(database, families=families_here(at)).add(
+            ask.fingerprint, ask.client, ask.profile, ask.artifact, ask.result, at.now()
+        )
     return ClientStateNoted(counted=True)
 
 

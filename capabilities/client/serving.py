@@ -38,12 +38,14 @@ class ServedHere:
 def served_here(at: Place, replica: Path | None, environment: Mapping[str, str] = os.environ) -> ServedHere:
     """What is released at this place, or what the folder *replica* holds. Nothing is read yet."""
     from services.config.reading import Reading
+    from tasks.client.families import KnownHere
 
+    families = KnownHere(at.settings.trust)
     if replica is not None:
         from services.config.freshness import Freshness
         from services.config.replica import METADATA, Folder
 
-        copied = Reading(Folder(replica))
+        copied = Reading(Folder(replica), families)
         return ServedHere(
             reading=copied,
             healthy=lambda: _asked(copied),
@@ -58,7 +60,7 @@ def served_here(at: Place, replica: Path | None, environment: Mapping[str, str] 
 
     database = opened(at.settings, environment)
     rows = Rows(database)
-    reading = Reading(rows)
+    reading = Reading(rows, families)
     return ServedHere(
         reading=reading,
         healthy=lambda: _asked(reading),

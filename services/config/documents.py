@@ -12,7 +12,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from amend.client.families import family_of
 from amend.client.family import Form
 from arcops.errors import Refused
 from artifacts.client_release import ClientRelease
@@ -73,12 +72,19 @@ VERIFY: tuple[Mapping[str, str], ...] = (
 
 
 def document(
-    release: ClientRelease, payload: str, sealed: bytes, approvers: tuple[str, ...], proven: Proven, position: int, note: bytes
+    release: ClientRelease,
+    payload: str,
+    sealed: bytes,
+    approvers: tuple[str, ...],
+    proven: Proven,
+    position: int,
+    note: bytes,
+    *,
+    form: Form,
 ) -> str:
     """The JSON of the artifact, from its release record and the proof that the log has it."""
     envelope = parse_envelope(sealed)
     signature = next(one for one in envelope.signatures if one.keyid == release.publisher)
-    form = family_of(release.client).form
     said = claimed(note)
     return json.dumps(
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from amend.client.families import Families
 from arcops.errors import ArcOpsError
 from arcops.seen.client import Made
 from artifacts.client_release import release_from
@@ -18,7 +19,9 @@ from services.config.rows import Rows
 from services.config.validating import RulesHere, validated
 
 
-def effects_on_released(settings: Settings, old: RulesHere | None, new: RulesHere, *, now: datetime) -> tuple[str, ...]:
+def effects_on_released(
+    settings: Settings, old: RulesHere | None, new: RulesHere, *, now: datetime, families: Families
+) -> tuple[str, ...]:
     """A sentence for each thing that *new* takes out of, changes or refuses in the drafts that are out now, and *old* did
     not.
     """
@@ -26,18 +29,22 @@ def effects_on_released(settings: Settings, old: RulesHere | None, new: RulesHer
         return ()
     found: list[str] = []
     with opened(settings) as database, Store.at(settings) as store:
-        reading = Reading(Rows(database))
+        reading = Reading(Rows(database), lambda: families)
         reading.refresh()
         drafts: dict[str, str] = {}
         for one in reading.heads():
             said = read_document(one.body)
             release = release_from(strict_base64(said["release"]["envelope"]["payload"], "the release"))
             drafts.setdefault(release.draft_digest, f"{release.profile} {release.version}")
+
+        def judged(data: bytes, rules: RulesHere) -> set[str]:
+            return _decided(validated(data, rules, at=now, tier=settings.tier, families=families).body.made)
+
         for digest, name in drafts.items():
             try:
                 data = store.get(digest)
-                had = _decided(validated(data, old, at=now, tier=settings.tier).body.made) if old is not None else set()
-                will = _decided(validated(data, new, at=now, tier=settings.tier).body.made)
+                had = judged(data, old) if old is not None else set()
+                will = judged(data, new)
             except ArcOpsError as error:
                 found.append(f"{name}: its draft cannot be judged again: {error}")
                 continue

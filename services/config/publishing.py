@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from amend.client.families import KNOWN, Families
 from amend.client.rules import Claim
 from arcops.errors import Refused
 from arcops.finding import Finding
@@ -64,10 +65,13 @@ class Publisher:
     tooling: str
     claims: tuple[Claim, ...] = ()
     step: Callable[[str], None] = lambda _: None
+    families: Families = KNOWN
 
     @property
     def _releasing(self) -> Releasing:
-        return Releasing(rows=self.rows, store=self.store, roles=self.roles, now=self.now, step=self.step)
+        return Releasing(
+            rows=self.rows, store=self.store, roles=self.roles, now=self.now, step=self.step, families=self.families
+        )
 
     def publish(self, draft: bytes, *, changelog: str, signer: Signer, percent: int = EVERYONE) -> Published:
         """Judge *draft*, and release it for each of its clients, or let it wait for approvals. Raises `Refused` if it is
@@ -199,7 +203,15 @@ class Publisher:
 
     def _judged(self, draft: bytes, claims: tuple[Claim, ...] | None = None) -> Validated:
         claims = self.claims if claims is None else claims
-        found = validated(draft, self.rules, claims=claims, at=self.now(), tier=self.tier, hosted=self._hosted)
+        found = validated(
+            draft,
+            self.rules,
+            claims=claims,
+            at=self.now(),
+            tier=self.tier,
+            hosted=self._hosted,
+            families=self.families,
+        )
         refuse_red(found)
         return found
 

@@ -9,11 +9,11 @@ import hashlib
 import json
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from amend.client.families import all_families, family_of
+from amend.client.families import KNOWN, Families
 from amend.client.materialising import schema_uri
 from arcops.errors import Refused
 from arcops.late_pattern import late
@@ -72,8 +72,9 @@ class Difference:
 class Reading:
     """What is released. `refresh` asks the source for more; everything else only reads memory, from any thread."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, families: Callable[[], Families] = lambda: KNOWN) -> None:
         self._source = source
+        self._families = families
         self._lock = threading.Lock()
         self._events: list[dict[str, Any]] = []
         self._positions: list[int] = []
@@ -142,7 +143,7 @@ class Reading:
     def clients(self) -> list[dict[str, Any]]:
         """The families with their schemas, and the profiles in which something is released for them."""
         found: list[dict[str, Any]] = []
-        for family in all_families():
+        for family in self._families().all():
             found.append(
                 {
                     "clientId": family.id,
@@ -181,7 +182,7 @@ class Reading:
 
     def profiles(self, client: str) -> tuple[str, ...]:
         """The profiles in which something is released for *client*. Raises `Refused` if there is no such family."""
-        family_of(client)
+        self._families().of(client)
         return tuple(sorted({profile for one, profile, _ in list(self._heads) if one == client}))
 
     def get(self, client: str, profile: str, *, schema: str = "", who: str = "") -> Served:
@@ -189,7 +190,7 @@ class Reading:
 
         *who* names one machine, for canaries; it is not kept. Raises `Refused` if nothing is released for them.
         """
-        version = family_of(client).schema(schema).version
+        version = self._families().of(client).schema(schema).version
         for one in self._heads.get((client, profile, schema_uri(client, version)), ()):
             if one.row.percent >= 100 or (who and cohort(who, one.salt) < one.row.percent):
                 return one

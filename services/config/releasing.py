@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from amend.client.families import Families
 from arcops.errors import Refused
 from artifacts.entries import read_line
 from artifacts.log.checkpoint import claimed
@@ -30,6 +31,7 @@ class Releasing:
     roles: Roles
     now: Callable[[], datetime]
     step: Callable[[str], None]
+    families: Families
 
     def release(self, one: Publication, standing: tuple[Counted, ...], signer: Signer) -> Publication:
         """Put each release of *one* into the log, and make its row; one writer at a time, so that each supersedes the last."""
@@ -79,7 +81,9 @@ class Releasing:
             version=release.version,
             percent=release.percent,
             issued_at=release.issued_at,
-            document=document(release, payload, sealed, each.approvers, proven, logged, note),
+            document=document(
+                release, payload, sealed, each.approvers, proven, logged, note, form=self.families.of(release.client).form
+            ),
         )
         self.rows.release(connection, row)
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from amend.client.families import family_of
+from amend.client.families import KNOWN, Families
 from arcops.errors import Refused
 from arcops.late_pattern import late
 from foundation.database.engine import Database
@@ -47,11 +47,12 @@ class Count:
 class Reports:
     """The reports in *database*."""
 
-    def __init__(self, database: Database, *, months: int = KEPT_MONTHS) -> None:
+    def __init__(self, database: Database, *, months: int = KEPT_MONTHS, families: Families = KNOWN) -> None:
         if not 1 <= months <= 24:
             raise Refused(f"counts can be kept for 1 to 24 months, not {months}")
         self._database = database
         self._months = months
+        self._families = families
 
     def add(self, fingerprint: str, client: str, profile: str, artifact: str, result: str, at: datetime) -> None:
         """Count a machine. *fingerprint* is any text that stays the same on it; only its keyed hash is kept.
@@ -60,7 +61,7 @@ class Reports:
         """
         if not _FINGERPRINT.match(fingerprint):
             raise Refused("a fingerprint is 16 to 128 letters, digits, '-' and '_': a random text, and no name or address")
-        family_of(client)
+        self._families.of(client)
         if not _WORD.match(profile) or not _ARTIFACT.match(artifact) or result not in RESULTS:
             raise Refused(
                 f"a report names a profile, an artifact (sha256:…) and a result, which is one of {', '.join(RESULTS)}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from amend.client.families import family_of
+from amend.client.families import KNOWN, Families
 from amend.client.family import Family, SchemaVersion
 from amend.client.materialising import misfitting, schema_uri
 from arcops.errors import Refused
@@ -40,7 +40,9 @@ class Taken:
     stale: bool
 
 
-def taken(data: bytes, ground: Grounds, roles: Roles, at: datetime, *, client: str, profile: str) -> Taken:
+def taken(
+    data: bytes, ground: Grounds, roles: Roles, at: datetime, *, client: str, profile: str, families: Families = KNOWN
+) -> Taken:
     """The artifact in *data* for *client* in *profile*. Raises `Refused`, naming the first step that fails."""
     said = read_document(data)
     shown = said["release"]
@@ -61,7 +63,7 @@ def taken(data: bytes, ground: Grounds, roles: Roles, at: datetime, *, client: s
         raise Refused(
             f"the artifact was issued at {moment(release.issued_at)}, which is in the future here: compare the clocks"
         )
-    family = family_of(client)
+    family = families.of(client)
     version = next((one for one in family.schemas if schema_uri(client, one.version) == release.schema), None)
     if version is None:
         raise Refused(f"the artifact has the schema {release.schema}, which is not known here; ask for another version of it")

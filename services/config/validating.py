@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
+from amend.client.families import KNOWN, Families
 from amend.client.materialising import configured
 from amend.client.rules import Claim, PolicySet
 from arcops.errors import Refused
@@ -58,6 +59,7 @@ def validated(
     tier: Tier,
     policy: ClientConfigurationPolicy | None = None,
     hosted: Callable[[Draft], tuple[HostedVerdict, ...]] | None = None,
+    families: Families = KNOWN,
 ) -> Validated:
     """Judge the draft in *data* under *rules*. *hosted* looks up the verdicts about the hosted servers that it names.
 
@@ -67,7 +69,9 @@ def validated(
     """
     draft = read_draft(data)
     verdicts = hosted(draft) if hosted is not None else unseen(draft, "no store was asked")
-    body = configured(data.decode(), draft, rules.policy, rules.digest, claims=claims, at=at, hosted=verdicts)
+    body = configured(
+        data.decode(), draft, rules.policy, rules.digest, claims=claims, at=at, hosted=verdicts, families=families
+    )
     evidence: Evidence[Body] = Evidence(
         kind=ClientConfiguration.KIND,
         body=body,

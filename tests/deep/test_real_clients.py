@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from amend.client.families import all_families
+from amend.client.families import KNOWN
 from capabilities.client.applying import ApplyClientConfig, apply_client_config
 from capabilities.client.publishing import PublishClientConfig, publish_client_config
 from tests.services.config.folders import Machine, machine
 
 CLIENTS = os.environ.get("ARCOPS_CLIENTS", "")
-LISTING = tuple(one.id for one in all_families() if one.lists)
+LISTING = tuple(one.id for one in KNOWN.all() if one.lists)
 DRAFT = """\
 version: 1.0.0
 profile: dev
@@ -41,7 +41,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 @pytest.mark.parametrize("client", LISTING)
 def test_it_lists_what_was_applied(here: Machine, client: str) -> None:
-    assert shutil.which(next(one for one in all_families() if one.id == client).lists[0])
+    assert shutil.which(next(one for one in KNOWN.all() if one.id == client).lists[0])
     publish_client_config(PublishClientConfig(draft=DRAFT.format(client=client), changelog="First."), here.at)
     done = apply_client_config(ApplyClientConfig(client=client, profile="dev"), here.at)
     assert (done.status, done.listed, done.missing) == ("applied", "seen", ())

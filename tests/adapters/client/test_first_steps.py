@@ -19,7 +19,7 @@ COMMANDS = [
     for line in re.findall(r"^```\n(pip .*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[0].splitlines()
     for part in re.sub(r"\s+#\s.*", "", line).split("&&")
 ]
-DRAFT, RULES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+DRAFT, FAMILY, RULES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 KEY_ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from amend.client.editing.changing import entries, read
-from amend.client.families import all_families, family_of
+from amend.client.families import KNOWN
 from amend.client.family import Family
 from amend.client.launching import launched
 from amend.client.materialising import materialised, misfitting, refuse_wrong
@@ -27,7 +27,7 @@ LOCAL = Wanted(name="time", package="npm:@scope/time@1.2.3", args=("--utc", 'a "
 FAR = Wanted(name="far", transport=Transport.HTTP, url="https://mcp.example.com/mcp")
 SECRET = replace(LOCAL, env=(Setting(name="TOKEN", input="TOKEN"),))
 SECRET_FAR = replace(FAR, headers=(Setting(name="Authorization", before="Bearer ", input="TOKEN"),))
-FAMILIES = all_families()
+FAMILIES = KNOWN.all()
 
 SPELLED = {
     "claude-code": "${TOKEN}",
@@ -105,7 +105,7 @@ class TestEach:
 
 @pytest.mark.parametrize("client", SPELLED)
 def test_an_input_is_spelled_in_the_clients_own_way(client: str) -> None:
-    text = made(family_of(client), SECRET, SECRET_FAR)
+    text = made(KNOWN.of(client), SECRET, SECRET_FAR)
     assert text.count(SPELLED[client]) == 2
     assert f"Bearer {SPELLED[client]}" in text
     others = {*SPELLED.values(), "$TOKEN", "%TOKEN%"} - {SPELLED[client]}
@@ -114,36 +114,36 @@ def test_an_input_is_spelled_in_the_clients_own_way(client: str) -> None:
 
 
 def test_clients_that_expand_nothing_get_names() -> None:
-    codex = read(family_of("codex").form, made(family_of("codex"), SECRET, SECRET_FAR), "f")["mcp_servers"]
+    codex = read(KNOWN.of("codex").form, made(KNOWN.of("codex"), SECRET, SECRET_FAR), "f")["mcp_servers"]
     assert codex["time"]["env_vars"] == ["TOKEN"]  # type: ignore[index]
     assert codex["far"]["bearer_token_env_var"] == "TOKEN"  # type: ignore[index]
-    goose = read(family_of("goose").form, made(family_of("goose"), SECRET), "f")["extensions"]
+    goose = read(KNOWN.of("goose").form, made(KNOWN.of("goose"), SECRET), "f")["extensions"]
     assert goose["time"]["env_keys"] == ["TOKEN"]  # type: ignore[index]
     for client in NAMED:
         with pytest.raises(Refused, match="by name"):
-            made(family_of(client), replace(LOCAL, env=(Setting(name="OTHER", input="TOKEN"),)))
+            made(KNOWN.of(client), replace(LOCAL, env=(Setting(name="OTHER", input="TOKEN"),)))
         with pytest.raises(Refused, match="whole value"):
-            made(family_of(client), replace(LOCAL, env=(Setting(name="TOKEN", before="x", input="TOKEN"),)))
+            made(KNOWN.of(client), replace(LOCAL, env=(Setting(name="TOKEN", before="x", input="TOKEN"),)))
 
 
 @pytest.mark.parametrize("client", NONE)
 def test_clients_whose_variables_were_not_measured_get_no_input(client: str) -> None:
     with pytest.raises(Refused, match="TOKEN"):
-        made(family_of(client), SECRET)
+        made(KNOWN.of(client), SECRET)
 
 
 def test_traps_of_single_clients() -> None:
-    assert "httpUrl" in made(family_of("qwen-code"), FAR), "url is SSE there"
-    assert "httpUrl" in made(family_of("gemini-cli"), FAR)
-    assert "serverUrl" in made(family_of("windsurf"), FAR), "url does not connect there"
-    assert '"type": "http"' in made(family_of("claude-code"), FAR), "url needs a type there"
-    assert '"tools"' in made(family_of("copilot-cli"), FAR)
-    desktop = family_of("claude-desktop").schemas[0]
+    assert "httpUrl" in made(KNOWN.of("qwen-code"), FAR), "url is SSE there"
+    assert "httpUrl" in made(KNOWN.of("gemini-cli"), FAR)
+    assert "serverUrl" in made(KNOWN.of("windsurf"), FAR), "url does not connect there"
+    assert '"type": "http"' in made(KNOWN.of("claude-code"), FAR), "url needs a type there"
+    assert '"tools"' in made(KNOWN.of("copilot-cli"), FAR)
+    desktop = KNOWN.of("claude-desktop").schemas[0]
     with pytest.raises(Refused, match="address"):
         desktop.entry(FAR)
-    flat, nested = (json.loads(made(family_of("opencode"), LOCAL, version=one)) for one in ("1.0.0", "2.0.0"))
+    flat, nested = (json.loads(made(KNOWN.of("opencode"), LOCAL, version=one)) for one in ("1.0.0", "2.0.0"))
     assert flat["mcp"]["time"] == nested["mcp"]["servers"]["time"]
-    vscode = json.loads(made(family_of("vscode"), SECRET_FAR))
+    vscode = json.loads(made(KNOWN.of("vscode"), SECRET_FAR))
     assert vscode["inputs"] == [{"type": "promptString", "id": "TOKEN", "description": "TOKEN", "password": True}]
 
 
@@ -171,7 +171,7 @@ def test_a_variable_that_is_spelled_out_is_refused(text: str) -> None:
 def judged(one: Draft) -> None:
     refuse_wrong(one)
     for client in one.clients:
-        made(family_of(client), *one.servers)
+        made(KNOWN.of(client), *one.servers)
 
 
 @pytest.mark.parametrize(
@@ -205,9 +205,9 @@ def test_a_draft_that_is_wrong_for_every_client(more: dict[str, object]) -> None
 
 def test_a_schema_version_that_is_not_there() -> None:
     with pytest.raises(Refused, match=r"it has 1\.0\.0, 2\.0\.0"):
-        family_of("opencode").schema("3.0.0")
+        KNOWN.of("opencode").schema("3.0.0")
     with pytest.raises(Refused, match="no client family"):
-        family_of("emacs")
+        KNOWN.of("emacs")
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.id)
