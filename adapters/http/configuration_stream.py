@@ -24,19 +24,25 @@ class Subscribers:
     """Those who wait for releases. A slow one is not waited for: it reads from its own token, and nothing is kept for it."""
 
     reading: Reading
-    count: int = 0
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _waiting: set[asyncio.Event] = field(default_factory=set)
     _closed: bool = False
+    _made: dict[tuple[str, str, str], tuple[bytes, str, bool]] = field(default_factory=dict)
+    _made_at: int = -1
+
+    @property
+    def count(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
 
     def tell(self) -> None:
         """Something was released."""
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        for one in self._waiting:
+            one.set()
 
     def close(self) -> None:
         """End every stream."""
         self._closed = True
-        self._news.set()
+        self.tell()
 
     async def serve(self, ask: Any, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what is released after ``ask.since``, or after the token in ``Last-Event-ID``, until the client goes."""
@@ -45,31 +51,51 @@ class Subscribers:
         since = Headers(scope=scope).get("last-event-id") or ask.since
         token = since or self.reading.token()
         self.reading.poll(token, most=1)  # a token that is not of this log is refused before the stream begins
-        self.count += 1
+        loop, wake = asyncio.get_running_loop(), asyncio.Event()
+        self._waiting.add(wake)
         gone = asyncio.create_task(_gone(receive))
+        gone.add_done_callback(lambda _: wake.set())
+        beat = loop.call_later(BEAT_SECONDS, wake.set)
         try:
             headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": f"id: {token}\nretry: 3000\n\n".encode(), "more_body": True})
+            body, more = f"id: {token}\nretry: 3000\n\n".encode(), True
             while not gone.done() and not self._closed:
-                news = self._news
-                events, token = self.reading.poll(token, client=ask.client, profile=ask.profile, most=PAGE)
-                for one in events:
-                    data = json.dumps(one, ensure_ascii=False, separators=(",", ":"))
-                    body = f"id: {one['token']}\nevent: release\ndata: {data}\n\n".encode()
-                    await send({"type": "http.response.body", "body": body, "more_body": True})
-                if len(events) >= PAGE:
-                    continue
-                waiting = asyncio.create_task(news.wait())
-                done, _ = await asyncio.wait({waiting, gone}, timeout=BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                waiting.cancel()
-                if not done:
-                    await send({"type": "http.response.body", "body": b": still here\n\n", "more_body": True})
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+                beat.cancel()
+                beat = loop.call_later(BEAT_SECONDS, wake.set)
+                body = b""
+                while not body and not gone.done() and not self._closed:
+                    if not more:
+                        await wake.wait()
+                    wake.clear()
+                    body, token, more = self._after(token, ask.client, ask.profile)
+                    if not body and loop.time() >= beat.when():
+                        body = b": still here\n\n"
             if not gone.done():
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            self.count -= 1
+            self._waiting.discard(wake)
+            beat.cancel()
             gone.cancel()
+
+    def _after(self, token: str, client: str, profile: str) -> tuple[bytes, str, bool]:
+        """The frames of what was released after *token*, the token to go on with, and whether there is more. Thousands wait at
+        the same token, so what one gets is made once.
+        """
+        if self._made_at != self.reading.last or len(self._made) > MOST:
+            self._made_at = self.reading.last
+            self._made.clear()
+        key = (token, client, profile)
+        if key not in self._made:
+            events, new = self.reading.poll(token, client=client, profile=profile, most=PAGE)
+            self._made[key] = (b"".join(map(_frame, events)), new, len(events) >= PAGE)
+        return self._made[key]
+
+
+def _frame(event: dict[str, Any]) -> bytes:
+    data = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    return f"id: {event['token']}\nevent: release\ndata: {data}\n\n".encode()
 
 
 async def _gone(receive: Receive) -> None:

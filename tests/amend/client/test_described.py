@@ -94,7 +94,10 @@ WRONG: dict[str, tuple[DescribedFamily, str]] = {
     "no file": (replace(ACME, files=()), "name each surface once"),
     "a surface without a path": (replace(ACME, files=(Where(surface="user"),)), "names no path"),
     "a path upwards": (replace(ACME, files=(Where(surface="user", linux="~/../../etc/passwd"),)), "is not the path of a file"),
-    "a path upwards on windows": (replace(ACME, files=(Where(surface="u", windows="%APPDATA%\\..\\x.json"),)), "is not the path"),
+    "a path upwards on windows": (
+        replace(ACME, files=(Where(surface="user", windows="%APPDATA%\\..\\x.json"),)),
+        "is not the path of a file",
+    ),
     "a folder": (replace(ACME, files=(Where(surface="user", linux="~/.acme/"),)), "is not the path of a file"),
     "a line in a path": (replace(ACME, files=(Where(surface="user", linux="~/.acme/a\nb"),)), "is not the path of a file"),
     "no version": (replace(ACME, versions=()), "there must be one"),
