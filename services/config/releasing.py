@@ -98,8 +98,9 @@ class Releasing:
     def position(self, data: str) -> int | None:
         """The position of this record in the log; ``None`` if it is not there. The log is asked, and not an index of it."""
         record = digest_of(data.encode())
+        written = record.encode()
         for position, line in enumerate(self.store.log.read().lines):
-            if record.encode() in line and read_line(line).artifact == record:
+            if written in line and read_line(line).artifact == record:
                 return position
         return None
 
