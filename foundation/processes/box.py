@@ -11,9 +11,9 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from arcops.errors import Broken
 from foundation.processes import landlock, seccomp
@@ -64,7 +64,18 @@ def boxed(box: Box, command: Sequence[str]) -> list[str]:
     from foundation.processes.starting import python  # the box itself does not need it
 
     ends = signal.SIGKILL if box.watched >= 0 else None
-    return python("foundation.processes.box", json.dumps(asdict(box)), *command, ends_with_us=ends)
+    return python("foundation.processes.box", json.dumps(told(box)), *command, ends_with_us=ends)
+
+
+def told(box: Box) -> dict[str, Any]:
+    """*box* as JSON's values, for another process."""
+    return asdict(box)
+
+
+def box_told(said: Mapping[str, Any]) -> Box:
+    """The box that `told` told."""
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+    return Box(**given)
 
 
 def lacking() -> str:
@@ -140,21 +151,21 @@ def _first_of_all() -> None:
     end_at_once()
 
 
-def _environment(box: Box) -> dict[str, str]:
+def _environment(box: Box, surrounding: Mapping[str, str]) -> dict[str, str]:
     """What the program gets. In a tree of its own, this machine's paths mean nothing, and those of the tree do."""
     given = dict(one.partition("=")[::2] for one in box.environment)
     if not box.root:
-        return {**given, **os.environ}
+        return {**given, **surrounding}
     there = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME"), WRITABLE)
-    return {**given, **os.environ, **there, "PATH": given.get("PATH", os.defpath)}
+    return {**given, **surrounding, **there, "PATH": given.get("PATH", os.defpath)}
 
 
-def main() -> None:
-    """Enter the box and become the program; 126 if that fails."""
-    told = json.loads(sys.argv[1])
-    said: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
-    box = Box(**said)
-    command = sys.argv[2:]
+def become(box: Box, command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """Enter *box* and become the program *command*, which gets *environment*. Ends with 126, and the reason, if that fails.
+
+    This process has one thread, and nothing of it is needed any more: a fork may become what was asked for, which is faster
+    than an interpreter of its own.
+    """
     try:
         apart = alone(network=box.network, processes=box.watched >= 0, files=bool(box.root))
         if box.watched >= 0:
@@ -165,10 +176,15 @@ def main() -> None:
                 )
             _first_of_all()
         enter(box, apart=apart)
-        os.execve(command[0], command, _environment(box))  # noqa: S606  # no shell is wanted
+        os.execve(command[0], list(command), _environment(box, environment))  # noqa: S606  # no shell is wanted
     except (Broken, OSError) as error:
-        print(f"it does not run: {error}", file=sys.stderr, flush=True)
-        raise SystemExit(126) from error
+        os.write(2, f"it does not run: {error}\n".encode(errors="backslashreplace"))
+    os._exit(126)
+
+
+def main() -> None:
+    """`become` what the arguments say: the box, and the command."""
+    become(box_told(json.loads(sys.argv[1])), sys.argv[2:], os.environ)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,10 @@ class Keeper:
             limits=dict(asked["limits"]),
             streams=streams,
             gently_seconds=float(asked["gently_seconds"]),
+            box=asked["box"],
         )
+        if program.box is not None:
+            import foundation.processes.box  # noqa: F401  # once and here, and not in each child
         orders, ordering = os.pipe2(os.O_CLOEXEC)
         reports, reporting = os.pipe2(os.O_CLOEXEC)
         child = os.fork()

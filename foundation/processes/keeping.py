@@ -12,13 +12,16 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from arcops.errors import Unavailable
 from foundation.processes.environments import of_program
 from foundation.processes.keeper import MOST_BYTES, RENEWED
 from foundation.processes.starting import Child, python, start
+
+if TYPE_CHECKING:
+    from foundation.processes.box import Box
 
 PATIENCE_SECONDS = 10.0
 RENEW_SECONDS = 2.0
@@ -79,11 +82,13 @@ class Keeping:
         limits: Mapping[str, int] | None = None,
         gently_seconds: float = _GENTLY_SECONDS,
         stdin: tuple[int, int] | None = None,
+        box: Box | None = None,
     ) -> Kept:
         """Start *command* (an absolute path and its arguments) with *environment* and nothing else, in a session of its own.
 
         *stdin* are our end and its end of what is its standard input, instead of a pipe; both are taken over.
-        *limits* are numbers of ``files``, ``bytes`` of memory and ``processes``. Raises `Unavailable` if it cannot be started.
+        With a *box* it is put into that. *limits* are numbers of ``files``, ``bytes`` of memory and ``processes``. Raises
+        `Unavailable` if it cannot be started.
         """
         keeper = self._open()
         self._numbers += 1
@@ -96,6 +101,7 @@ class Keeping:
             "folder": folder,
             "limits": dict(limits or {}),
             "gently_seconds": gently_seconds,
+            "box": None if box is None else asdict(box),
         }
         begun = self._begun[number] = _Begun(began=loop.create_future(), ended=loop.create_future(), open=ours)
         try:

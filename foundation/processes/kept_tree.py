@@ -41,6 +41,8 @@ class Program:
     limits: dict[str, int]
     streams: tuple[int, ...]
     gently_seconds: float
+    box: Mapping[str, Any] | None = None
+    """The box to put it in (`foundation.processes.box.told`), if it is to be in one."""
 
 
 def become_reaper() -> None:
@@ -88,6 +90,10 @@ def _become(program: Program, parent: int, failing: int) -> NoReturn:
             os.dup2(stream, number)
         os.chdir(program.folder)
         no_new_privileges()
+        if program.box is not None:
+            from foundation.processes import box  # the keeper has imported it by then
+
+            box.become(box.box_told(program.box), program.command, program.environment)
         os.execve(program.command[0], list(program.command), program.environment)  # noqa: S606  # no shell is wanted
     except BaseException as error:
         os.write(failing, f"{program.command[0]}: {getattr(error, 'strerror', None) or error}".encode()[:4000])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from arcops.errors import Refused
-from foundation.processes.box import boxed, lacking
+from foundation.processes.box import Box, lacking
 from services.host.installers.workshop import Launch
 from services.host.provisioning import TREE, Installed
 from services.host.rows import HostedRow
@@ -13,11 +13,11 @@ from services.host.spec import launching
 from tasks.server.boxing import box_of
 
 
-def in_its_box(row: HostedRow, at: Installed, launch: Launch, home: Path) -> list[str]:
-    """The command that starts *row*, which is installed *at* a folder and may write below *home*.
+def its_box(row: HostedRow, at: Installed, launch: Launch, home: Path) -> Box:
+    """The box in which *row* starts, which is installed *at* a folder and may write below *home*.
 
     Raises `Refused` with the reason if this machine lacks what holds it to its row.
     """
     if why := lacking():
         raise Refused(f"{row.name} may not run: {why}; use a newer kernel")
-    return boxed(box_of(at.folder / TREE, launch.command, launching(row.current.spec), home), launch.command)
+    return box_of(at.folder / TREE, launch.command, launching(row.current.spec), home)

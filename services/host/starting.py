@@ -10,7 +10,7 @@ from pathlib import Path
 from foundation.processes.environments import of_program
 from foundation.processes.keeping import Keeping
 from services.host.elsewhere import pipe_to
-from services.host.held_to_its_row import in_its_box
+from services.host.held_to_its_row import its_box
 from services.host.pipe import HostedPipe
 from services.host.process_pipe import Ends, ProcessPipe
 from services.host.provisioning import Installed, Provisioning
@@ -73,9 +73,8 @@ class Starting:
         if row.current.spec.warm:
             kept, ends = await self._warmed.forked(row, installed, launch, home, tenant, environment=environment, said=said)
         else:
-            kept = await self._keeping.begin(
-                in_its_box(row, installed, launch, home), environment=environment, folder=str(home)
-            )
+            box = its_box(row, installed, launch, home)
+            kept = await self._keeping.begin(launch.command, environment=environment, folder=str(home), box=box)
         pipe = ProcessPipe(kept, ends, said=said, secrets=launch.secrets)
         pipe.look = look
         await pipe.begin()

@@ -16,7 +16,7 @@ from arcops.errors import Refused
 from foundation.processes import zygote
 from foundation.processes.keeping import Keeping, Kept
 from foundation.processes.zygote import Zygote
-from services.host.held_to_its_row import in_its_box
+from services.host.held_to_its_row import its_box
 from services.host.installers.workshop import Launch
 from services.host.process_pipe import Errors, masked
 from services.host.provisioning import Installed
@@ -86,7 +86,8 @@ class Warmed:
         whole = replace(launch, command=(python, "-I", "-B", "-c", zygote.source(), text))
         ours, theirs = zygote.control()
         kept = await self._keeping.begin(
-            in_its_box(row, installed, whole, home),
+            whole.command,
+            box=its_box(row, installed, whole, home),
             environment=environment,
             folder=str(home),
             stdin=(os.dup(ours.fileno()), theirs.detach()),

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from arcops.errors import Unavailable
+from foundation.processes.box import Box
 from foundation.processes.keeping import Ended, Keeping, Kept
 from tests.waiting import until
 
@@ -77,6 +78,41 @@ def test_streams_and_the_exit_code_are_the_programs() -> None:
         assert await kept.ended == Ended(code=7)
         assert os.read(kept.stdout, 100) == b"cba\n"
         assert os.read(kept.stderr, 100) == b"no\n"
+        close(kept)
+
+    keeping(work)
+
+
+def test_in_a_box_it_starts_without_another_interpreter_and_writes_its_own_folder_alone(tmp_path: Path) -> None:
+    home, beside = tmp_path / "home", tmp_path / "beside"
+    home.mkdir()
+    base = os.path.realpath(sys.base_prefix)
+    box = Box(runs=(base,), writes=(str(home),), environment=("GREETING=hello",))
+    python = str(getattr(sys, "_base_executable", sys.executable))
+    program = (
+        "import os; print(os.environ['GREETING'], os.environ['OWN'], os.getpid(), flush=True);"
+        f"open({str(home / 'x')!r}, 'w').close(); open({str(beside)!r}, 'w')"
+    )
+
+    async def work(keeper: Keeping) -> None:
+        kept = await keeper.begin(
+            [python, "-I", "-S", "-c", program], environment={"OWN": "its own"}, folder=str(home), box=box
+        )
+        assert await line(kept) == f"hello its own {kept.pid}", "the process that was started became the program"
+        assert (await kept.ended).code == 1
+        assert b"PermissionError" in os.read(kept.stderr, 10_000)
+        close(kept)
+
+    keeping(work)
+    assert (home / "x").exists()
+    assert not beside.exists()
+
+
+def test_what_cannot_be_put_into_its_box_does_not_run(tmp_path: Path) -> None:
+    async def work(keeper: Keeping) -> None:
+        kept = await keeper.begin(["/nowhere"], environment={}, folder="/", box=Box(runs=("/usr",), writes=(str(tmp_path),)))
+        assert await kept.ended == Ended(code=126)
+        assert b"it does not run: [Errno 2]" in os.read(kept.stderr, 10_000)
         close(kept)
 
     keeping(work)
