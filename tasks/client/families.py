@@ -21,10 +21,8 @@ _MOST = 200
 
 
 def read_family(data: bytes, what: str) -> Family:
-    """The family that the YAML in *data* describes. Raises `Refused`, naming *what* was read and the place, if it is not one."""
-    return described(
-        read_mapping(DescribedFamily, data, what, hint="the documentation of the configuration of clients has an example")
-    )
+    """The family that the YAML in *data* describes. Raises `Refused`, naming *what* was read and where, if it is not one."""
+    return described(read_mapping(DescribedFamily, data, what, hint="docs/configuration.md has an example"))
 
 
 def families_in(trust: Path) -> Families:
