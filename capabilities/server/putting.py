@@ -151,7 +151,7 @@ def _with_key(put: ServerPut, days: int, open_: Database, at: Place) -> ServerPu
 
 def snippets(name: str, url: str) -> tuple[Snippet, ...]:
     """What each family of clients reads to use the server *name* at *url*. The key is an input of theirs, never in the text."""
-    from amend.client.families import all_families
+    from amend.client.families import KNOWN
     from amend.client.materialising import materialised
     from arcops.seen.client import Input, Setting, Transport, Wanted
 
@@ -160,7 +160,7 @@ def snippets(name: str, url: str) -> tuple[Snippet, ...]:
     wanted = Wanted(name=name, transport=Transport.HTTP, url=url, headers=(header,))
     asked = (Input(name=variable, description=f"The API key of {name}", secret=True),)
     made = []
-    for family in all_families():
+    for family in KNOWN.all():
         file = next((one.linux or one.macos or one.windows for one in family.files), "")
         try:
             text = materialised(family, family.schema(), (wanted,), asked)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from amend.client.families import family_of
+from amend.client.families import KNOWN
 from amend.client.materialising import materialised
 from arcops.errors import Refused, Unavailable
 from arcops.seen.client import Transport, Wanted
@@ -49,7 +49,7 @@ def project(kind: Kind, language: Language, name: str, *, version: str) -> Mappi
         "arguments": "".join(f', "{one}"' for one in hosting.arguments),
     }
     files = {path.replace("PACKAGE", _package(name)): _filled(text, words) for path, text in texts(kind, language).items()}
-    editor = family_of(_EDITOR)
+    editor = KNOWN.of(_EDITOR)
     here = Wanted(name=name, transport=Transport.HTTP, url=f"http://127.0.0.1:8430/{name}/mcp")
     files[editor.files[-1].linux] = materialised(editor, editor.schema(), (here,), ())
     files[HOSTING] = written(hosting)
