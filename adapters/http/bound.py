@@ -53,6 +53,7 @@ def bind(host: str, port: int, settings: Settings, *, certificate: Path | None, 
     shown = f"[{host}]" if ":" in host else host
     hosts = {f"{one}:{port}" for one in (_LOOPBACK if local else ())}
     hosts |= {urlsplit(one).netloc.lower() for one in (settings.public_url, settings.host_address) if one}
+    hosts |= {*settings.also_hosts}
     return Bound(
         host=host,
         port=port,

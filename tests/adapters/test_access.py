@@ -177,6 +177,19 @@ class TestSettings:
         with pytest.raises(Refused, match=said):
             bind(host, 8420, read_settings(environment), certificate=None, key=None, behind_proxy=proxy)
 
+    def test_more_hosts_are_answered_to_if_they_are_named(self) -> None:
+        named = {
+            "ARCOPS_PUBLIC_URL": "https://arcops.example",
+            "ARCOPS_ALSO_HOSTS": "Front.arcops.svc, 10.0.0.7:8420,fd00::7:8420",
+        }
+        bound = bind("0.0.0.0", 8420, read_settings(named), certificate=None, key=None, behind_proxy=True)  # noqa: S104
+        assert bound.hosts == {"arcops.example", "front.arcops.svc", "10.0.0.7:8420", "[fd00::7]:8420"}
+
+    @pytest.mark.parametrize("said", ["https://front", "a b", "front/x", "*", "front:port"])
+    def test_what_is_no_host_is_refused(self, said: str) -> None:
+        with pytest.raises(Refused, match="ARCOPS_ALSO_HOSTS"):
+            read_settings({"ARCOPS_ALSO_HOSTS": said})
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Issuer]]:

@@ -63,9 +63,11 @@ BASE: tuple[Claim, ...] = (
     ),
     *of_row(
         "BASE-8",
+        images_without_root_or_shell="Four images from one file run as no one, without a shell, on a read-only root; ArcOps "
+        "judges what it says of them.",
+        a_chart_that_is_closed="The chart renders for every set of values, fits Kubernetes' schemas, and its network is GREEN.",
         deployable_on_every_platform=(
-            "A non-root image, a Helm chart and Terraform modules deploy ArcOps on AWS, Azure and GCP, with "
-            "rollback and scaling.",
+            "Terraform modules deploy ArcOps on AWS, Azure and GCP, with blue-green updates and rollback.",
             _NOT_BUILT,
         ),
     ),

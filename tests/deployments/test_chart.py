@@ -1,0 +1,281 @@
+"""The chart by the real Helm: each set of values renders, fits the schemas of Kubernetes, and is closed by our own engine."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from arcops.finding import Outcome
+from arcops.result import Report
+from arcops.verdict import Verdict
+from capabilities.network.check import CheckNetwork, check_network
+from tests.deployments.building import HOUSE
+from tests.deployments.tools import tool
+from tests.models import Bench, bench
+
+pytestmark = [pytest.mark.site, pytest.mark.requirement("BASE-8/a-chart-that-is-closed"), pytest.mark.xdist_group("chart")]
+
+CHART = HOUSE / "deployments" / "helm" / "arcops"
+IMAGE = "images.example.org/arcops@sha256:" + "0" * 64
+DIGEST = "sha256:" + "1" * 64
+OTHERS = [
+    {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}},
+        "podSelector": {"matchLabels": {"app": "gateway"}},
+    }
+]
+ELSEWHERE = [{"ipBlock": {"cidr": "10.20.0.0/24"}}]
+POLICY = """
+name: chart
+validFor: P1D
+gates:
+  network:
+    enforcer: calico
+    apiServer: [10.0.0.0/28]
+  mesh: {}
+  gateway: {}
+"""
+
+
+def least() -> dict[str, Any]:
+    return {
+        "images": {"server": IMAGE, "worker": IMAGE},
+        "publicUrl": "https://arcops.example.org",
+        "site": "edge-07",
+        "identity": {"issuer": "https://login.example.org", "audience": "arcops"},
+    }
+
+
+def merged(*parts: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for part in parts:
+        for name, value in part.items():
+            made[name] = merged(made[name], value) if isinstance(value, dict) and isinstance(made.get(name), dict) else value
+    return copy.deepcopy(made)
+
+
+MANY = {"store": {"accessMode": "ReadWriteMany"}, "postgresql": {"host": "db.example.org", "to": ELSEWHERE}}
+MATRIX: dict[str, dict[str, Any]] = {
+    "least": {},
+    "no worker": {"worker": {"enabled": False}},
+    "trial": {"postgresql": {"bundled": True}, "images": {"postgresql": IMAGE}},
+    "many": merged(MANY, {"front": {"replicas": 3, "from": OTHERS}, "worker": {"replicas": 4, "modelsClaim": "models"}}),
+    "scaled": merged(
+        MANY,
+        {
+            "front": {"autoscaling": {"enabled": True, "callsPerPod": 6}, "from": OTHERS},
+            "redis": {"enabled": True, "host": "cache.example.org", "to": ELSEWHERE},
+            "secrets": {"redis": "arcops-redis"},
+            "monitoring": {"serviceMonitors": True},
+            "network": {
+                "monitoring": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+                "egress": [{"to": [{"ipBlock": {"cidr": "203.0.113.0/28"}}], "ports": [443]}],
+            },
+            "identity": {"keysConfigMap": "issuer-keys"},
+            "identityOfPods": {"labels": {"azure.workload.identity/use": "true"}, "annotations": {"a.example/b": "c"}},
+        },
+    ),
+    "two colours": merged(MANY, {"front": {"live": "green", "slots": {"blue": {}, "green": {"image": IMAGE}}}}),
+    "webhook": {
+        "webhook": {"enabled": True, "caBundle": "cGVt", "signer": DIGEST, "policy": DIGEST},
+        "network": {"controlPlane": ["10.0.0.0/28"]},
+        "store": {"existingClaim": "evidence"},
+    },
+    "operator": {
+        "operator": {"enabled": True},
+        "images": {"operator": IMAGE, "relay": IMAGE},
+        "network": {"controlPlane": ["10.0.0.0/28"]},
+    },
+}
+
+
+def helm(*words: str, values: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [tool("helm"), *words, "--values", "-"], input=json.dumps(values), capture_output=True, text=True, check=False
+    )
+
+
+@cache
+def rendered(name: str) -> str:
+    done = helm(
+        "template",
+        "site",
+        str(CHART),
+        "--namespace",
+        "arcops",
+        "--kube-version",
+        "1.34.0",
+        values=merged(least(), MATRIX[name]),
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def objects(text: str) -> list[Any]:
+    return [found for found in yaml.safe_load_all(text) if found]
+
+
+def pods(text: str) -> Iterator[tuple[str, Any]]:
+    for found in objects(text):
+        if template := found.get("spec", {}).get("template"):
+            yield found["metadata"]["name"], template["spec"]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Bench:
+    made = bench(tmp_path / "bench")
+    (made.home / "chart.yaml").write_text(POLICY)
+    return made
+
+
+def judged(text: str, here: Bench, folder: Path) -> Report:
+    target = folder / "manifests"
+    target.mkdir()
+    (target / "all.yaml").write_text(text)
+    return check_network(CheckNetwork(target=target, policy=str(here.home / "chart.yaml")), here.place()).report
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_it_is_lint_clean(name: str) -> None:
+    done = helm("lint", "--strict", str(CHART), values=merged(least(), MATRIX[name]))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_every_object_is_valid_by_the_schema_of_kubernetes(name: str) -> None:
+    for found in objects(rendered(name)):
+        if found["apiVersion"].startswith("monitoring.coreos.com/"):
+            continue  # a definition of others
+        kubernetes_validate.validate(found, "1.34", strict=True)
+        assert found["metadata"].get("namespace") == "arcops" or found["kind"].startswith(("ClusterRole", "Validating"))
+
+
+@pytest.mark.parametrize("name", sorted(MATRIX.keys() - {"operator"}))
+def test_the_network_is_green_by_our_own_engine(name: str, here: Bench, tmp_path: Path) -> None:
+    assert judged(rendered(name), here, tmp_path).verdict is Verdict.GREEN
+
+
+def test_only_the_operator_asks_api_servers_and_a_site_waives_that_for_it(here: Bench, tmp_path: Path) -> None:
+    """Asking them is its work, and for every other pod a finding; so nothing else may be wrong."""
+    report = judged(rendered("operator"), here, tmp_path)
+    wrong = [found for result in report.results for found in result.findings if found.outcome is not Outcome.PASS]
+    assert {found.rule for found in wrong} == {"network/api-server"}
+    assert all("site-operator" in found.text for found in wrong)
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_every_pod_is_as_restricted_as_kubernetes_knows(name: str) -> None:
+    for owner, pod in pods(rendered(name)):
+        assert pod["securityContext"]["runAsNonRoot"] is True, owner
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod["automountServiceAccountToken"] is owner.endswith("-operator"), owner
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+        assert not [one for one in pod["volumes"] if "hostPath" in one]
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+            }  # fmt: skip
+            assert "@sha256:" in container["image"]
+            assert {"readinessProbe", "livenessProbe"} <= container.keys()
+            assert container["resources"]["limits"]["memory"]
+            mounted = {one["name"] for one in container["volumeMounts"]}
+            assert mounted == {one["name"] for one in [*pod["volumes"], *([{"name": "data"}] if "postgresql" in owner else [])]}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"images": {"server": "images.example.org/arcops:latest"}}, "does not match pattern"),
+        ({"images": {"worker": ""}}, "images/worker"),
+        ({"publicUrl": "http://arcops.example.org"}, "publicUrl"),
+        ({"front": {"replicas": 2}}, "ReadWriteMany"),
+        ({"front": {"autoscaling": {"enabled": True}}}, "ReadWriteMany"),
+        (merged(MANY, {"front": {"autoscaling": {"enabled": True, "max": 101}}}), "maximum"),
+        ({"front": {"live": "green"}}, "front.slots does not have"),
+        ({"tier": "air-gapped", "postgresql": {"host": "db.example.org", "to": ELSEWHERE}}, "tier"),
+        ({"postgresql": {"host": "db.example.org"}}, "postgresql/to"),
+        ({"redis": {"enabled": True}}, "redis/host"),
+        ({"webhook": {"enabled": True}}, "caBundle"),
+        ({"operator": {"enabled": True}}, "operator"),
+        ({"monitoring": {"serviceMonitors": True}}, "network/monitoring"),
+        ({"front": {"form": []}}, "additional properties"),
+        ({"identity": {"issuer": ""}}, "identity/issuer"),
+    ],
+)
+def test_values_that_would_not_work_are_refused(values: dict[str, Any], said: str) -> None:
+    done = helm("template", "site", str(CHART), values=merged(least(), values))
+    assert done.returncode != 0
+    assert said in done.stderr, done.stderr
+
+
+def test_calls_go_to_the_live_colour_alone_and_each_scales_from_1_to_100() -> None:
+    found = objects(rendered("two colours"))
+    [service] = [one for one in found if one["kind"] == "Service"]
+    assert service["spec"]["selector"]["arcops.dev/slot"] == "green"
+    fronts = [one for one in found if one["kind"] == "Deployment" and "front" in one["metadata"]["name"]]
+    assert {one["spec"]["template"]["metadata"]["labels"]["arcops.dev/slot"] for one in fronts} == {"blue", "green"}
+    [scaler] = [one for one in objects(rendered("scaled")) if one["kind"] == "HorizontalPodAutoscaler"]
+    assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (1, 100)
+    assert {one["type"] for one in scaler["spec"]["metrics"]} == {"Resource", "Pods"}
+    [deployment] = [
+        one
+        for one in objects(rendered("scaled"))
+        if one["metadata"]["name"] == "site-front-blue" and one["kind"] == "Deployment"
+    ]
+    assert "replicas" not in deployment["spec"], "the scaler decides"
+
+
+def without(kind: str, name: str) -> Callable[[str], str]:
+    return lambda text: yaml.safe_dump_all(
+        one for one in objects(text) if (one["kind"], one["metadata"]["name"]) != (kind, name)
+    )
+
+
+def opened(name: str, way: str) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        found = objects(text)
+        for one in found:
+            if (one["kind"], one["metadata"]["name"]) == ("NetworkPolicy", name):
+                one["spec"].setdefault(way, []).append({})
+        return yaml.safe_dump_all(found)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without("NetworkPolicy", "site-closed"),
+        opened("site-closed", "ingress"),
+        opened("site-closed", "egress"),
+        opened("site-front", "egress"),
+        opened("site-worker", "egress"),
+        opened("site-postgresql", "ingress"),
+        lambda text: text.replace("podSelector: {}", "podSelector: {matchLabels: {a: b}}"),
+        lambda text: text.replace("policyTypes", "policyType", 1),
+    ],
+    ids=[
+        "no policy",
+        "anyone may come",
+        "anywhere may be called",
+        "front calls out",
+        "worker calls out",
+        "database is open",
+        "closes nothing",
+        "misspelt",
+    ],
+)
+def test_a_wider_network_is_not_green(change: Callable[[str], str], here: Bench, tmp_path: Path) -> None:
+    """The smallest change to what the chart renders must turn the verdict."""
+    changed = change(rendered("trial"))
+    assert changed != rendered("trial")
+    assert judged(changed, here, tmp_path).verdict is not Verdict.GREEN
