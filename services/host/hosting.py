@@ -34,6 +34,7 @@ from services.host.rows import HostedRow, Rows
 from services.host.saying import saying
 from services.host.serving import Key, Running, Serving
 from services.host.starting import Starting
+from services.host.updating.switching import proven
 from services.host.verdicts import Verdicts
 from services.host.withdrawing import Withdrawing, refusal
 
@@ -72,7 +73,8 @@ class Hosting:
         self._holding = Holding(leases, lose=self._lost, address_of=address_of)
         self._closing = False
         self._withdrawing = Withdrawing(rows)
-        self._looking = Looking(rows, self._servers, end=self._end, prepare=prepare)
+        self._proving: set[asyncio.Task[None]] = set()
+        self._looking = Looking(rows, self._servers, end=self._end, prove=self._prove, prepare=prepare)
 
     def row(self, name: str) -> Row | None:
         """As `Hosted.row`."""
@@ -160,15 +162,20 @@ class Hosting:
                     raise NotYet(f"{name} cannot be started: {error}", state=State.ERROR, retry=serving.retry) from error
                 _log.warning("hosted server %s cannot be started, and is tried once more: %s", name, error)
 
-    async def _start(self, serving: Serving, key: Key) -> Running:
+    def _prove(self, serving: Serving) -> None:
+        task = asyncio.get_running_loop().create_task(proven(serving, self._start))
+        self._proving.add(task)
+        task.add_done_callback(self._proving.discard)
+
+    async def _start(self, serving: Serving, key: Key, wanted: HostedRow | None = None) -> Running:
         begun = time.monotonic()
-        row = await self._fresh(serving)
+        row = await self._fresh(serving, wanted)
         name = row.name
         self._event("start", name, row.current.spec.package)
         if row.current.lock is None:
             serving.say(State.INSTALLING, f"resolving {row.current.spec.package}")
         lock = await self._provisioning.resolved(row)
-        row = await self._fresh(serving)
+        row = await self._fresh(serving, wanted)
         await asyncio.to_thread(self._verdicts.standing, row)  # before anything is installed
         if row.current.spec.one_host:
             await self._holding.hold(name)
@@ -204,18 +211,25 @@ class Hosting:
         self._withdrawing.withdraw(name, artifact, why)
         self._end(serving, why)  # one that was judged again since then is started again by its new verdict
 
-    async def _fresh(self, serving: Serving) -> HostedRow:
-        """The row as the database has it now. Raises `Unavailable` if that does not answer: then nothing starts."""
+    async def _fresh(self, serving: Serving, wanted: HostedRow | None) -> HostedRow:
+        """The row as the database has it now, in the version *wanted*, or in that which serves. Raises `Unavailable` if the
+        database does not answer: then nothing starts.
+        """
+        before = wanted or serving.row
         try:
-            row = await asyncio.to_thread(self._rows.one, serving.row.name)
+            row = await asyncio.to_thread(self._rows.one, before.name)
+            if row is not None and serving.next is not None and row.current.number == serving.next.current.number:
+                row = await asyncio.to_thread(self._rows.at, before.name, before.current.number)
         except Unavailable as error:
             raise NotYet(f"nothing starts while the database does not answer: {error}", state=State.PENDING, retry=5) from error
         if row is None:
             raise Refused(f"there is no hosted server {serving.row.name!r} any more")
-        if row.current.number != serving.row.current.number or row.generation != serving.row.generation:
-            self._looking.changed(serving, row)
+        if row.current.number != before.current.number or row.generation != before.generation:
+            if wanted is None:
+                self._looking.changed(serving, row)
             raise NotYet(f"{row.name} has just been changed; ask again", state=State.PENDING, retry=1)
-        serving.row = row
+        if wanted is None:
+            serving.row = row
         self._refuse(row)
         self._withdrawing.refuse(row)
         return row
@@ -235,10 +249,13 @@ class Hosting:
             del serving.running[key]
         serving.calls += running.link.counts.calls
         name, pipe = serving.row.name, running.pipe
+        tried = serving.next is not None and serving.next.current.number == key.version
         if pipe.pid is None:
             _log.info("hosted server %s, on another machine, is not asked any more: %s", name, pipe.over)
         else:
             _log.info("hosted server %s: process %s ended with %s: %s", name, pipe.pid, pipe.code, pipe.over)
+        if tried:
+            return  # what serves is something else
         if pipe.asked:
             if not serving.running and serving.state is State.RUNNING:
                 serving.say(State.PENDING, f"no process runs: {pipe.over}")
@@ -273,7 +290,7 @@ class Hosting:
             yield
         finally:
             self._closing = True
-            for task in tasks:
+            for task in (*tasks, *self._proving):
                 task.cancel()
             there = [running.pipe for one in self._servers.values() for running in one.running.values()]
             for serving in self._servers.values():

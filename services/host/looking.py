@@ -10,6 +10,7 @@ from arcops.errors import ArcOpsError
 from services.host.hosted import State
 from services.host.rows import HostedRow, Rows
 from services.host.serving import Serving
+from services.host.updating.switching import goes_on
 
 LOOK_SECONDS = 0.5
 _AGAIN_SECONDS = 4.0
@@ -18,8 +19,8 @@ _log = logging.getLogger(__name__)
 
 
 class Looking:
-    """Keeps *servers* as *rows* say. *end* ends the processes of one; *prepare* is called until it succeeds, before the first
-    look.
+    """Keeps *servers* as *rows* say. *end* ends the processes of one, *prove* tries its next version; *prepare* is called until
+    it succeeds, before the first look.
     """
 
     def __init__(
@@ -28,9 +29,10 @@ class Looking:
         servers: dict[str, Serving],
         *,
         end: Callable[[Serving, str], None],
+        prove: Callable[[Serving], None],
         prepare: Callable[[], object],
     ) -> None:
-        self._rows, self._servers, self._end = rows, servers, end
+        self._rows, self._servers, self._end, self._prove = rows, servers, end, prove
         self._prepare: Callable[[], object] | None = prepare
         self._seen: tuple[int, ...] = ()
 
@@ -62,15 +64,28 @@ class Looking:
             if serving is None:
                 serving = self._servers[name] = Serving(row=row)
             else:
-                self.changed(serving, row)
+                older = None
+                if goes_on(serving, row):
+                    older = await asyncio.to_thread(self._rows.at, name, serving.row.current.number)
+                self.changed(serving, row, older)
             if not row.enabled:
                 serving.say(State.STOPPED, "its operator stopped it")
             elif serving.state is State.STOPPED:
                 serving.say(State.PENDING, "no one has asked for it since it was let run")
 
-    def changed(self, serving: Serving, row: HostedRow) -> None:
-        """Take over *row*: children of another generation, or that may not run, end now; those of an older one once unused."""
-        before, serving.row = serving.row, row
+    def changed(self, serving: Serving, row: HostedRow, older: HostedRow | None = None) -> None:
+        """Take over *row*: children of another generation, or that may not run, end now; those of an older one once unused.
+
+        *older* is what serves, if that goes on for now: *row* then takes over when it was seen to answer.
+        """
+        if older is not None and older.allowed and goes_on(serving, row):
+            if older.judged != serving.row.judged:
+                serving.asked = 0.0
+            waiting, serving.next, serving.row = serving.next, row, older
+            if waiting is None:
+                self._prove(serving)
+            return
+        before, serving.row, serving.next = serving.row, row, None
         if before == row:
             return
         serving.served()

@@ -46,9 +46,11 @@ class Serving:
     """``failures`` are starts that failed one after another; before ``again`` (`time.monotonic`) there is no other one.
 
     ``asked`` is when its verdict was looked at last; ``refused`` says why that does not count any more, since ``stopping``.
+    ``next`` is a newer version, which takes over when it was seen to answer here; until then ``row`` goes on.
     """
 
     row: HostedRow
+    next: HostedRow | None = None
     state: State = State.PENDING
     reason: str = "no one has asked for it yet"
     since: datetime = field(default_factory=lambda: datetime.now(UTC))

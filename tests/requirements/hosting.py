@@ -12,6 +12,10 @@ HOSTING: tuple[Claim, ...] = (
         new_versions_are_tried_first=(
             "A new version is judged and started while the one before it serves; if either was not good, that one goes on."
         ),
+        updates_drop_no_call=(
+            "A new version takes over on a host when it was seen to answer there; calls go on meanwhile, and one that does "
+            "not start there leaves the version before."
+        ),
         rows_have_versions="A row has versions with their authors, a difference, a way back, and states that are shown.",
         servers_have_a_life_cycle=(
             "Servers are created from a spec, show their state, and are updated and rolled back with history, on "
