@@ -65,6 +65,7 @@ class Legacy:
             return
         session = await self._session(send, row, caller, fields)
         if session is None:
+            self._refused(scope, row, caller, message, "session")
             return
         if envelope.is_request(message):
             eager = streams_first(fields.get(b"accept", b""))
@@ -174,6 +175,7 @@ class Legacy:
             await answer(send, 200, envelope.result(id, b"{}"))
             return
         if id in session.requests:
+            self._refused(scope, row, caller, message, "id")
             await refuse(send, 400, f"a request with the id {id[:80].decode()} waits already in this session", id=id)
             return
         exchange = Exchange(send, receive, session.stream, primed=session.version >= _PRIMED_SINCE)
@@ -185,6 +187,12 @@ class Legacy:
             )
         finally:
             session.requests.pop(id, None)
+
+    def _refused(self, scope: Scope, row: Row, caller: Identity, message: Message, reason: str) -> None:
+        """Record a request that no server was asked."""
+        with contextlib.suppress(Malformed):
+            params = envelope.members(message.params)
+            self.calling.permitting.refused(scope, caller, row.name, str(message.method), params, reason)
 
     async def asked(
         self, scope: Scope, row: Row, caller: Identity, session: Session, message: Message, id: bytes, exchange: Request

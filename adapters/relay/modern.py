@@ -80,7 +80,11 @@ class Modern:
     ) -> bytes:
         method = str(message.method)
         params: Mapping[str, Raw] | None = envelope.members(message.params)
-        refuse_mismatch(fields, method, params)
+        try:
+            refuse_mismatch(fields, method, params)
+        except Failed:
+            self.calling.permitting.refused(scope, caller, row.name, method, params, "request")
+            raise
         if method in _OLD:
             raise Failed(Failure(status=404, code=METHOD_NOT_FOUND, said=f"MCP {MODERN_VERSION} has no {method}"))
         permit = await self.calling.permitting.permit(scope, caller, row, method, params)
@@ -110,6 +114,9 @@ class Modern:
             return bridge.to_modern(link, method, id, found)
         except asyncio.CancelledError:
             reason = "Stopped"
+            raise
+        except Failed:
+            outcome, reason = Outcome.REFUSED, "request"
             raise
         finally:
             if permit.account is not None:

@@ -42,6 +42,9 @@ _GIVES = frozenset(
     ("resources/read", "resources/subscribe", "prompts/get", "completion/complete", "tasks/get", "tasks/result", "tasks/update")
 )
 """Methods that give out content, besides the calls of tools."""
+_UNKNOWN = "unknown"
+RECORDED = _GIVES | {"tools/call"}
+"""Each request of these has one record, however it ends."""
 
 
 class _Arguments(Mapping[str, object]):
@@ -118,9 +121,9 @@ class Permitting:
             self.told(scope, caller, Outcome.DENIED, "filter", server, tool)
             said = f"{server} shows no tool {tool[:100]!r}; list its tools to see what there is"
             raise Failed(Failure(status=403, code=FORBIDDEN, said=said, data={"kind": "refused"}))
-        if door is None or (method != "tools/call" and method not in _GIVES):
+        if door is None or method not in RECORDED:
             return NOTHING_KEPT
-        tool = envelope.text((params or {}).get("name")) if method == "tools/call" else method
+        tool = _tool(method, params)
         target = f"servers/{server}/{tool}"
         if caller.issuer != RESERVED:
             given = _Arguments((params or {}).get("arguments"))
@@ -128,9 +131,9 @@ class Permitting:
             if not decision.allowed:
                 self.told(scope, caller, Outcome.DENIED, "policy", server, tool)
                 raise Failed(Failure(status=403, code=FORBIDDEN, said=decision.reason, data={"kind": "refused"}))
-        if method != "tools/call":
-            return NOTHING_KEPT
-        headers = await self._within_limits(scope, caller, server, tool, target)
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        if method == "tools/call":
+            headers = await self._within_limits(scope, caller, server, tool, target)
         account = None
         if door.accounts is not None:
             try:
@@ -141,6 +144,13 @@ class Permitting:
                 audit=door.accounts.audit, record=partial(self._record, scope, caller, server, tool, datetime.now(UTC))
             )
         return Permit(account=account, headers=headers)
+
+    def refused(
+        self, scope: Scope, caller: Identity, server: str, method: str, params: Mapping[str, Raw] | None, reason: str
+    ) -> None:
+        """Record a request that was wrong in itself, and so was asked of no server."""
+        if method in RECORDED:
+            self.told(scope, caller, Outcome.REFUSED, reason, server, _tool(method, params))
 
     def _within_scope(self, scope: Scope, caller: Identity, row: Row, method: str, params: Mapping[str, Raw] | None) -> None:
         given = (params or {}).get("arguments") or (params or {}).get("argument")
@@ -193,7 +203,7 @@ class Permitting:
         accounts = self.door.accounts if self.door is not None else None
         return Record(
             at=at,
-            action="tools/call" if tool else "access",
+            action=tool if tool in _GIVES else "tools/call" if tool else "access",
             outcome=outcome,
             reason=reason,
             latency_us=took,
@@ -205,6 +215,16 @@ class Permitting:
             request=str(scope.get(REQUEST, "")),
             source=str((scope.get("client") or ("",))[0]),
         )
+
+
+def _tool(method: str, params: Mapping[str, Raw] | None) -> str:
+    """What is called: the tool, or the method that gives out content. A name that is none is unknown."""
+    if method != "tools/call":
+        return method
+    try:
+        return envelope.text((params or {}).get("name")) or _UNKNOWN
+    except msgspec.DecodeError:
+        return _UNKNOWN
 
 
 def _fields(policy: str, limit: str) -> tuple[tuple[bytes, bytes], ...]:

@@ -33,11 +33,8 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-005-006-022",
-        every_call_is_audited=(
-            "Every create, update, delete and call is audited with its caller and result, and only authorised "
-            "roles deploy or delete.",
-            _NOT_BUILT,
-        ),
+        every_call_is_audited="Every call has one record with its caller, server, tool, time and result, however it ends.",
+        every_change_is_audited="Every create, update and delete is recorded with its actor, and only authorised roles do it.",
     ),
     *of_row(
         "HOST-007",
