@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from adapters.cli.answering import shown
+from adapters.cli import surroundings
+from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command
-from adapters.cli.printing import Answering
+from adapters.cli.plain import print_json
+from adapters.cli.printing import Answering, TextOrJson
 from arcops.asks import shaped
 from arcops.errors import Refused
 from artifacts.projections.lines import printable
@@ -15,6 +17,7 @@ from artifacts.projections.lines import printable
 if TYPE_CHECKING:
     from capabilities.server.putting import HostPut, ServerPut
     from capabilities.server.scaffolding import HostNew, ServerBegun
+    from capabilities.server.wrapping import HostWrap, ServerWrapped
 
 
 @command("host new", "capabilities.server.scaffolding:host_new", own=Answering, example="echo my-echo --language python")
@@ -40,6 +43,7 @@ class Deploying(Answering):
 @command("host deploy", "capabilities.server.putting:host_put", own=Deploying, example="./echo --for vscode")
 def deploy(given: Given[HostPut, ServerPut, Deploying]) -> None:
     """Host the MCP server in a folder: judged, started once, then served; a changed folder becomes a new version."""
+    from capabilities.server.putting import name_of
 
     def show(put: ServerPut) -> None:
         what = f"version {put.version} counts now" if put.changed else f"nothing has changed, version {put.version} goes on"
@@ -57,5 +61,24 @@ def deploy(given: Given[HostPut, ServerPut, Deploying]) -> None:
             print(one.text.rstrip("\n"))
         if not given.own.clients:
             print(f"Next: arcops host serve; what clients read: --for {','.join(list(known)[:3])} (of {len(known)})")
+
+    ask = given.ask()
+    put = answer(given.tool, replace(ask, name=name_of(ask)), surroundings.place())  # so that its record names the server
+    if given.own.form is TextOrJson.JSON:
+        print_json(put)
+    else:
+        show(put)
+
+
+@command("host wrap", "capabilities.server.wrapping:host_wrap", own=Answering, example="./repository --run 'python server.py'")
+def wrap(given: Given[HostWrap, ServerWrapped, Answering]) -> None:
+    """Make an existing MCP server ready to be hosted: a repository, or the command line that a client starts."""
+
+    def show(found: ServerWrapped) -> None:
+        print(printable(f"{found.name}: {found.package or ', '.join(found.written)}"))
+        for one in found.lacks:
+            print(printable(f"Still to do: {one}"))
+        for one in found.next:
+            print(printable(f"Next: {one}"))
 
     shown(given, show)

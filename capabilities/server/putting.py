@@ -85,8 +85,7 @@ def host_put(ask: HostPut, at: Place) -> ServerPut:
 
     if at.remote:
         raise Refused("a folder of this machine is hosted on its own command line: arcops host deploy FOLDER")
-    hosting = hosting_of(ask.folder)
-    name = ask.name or hosting.name or ask.folder.absolute().name
+    hosting, name = hosting_of(ask.folder), name_of(ask)
     refuse_reserved(name)
     at.signer()  # before anything is written: without a key nothing could be judged
     at.say(f"keeping the files of {ask.folder}")
@@ -106,6 +105,11 @@ def host_put(ask: HostPut, at: Place) -> ServerPut:
             snippets=snippets(name, url),
         )
         return put if ask.no_key else _with_key(put, ask.days, open_, at)
+
+
+def name_of(ask: HostPut) -> str:
+    """The server's name: as asked, as its ``arcops.yaml`` says, or that of the folder. Raises as `hosting_of`."""
+    return ask.name or hosting_of(ask.folder).name or ask.folder.absolute().name
 
 
 def hosting_of(folder: Path) -> Hosting:

@@ -14,8 +14,10 @@ import pytest
 from tests.adapters.serving import Served, served
 from tests.adapters.test_host_serve import HEADERS, said
 from tests.adapters.typed import typed
+from tests.services.host.hosts import SMALL
 from tests.waiting import until
 
+STEPS = ("services.host.rows.Rows.allow", "capabilities.server.updating.gated", "services.host.rows.Rows.switch")
 REFUSED, BROKEN = 2, "raise SystemExit('a dependency is missing')\n"
 
 
@@ -78,6 +80,7 @@ def text_of(answer: httpx2.Response) -> str:
 
 @pytest.mark.requirement(
     "HOST-001-004/new-versions-are-tried-first",
+    "HOST-OPS/from-a-folder-to-an-address",
     "HOST-018/owners-and-sharing",
     "HOST-018/shares-count-at-each-call",
 )
@@ -115,3 +118,61 @@ def test_from_nothing_to_a_call_to_a_new_version_and_back(site: Site) -> None:
         until(lambda: called(host, first["secret"]).status_code == 403, "what was revoked does not count")
         site.arcops("share", "echo", "--with", key)
         until(lambda: called(host, first["secret"]).status_code == 200, "what is shared again counts again")
+
+
+@pytest.mark.requirement("HOST-005-006-022/every-change-is-audited")
+def test_each_change_has_a_record_with_its_actor(site: Site) -> None:
+    site.deployed("--no-key")
+    site.changes("return text", "return text.upper()")
+    site.deployed("--no-key")
+    share = ("share", "echo", "--with", "role:analysts")
+    lines = (("rollback", "echo"), ("stop", "echo"), ("start", "echo"), ("restart", "echo"), share, ("deny", "echo"))
+    for line in (*lines, ("remove", "echo")):
+        site.arcops(*line)
+    site.arcops("remove", "echo", expect=REFUSED)  # what was refused is told, too
+    done = typed("audit", "query", "--format", "json", "--limit", "100", environment=site.environment)
+    entries = [one["record"] for one in json.loads(done.stdout)["records"]]
+    found = [one for one in entries if one["tool"].startswith("host_")]
+    told = [(one["tool"], one["object"], one["outcome"]) for one in reversed(found)]
+    changes = ["host_put", "host_put", *(f"host_{line[0]}" for line in lines), "host_remove"]
+    assert told[1:] == [*((one, "echo", "done") for one in changes), ("host_remove", "echo", "refused")]
+    assert told[0][0] == "host_new"
+    assert all(one["actor"]["id"] and one["at"] for one in found)
+    asked = ("access", "check", "--as", "https://login.example.org,acme,ann", "--scopes")
+    for tool in ("host_put", "host_remove", "host_rollback", "host_share", "host_deploy"):
+        assert typed(*asked, "read,check,publish", tool, environment=site.environment).returncode == 3
+        assert typed(*asked, "trust", tool, environment=site.environment).returncode == 0
+
+
+@pytest.mark.requirement("HOST-OPS/existing-servers-are-wrapped")
+def test_a_wrapped_repository_is_deployed_and_a_wrapped_command_is_a_row(site: Site) -> None:
+    repository = site.folder / "mine"
+    repository.mkdir()
+    (repository / "server.py").write_text(SMALL.read_text())
+    assert "arcops host wrap" in site.arcops("deploy", str(repository), expect=REFUSED)
+    assert "Next: arcops host deploy" in site.arcops("wrap", str(repository))
+    assert "version 1 counts now, AMBER" in site.arcops("deploy", str(repository), "--no-key")
+    assert "time: pypi:mcp-server-time==2026.10.10" in site.arcops(
+        "wrap", "--run", "uvx mcp-server-time==2026.10.10", "--name", "time"
+    )
+    assert "only a shell understands" in site.arcops("wrap", str(repository), "--run", "a | b", expect=REFUSED)
+
+
+@pytest.mark.requirement("HOST-001-004/new-versions-are-tried-first")
+@pytest.mark.parametrize("step", STEPS)
+def test_a_deployment_that_was_killed_is_finished_by_the_next_one(
+    site: Site, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    site.deployed("--no-key")
+    site.changes("return text", "return text.upper()")
+    with monkeypatch.context() as patched:
+
+        def killed(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt("a signal")
+
+        patched.setattr(step, killed)
+        assert "stopped" in site.arcops("deploy", "echo", "--no-key", expect=1)
+    assert "* 1 " in site.arcops("history", "echo")
+    put = site.deployed("--no-key")
+    assert (put["version"], put["changed"]) == (2, True)
+    assert "* 2 " in site.arcops("history", "echo")

@@ -98,6 +98,7 @@ from capabilities.server.looking import HostDiff, HostFind, HostHistory, HostLog
 from capabilities.server.mirroring import HostMirrorUse
 from capabilities.server.scaffolding import HostNew
 from capabilities.server.sharing import HostShare
+from capabilities.server.wrapping import HostWrap
 from capabilities.written import sandbox
 from flows.place import Place
 from foundation.database.opening import opened
@@ -231,6 +232,12 @@ def resolved(at: Site) -> str:
     """The digest of the lock of that server."""
     added(at)
     return str(named("host_resolve")(HostResolve(name="small"), at.here.place()).digest)
+
+
+def wrappable(at: Site) -> None:
+    """A repository with a server."""
+    (at.folder / "mine").mkdir()
+    (at.folder / "mine" / "server.py").write_text("")
 
 
 def shared(at: Site) -> None:
@@ -379,6 +386,7 @@ ASKS: dict[str, Asking] = {
     "host_gate": lambda at: runnable(at) or HostGate(name="small"),
     "host_mirror_use": lambda at: HostMirrorUse(mirror=Mirror(at.folder).write()),
     "host_find": lambda at: HostFind(),
+    "host_wrap": lambda at: wrappable(at) or HostWrap(folder=at.folder / "mine"),
     "host_new": lambda at: HostNew(template="echo", parent=at.folder),
     "host_share": lambda at: shared(at) or HostShare(name="small", revoke=("role:readers",)),
     "host_history": lambda at: added(at) or HostHistory(name="small"),

@@ -55,6 +55,7 @@ ASKS: dict[str, dict[str, object]] = {
     "host_put": {"folder": "small"},
     "host_remove": {"name": "small"},
     "host_share": {"name": "small"},
+    "host_wrap": {"run": "uvx small==1"},
     "host_resolve": {"name": "small"},
     "host_restart": {"name": "small"},
     "host_rollback": {"name": "small"},

@@ -89,8 +89,9 @@ class Caller:
 
 
 KINDS = (
-    "well", "no_such_tool", "denied", "no_name", "resource", "prompt", "cancelled", "wrong_session", "modern_without_its_headers"
-)  # fmt: skip
+    *("well", "no_such_tool", "denied", "no_name", "resource", "prompt"),
+    *("cancelled", "wrong_session", "modern_without_its_headers"),
+)
 
 
 @pytest.mark.requirement("HOST-005-006-022/every-call-is-audited")
