@@ -85,6 +85,12 @@ def came_to(answer: object) -> SpanWords:
     return found
 
 
+def done_to(answer: object) -> str:
+    """What a call was about, for its record: what its *answer* says (``done_to``), or the artifact in it."""
+    named = getattr(answer, "done_to", "")
+    return named if isinstance(named, str) and named else str(came_to(answer).get("artifact", ""))
+
+
 def _called(tool: Tool[Any, Any], said: str, seconds: float) -> Called:
     return Called(tool=tool.name, long=tool.long, outcome=said, seconds=seconds)
 

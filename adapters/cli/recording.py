@@ -11,7 +11,7 @@ from typing import Any
 from artifacts.wire import name_on_the_wire
 from capabilities.contract import Scope, Tool
 from capabilities.place import Place
-from capabilities.watching import came_to
+from capabilities.watching import came_to, done_to
 
 RECORDED = frozenset((Scope.PUBLISH, Scope.WAIVE, Scope.TRUST))
 """The scopes whose tools change what counts here or elsewhere. A check leaves an artifact, which is its own record."""
@@ -43,7 +43,7 @@ def recorded(tool: Tool[Any, Any], ask: object, at: Place) -> Iterator[Callable[
 
             def heard(answer: object) -> None:
                 found = came_to(answer)
-                ending.verdict, ending.artifact = str(found.get("verdict", "")), str(found.get("artifact", ""))
+                ending.verdict, ending.artifact = str(found.get("verdict", "")), done_to(answer)
 
             yield heard
     finally:

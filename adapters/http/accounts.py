@@ -17,7 +17,7 @@ from starlette.types import Scope
 from arcops.errors import ArcOpsError, Refused, Stopped
 from arcops.identity import Identity
 from arcops.tier import Tier
-from capabilities.watching import came_to
+from capabilities.watching import came_to, done_to
 from foundation.audit.record import NO_ONE, Actor, Outcome, Record
 from foundation.audit.telling import Tells
 from foundation.telemetry.spans import REQUEST
@@ -42,7 +42,7 @@ class Account:
     def answered(self, answer: object) -> None:
         """The call was done, with this *answer*."""
         found = came_to(answer)
-        self._tell(Outcome.DONE, verdict=found.get("verdict", ""), object=found.get("artifact", ""))
+        self._tell(Outcome.DONE, verdict=found.get("verdict", ""), object=done_to(answer))
 
     def ended(self, status: int) -> None:
         """It was answered with this *status* of HTTP."""

@@ -218,7 +218,7 @@ class Permitting:
 
 
 def _tool(method: str, params: Mapping[str, Raw] | None) -> str:
-    """What is called: the tool, or the method that gives out content. A name that is none is unknown."""
+    """What is called: the tool, or the method that gives out content. Without a name that can be read, it is unknown."""
     if method != "tools/call":
         return method
     try:

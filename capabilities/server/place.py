@@ -54,6 +54,11 @@ class ServerShown:
     valid_until: datetime | None = None
 
     @property
+    def done_to(self) -> str:
+        """As records name it."""
+        return f"servers/{self.name}"
+
+    @property
     def state(self) -> str:
         """In one word: the first host that does more than wait, or what the row says."""
         if not self.enabled:

@@ -54,8 +54,9 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerPut:
-    """The server as it counts now. ``changed``: a version was made. ``secret`` is that of the new API key ``key``, which ends
-    at ``until``, and is shown once; both are empty if one was made before. ``snippets`` are for every family of clients.
+    """The server as it counts now. ``changed``: a version was made. ``artifact`` is that of its verdict. ``secret`` is that of
+    the new API key ``key``, which ends at ``until``, and is shown once; both are empty if one was made before. ``snippets`` are
+    for every family of clients.
     """
 
     name: str
@@ -69,6 +70,11 @@ class ServerPut:
     secret: str = field(default="", repr=False)
     until: datetime | None = None
     snippets: tuple[Snippet, ...] = ()
+
+    @property
+    def done_to(self) -> str:
+        """As records name it."""
+        return f"servers/{self.name}"
 
 
 @tool(title="Host a folder", scope=Scope.TRUST, idempotent=True, destructive=True, long=True)

@@ -43,6 +43,11 @@ class SharesShown:
     owner: str
     shares: tuple[ShareShown, ...]
 
+    @property
+    def done_to(self) -> str:
+        """As records name it."""
+        return f"servers/{self.name}"
+
 
 @tool(title="Share a hosted server", scope=Scope.TRUST, idempotent=True, destructive=True)
 def host_share(ask: HostShare, at: Place) -> SharesShown:

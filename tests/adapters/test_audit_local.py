@@ -41,8 +41,8 @@ def test_a_change_at_the_command_line_is_recorded_and_a_look_is_not(tmp_path: Pa
     me = pwd.getpwuid(os.getuid()).pw_name
     found = records(tmp_path)
     assert [(one["tool"], one["object"], one["outcome"], one["door"], one["actor"]["id"]) for one in found] == [
-        ("host_deploy", "time", "done", "cli", me),
-        ("host_remove", "time", "done", "cli", me),
+        ("host_deploy", "servers/time", "done", "cli", me),
+        ("host_remove", "servers/time", "done", "cli", me),
         ("host_remove", "", "refused", "cli", me),
     ]
     assert found[0]["arguments"] == ["environment", "name", "package"]

@@ -135,7 +135,7 @@ def test_each_change_has_a_record_with_its_actor(site: Site) -> None:
     found = [one for one in entries if one["tool"].startswith("host_")]
     told = [(one["tool"], one["object"], one["outcome"]) for one in reversed(found)]
     changes = ["host_put", "host_put", *(f"host_{line[0]}" for line in lines), "host_remove"]
-    assert told[1:] == [*((one, "echo", "done") for one in changes), ("host_remove", "echo", "refused")]
+    assert told[1:] == [*((one, "servers/echo", "done") for one in changes), ("host_remove", "", "refused")]
     assert told[0][0] == "host_new"
     assert all(one["actor"]["id"] and one["at"] for one in found)
     asked = ("access", "check", "--as", "https://login.example.org,acme,ann", "--scopes")
