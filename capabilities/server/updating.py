@@ -73,6 +73,18 @@ def go_back(name: str, number: int, rows: Rows, open_: Database, at: Place) -> H
     return rows.switch(name, row.current.number, author=author(at))
 
 
+def switch(name: str, number: int, rows: Rows, open_: Database, at: Place) -> HostedRow:
+    """Switch *name* to version *number*, which is judged and tried first. Raises `Refused` with what was not good."""
+    before, row = rows.there(name), rows.at(name, number)
+    if row is None or number == before.current.number:
+        raise Refused(f"version {number} of {name} counts already; 'arcops host history {name}' lists the others")
+    try:
+        made_good(row, rows, open_, at)
+    except ArcOpsError as error:
+        raise type(error)(f"{_who_goes_on(row, before)}: {error}") from error
+    return rows.switch(name, number, author=author(at))
+
+
 def _before(name: str, current: int, rows: Rows) -> int:
     """The number of the version that counted before the *current* one."""
     earlier = [one.number for one in rows.versions(name) if one.served and one.number < current]

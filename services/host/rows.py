@@ -63,14 +63,15 @@ class Rows:
                 self._change(connection, name, version=number, owner=found.owner if owner is None else owner)
             return self._there(connection, name)
 
-    def propose(self, name: str, spec: Spec, *, author: str) -> HostedRow:
+    def propose(self, name: str, spec: Spec, *, author: str, fresh: bool = False) -> HostedRow:
         """The row of *name* as it would be with a version of *spec*, which does not count before `switch`.
 
-        A version of this *spec* that was proposed before and never counted is that version: what was interrupted goes on.
+        A version of this *spec* that was proposed before and never counted is that version, because what was interrupted goes
+        on; unless a *fresh* one is wanted.
         """
         with self._database.writing() as connection:
             self._there(connection, name)
-            waiting = [one for one in self._versions(connection, name) if one.spec == spec and not one.served]
+            waiting = [one for one in self._versions(connection, name) if one.spec == spec and not one.served and not fresh]
             number = waiting[-1].number if waiting else self._newest(connection, name) + 1
             if not waiting:
                 self._version(connection, name, number, spec, None, author)

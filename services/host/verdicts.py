@@ -96,6 +96,11 @@ class Verdicts:
             )
         return Standing(report=report, pins=_pins(row, report))
 
+    def known(self, row: HostedRow) -> str:
+        """What became known about the packages of *row*, as a clause; empty if nothing did, or if it was never resolved."""
+        lock = row.current.lock
+        return "" if lock is None else self._since.against(row.name, lock, self._policy(row.current.spec), self._now())
+
     def _report(self, row: HostedRow) -> Report:
         """The sealed report about *row*, which counts here and has not expired."""
         judged, now, again = row.judged, self._now(), _again(f"'arcops host gate {row.name}'")

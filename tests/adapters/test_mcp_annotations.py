@@ -447,6 +447,9 @@ ASKS: dict[str, Asking] = {
 NOT_RUN = {
     "announce_change": "it takes a Prefect API; tests/flows/test_announce.py",
     "bench_node": "it uses the machine for minutes; it keeps an artifact like every check",
+    "host_update": "it starts a server; tests/adapters/test_host_changing.py",
+    "host_switch": "it starts a server; tests/adapters/test_host_changing.py",
+    "host_patch": "it may ask an index; tests/adapters/test_host_changing.py",
     "host_put": "it starts a server; tests/adapters/test_host_deploy.py",
     "host_mirror_make": "it asks an index; tests/deep/test_hosting_real.py",
     "check_client_service": "it takes a service to be checked; tests/services/config/test_kit.py",
@@ -570,6 +573,8 @@ def test_what_may_connect_says_so() -> None:
         "announce_change",
         "check_release",
         "host_gate",
+        "host_patch",
+        "host_update",
         "host_mirror_make",
         "host_resolve",
         "move_database",

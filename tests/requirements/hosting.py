@@ -12,6 +12,7 @@ HOSTING: tuple[Claim, ...] = (
         new_versions_are_tried_first=(
             "A new version is judged and started while the one before it serves; if either was not good, that one goes on."
         ),
+        patches_are_proposed="An advisory makes a version that is proposed and judged, and never switched to by itself.",
         updates_drop_no_call=(
             "A new version takes over on a host when it was seen to answer there; calls go on meanwhile, and one that does "
             "not start there leaves the version before."

@@ -1,0 +1,177 @@
+"""Change a hosted server while it serves, and propose versions without what became known since it was judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from arcops.asks import shaped
+from arcops.errors import ArcOpsError, Refused
+from capabilities.contract import Scope, always, tool
+from capabilities.server.place import ServerShown, author, database, found, shown
+from flows.place import Place
+
+if TYPE_CHECKING:
+    from foundation.database.engine import Database
+    from services.host.rows import HostedRow, Rows
+    from services.host.verdicts import Verdicts
+
+_NAME = shaped(positional=True, title="NAME", least=1, most=63)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostUpdate:
+    """What to change; everything else stays as it is."""
+
+    name: str = field(metadata=_NAME)
+    """The server's name."""
+    package: str = field(default="", metadata=shaped(most=500))
+    """Another package or version, as 'host add' takes it."""
+    command: str = field(default="", metadata=shaped(most=200))
+    """Another program of the package."""
+    arguments: tuple[str, ...] = field(default=(), metadata=shaped(option="--arg", title="ARGUMENT", most=100))
+    """All its arguments, in place of those before; give the option once for each."""
+    environment: tuple[str, ...] = field(default=(), metadata=shaped(option="--env", title="NAME=VALUE", most=100))
+    """A variable that is added, or has another value; without a value it is taken away. Give the option once for each."""
+    secrets: tuple[str, ...] = field(default=(), metadata=shaped(option="--secret", title="NAME=REFERENCE", most=100))
+    """A secret that is added, or has another reference; without one it is taken away. Give the option once for each."""
+    network: str = field(default="", metadata=shaped(most=200))
+    """What it may reach: none, or open for every address."""
+    most: int = field(default=0, metadata=shaped(least=0, most=512))
+    """The most processes of it on one host; as before if it is 0."""
+    owner: str = field(default="", metadata=shaped(most=200))
+    """The team that owns it; as before, if nothing is said."""
+
+
+@tool(title="Update a hosted server", scope=Scope.TRUST, idempotent=True, destructive=True, long=True, connects=always)
+def host_update(ask: HostUpdate, at: Place) -> ServerShown:
+    """Give a hosted server a new version: it is judged and started once while the version before serves, and takes over only if
+    both were good; if not, that one goes on, and the answer says why.
+    """
+    from capabilities.server.updating import update
+    from services.host.rows import Rows
+    from services.host.spec import checked
+
+    with database(at) as open_:
+        there = Rows(open_)
+        row = found(ask.name, there)
+        now = row.current.spec
+        spec = replace(
+            now,
+            package=ask.package or now.package,
+            command=ask.command or now.command,
+            arguments=ask.arguments or now.arguments,
+            environment=_merged(now.environment, ask.environment),
+            secrets=_merged(now.secrets, ask.secrets),
+            network=ask.network or now.network,
+            most=ask.most or now.most,
+        )
+        done = update(ask.name, checked(spec), there, open_, at, owner=ask.owner or None)
+        return shown(done.row, there, at)
+
+
+def _merged(before: tuple[str, ...], given: tuple[str, ...]) -> tuple[str, ...]:
+    """The ``NAME=VALUE`` of *before* with those of *given*; a name without a value is taken away."""
+    values = dict(one.partition("=")[::2] for one in before)
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not name or (not equals and name not in values):
+            raise Refused(f"{one[:50]!r} is not NAME=VALUE, and no variable of that name is there to be taken away")
+        if equals:
+            values[name] = value
+        else:
+            del values[name]
+    return tuple(f"{name}={value}" for name, value in values.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPatch:
+    """For which servers to look."""
+
+    name: str = field(default="", metadata=shaped(positional=True, title="NAME", most=63))
+    """The server's name; every server, if nothing is said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """One server that something became known about. ``version`` was proposed and ``verdict`` is about it; without one, ``why``
+    says why there is none. ``known`` is what became known.
+    """
+
+    name: str
+    known: str
+    version: int = 0
+    verdict: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patched:
+    """What was proposed, in the order of names; ``looked`` is how many servers were looked at."""
+
+    looked: int
+    proposed: tuple[Proposed, ...]
+
+
+@tool(title="Propose patched versions of hosted servers", scope=Scope.TRUST, long=True, connects=always)
+def host_patch(ask: HostPatch, at: Place) -> Patched:
+    """Compare the lock of each hosted server with the advisories of now. For one that an advisory speaks against, propose a
+    version with the packages that the index gives today, and judge it. Nothing is switched: 'arcops host switch' does that.
+    """
+    from services.host.rows import Rows
+    from services.host.site import verdicts
+
+    by = verdicts(at.settings, at.now)
+    with database(at) as open_:
+        there = Rows(open_)
+        rows = (found(ask.name, there),) if ask.name else there.all()
+        made: list[Proposed] = []
+        for row in rows:
+            at.progress(len(made), 0)
+            if known := by.known(row):
+                made.append(_proposed(row, known, by, there, open_, at))
+    return Patched(looked=len(rows), proposed=tuple(made))
+
+
+def _proposed(row: HostedRow, known: str, by: Verdicts, there: Rows, open_: Database, at: Place) -> Proposed:
+    import asyncio
+
+    from capabilities.server.gating import gated
+    from foundation.database.lease import new_holder
+    from services.host.site import provisioning
+
+    name = row.name
+    new = there.propose(name, row.current.spec, author=author(at))
+    if by.known(new):  # it was proposed before, and is not good any more
+        new = there.propose(name, row.current.spec, author=author(at), fresh=True)
+    try:
+        lock = asyncio.run(provisioning(at.settings, open_, new_holder(), tell=lambda *_: None).resolved(new))
+        if row.current.lock is not None and lock.digest == row.current.lock.digest:
+            return Proposed(name=name, known=known, why="the index gives the same packages still; try again later")
+        judged = gated(there.at(name, new.current.number) or new, there, open_, at)
+        verdict = judged.report.verdict.value
+        return Proposed(name=name, known=known, version=new.current.number, verdict=verdict, why=judged.missing)
+    except ArcOpsError as error:
+        return Proposed(name=name, known=known, why=str(error))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSwitch:
+    """To which version to switch."""
+
+    name: str = field(metadata=_NAME)
+    """The server's name."""
+    to: int = field(metadata=shaped(least=1, most=1_000_000))
+    """The number of the version that was proposed."""
+
+
+@tool(title="Switch a hosted server to a version", scope=Scope.TRUST, destructive=True, long=True)
+def host_switch(ask: HostSwitch, at: Place) -> ServerShown:
+    """Switch to a version that was proposed: it is judged and started once first, while the version that counts now goes on."""
+    from capabilities.server.updating import switch
+    from services.host.rows import Rows
+
+    with database(at) as open_:
+        there = Rows(open_)
+        found(ask.name, there)
+        return shown(switch(ask.name, ask.to, there, open_, at), there, at)
