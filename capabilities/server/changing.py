@@ -39,6 +39,8 @@ class HostUpdate:
     """What it may reach: none, or open for every address."""
     most: int = field(default=0, metadata=shaped(least=0, most=512))
     """The most processes of it on one host; as before if it is 0."""
+    memory_mib: int = field(default=0, metadata=shaped(least=0, most=1_048_576))
+    """How much memory each of them may have of its own, in MiB; as before if it is 0."""
     owner: str = field(default="", metadata=shaped(most=200))
     """The team that owns it; as before, if nothing is said."""
 
@@ -65,6 +67,7 @@ def host_update(ask: HostUpdate, at: Place) -> ServerShown:
             secrets=_merged(now.secrets, ask.secrets),
             network=ask.network or now.network,
             most=ask.most or now.most,
+            memory_mib=ask.memory_mib or now.memory_mib,
         )
         done = update(ask.name, checked(spec), there, open_, at, owner=ask.owner or None)
         return shown(done.row, there, at)
@@ -95,7 +98,7 @@ class HostPatch:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposed:
     """One server that something became known about. ``version`` was proposed and ``verdict`` is about it; without one, ``why``
-    says why there is none. ``known`` is what became known.
+    says why it is so. ``known`` is what became known.
     """
 
     name: str

@@ -54,6 +54,8 @@ class HostDeploy:
     """Its sessions are forked from one process that has imported its code: only for a Python server of your own."""
     most: int = field(default=32, metadata=shaped(least=1, most=512))
     """The most processes of it on one host."""
+    memory_mib: int = field(default=4096, metadata=shaped(least=16, most=1_048_576))
+    """How much memory each of them may have of its own, in MiB."""
     idle_seconds: int = field(default=600, metadata=shaped(least=1, most=86_400))
     """After how many seconds without use a process ends."""
     call_seconds: int = field(default=600, metadata=shaped(least=1, most=86_400))
@@ -86,6 +88,7 @@ def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
         one_host=ask.one_host,
         warm=ask.warm,
         most=ask.most,
+        memory_mib=ask.memory_mib,
         idle_seconds=ask.idle_seconds,
         call_seconds=ask.call_seconds,
     )

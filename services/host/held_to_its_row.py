@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from arcops.errors import Refused
@@ -20,4 +21,5 @@ def its_box(row: HostedRow, at: Installed, launch: Launch, home: Path) -> Box:
     """
     if why := lacking():
         raise Refused(f"{row.name} may not run: {why}; use a newer kernel")
-    return box_of(at.folder / TREE, launch.command, launching(row.current.spec), home)
+    spec = row.current.spec
+    return replace(box_of(at.folder / TREE, launch.command, launching(spec), home), bytes=spec.memory_mib << 20)

@@ -84,6 +84,7 @@ class Spec:
     ``stateless``: sessions share one process. ``dedicated``: a tenant has processes of its own. ``one_host``: one host at a
     time runs it. ``warm``: its sessions are forked from one process, which has imported its code. At most ``most`` processes
     run at once; one that no one used for ``idle_seconds`` ends, and a call that takes more than ``call_seconds`` is cancelled.
+    Each has at most ``memory_mib`` MiB of memory of its own.
     """
 
     package: str
@@ -100,6 +101,7 @@ class Spec:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     most: int = 32
+    memory_mib: int = 4096
     idle_seconds: int = 600
     call_seconds: int = 600
 

@@ -38,6 +38,7 @@ class Hosting:
     one_host: bool = False
     warm: bool = False
     most: int = 32
+    memory_mib: int = 4096
     idle_seconds: int = 600
     call_seconds: int = 600
 

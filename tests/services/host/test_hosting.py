@@ -486,3 +486,17 @@ def test_the_other_host_takes_over_what_was_given_back(site: Site) -> None:
 
     asyncio.run(whole())
     database.close()
+
+
+@pytest.mark.requirement("HOST-001-004/resources-are-enforced")
+def test_a_process_has_no_more_memory_than_its_row_says(site: Site) -> None:
+    site.allowed(memory_mib=64)
+
+    async def work(host: Hosting) -> None:
+        link = await linked(host)
+        place = await call(link, "place")
+        limits = Path(f"/proc/{place['pid']}/limits").read_text()
+        line = next(one for one in limits.splitlines() if one.startswith("Max data size"))
+        assert line.split()[3] == str(64 << 20)
+
+    hosted(work, site.host())

@@ -18,6 +18,7 @@ from services.host.scaffold.hosting_file import HOSTING, read_hosting
 from services.host.scaffold.kinds import Language, kind_of, kinds
 from services.host.scaffold.making import project, put
 from services.host.spec import checked
+from tests.adapters.typed import typed
 
 ALONE = {"PATH": os.environ.get("PATH", ""), "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -111,3 +112,16 @@ def test_what_cannot_be_written_whole_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         put({"a": "first", "a/b": "a file cannot be below a file"}, tmp_path / "new")
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.requirement("HOST-007/templates-are-scaffolded")
+@pytest.mark.parametrize("kind", ["echo", "github"])
+def test_its_manifests_are_good_by_our_own_network_check(kind: str, tmp_path: Path) -> None:
+    there = made(kind, Language.PYTHON, tmp_path)
+    policy = tmp_path / "site.yaml"
+    policy.write_text("name: site\nvalidFor: P7D\ngates: {network: {enforcer: calico, apiServer: [10.96.0.1]}}\n")
+    environment = {"ARCOPS_HOME": str(tmp_path / "home"), "ARCOPS_PASSPHRASE": "of a test"}
+    assert typed("keys", "new", environment=environment).returncode == 0
+    target = there / "kubernetes" / "plain.yaml"
+    done = typed("network", "check", str(target), "--policy", str(policy), environment=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
