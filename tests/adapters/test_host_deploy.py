@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from services.host.scaffold.kinds import kinds
 from tests.adapters.serving import Served, served
 from tests.adapters.test_host_serve import HEADERS, said
 from tests.adapters.typed import typed
@@ -176,3 +178,12 @@ def test_a_deployment_that_was_killed_is_finished_by_the_next_one(
     put = site.deployed("--no-key")
     assert (put["version"], put["changed"]) == (2, True)
     assert "* 2 " in site.arcops("history", "echo")
+
+
+@pytest.mark.requirement("HOST-007/templates-pass-the-gate")
+def test_every_template_is_judged_tried_and_served(site: Site) -> None:
+    wanted = [*((kind, "python") for kind in kinds()), *((kind, "node") for kind in ("echo", "github") if shutil.which("node"))]
+    for kind, language in wanted:
+        name = f"{kind}-{language}"
+        site.arcops("new", kind, name, "--language", language)
+        assert f"{name}: version 1 counts now, AMBER" in site.arcops("deploy", name, "--no-key")

@@ -40,6 +40,7 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-007",
+        templates_pass_the_gate="Each template is judged by the shipped policy, started in its box, and served.",
         templates_run_alone="A server of a template runs by itself with tokens, roles, limits, an audit log and probes.",
         templates_are_scaffolded="One command makes a server from a template, with tests, Dockerfile and manifests.",
     ),
