@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +17,7 @@ MANAGER = "arcops-operator"
 """The field manager of all that the operator applies."""
 SECONDS = 10.0
 _PAGE = 500
+_MOST_REST = 60.0
 _WATCH_SECONDS = 290
 _SILENT_SECONDS = 330.0
 _APPLY = "application/apply-patch+yaml"
@@ -72,8 +74,13 @@ class Page:
 class Cluster:
     """One API server. All methods raise `NotDone`, and `Unavailable` if there is no answer: then it may have been done."""
 
-    def __init__(self, client: KubeClient) -> None:
-        self._client = client
+    def __init__(self, client: KubeClient, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client, self._clock = client, clock
+        self._rests_until = 0.0
+
+    def resting(self) -> float:
+        """For how many seconds the server asked to be left alone (``Retry-After``)."""
+        return max(0.0, self._rests_until - self._clock())
 
     def page(self, kind: Kind, namespace: str, labels: str, following: str) -> Page:
         """A part of the list of *kind* with *labels*, in all namespaces if *namespace* is empty."""
@@ -177,6 +184,8 @@ class Cluster:
     ) -> Answered:
         answered = self._client.ask(method, path, query, body, form=form, seconds=seconds)
         if not answered.ok:
+            if answered.retry_after:
+                self._rests_until = self._clock() + min(answered.retry_after, _MOST_REST)
             raise _failure(answered)
         return answered
 

@@ -21,9 +21,8 @@ from manifests.objects import Json, inner
 
 DURATION = 10.0
 """Seconds after which a lease that was not renewed may be taken."""
-RENEW_SECONDS = 2.0
-MARGIN = 2.5
-"""Seconds before the end of the lease at which its holder stops writing."""
+_RENEWS, _MARGIN = 0.2, 0.25
+"""Parts of the duration: when it is renewed, and how long before its end its holder stops writing."""
 _log = logging.getLogger(__name__)
 
 
@@ -57,7 +56,7 @@ class Leading(threading.Thread):
 
     def left(self) -> float:
         """How many seconds this process may still write. Raises `NotLeading` after the last one."""
-        left = self._until - MARGIN - self._clock()
+        left = self._until - self._duration * _MARGIN - self._clock()
         if left <= 0:
             raise NotLeading("this operator does not lead now, so it writes nothing")
         return left
@@ -65,7 +64,7 @@ class Leading(threading.Thread):
     @property
     def leads(self) -> bool:
         """May it write now?"""
-        return self._until - MARGIN > self._clock()
+        return self._until - self._duration * _MARGIN > self._clock()
 
     def run(self) -> None:
         """Try until the end."""
@@ -79,7 +78,7 @@ class Leading(threading.Thread):
                 self._leads = False
                 _log.warning("this operator does not lead any more")
                 self._lost()
-            self._stopping.wait(RENEW_SECONDS * random.uniform(0.9, 1.1))  # noqa: S311
+            self._stopping.wait(self._duration * _RENEWS * random.uniform(0.9, 1.1))  # noqa: S311
         self._give_up()
 
     def end(self) -> None:
@@ -138,7 +137,7 @@ class Leading(threading.Thread):
             "metadata": metadata,
             "spec": {
                 "holderIdentity": self.holder,
-                "leaseDurationSeconds": int(self._duration),
+                "leaseDurationSeconds": max(1, round(self._duration)),
                 "acquireTime": since or now,
                 "renewTime": now,
                 "leaseTransitions": transitions,

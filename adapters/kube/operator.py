@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import secrets
 import threading
 import time
 from collections import defaultdict
@@ -30,6 +32,11 @@ _log = logging.getLogger(__name__)
 LEASE_NAME = "arcops-operator"
 LABELS = f"{MANAGED_LABEL}={MANAGER}"
 WORKERS = 4
+
+
+def holder_name() -> str:
+    """A name for this process that no other has."""
+    return f"{os.uname().nodename[:100]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 class Operator:

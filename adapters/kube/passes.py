@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -52,7 +53,9 @@ class Passes:
         allowed: Allowed,
         now: Callable[[], datetime],
         references: Callable[[ServerKey, frozenset[tuple[str, str]]], None] = lambda key, names: None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._sleep = sleep
         self._cluster, self._sources, self._servers, self._owned = cluster, sources, servers, owned
         self._slices, self._handshakes, self._telling = slices, handshakes, telling
         self._allowed, self._now, self._references = allowed, now, references
@@ -227,6 +230,10 @@ class Passes:
                 _log.info("an event about %s was not told: %s", key, error)
 
     def _seconds(self) -> float:
+        """How long the next write may take. Raises `NotLeading`; waits if the server asked for that."""
+        self._allowed()
+        while (rest := self._cluster.resting()) > 0:
+            self._sleep(rest)
         return min(SECONDS, self._allowed())
 
 

@@ -13,7 +13,7 @@ from tests.simulators.kube.access import Access, Asked
 from tests.simulators.kube.answers import Answer, Refusal, Request, not_found, of
 from tests.simulators.kube.definitions import resource
 from tests.simulators.kube.faults import Fault, Faults
-from tests.simulators.kube.kinds import BUILT_IN, Resource
+from tests.simulators.kube.kinds import BUILT_IN, CORE_EVENTS, Resource
 from tests.simulators.kube.selecting import fields_match, labels_match
 from tests.simulators.kube.store import Held, Store
 from tests.simulators.kube.upkeep import Upkeep
@@ -123,9 +123,6 @@ class Api:
         if rest[:1] == ["namespaces"] and len(rest) > 2 and rest[2] not in ("status", "finalize"):
             namespace, rest = rest[1], rest[2:]
         kind = self.kinds.get((group, rest[0])) if rest else None
-        if kind is None and (group, rest[:1]) == ("", ["events"]):
-            kind = self.kinds["events.k8s.io", "events"]
-            version = "v1"
         if kind is None or version not in kind.versions or len(rest) > 3:
             raise Refusal(404, "NotFound", "the server could not find the requested resource")
         name = rest[1] if len(rest) > 1 else ""
@@ -152,6 +149,8 @@ class Api:
     def shown(self, kind: Resource, version: str, obj: dict[str, Any]) -> dict[str, Any]:
         """*obj* in *version*. Without a webhook the versions differ in their name alone."""
         wanted = kind.version(version)
+        if kind is CORE_EVENTS:
+            return _core_event(obj)
         return obj if obj.get("apiVersion") == wanted else {**obj, "apiVersion": wanted}
 
     def _one(self, request: Request, kind: Resource, version: str, held: Held, status: int = 200) -> Answer:
@@ -292,6 +291,27 @@ def _legacy(obj: dict[str, Any]) -> dict[str, Any]:
     if obj.get("kind") == "Event" and "regarding" in obj:
         return {**obj, "involvedObject": obj["regarding"]}
     return obj
+
+
+def _core_event(obj: dict[str, Any]) -> dict[str, Any]:
+    """An event in its older form (API reference: Event v1 core)."""
+    series = obj.get("series") or {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": obj["metadata"],
+        "involvedObject": obj.get("regarding") or {},
+        "type": obj.get("type"),
+        "reason": obj.get("reason"),
+        "message": obj.get("note"),
+        "source": {"component": obj.get("reportingController")},
+        "reportingComponent": obj.get("reportingController"),
+        "reportingInstance": obj.get("reportingInstance", ""),
+        "eventTime": obj.get("eventTime"),
+        "count": series.get("count", 1),
+        "firstTimestamp": obj["metadata"]["creationTimestamp"],
+        "lastTimestamp": obj["metadata"]["creationTimestamp"],
+    }
 
 
 def scale_of(obj: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,18 @@ from tests.simulators.kube.answers import Answer, Request
 Handle = Callable[[Request, str], Awaitable[Answer | None]]
 """Gives the answer to a request and the certificate's name of the client; `None` ends the connection without one."""
 
+
+async def ended(loop: asyncio.AbstractEventLoop) -> None:
+    """End the connections of *loop*, and wait until their sockets are closed."""
+    for key in list(loop._selector.get_map().values()):  # type: ignore[attr-defined]
+        reading = key.data[0] if isinstance(key.data, tuple) else None
+        transport = getattr(getattr(reading, "_callback", None), "__self__", None)
+        if isinstance(transport, asyncio.Transport):  # also of one whose TLS handshake goes on
+            transport.abort()
+    for _ in range(5):
+        await asyncio.sleep(0.005)
+
+
 _REASONS = {200: "OK", 201: "Created", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
             404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable", 409: "Conflict", 410: "Gone",
             415: "Unsupported Media Type", 422: "Unprocessable Entity", 429: "Too Many Requests",
@@ -22,7 +34,7 @@ _REASONS = {200: "OK", 201: "Created", 202: "Accepted", 400: "Bad Request", 401:
 async def listen(
     handle: Handle, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
 ) -> asyncio.Server:
-    """Serve at *host*."""
+    """Serve at *host*. When its ``close`` was called, `ended` ends what is still connected."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

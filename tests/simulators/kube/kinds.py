@@ -40,10 +40,13 @@ class Resource:
     validators: dict[str, Any] = field(default_factory=dict)
     webhook: dict[str, Any] | None = None
     definition: str = ""
+    kept_as: str = ""
 
     @property
     def name(self) -> str:
-        """Plural and group, which name a resource."""
+        """Plural and group, which name a resource; for one that is another view of it, that of the other one."""
+        if self.kept_as:
+            return self.kept_as
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     def version(self, name: str) -> str:
@@ -74,7 +77,18 @@ def _of(group: str, version: str, *rows: str) -> Iterable[Resource]:
         )
 
 
+CORE_EVENTS = Resource(
+    group="",
+    versions=("v1",),
+    plural="events",
+    kind="Event",
+    singular="event",
+    short=("ev",),
+    kept_as="events.events.k8s.io",
+)
+"""The older view of events, which ``kubectl describe`` asks for."""
 BUILT_IN = (
+    CORE_EVENTS,
     *_of(
         "", "v1",
         "namespaces Namespace ns cluster status", "pods Pod po status", "services Service svc status",

@@ -16,6 +16,7 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,22 @@ if TYPE_CHECKING:
     from tests.simulators.kube.api import Api
 
 _INIT = Path(__file__).with_name("pod_init.py")
+_HOUSE = Path(__file__).parents[3]
+
+
+@cache
+def _root() -> tuple[str, ...]:
+    """The files of every image: this machine's programs, read-only, and empty folders, which are writable if the root is."""
+    line: list[str] = []
+    for name in ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl"):
+        place = Path(name)
+        if place.is_symlink() and name.count("/") == 1:
+            line += ["--symlink", str(place.readlink()), name]
+        elif place.exists():
+            line += ["--ro-bind", name, name]
+    for name in ("/tmp", "/run", "/var/tmp", "/home", "/srv"):
+        line += ["--dir", name]
+    return tuple(line)
 
 
 def missing() -> str:
@@ -355,39 +372,15 @@ class Kubelet:
         group = own.get("runAsGroup", pod_level.get("runAsGroup", user))
         if own.get("runAsNonRoot", pod_level.get("runAsNonRoot")) and user == 0:
             return ["/bin/false"]
-        read_only = own.get("readOnlyRootFilesystem", False)
-        line = [
-            "bwrap",
-            "--unshare-user",
-            "--unshare-pid",
-            "--unshare-ipc",
-            "--die-with-parent",
-            "--uid",
-            str(user),
-            "--gid",
-            str(group),
-        ]
-        line += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-        # A real image holds none of this machine's files, so its places for files are empty, and writable only if it may.
-        for place in ("/tmp", "/run", "/var/tmp", "/root", "/home", "/mnt", "/srv"):
-            line += ["--tmpfs", place]
-        for place in dict.fromkeys((sys.prefix, sys.base_prefix, str(Path(__file__).parents[3]), *image.binds)):
+        line = ["bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--die-with-parent"]
+        line += ["--uid", str(user), "--gid", str(group), "--dev", "/dev", "--proc", "/proc", *_root()]
+        for place in dict.fromkeys((sys.prefix, sys.base_prefix, str(_HOUSE), *image.binds)):
             line += ["--ro-bind", place, place]
-        made = []
         for mount in container.get("volumeMounts") or ():
             source = volumes[mount["name"]] / mount.get("subPath", "")
-            made += ["--ro-bind" if mount.get("readOnly") else "--bind", str(source), mount["mountPath"]]
-        if made:
-            targets = sorted({one["mountPath"] for one in container["volumeMounts"]})
-            for target in targets:
-                top = "/" + target.strip("/").split("/")[0]
-                if not Path(top).exists():
-                    line += ["--tmpfs", top] if top not in line else []
-        line += made
-        if read_only:
-            for place in ("/tmp", "/run", "/var/tmp", "/root", "/home", "/mnt", "/srv"):
-                if not any(one["mountPath"] == place for one in container.get("volumeMounts") or ()):
-                    line += ["--remount-ro", place]
+            line += ["--ro-bind" if mount.get("readOnly") else "--bind", str(source), mount["mountPath"]]
+        if own.get("readOnlyRootFilesystem"):
+            line += ["--remount-ro", "/"]
         argv = [*(container.get("command") or image.argv), *(container.get("args") or ())]
         return [*line, "--chdir", "/", "--", *argv]
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from tests.certificates import Authority
 from tests.simulators.kube.access import ADMIN
 from tests.simulators.kube.api import Api
-from tests.simulators.kube.http import listen
+from tests.simulators.kube.http import ended, listen
 
 TOKEN = "the-admin-token-of-tests"
 T = TypeVar("T")
@@ -131,6 +131,7 @@ def cluster(folder: Path, *, secure: bool = True, bookmark_seconds: float = 60.0
             for one in tasks:
                 one.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(loop)
 
         found.run(end())
         loop.call_soon_threadsafe(loop.stop)
