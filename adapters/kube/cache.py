@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from manifests.objects import Json, inner
+from manifests.server.names import KIND_LABEL, OWNER_ANNOTATION, SERVER_LABEL
 
 Place = tuple[str, str]
 """Namespace and name."""
@@ -51,12 +52,18 @@ def kept(value: dict[str, Json]) -> tuple[Place, Kept]:
 
 
 def controller(value: dict[str, Json]) -> tuple[tuple[str, str], str]:
-    """Kind, name and uid of the controller of *value*."""
+    """Kind, name and uid of the controller of *value*; an object of the whole cluster cannot have one of a namespace, and says
+    in labels and an annotation whose it is.
+    """
     references = inner(value, "metadata", "ownerReferences")
     for one in references if isinstance(references, list) else ():
         if isinstance(one, dict) and one.get("controller") is True:
             return (str(one.get("kind")), str(one.get("name"))), str(one.get("uid"))
-    return ("", ""), ""
+    uid = inner(value, "metadata", "annotations", OWNER_ANNOTATION)
+    if not isinstance(uid, str) or inner(value, "metadata", "namespace"):
+        return ("", ""), ""
+    kind, name = (inner(value, "metadata", "labels", one) for one in (KIND_LABEL, SERVER_LABEL))
+    return (str(kind), str(name)), uid
 
 
 def number(version: Json) -> int:
@@ -72,6 +79,7 @@ class Cache:
         self._lock = threading.Lock()
         self._objects: dict[Place, Kept] = {}
         self._owned: dict[str, set[Place]] = {}
+        self._places: dict[str, Place] = {}
         self._seen = 0
         self.ready = threading.Event()
 
@@ -81,6 +89,15 @@ class Cache:
     def get(self, place: Place) -> Kept | None:
         """The object at *place*."""
         return self._objects.get(place)
+
+    def place_of(self, uid: str) -> Place | None:
+        """Which object has *uid*."""
+        return self._places.get(uid)
+
+    def items(self) -> list[tuple[Place, Kept]]:
+        """All objects."""
+        with self._lock:
+            return list(self._objects.items())
 
     def places(self) -> list[Place]:
         """Where there are objects."""
@@ -152,12 +169,15 @@ class Cache:
         if before is not None:
             self._remove(place)
         self._objects[place] = one
+        self._places[one.uid] = place
         if one.owner:
             self._owned.setdefault(one.owner, set()).add(place)
         return before
 
     def _remove(self, place: Place) -> None:
         before = self._objects.pop(place, None)
+        if before is not None:
+            self._places.pop(before.uid, None)
         if before is not None and before.owner:
             places = self._owned.get(before.owner, set())
             places.discard(place)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from manifests.crds.definitions import GROUP, STORED, ServerKind
-from manifests.objects import ObjectName
+from manifests.crds.definitions import GROUP, STORED, ServerKind, plural
+from manifests.operator.rights import owned_kinds
+from services.operator.site import Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,26 +29,18 @@ class Kind:
         return "/".join([*parts, *((name,) if name else ()), *((below,) if below else ())])
 
 
-SERVERS = (
-    Kind(api_version=f"{GROUP}/{STORED}", kind=ServerKind.NAMESPACED.value, plural="mcpservers"),
-    Kind(api_version=f"{GROUP}/{STORED}", kind=ServerKind.CLUSTER.value, plural="clustermcpservers", namespaced=False),
+SERVERS = tuple(
+    Kind(api_version=f"{GROUP}/{STORED}", kind=one.value, plural=plural(one), namespaced=one is ServerKind.NAMESPACED)
+    for one in ServerKind
 )
-OWNED = (
-    Kind(api_version="apps/v1", kind="Deployment", plural="deployments"),
-    Kind(api_version="v1", kind="Service", plural="services"),
-    Kind(api_version="v1", kind="ServiceAccount", plural="serviceaccounts"),
-    Kind(api_version="v1", kind="ConfigMap", plural="configmaps"),
-    Kind(api_version="networking.k8s.io/v1", kind="NetworkPolicy", plural="networkpolicies"),
-    Kind(api_version="policy/v1", kind="PodDisruptionBudget", plural="poddisruptionbudgets"),
-    Kind(api_version="autoscaling/v2", kind="HorizontalPodAutoscaler", plural="horizontalpodautoscalers"),
-)
-"""The kinds of objects that a server may have; each is looked for everywhere, by our label."""
 LEASE = Kind(api_version="coordination.k8s.io/v1", kind="Lease", plural="leases")
 EVENT = Kind(api_version="events.k8s.io/v1", kind="Event", plural="events")
 SLICE = Kind(api_version="discovery.k8s.io/v1", kind="EndpointSlice", plural="endpointslices")
-_BY_KIND = {(one.api_version, one.kind): one for one in OWNED}
 
 
-def kind_of(name: ObjectName) -> Kind | None:
-    """The kind of an object that we may own."""
-    return _BY_KIND.get((name.api_version, name.kind))
+def owned(site: Site) -> tuple[Kind, ...]:
+    """The kinds of objects that a server at *site* may have; each is looked for everywhere, by our label."""
+    return tuple(
+        Kind(api_version=one.api_version, kind=one.kind, plural=one.plural, namespaced=one.namespaced)
+        for one in owned_kinds(site.network)
+    )

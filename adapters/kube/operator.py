@@ -15,7 +15,7 @@ from adapters.kube.api import Changed, Cluster, NotDone
 from adapters.kube.cache import Cache, Kept, Place
 from adapters.kube.handshakes import Handshakes
 from adapters.kube.keys import ServerKey
-from adapters.kube.kinds import OWNED, SERVERS, SLICE
+from adapters.kube.kinds import SERVERS, SLICE, owned
 from adapters.kube.lease import DURATION, Leading, NotLeading
 from adapters.kube.passes import Passes
 from adapters.kube.queue import Queue
@@ -70,7 +70,7 @@ class Operator:
         self._naming: dict[ServerKey, frozenset[tuple[str, str]]] = {}
         self._lock = threading.Lock()
         self._servers = {one.kind: Cache(self._server_changed(one.kind)) for one in SERVERS}
-        self._owned = {one: Cache(self._object_changed) for one in OWNED}
+        self._owned = {one: Cache(self._object_changed) for one in owned(sources.site())}
         self._slices = Cache(self._slice_changed)
         self.handshakes = Handshakes(sources, self.queue.add)
         self.passes = Passes(
@@ -131,6 +131,10 @@ class Operator:
 
     # -- from changes to keys
 
+    def all_again(self) -> None:
+        """Make a pass over everything."""
+        self._began()
+
     def _began(self) -> None:
         for kind, cache in self._servers.items():
             for namespace, name in cache.places():
@@ -149,7 +153,13 @@ class Operator:
     def _object_changed(self, place: Place, before: Kept | None, after: Kept | None) -> None:
         for one in (before, after):
             if one is not None and one.owner:
-                self._owner_of(one.above, place[0])
+                self._owner_of(one.above, place[0] or self._namespace_of(one))
+
+    def _namespace_of(self, one: Kept) -> str:
+        """The namespace of the owner of an object of the whole cluster."""
+        cache = self._servers.get(one.above[0])
+        found = cache.place_of(one.owner) if cache is not None else None
+        return found[0] if found is not None else ""
 
     def _owner_of(self, above: tuple[str, str], namespace: str) -> None:
         kind, name = above

@@ -13,7 +13,7 @@ from adapters.kube.api import MANAGER, SECONDS, Absent, Changed, Cluster, Denied
 from adapters.kube.cache import Cache, Kept, controller
 from adapters.kube.handshakes import Handshakes
 from adapters.kube.keys import ServerKey
-from adapters.kube.kinds import SERVERS, Kind, kind_of
+from adapters.kube.kinds import SERVERS, Kind
 from adapters.kube.sources import Sources
 from adapters.kube.telling import Telling
 from arcops.errors import Broken
@@ -57,6 +57,7 @@ class Passes:
     ) -> None:
         self._sleep = sleep
         self._cluster, self._sources, self._servers, self._owned = cluster, sources, servers, owned
+        self._by_kind = {(one.api_version, one.kind): one for one in owned}
         self._slices, self._handshakes, self._telling = slices, handshakes, telling
         self._allowed, self._now, self._references = allowed, now, references
 
@@ -66,6 +67,7 @@ class Passes:
         if found is None:
             self._handshakes.forget(key)
             self._references(key, frozenset())
+            self._sweep()
             return 0.0
         value = found.value()
         if inner(value, "metadata", "deletionTimestamp"):
@@ -88,6 +90,15 @@ class Passes:
 
     def _wanted(self, resource: ServerResource | Problems, observed: Observed, now: datetime) -> Outcome:
         return reconcile(resource, observed, self._sources.site(), self._sources.verdicts(), now)
+
+    def _sweep(self) -> None:
+        """Remove what no garbage collector does: objects of the whole cluster whose resource, of a namespace, is gone."""
+        if not all(one.ready.is_set() for one in self._servers.values()):
+            return
+        for kind, cache in self._owned.items():
+            for (_, name), one in cache.items() if not kind.namespaced else ():
+                if one.owner and not any(servers.place_of(one.owner) for servers in self._servers.values()):
+                    self._cluster.delete(kind, "", name, one.uid, seconds=self._seconds())
 
     # -- what is seen
 
@@ -156,7 +167,7 @@ class Passes:
         """Those of *names* that are there though no watch shows them: of others, or without our label."""
         found = {}
         for name in names:
-            kind = _kind(name)
+            kind = self._kind(name)
             value = self._cluster.read(kind, name.namespace, name.name)
             if value is not None:
                 found[name] = _child(name, value)
@@ -176,12 +187,12 @@ class Passes:
         for one in outcome.writes:
             self._apply(one, observed.children.get(one.name), uid)
         for gone in outcome.deletions:
-            kind = _kind(gone.name)
+            kind = self._kind(gone.name)
             self._cluster.delete(kind, gone.name.namespace, gone.name.name, gone.uid, seconds=self._seconds())
 
     def _apply(self, wanted: KubeObject, there: Child | None, owner: str) -> None:
         """Apply *wanted*: over all other managers if the object is ours, over no one if it is new."""
-        name, kind = wanted.name, _kind(wanted.name)
+        name, kind = wanted.name, self._kind(wanted.name)
         body = wanted.value
         if there is not None:
             if there.owner != owner:
@@ -229,6 +240,12 @@ class Passes:
             except NotDone as error:
                 _log.info("an event about %s was not told: %s", key, error)
 
+    def _kind(self, name: ObjectName) -> Kind:
+        found = self._by_kind.get((name.api_version, name.kind))
+        if found is None:
+            raise Broken(f"the operator does not know how to write {name} of {name.api_version}")
+        return found
+
     def _seconds(self) -> float:
         """How long the next write may take. Raises `NotLeading`; waits if the server asked for that."""
         self._allowed()
@@ -243,13 +260,6 @@ class _Taken(Changed):
     def __init__(self, name: ObjectName) -> None:
         Exception.__init__(self, f"{name} was created by another one meanwhile")
         self.status, self.reason, self.retry_after = 409, "Conflict", 0.0
-
-
-def _kind(name: ObjectName) -> Kind:
-    found = kind_of(name)
-    if found is None:
-        raise Broken(f"the operator does not know how to write {name} of {name.api_version}")
-    return found
 
 
 def _child(name: ObjectName, value: dict[str, Json]) -> Child:

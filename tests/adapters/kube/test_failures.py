@@ -431,7 +431,7 @@ def test_the_same_event_is_told_once(found: Cluster) -> None:
         until(lambda: (condition(found) or {}).get("reason") == "HandshakeFailed")
         for _ in range(6):
             one.handshakes._heard.clear()
-            one._began()
+            one.all_again()
             until(lambda: one.idle)
         events = [one for one in found.all("events.events.k8s.io") if one["reason"] == "HandshakeFailed"]
         assert 1 <= len(events) <= 2

@@ -53,7 +53,7 @@ def test_a_second_pass_writes_nothing(found: Cluster) -> None:
         until(lambda: one.idle)
         writes, before = found.api.store.writes, len(found.api.log)
         found.do(found.api.store.cut)
-        one._began()
+        one.all_again()
         until(lambda: one.idle)
     writers = [entry for entry in found.api.log[before:] if entry[2] != "leases.coordination.k8s.io"]
     assert not writers

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.simulators.kube import discovery, tables
 from tests.simulators.kube.access import Access, Asked
-from tests.simulators.kube.answers import Answer, Refusal, Request, not_found, of
+from tests.simulators.kube.answers import Answer, Refusal, Request, User, not_found, of
 from tests.simulators.kube.definitions import resource
 from tests.simulators.kube.faults import Fault, Faults
 from tests.simulators.kube.kinds import BUILT_IN, CORE_EVENTS, Resource
@@ -71,20 +71,9 @@ class Api:
         if served is not None:
             return served
         kind, version, asked = self._read(request)
-        self.access.used.add((user.name, asked.verb, asked.group, "/".join(filter(None, (asked.resource, asked.subresource)))))
         self.asked[user.name, asked.verb, asked.resource] += 1
         self._fail(self.faults.next_for(asked, late=False))
-        if not self.access.may(user, asked):
-            what = f'{asked.resource} "{asked.name}"' if asked.name else asked.resource
-            scope = f'in the namespace "{asked.namespace}"' if asked.namespace else "at the cluster scope"
-            self.access.denied.append((user.name, asked.verb, asked.group, asked.resource, asked.subresource))
-            raise Refusal(
-                403,
-                "Forbidden",
-                f'{what} is forbidden: User "{user.name}" cannot {asked.verb} resource "{asked.resource}" in API group '
-                f'"{asked.group}" {scope}',
-                details={"name": asked.name, "group": asked.group, "kind": asked.resource},
-            )
+        self.allowed(user, asked)
         if kind.virtual:
             return of(self.access.review(kind.kind, request.object(), user), 201)
         if asked.verb in _WRITES:
@@ -102,6 +91,22 @@ class Api:
                 return of(scale_of(held.obj))
             return self._one(request, kind, version, held)
         return await self._many(request, kind, version, asked)
+
+    def allowed(self, user: User, asked: Asked) -> None:
+        """Note the right that *user* uses. Raises `Refusal` if it is not given."""
+        self.access.used.add((user.name, asked.verb, asked.group, "/".join(filter(None, (asked.resource, asked.subresource)))))
+        if self.access.may(user, asked):
+            return
+        what = f'{asked.resource} "{asked.name}"' if asked.name else asked.resource
+        scope = f'in the namespace "{asked.namespace}"' if asked.namespace else "at the cluster scope"
+        self.access.denied.append((user.name, asked.verb, asked.group, asked.resource, asked.subresource))
+        raise Refusal(
+            403,
+            "Forbidden",
+            f'{what} is forbidden: User "{user.name}" cannot {asked.verb} resource "{asked.resource}" in API group '
+            f'"{asked.group}" {scope}',
+            details={"name": asked.name, "group": asked.group, "kind": asked.resource},
+        )
 
     def _fail(self, fault: Fault | None) -> None:
         if fault is None:

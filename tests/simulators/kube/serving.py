@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from tests.certificates import Authority
 from tests.simulators.kube.access import ADMIN
 from tests.simulators.kube.api import Api
+from tests.simulators.kube.balancer import Balancer
 from tests.simulators.kube.http import ended, listen
 
 TOKEN = "the-admin-token-of-tests"
@@ -30,6 +31,7 @@ class Cluster:
         self.authority: Authority | None = None
         self.kubeconfig = folder / "kubeconfig"
         self._users = {"admin": TOKEN}
+        self._balancers: list[asyncio.Server] = []
 
     def do(self, work: Callable[[], T]) -> T:
         """What *work* gives in the server's own thread."""
@@ -88,6 +90,13 @@ class Cluster:
     def namespace(self, name: str, labels: dict[str, str] | None = None) -> None:
         self.create("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels or {}}})
 
+    async def balanced(self, namespace: str, name: str) -> str:
+        """An address that leads to the ready pods of a Service, as one of its clients in the cluster has it."""
+        balancer = Balancer(self.api, namespace, name)
+        server = await asyncio.start_server(balancer.entered, "127.0.0.1", 0)
+        self._balancers.append(server)
+        return f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
     def get(self, resource: str, namespace: str, name: str) -> dict[str, Any] | None:
         """The object as it is now, with its managed fields; *resource* is ``plural.group``."""
 
@@ -126,7 +135,8 @@ def cluster(folder: Path, *, secure: bool = True, bookmark_seconds: float = 60.0
     finally:
 
         async def end() -> None:
-            server.close()
+            for one in (server, *found._balancers):
+                one.close()
             tasks = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
             for one in tasks:
                 one.cancel()

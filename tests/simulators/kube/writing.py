@@ -8,6 +8,7 @@ import random
 import re
 import string
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,8 @@ class Writing:
                 raise self._conflict(kind, asked.name, text)
             new = self._keep(kind, live, new, asked.subresource)
         else:
+            if applied:  # an apply that creates needs the right to create, too
+                self._api.allowed(user, replace(asked, verb="create"))
             if applied and meta.get("uid"):
                 text = f"uid mismatch: the provided object specified uid {meta['uid']}, and no existing object was found"
                 raise self._conflict(kind, asked.name, text)
