@@ -22,7 +22,7 @@ from manifests.server.names import (
 )
 from manifests.server.network import by_gateway, in_mesh
 from manifests.server.plan import ServerPlan
-from manifests.server.spec import SecretKey, Transport
+from manifests.server.spec import SecretKey, ServerType, Transport
 
 USER = 65532
 DRAIN_SECONDS = 10
@@ -77,7 +77,7 @@ def digest_of(text: str) -> str:
 
 
 def _pod(plan: ServerPlan) -> dict[str, Json]:
-    stdio = plan.spec.transport is Transport.STDIO
+    stdio, remote = plan.spec.transport is Transport.STDIO, plan.spec.type is ServerType.REMOTE
     more = {name: one for name, one in plan.template.pod.items() if name != "securityContext"}
     asked = plan.template.pod.get("securityContext")
     made: dict[str, Json] = {
@@ -91,10 +91,11 @@ def _pod(plan: ServerPlan) -> dict[str, Json]:
         "hostIPC": False,
         "shareProcessNamespace": False,
         "securityContext": {**_POD_CLOSED, **(asked if isinstance(asked, Mapping) else {})},
-        "initContainers": [*([_shim(plan)] if stdio else []), _relay(plan)],
-        "containers": [_server(plan)],
+        "containers": [_relay(plan)] if remote else [_server(plan)],
         "volumes": list(_volumes(plan)),
     }
+    if not remote:
+        made["initContainers"] = [*([_shim(plan)] if stdio else []), _beside(_relay(plan))]
     if plan.kubernetes >= _HOST_USERS_SINCE:
         made["hostUsers"] = False
     for name, value in (
@@ -195,15 +196,18 @@ def _secret_variables(plan: ServerPlan) -> Iterator[Json]:
             yield {"name": one.variable or one.key, "valueFrom": {"secretKeyRef": {"name": one.name, "key": one.key}}}
 
 
-def _relay(plan: ServerPlan) -> Json:
-    """The relay is an init container that stays: it starts before the server and ends after it."""
+def _beside(relay: dict[str, Json]) -> Json:
+    """The *relay* as an init container that stays: it starts before the server and ends after it."""
+    return {**relay, "restartPolicy": "Always"}
+
+
+def _relay(plan: ServerPlan) -> dict[str, Json]:
     mounts: list[Json] = [{"name": "arcops-config", "mountPath": CONFIG_FOLDER, "readOnly": True}]
     if plan.spec.transport is Transport.STDIO:
         mounts.append({"name": "arcops-run", "mountPath": SOCKET_FOLDER})
     return {
         "name": RELAY_CONTAINER,
         "image": plan.relay_image,
-        "restartPolicy": "Always",
         "args": ["sidecar", "--config", CONFIG_FOLDER],
         "ports": [
             {"name": "mcp", "containerPort": RELAY_PORT, "protocol": "TCP"},

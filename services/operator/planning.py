@@ -13,10 +13,11 @@ from manifests.objects import Json, text_of
 from manifests.server.names import HEALTH_PORT, MCP_CONTAINER, RELAY_PORT, SOCKET
 from manifests.server.plan import Owner, ServerPlan, Tightened
 from manifests.server.pods import digest_of
-from manifests.server.spec import ServerSpec, Transport
+from manifests.server.spec import ServerSpec, ServerType, Transport
 from services.operator.observed import Observed
 from services.operator.profiles import Compiled, compile_profile, no_host
 from services.operator.refusal import Reason, Refusal
+from services.operator.remote import before_remote
 from services.operator.resource import Identity, ServerResource
 from services.operator.sidecar import Reach, SidecarConfig, Target
 from services.operator.site import Site
@@ -43,9 +44,14 @@ class Planned:
 
 
 def plan(resource: ServerResource, observed: Observed, site: Site, verdicts: Verdicts, now: datetime) -> Planned | Refusal:
-    """The plan of a hosted server."""
+    """The plan of a server that has pods: a hosted one, or a remote one with a relay before it."""
     spec = resource.spec
     namespace = namespace_of(resource.identity, site)
+    if spec.type is ServerType.REMOTE:
+        try:
+            return _planned(resource, namespace, before_remote(spec, namespace, site), (), Tightened(), observed, site)
+        except Refused as error:
+            return Refusal(reason=Reason.INVALID, text=str(error))
     if why := verdicts.refusal(spec.image, now):
         return Refusal(reason=Reason.IMAGE, text=why, stops=True)
     template, unsafe = tighten(spec, site.allowed_prefixes)
@@ -87,6 +93,8 @@ def _planned(
         )
         return Refusal(reason=Reason.NOT_ENFORCEABLE, text=text)
     issuer = trusted_issuer(spec.oidc, namespace, observed, site, whole_cluster=whole) if spec.oidc is not None else None
+    if spec.type is ServerType.REMOTE and issuer is not None and not issuer.keys:
+        raise Refused("a remote server has no volumes, so oidcConfig cannot name files of a pod; leave out these paths")
     fetched = for_keys(issuer) if issuer is not None else ()
     if fetched and (why := no_host(fetched, namespace, site)):
         return Refusal(reason=Reason.NOT_ENFORCEABLE, text=f"the relay needs keys from {fetched[0].name}: {why}")
@@ -166,6 +174,8 @@ def _who_may_call(made: ServerPlan, spec: ServerSpec) -> Iterator[str]:
 
 
 def _target(spec: ServerSpec) -> Target:
+    if spec.type is ServerType.REMOTE:
+        return Target(reach=Reach.SSE if spec.transport is Transport.SSE else Reach.HTTP, url=spec.url)
     match spec.transport:
         case Transport.STDIO:
             return Target(reach=Reach.SOCKET, socket=SOCKET)

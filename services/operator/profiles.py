@@ -76,9 +76,9 @@ def _of_map(profile: KeyOf, namespace: str, observed: Observed, site: Site) -> C
         egress = _egress(document, namespace, site)
     except Refused as error:
         return Refusal(reason=Reason.NOT_ENFORCEABLE, text=f"{profile.name}/{profile.key}: {error}")
-    if why := _loosened(egress, site.policy(namespace), namespace):
+    if why := loosened(egress, site.policy(namespace), namespace):
         return Refusal(reason=Reason.NOT_ALLOWED, text=f"{profile.name}/{profile.key}: {why}", stops=True)
-    return Compiled(egress=egress, document=document, enforcement=tuple(_said(egress, site)))
+    return Compiled(egress=egress, document=document, enforcement=tuple(enforced(egress, site)))
 
 
 def _open(ports: tuple[int, ...], namespace: str, site: Site, document: ProfileDocument | None) -> Compiled | Refusal:
@@ -131,7 +131,7 @@ def no_host(hosts: tuple[Host, ...], namespace: str, site: Site) -> str:
         _refuse_hosts(hosts, namespace, site)
     except Refused as error:
         return str(error)
-    return _loosened(Egress(hosts=hosts), site.policy(namespace), namespace)
+    return loosened(Egress(hosts=hosts), site.policy(namespace), namespace)
 
 
 def _refuse_hosts(hosts: tuple[Host, ...], namespace: str, site: Site) -> None:
@@ -164,7 +164,7 @@ def _refuse_api_server(namespace: str, site: Site) -> None:
         raise Refused("the operator was not told the addresses of the API server (apiServer), so no rule could name them")
 
 
-def _loosened(egress: Egress, policy: NamespacePolicy, namespace: str) -> str:
+def loosened(egress: Egress, policy: NamespacePolicy, namespace: str) -> str:
     """What of *egress* the stricter *policy* of the namespace does not allow."""
     if policy.hosts is not None:
         for host in egress.hosts:
@@ -191,7 +191,8 @@ def _covers(allowed: str, name: str) -> bool:
     return allowed.startswith("*.") and name.removeprefix("*.").endswith(allowed[1:]) and name != allowed[2:]
 
 
-def _said(egress: Egress, site: Site) -> Iterator[str]:
+def enforced(egress: Egress, site: Site) -> Iterator[str]:
+    """Who enforces what of *egress*, a sentence each."""
     plugin = site.network.cni
     if not egress:
         yield _nothing(site)

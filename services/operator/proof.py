@@ -6,17 +6,18 @@ elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from arcops.errors import Broken
 from arcops.seen.network import METADATA_SERVICES, Direction, PodSet, Protocol
+from manifests.description import Port
 from manifests.objects import Json, KubeObject, text_of
 from manifests.server.names import HEALTH_PORT, RELAY_PORT, SERVER_LABEL, labels
 from manifests.server.network import by_gateway
 from manifests.server.plan import ServerPlan
-from reach.addresses import AddressSpan, Domain
+from reach.addresses import Address, AddressSpan, Domain
 from reach.decision import End, decide
 from reach.ports import Ports
 from reach.world import World
@@ -67,21 +68,23 @@ def _proven(key: _Key, texts: tuple[str, ...]) -> int:
         raise Broken(f"a policy of {plan.name} could not be read back: {(*seen.unread, *seen.refused)[0].text}")
     world = World(seen, points=_points(plan), cuts=[Ports(protocol=Protocol.TCP, first=one, last=one) for one in _cuts(plan)])
     own = next(one for one in seen.pods if one.name == "own")
+    for other in seen.pods:
+        if other is not own and list(world.about(world.position(other))):
+            raise Broken(f"the policy of {plan.name} also selects {other.title}, which is another server's or no server")
     asked = 0
-    for piece in world.terrain.ports.pieces:
-        for end in _ends(world, own):
-            for direction in (Direction.EGRESS, Direction.INGRESS):
-                if direction is Direction.EGRESS:
-                    wanted = _leaves(plan, end, piece)
-                elif isinstance(end, PodSet):
-                    wanted = _enters(plan, end, piece)
-                else:
-                    continue
-                if _allowed(world, own, end, piece, direction) is not wanted:
-                    opened = "closes" if wanted else "opens"
-                    raise Broken(
-                        f"the policy of {plan.name} {opened} {direction.value} {_title(end)} {piece.protocol} {piece.first}"
-                    )
+    classes, answers = [int(one) for one in world.port_class_of], dict[tuple[int, int, Direction], bool]()
+    for number, end in enumerate(_ends(world, own)):
+        opened = _Opened(plan, end)
+        for piece, alike in zip(world.terrain.ports.pieces, classes, strict=True):
+            for direction in (Direction.EGRESS, Direction.INGRESS) if isinstance(end, PodSet) else (Direction.EGRESS,):
+                key_of_answer = alike, number, direction  # ports of one class have the same answer
+                if key_of_answer not in answers:
+                    answers[key_of_answer] = _allowed(world, own, end, piece, direction)
+                wanted = opened.leaves(piece) if direction is Direction.EGRESS else opened.enters(piece)
+                if answers[key_of_answer] is not wanted:
+                    does = "closes" if wanted else "opens"
+                    what = f"{direction.value} {_title(end)} {piece.protocol.value} {piece.first}"
+                    raise Broken(f"the policy of {plan.name} {does} {what}")
                 asked += 1
     return asked
 
@@ -108,54 +111,72 @@ def _title(end: End) -> str:
     return end.title if isinstance(end, PodSet) else str(end)
 
 
-def _leaves(plan: ServerPlan, end: End, piece: Ports) -> bool:
-    """May the pods connect to *end*? Said again from the plan, without looking at the policies."""
-    egress = plan.egress
-    tcp = piece.protocol is Protocol.TCP
-    dns = (tcp and piece.first == 53) or (piece.protocol is Protocol.UDP and piece.first == 53)
-    if isinstance(end, Domain):
-        return tcp and any(end.name == one.name and piece.first in {port.port for port in one.ports} for one in egress.hosts)
-    if egress.everything:
-        if not isinstance(end, PodSet) and any(_holds(one, end) for one in _never(plan)):
+class _Opened:
+    """Which ports of *end* are to be open. Said again from the plan, without looking at the policies."""
+
+    def __init__(self, plan: ServerPlan, end: End) -> None:
+        self._plan, self._end = plan, end
+        egress = plan.egress
+        self._never = self._api = False
+        self._ports: frozenset[int] = frozenset()
+        self._dns = egress.everything
+        if isinstance(end, Domain):
+            self._ports = _ports(one.ports for one in egress.hosts if one.name == end.name)
+        elif isinstance(end, PodSet):
+            namespace, labels_of = next((space, of) for name, space, of in _pods(plan) if name == end.name)
+            matching = (one for one in egress.pods if one.namespace == namespace and one.labels.items() <= labels_of.items())
+            self._ports = _ports(one.ports for one in matching) | _of_mesh(plan, end.name)
+            self._dns |= end.name == "dns" and egress.names
+        else:
+            self._never = _within(end, _never(plan))
+            self._api = plan.site.cni.lower() != "cilium" and _within(end, plan.site.api_server)
+            self._ports = _ports(one.ports for one in egress.addresses if _within(end, (one.cidr,)))
+
+    def leaves(self, piece: Ports) -> bool:
+        """May the pods connect to it?"""
+        tcp, egress = piece.protocol is Protocol.TCP, self._plan.egress
+        if self._never:
+            return tcp and self._api and piece.first in egress.api_server
+        if egress.everything and not isinstance(self._end, Domain) and not egress.ports:
+            return True
+        if self._dns and piece.first == 53 and piece.protocol is not Protocol.SCTP:
+            return True
+        return tcp and (piece.first in self._ports or (egress.everything and piece.first in egress.ports))
+
+    def enters(self, piece: Ports) -> bool:
+        """May it connect to the pods?"""
+        end, plan = self._end, self._plan
+        if piece.protocol is not Protocol.TCP or not isinstance(end, PodSet):
             return False
-        return not egress.ports or dns or (tcp and piece.first in egress.ports)
-    if isinstance(end, PodSet):
-        if end.name == "dns" and egress.names:
-            return dns
-        if end.name.startswith("allowed-"):
-            one = egress.pods[int(end.name.removeprefix("allowed-"))]
-            return tcp and piece.first in {port.port for port in one.ports}
-        if by_gateway(plan):
-            gateway = plan.site.egress_gateway
-            return tcp and (
-                (end.name == "plane" and piece.first == plan.site.control_plane.port)
-                or (end.name == "gateway" and gateway is not None and piece.first == gateway.target_port)
-            )
-        return False
-    if any(_holds(one, end) for one in _never(plan)):
-        named = plan.site.cni.lower() != "cilium" and any(_holds(one, end) for one in plan.site.api_server)
-        return tcp and named and piece.first in egress.api_server
-    return tcp and any(_holds(one.cidr, end) and piece.first in {port.port for port in one.ports} for one in egress.addresses)
+        if piece.first == HEALTH_PORT:
+            return end.namespace == plan.operator_namespace
+        return piece.first == RELAY_PORT and (plan.callers is None or end.namespace in plan.callers)
 
 
-def _enters(plan: ServerPlan, end: PodSet, piece: Ports) -> bool:
-    """May *end* connect to the pods?"""
-    if piece.protocol is not Protocol.TCP:
-        return False
-    if piece.first == HEALTH_PORT:
-        return end.namespace == plan.operator_namespace
-    return piece.first == RELAY_PORT and (plan.callers is None or end.namespace in plan.callers)
+def _ports(of: Iterable[tuple[Port, ...]]) -> frozenset[int]:
+    return frozenset(one.port for ports in of for one in ports)
+
+
+def _of_mesh(plan: ServerPlan, name: str) -> frozenset[int]:
+    gateway = plan.site.egress_gateway
+    if not by_gateway(plan) or gateway is None:
+        return frozenset()
+    known = {"plane": plan.site.control_plane.port, "gateway": gateway.target_port}
+    return frozenset((known[name],)) if name in known else frozenset()
 
 
 def _never(plan: ServerPlan) -> tuple[str, ...]:
     return (*METADATA_SERVICES, *plan.site.metadata, *plan.site.api_server)
 
 
-def _holds(block: str, address: End) -> bool:
-    if isinstance(address, PodSet | Domain):
-        return False
-    network = ip_network(block, strict=False)
-    return network.version == address.version and address in network
+def _within(address: Address, blocks: Iterable[str]) -> bool:
+    networks = (_network(one) for one in blocks)
+    return any(one.version == address.version and address in one for one in networks)
+
+
+@lru_cache(maxsize=1024)
+def _network(text: str) -> IPv4Network | IPv6Network:
+    return ip_network(text, strict=False)
 
 
 def _points(plan: ServerPlan) -> list[str]:
@@ -163,10 +184,12 @@ def _points(plan: ServerPlan) -> list[str]:
 
 
 def _cuts(plan: ServerPlan) -> list[int]:
-    return sorted({53, 80, 443, RELAY_PORT, HEALTH_PORT, plan.spec.target_port})
+    egress = plan.egress
+    named = _ports([*(one.ports for one in egress.hosts), *(one.ports for one in egress.addresses)])
+    return sorted({53, 80, 443, RELAY_PORT, HEALTH_PORT, plan.spec.target_port, *named, *egress.ports, *egress.api_server})
 
 
-def _stand_ins(plan: ServerPlan) -> Iterator[str]:
+def _pods(plan: ServerPlan) -> list[tuple[str, str, dict[str, str]]]:
     """The pods, one beside them, one elsewhere, those of DNS, the operator and its neighbours, and those that are allowed."""
     gateway, plane = plan.site.egress_gateway, plan.site.control_plane
     pods: list[tuple[str, str, dict[str, str]]] = [
@@ -181,6 +204,11 @@ def _stand_ins(plan: ServerPlan) -> Iterator[str]:
     pods += [(f"allowed-{number}", one.namespace, dict(one.labels)) for number, one in enumerate(plan.egress.pods)]
     if by_gateway(plan) and gateway is not None:
         pods += [("gateway", gateway.namespace, dict(gateway.labels)), ("plane", plane.namespace, dict(plane.labels))]
+    return pods
+
+
+def _stand_ins(plan: ServerPlan) -> Iterator[str]:
+    pods = _pods(plan)
     spaces = sorted({namespace for _, namespace, _ in pods})
     for space in spaces:
         named: Json = {"name": space, "labels": {"kubernetes.io/metadata.name": space}}

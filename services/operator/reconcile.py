@@ -16,11 +16,13 @@ from manifests.objects import Json, KubeObject, ObjectName, frozen_mapping, inne
 from manifests.server.names import DIGEST_ANNOTATION
 from manifests.server.objects import server_objects
 from manifests.server.spec import ServerType
+from services.operator import remote
 from services.operator.conditions import Condition, Held, conditions
 from services.operator.covering import covers
-from services.operator.observed import Child, Handshake, Observed
+from services.operator.observed import Child, Observed
 from services.operator.planning import Planned, namespace_of, plan
 from services.operator.proof import prove
+from services.operator.readiness import answered, count, readiness
 from services.operator.refusal import Reason, Refusal
 from services.operator.resource import Problems, ServerResource
 from services.operator.site import Site
@@ -83,7 +85,10 @@ def reconcile(
         why = Refusal(reason=Reason.DISABLED, text="the feature gate MCPServerSupport is off", stops=True)
         return _refused(why, identity.uid, identity.generation, observed, now)
     if resource.spec.type is ServerType.REMOTE:
-        return _remote(resource, observed, now)
+        if closed := remote.refusal(resource.spec, namespace_of(identity, site), site):
+            return _refused(closed, identity.uid, identity.generation, observed, now)
+        if not remote.needs_relay(resource.spec):
+            return _remote(resource, observed, now)
     planned = plan(resource, observed, site, verdicts, now)
     if isinstance(planned, Refusal):
         return _refused(planned, identity.uid, identity.generation, observed, now)
@@ -124,13 +129,14 @@ def _applied(
     deletions = _ours(identity.uid, observed, keep=wanted)
     deployment = next(one.name for one in objects if one.name.kind == "Deployment")
     child = observed.children.get(deployment)
-    ready = _ready(child, observed.handshake, written=deployment in {one.name for one in writes})
+    applied = deployment in {one.name for one in writes}
+    ready = readiness(child, observed.handshake, spec, identity.generation, written=applied)
     judged = verdicts.of(spec.image)
     status: dict[str, Json] = {
         "observedGeneration": identity.generation,
         "verdict": judged.verdict.value if judged else "",
-        "replicas": _count(child, "replicas"),
-        "readyReplicas": _count(child, "readyReplicas"),
+        "replicas": count(child, "replicas"),
+        "readyReplicas": count(child, "readyReplicas"),
         "enforcement": list(planned.enforcement),
     }
     if observed.handshake is not None and not observed.handshake.problem:
@@ -165,11 +171,10 @@ def _remote(resource: ServerResource, observed: Observed, now: datetime) -> Outc
     status: dict[str, Json] = {"observedGeneration": identity.generation}
     if shaken is None or not fresh:
         ready = Condition(type="Ready", held=Held.FALSE, reason=Reason.WAITING, message="The server was not asked yet.")
-    elif shaken.problem:
-        ready = Condition(type="Ready", held=Held.FALSE, reason=Reason.HANDSHAKE, message=shaken.problem)
     else:
-        ready = Condition(type="Ready", held=Held.TRUE, reason=Reason.READY, message="The server answered its handshake.")
-        status |= {"url": resource.spec.url, "protocolVersion": shaken.protocol_version, "server": shaken.server}
+        ready = answered(shaken, resource.spec)
+        if ready.held is Held.TRUE:
+            status |= {"url": resource.spec.url, "protocolVersion": shaken.protocol_version, "server": shaken.server}
     accepted = Condition(type="Accepted", held=Held.TRUE, reason="Valid", message="A remote server has no pods here.")
     again = LOOK_AGAIN if ready.held is Held.TRUE else LOOK_AGAIN_SOON
     deletions = _ours(identity.uid, observed, keep=frozenset())
@@ -242,31 +247,3 @@ def _digest(value: Mapping[str, Json]) -> Json:
 def _ours(uid: str, observed: Observed, *, keep: frozenset[ObjectName] | set[ObjectName]) -> tuple[Deletion, ...]:
     found = (one for one in observed.children.values() if uid and one.owner == uid and one.name not in keep)
     return tuple(Deletion(name=one.name, uid=one.uid) for one in sorted(found, key=lambda one: str(one.name)))
-
-
-def _ready(child: Child | None, shaken: Handshake | None, *, written: bool) -> Condition:
-    if child is None or written:
-        return Condition(type="Ready", held=Held.FALSE, reason=Reason.WAITING, message="Its objects are being applied.")
-    generation = inner(child.live, "metadata", "generation")
-    seen = inner(child.live, "status", "observedGeneration")
-    wanted = _wanted(child)
-    if wanted == 0:
-        return Condition(type="Ready", held=Held.FALSE, reason=Reason.STOPPED, message="It has no replicas, as asked for.")
-    if seen != generation or _count(child, "updatedReplicas") < 1 or _count(child, "readyReplicas") < 1:
-        text = f"{_count(child, 'readyReplicas')} of {wanted} replica(s) are ready."
-        return Condition(type="Ready", held=Held.FALSE, reason=Reason.ROLLING, message=text)
-    if shaken is None or shaken.of != generation:
-        return Condition(type="Ready", held=Held.FALSE, reason=Reason.WAITING, message="The server was not asked yet.")
-    if shaken.problem:
-        return Condition(type="Ready", held=Held.FALSE, reason=Reason.HANDSHAKE, message=shaken.problem)
-    return Condition(type="Ready", held=Held.TRUE, reason=Reason.READY, message="The server answered its handshake.")
-
-
-def _wanted(child: Child) -> int:
-    found = inner(child.live, "spec", "replicas")
-    return found if isinstance(found, int) else 1
-
-
-def _count(child: Child | None, name: str) -> int:
-    found = inner(child.live, "status", name) if child is not None else None
-    return found if isinstance(found, int) else 0

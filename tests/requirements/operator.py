@@ -27,6 +27,7 @@ OPERATOR: tuple[Claim, ...] = (
         "OPER-3",
         standard_streams_are_bridged="A server over standard streams is served over HTTP by the relay beside it; each session "
         "has a process of its own.",
+        remote_servers="A remote server is asked only if that is allowed; a relay holds its callers to their limits.",
         transports_are_supported=(
             "The transports stdio, streamable HTTP and SSE work, and the protocol is checked before Ready.",
             _NOT_BUILT,

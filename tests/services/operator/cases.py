@@ -70,10 +70,10 @@ def child(one: KubeObject, uid: str = "u-1", **status: Any) -> Child:
     return Child(name=one.name, uid=f"uid of {one.name}", owner=uid, resource_version="7", live=live)
 
 
-def after(outcome: Outcome, *, handshake: Handshake | None = None, ready: int = 1) -> Observed:
+def after(outcome: Outcome, *, handshake: Handshake | None = None, ready: int = 1, uid: str = "u-1") -> Observed:
     """What is observed once *outcome* is applied, and *ready* pods run."""
     counts = {"replicas": ready, "readyReplicas": ready, "updatedReplicas": ready}
-    children = {one.name: child(one, **(counts if one.name.kind == "Deployment" else {})) for one in outcome.objects}
+    children = {one.name: child(one, uid, **(counts if one.name.kind == "Deployment" else {})) for one in outcome.objects}
     return Observed(children=children, handshake=handshake, status=json.loads(json.dumps(_plain(outcome.status))))
 
 

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from services.operator.observed import Child, Handshake, Observed
+from services.operator.reconcile import Outcome, reconcile
 from services.operator.resource import Problems, parse
-from tests.services.operator.cases import NOW, SITE, VERDICTS, after, condition, made, object_name, of_kind, written
+from services.operator.verdicts import Verdicts
+from tests.services.operator.cases import (
+    DIGEST,
+    GREEN,
+    NOW,
+    SITE,
+    VERDICTS,
+    after,
+    condition,
+    made,
+    object_name,
+    of_kind,
+    written,
+)
 
 pytestmark = pytest.mark.requirement("OPER-2/one-pass-is-pure")
 SHAKEN = Handshake(of=1, protocol_version="2025-11-25", server="tools 1.0", capabilities=frozenset(("tools",)))
@@ -86,3 +104,125 @@ def test_the_pass_takes_no_clock_of_its_own() -> None:
     assert first == second
     assert NOW.year == 2026
     assert VERDICTS.images
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"protocol": {"versions": ["2025-06-18"]}}, "speaks MCP 2025-11-25"),
+        ({"capabilities": {"prompts": True}}, "does not offer prompts"),
+        ({"capabilities": {"tools": False}}, "offers tools"),
+    ],
+)
+def test_what_the_server_says_must_be_what_is_expected(spec: dict[str, Any], said: str) -> None:
+    first = made(written(**spec))
+    outcome = made(written(**spec), after(first, handshake=SHAKEN))
+    assert condition(outcome)["reason"] == "HandshakeFailed"
+    assert said in condition(outcome)["message"]
+    assert "url" not in outcome.status
+
+
+def live(outcome: Outcome, kind: str, change: Callable[[dict[str, Any]], None]) -> Observed:
+    """All is applied and ready, and then someone makes this *change* to the object of this *kind*."""
+    observed = after(outcome, handshake=SHAKEN)
+    children = dict(observed.children)
+    for name, one in observed.children.items():
+        if name.kind == kind:
+            value = json.loads(json.dumps(one.live))
+            change(value)
+            children[name] = replace(one, live=value)
+    return replace(observed, children=children)
+
+
+class TestOthersChangeIt:
+    def test_a_restart_by_its_annotation_stays(self) -> None:
+        """toolhive#6344: a restart was reverted within a second."""
+
+        def restart(value: dict[str, Any]) -> None:
+            value["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] = "now"
+
+        assert not made(written(), live(made(written()), "Deployment", restart)).writes
+
+    def test_defaults_of_the_api_server_are_no_difference(self) -> None:
+        """toolhive#6341: the Deployment was written again at each interval."""
+
+        def default(value: dict[str, Any]) -> None:
+            value["spec"]["template"]["spec"]["dnsPolicy"] = "ClusterFirst"
+            value["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "IfNotPresent"
+            value["spec"]["template"]["spec"]["containers"][0]["terminationMessagePath"] = "/dev/termination-log"
+
+        assert not made(written(), live(made(written()), "Deployment", default)).writes
+
+    @pytest.mark.parametrize(
+        ("kind", "change"),
+        [
+            ("NetworkPolicy", lambda value: value["spec"]["egress"].append({})),
+            ("NetworkPolicy", lambda value: value["spec"].pop("policyTypes")),
+            ("Deployment", lambda value: value["spec"]["template"]["spec"]["containers"][0].update(image="other")),
+            ("Deployment", lambda value: value["spec"]["template"]["spec"].update(hostNetwork=True)),
+            ("Deployment", lambda value: value["spec"]["template"]["spec"]["initContainers"].clear()),
+            ("ConfigMap", lambda value: value["data"].update({"sidecar.json": "{}"})),
+            ("Service", lambda value: value["spec"].update(selector={"a": "b"})),
+            ("ServiceAccount", lambda value: value.update(automountServiceAccountToken=True)),
+            ("Deployment", lambda value: value["metadata"]["annotations"].pop("arcops.dev/applied")),
+        ],
+    )
+    def test_what_is_ours_is_put_back_and_nothing_else_is_written(
+        self, kind: str, change: Callable[[dict[str, Any]], None]
+    ) -> None:
+        assert [one.name.kind for one in made(written(), live(made(written()), kind, change)).writes] == [kind]
+
+
+class TestChanges:
+    def test_what_is_no_longer_wanted_is_removed_exactly_it(self) -> None:
+        several = made(written(transport="streamable-http", replicas=2))
+        one = made(written(transport="streamable-http", replicas=1), after(several))
+        assert [(gone.name.kind, gone.uid) for gone in one.deletions] == [
+            ("PodDisruptionBudget", "uid of PodDisruptionBudget shop/tools")
+        ]
+
+    def test_another_uid_with_the_same_name_owns_nothing_of_the_first(self) -> None:
+        first = made(written(uid="u-1"))
+        outcome = made(written(uid="u-2"), after(first))
+        assert condition(outcome)["reason"] == "NameTaken"
+        assert not outcome.writes
+        assert not outcome.deletions
+
+    def test_a_verdict_that_ends_takes_the_pods_away_and_nothing_else(self) -> None:
+        first = made(written())
+        outcome = made(written(), after(first, handshake=SHAKEN), verdicts=Verdicts())
+        assert [gone.name.kind for gone in outcome.deletions] == ["Deployment"], "the policies stay as long as pods may"
+        assert "url" not in outcome.status
+
+    def test_a_spec_that_cannot_be_leaves_what_runs(self) -> None:
+        first = made(written())
+        outcome = made(written(replicas=3), after(first))
+        assert condition(outcome)["reason"] == "InvalidSpec"
+        assert not outcome.deletions
+
+    def test_it_looks_again_before_the_verdict_ends(self) -> None:
+        soon = Verdicts(images={DIGEST: replace(GREEN, valid_until=NOW + timedelta(seconds=30))})
+        assert made(written(), verdicts=soon).look_again_seconds <= 30
+
+    def test_the_feature_gate_takes_the_pods_away(self) -> None:
+        outcome = made(written(), after(made(written())), replace(SITE, supported=False))
+        assert condition(outcome)["reason"] == "FeatureDisabled"
+        assert [gone.name.kind for gone in outcome.deletions] == ["Deployment"]
+
+    def test_a_change_for_the_relay_rolls_the_pods_and_new_keys_do_not(self) -> None:
+        oidc = {"type": "kubernetes", "kubernetes": {"audience": "x"}}
+        issuer = "https://kubernetes.default.svc"
+        first = made(written(oidcConfig=oidc), Observed(key_sets={issuer: '{"keys":[]}'}))
+        rotated = replace(after(first), key_sets={issuer: '{"keys":[1]}'})
+        assert [one.name.kind for one in made(written(oidcConfig=oidc), rotated).writes] == ["ConfigMap"]
+        filtered = made(written(oidcConfig=oidc, toolsFilter=["a"]), replace(after(first), key_sets={issuer: '{"keys":[]}'}))
+        assert {one.name.kind for one in filtered.writes} == {"ConfigMap", "Deployment"}
+
+
+def test_a_moment_of_change_is_kept_until_it_changes() -> None:
+    first = made(written())
+    later = reconcile(parse(written()), after(first), SITE, VERDICTS, NOW + timedelta(hours=1))
+    assert condition(later)["lastTransitionTime"] == condition(first)["lastTransitionTime"]
+    ready = reconcile(parse(written()), after(first, handshake=SHAKEN), SITE, VERDICTS, NOW + timedelta(hours=1))
+    assert condition(ready)["lastTransitionTime"] != condition(first)["lastTransitionTime"]
+    assert [one.reason for one in ready.events] == ["Ready"]

@@ -1,0 +1,58 @@
+"""Is a server ready? Its pods are, of this generation, and it answered a handshake as its resource expects."""
+
+from __future__ import annotations
+
+from manifests.objects import inner
+from manifests.server.spec import ServerSpec, ServerType
+from services.operator.conditions import Condition, Held
+from services.operator.observed import Child, Handshake
+from services.operator.refusal import Reason
+
+
+def readiness(
+    child: Child | None, shaken: Handshake | None, spec: ServerSpec, generation_of_resource: int, *, written: bool
+) -> Condition:
+    """The condition ``Ready`` of a server whose Deployment is *child*; *written*: it is applied in this pass."""
+    if child is None or written:
+        return Condition(type="Ready", held=Held.FALSE, reason=Reason.WAITING, message="Its objects are being applied.")
+    generation = inner(child.live, "metadata", "generation")
+    seen = inner(child.live, "status", "observedGeneration")
+    wanted = _wanted(child)
+    if wanted == 0:
+        return Condition(type="Ready", held=Held.FALSE, reason=Reason.STOPPED, message="It has no replicas, as asked for.")
+    if seen != generation or count(child, "updatedReplicas") < 1 or count(child, "readyReplicas") < 1:
+        text = f"{count(child, 'readyReplicas')} of {wanted} replica(s) are ready."
+        return Condition(type="Ready", held=Held.FALSE, reason=Reason.ROLLING, message=text)
+    asked = generation_of_resource if spec.type is ServerType.REMOTE else generation
+    if shaken is None or shaken.of != asked:
+        return Condition(type="Ready", held=Held.FALSE, reason=Reason.WAITING, message="The server was not asked yet.")
+    return answered(shaken, spec)
+
+
+def answered(shaken: Handshake, spec: ServerSpec) -> Condition:
+    """Is what the server said what *spec* expects?"""
+    problem = shaken.problem or _unexpected(shaken, spec)
+    if problem:
+        return Condition(type="Ready", held=Held.FALSE, reason=Reason.HANDSHAKE, message=problem)
+    return Condition(type="Ready", held=Held.TRUE, reason=Reason.READY, message="The server answered its handshake.")
+
+
+def _unexpected(shaken: Handshake, spec: ServerSpec) -> str:
+    if spec.protocol_versions and shaken.protocol_version not in spec.protocol_versions:
+        return f"the server speaks MCP {shaken.protocol_version}, and spec.protocol wants {', '.join(spec.protocol_versions)}"
+    for name, wanted in spec.capabilities.items():
+        if wanted is not (name in shaken.capabilities):
+            said = "does not offer" if wanted else "offers"
+            return f"the server {said} {name}, and spec.capabilities.{name} is {'true' if wanted else 'false'}"
+    return ""
+
+
+def _wanted(child: Child) -> int:
+    found = inner(child.live, "spec", "replicas")
+    return found if isinstance(found, int) else 1
+
+
+def count(child: Child | None, name: str) -> int:
+    """A number of the Deployment's status."""
+    found = inner(child.live, "status", name) if child is not None else None
+    return found if isinstance(found, int) else 0

@@ -1,0 +1,120 @@
+"""The proof of a server's policies: each smallest change of one that opens or closes a connection is found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from arcops.errors import Broken
+from manifests.objects import KubeObject, text_of
+from manifests.server.objects import server_objects
+from manifests.server.plan import ServerPlan
+from services.operator.observed import Observed, SeenConfigMap
+from services.operator.planning import Planned, plan
+from services.operator.proof import prove
+from services.operator.site import NamespacePolicy
+from tests.services.operator.cases import NOW, VERDICTS, resource, written
+from tests.services.operator.test_profiles import BY_NAMES, CALICO, CILIUM, ISTIO, outbound, site
+
+pytestmark = pytest.mark.requirement("OPER-4/permission-profiles-are-enforced")
+
+PODS = {"namespace": "db", "labels": {"app": "pg"}}
+PROFILES: dict[str, tuple[Any, Any]] = {
+    "nothing": (CALICO, {}),
+    "addresses and pods": (CALICO, outbound("198.51.100.0/24", allowPods=[PODS])),
+    "everything": (site("calico", NamespacePolicy(open_network=True)), {"network": {"outbound": {"insecureAllowAll": True}}}),
+    "everything on a port": (
+        site("calico", NamespacePolicy(open_network=True)),
+        {"network": {"outbound": {"insecureAllowAll": True, "allowPort": [443]}}},
+    ),
+    "the API server": (site("calico", NamespacePolicy(api_server=True)), outbound("kubernetes.default.svc")),
+    "names by Cilium": (CILIUM, outbound("api.example.com", "*.example.org", ports=(443, 8443))),
+    "names by a cluster's policy": (BY_NAMES, outbound("api.example.com")),
+    "names by a gateway": (ISTIO, outbound("api.example.com")),
+}
+
+
+def planned(name: str) -> tuple[ServerPlan, tuple[KubeObject, ...]]:
+    """The plan of a server with this profile, and its objects."""
+    at, text = PROFILES[name]
+    reference = {"type": "configmap", "name": "p", "key": "p.json"}
+    seen = Observed(config_maps={"p": SeenConfigMap(resource_version="1", data={"p.json": json.dumps(text)})})
+    found = plan(resource(written(permissionProfile=reference)), seen, at, VERDICTS, NOW)
+    assert isinstance(found, Planned), found
+    return found.plan, server_objects(found.plan)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_what_is_made_is_proven(name: str) -> None:
+    made, objects = planned(name)
+    assert prove(made, objects) > 100
+
+
+OPENED: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
+    "egress to everything": ("NetworkPolicy", lambda spec: spec["egress"].append({})),
+    "egress is not limited": ("NetworkPolicy", lambda spec: spec.update(policyTypes=["Ingress"])),
+    "ingress is not limited": ("NetworkPolicy", lambda spec: spec.update(policyTypes=["Egress"], ingress=[])),
+    "ingress to every port": ("NetworkPolicy", lambda spec: spec["ingress"][0].pop("ports")),
+    "ingress to the server's own port": (
+        "NetworkPolicy",
+        lambda spec: spec["ingress"][0]["ports"].append({"port": 8080, "protocol": "TCP"}),
+    ),
+    "callers of every namespace": (
+        "NetworkPolicy",
+        lambda spec: spec["ingress"][0].update({"from": [{"namespaceSelector": {}}]}),
+    ),
+    "everyone asks for the handshake": ("NetworkPolicy", lambda spec: spec["ingress"][1].pop("from")),
+    "no one may call": ("NetworkPolicy", lambda spec: spec["ingress"].pop(0)),
+    "other pods": ("NetworkPolicy", lambda spec: spec.update(podSelector={"matchLabels": {"a": "b"}})),
+    "the metadata service": (
+        "NetworkPolicy",
+        lambda spec: spec["egress"].append({"to": [{"ipBlock": {"cidr": "169.254.169.254/32"}}], "ports": [{"port": 80}]}),
+    ),
+    "one more port": (
+        "NetworkPolicy",
+        lambda spec: spec["egress"].append(
+            {"to": [{"ipBlock": {"cidr": "198.51.100.0/24"}}], "ports": [{"port": 80, "protocol": "TCP"}]}
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "change"), OPENED.values(), ids=OPENED)
+def test_a_policy_that_opens_or_closes_more_is_broken(kind: str, change: Callable[[dict[str, Any]], object]) -> None:
+    made, objects = planned("addresses and pods")
+    with pytest.raises(Broken, match="the policy of tools"):
+        prove(made, changed(objects, kind, change))
+
+
+NAMED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "another name": lambda spec: spec["egress"][1]["toFQDNs"][0].update(matchPattern="*.example.net"),
+    "another port": lambda spec: spec["egress"][1]["toPorts"][0]["ports"].append({"port": "22", "protocol": "TCP"}),
+    "one port less": lambda spec: spec["egress"][1]["toPorts"][0]["ports"].pop(),
+    "the world": lambda spec: spec["egress"].append({"toEntities": ["world"]}),
+    "other pods of the cluster": lambda spec: spec["egress"].append({"toEndpoints": [{}]}),
+    "every pod of the namespace": lambda spec: spec.update(endpointSelector={}),
+}
+
+
+@pytest.mark.parametrize("change", NAMED.values(), ids=NAMED)
+def test_rules_by_name_are_proven_too(change: Callable[[dict[str, Any]], object]) -> None:
+    made, objects = planned("names by Cilium")
+    with pytest.raises((Broken, KeyError)):  # a name that no rule has any more cannot be asked for
+        prove(made, changed(objects, "CiliumNetworkPolicy", change))
+
+
+def changed(objects: tuple[KubeObject, ...], kind: str, change: Callable[[dict[str, Any]], object]) -> tuple[KubeObject, ...]:
+    """*objects*, with this *change* to the spec of the one of this *kind*."""
+
+    def one(found: KubeObject) -> KubeObject:
+        if found.name.kind != kind:
+            return found
+        value: dict[str, Any] = found.value
+        change(value["spec"])
+        return replace(found, text=text_of(value))
+
+    return tuple(map(one, objects))
