@@ -1,4 +1,4 @@
-"""Remote servers: asked only where that is allowed, and behind a relay as soon as callers are to be held to anything."""
+"""Remote servers: asked only if that is allowed, and behind a relay as soon as callers are to be held to anything."""
 
 from __future__ import annotations
 
