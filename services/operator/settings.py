@@ -12,6 +12,8 @@ from foundation.strict_yaml import load_all
 from manifests.description import Site as NetworkSite
 from services.operator.site import NamespacePolicy, Site
 
+_OLDEST = 30
+"""The first minor version whose pods have sidecars and a pause before they end, without a feature gate."""
 _VERSION = re.compile(r"1\.([0-9]{1,3})")
 
 
@@ -40,6 +42,8 @@ class OperatorSettings:
         found = _VERSION.fullmatch(self.kubernetes)
         if found is None:
             raise Refused(f'kubernetes is {self.kubernetes[:40]!r}; write its version, such as "1.36" with quotation marks')
+        if int(found[1]) < _OLDEST:
+            raise Refused(f"Kubernetes 1.{found[1]} has no sidecars that end last; 1.{_OLDEST} or newer is needed")
         told = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "kubernetes"}
         return Site(kubernetes=(1, int(found[1])), **told)
 

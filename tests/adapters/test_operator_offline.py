@@ -63,6 +63,7 @@ class TestExplain:
     @pytest.mark.parametrize(
         ("server", "settings"),
         [
+            (SERVER, OPERATOR_SETTINGS.replace("1.36", "1.29")),
             ("kind: ConfigMap", OPERATOR_SETTINGS),
             ("[", OPERATOR_SETTINGS),
             (SERVER, "network: {}"),
