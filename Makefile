@@ -13,7 +13,7 @@ COMPILED = $(BIN)/python -m compileall -q -j 0 "$$($(BIN)/python -c 'import sysc
 # If the environment forbids compiled files, each worker and each process that the tests start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: ready test test-site test-deep test-foundry test-clients coverage newest lock lint docs bench bench-gpu definitions conformance clean
+.PHONY: ready test test-site test-deep test-foundry test-llama test-clients coverage newest lock lint docs bench bench-gpu definitions conformance clean
 
 ready: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deployments/local/ready.sh
@@ -91,6 +91,17 @@ test-foundry: $(VENV)/.installed-dev $(FOUNDRY)/.installed
 $(FOUNDRY)/.installed: Makefile | $(VENV)/bin/python
 	$(BIN)/python -m venv $(FOUNDRY)
 	$(FOUNDRY)/bin/python -m pip install --quiet --disable-pip-version-check 'foundry-local-sdk>=2.2.1,<2.3' 'onnx>=1.23,<2' 'tokenizers>=0.23,<1'
+	touch $@
+
+# A real llama.cpp server with a small model, for its bill of tokens, in an environment of its own that ArcOps never imports.
+LLAMA = $(VENV)/llama
+
+test-llama: $(VENV)/.installed-dev $(LLAMA)/.installed
+	ARCOPS_LLAMA="$(CURDIR)/$(LLAMA)/bin/python" $(BIN)/python -m pytest -q -n0 tests/services/host/costs/test_real_bill.py
+
+$(LLAMA)/.installed: Makefile | $(VENV)/bin/python
+	$(BIN)/python -m venv $(LLAMA)
+	$(LLAMA)/bin/python -m pip install --quiet --disable-pip-version-check 'xllamacpp>=2026.10,<2027' 'gguf>=0.17,<1' 'tokenizers>=0.23,<1'
 	touch $@
 
 # The real MCP clients, in a folder of their own below $(VENV), each at a version that was seen to list what it reads. It takes npm.

@@ -28,6 +28,7 @@ EXTRAS = (
         adds="signing with a key in AWS KMS, Azure Key Vault, Google Cloud KMS or HashiCorp Vault",
         modules=("azure", "boto3", "google.cloud.kms", "hvac"),
     ),
+    Extra(name="costs", adds="counting tokens as a model does, for what calls of hosted servers cost", modules=("tokenizers",)),
     Extra(name="gpu", adds="benchmarks of NVIDIA GPUs", modules=("cuda", "numpy")),
     Extra(name="kubernetes", adds="reading a live cluster", modules=("kubernetes", "urllib3")),
     Extra(

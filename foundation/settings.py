@@ -46,11 +46,12 @@ class Settings:
     registered policy that says which of them may run. ``host_address``
     is where the other hosts of this site reach this one, ``host_key`` a reference to the key that they share, and
     ``host_authorities`` a file with the certificates that those of other hosts, and of servers of other machines, must come
-    from; each may be empty. ``host_restore`` is the file of the snapshot that a host restores by itself when its tier or
-    address has changed, or nothing. ``catalog_tags`` are the tags without which no entry of the catalog is approved, and
-    ``catalog_public`` says that anyone may read what it offers. ``audit`` is the folder of the audit logs, and
-    ``audit_required`` says that no call is served if it cannot be recorded there. ``also_hosts`` are more hosts that the front
-    answers to.
+    from; each may be empty. ``host_rates`` is the site's rate card, if it has one, and ``host_costs_required`` says that no
+    call of a hosted server is served if what it costs cannot be kept. ``host_restore`` is the file of the snapshot that a host
+    restores by itself when its tier or address has changed, or nothing. ``catalog_tags`` are the tags without which no entry of
+    the catalog is approved, and ``catalog_public`` says that anyone may read what it offers. ``audit`` is the folder of the
+    audit logs, and ``audit_required`` says that no call is served if it cannot be recorded there. ``also_hosts`` are more hosts
+    that the front answers to.
     """
 
     tier: Tier
@@ -92,6 +93,8 @@ class Settings:
     host_restore: Path | None = None
     catalog_tags: tuple[str, ...] = ()
     catalog_public: bool = False
+    host_rates: Path | None = None
+    host_costs_required: bool = True
     audit_required: bool = True
 
     def authorities_for(self, url: str) -> str:
@@ -144,8 +147,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         host_restore=Path(one) if (one := _whole("ARCOPS_HOST_RESTORE", environment)) else None,
         catalog_tags=tuple(environment.get("ARCOPS_CATALOG_TAGS", "").replace(",", " ").split()),
         catalog_public=_yes(environment.get("ARCOPS_CATALOG_PUBLIC", ""), "ARCOPS_CATALOG_PUBLIC"),
+        host_rates=_rates(environment.get("ARCOPS_HOST_RATES", ""), config),
+        host_costs_required=_required("ARCOPS_HOST_COSTS", environment),
         audit=audit,
-        audit_required=_required(environment.get("ARCOPS_AUDIT", "")),
+        audit_required=_required("ARCOPS_AUDIT", environment),
     )
 
 
@@ -226,10 +231,17 @@ def _memory(memory: Path, store: Path, audit: Path) -> Path:
     return memory
 
 
-def _required(text: str) -> bool:
+def _required(name: str, environment: Mapping[str, str]) -> bool:
+    text = environment.get(name, "")
     if text not in ("", "required", "best-effort"):
-        raise Refused(f"ARCOPS_AUDIT is {text[:50]!r}; use required (the default) or best-effort")
+        raise Refused(f"{name} is {text[:50]!r}; use required (the default) or best-effort")
     return text != "best-effort"
+
+
+def _rates(named: str, config: Path) -> Path | None:
+    """The rate card: the file that was named, or the usual one if it is there."""
+    usual = (config / "rates.yaml").absolute()
+    return Path(named).absolute() if named else usual if usual.is_file() else None
 
 
 def _most_written(text: str) -> int:

@@ -85,10 +85,12 @@ def hosted(at: Place, bound: Bound, door: Door) -> Hosted:
 
     peers = peers_of(at.settings, bound.url, os.environ)
     made = hosting_here(at, os.environ, peers)
+    if door.limits is not None:
+        door.limits.ledger = made.ledger
     forwarding = None
     if peers is not None:
         forwarding = Forwarding(peers=peers, tier=at.settings.tier, authorities=made.authorities)
-    app = relay(made.hosting, door, origin=bound.url, forwarding=forwarding)
+    app = relay(made.hosting, door, origin=bound.url, forwarding=forwarding, meter=made.meter)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
@@ -101,10 +103,11 @@ def hosted(at: Place, bound: Bound, door: Door) -> Hosted:
                 await forwarding.close()
             made.close()
 
+    probes = {"hosting": made.healthy, "costs": made.meter.healthy}
     part = DoorPart(
         routes=registry.routes(at, bound.url, door),
         running=running(),
-        probes={"hosting": made.healthy},
+        probes=probes,
         hosted=made.hosting.all_shown,
     )
     return Hosted(relay=app, part=part)

@@ -30,6 +30,7 @@ from arcops.errors import Unavailable
 from arcops.identity import Identity
 from foundation.audit.record import Outcome
 from services.host import envelope
+from services.host.costs.meter import Meter
 from services.host.envelope import Malformed
 from services.host.eras import LEGACY_VERSIONS
 from services.host.hosted import Hosted, Row
@@ -226,13 +227,14 @@ def relay(
     held_seconds: float = HELD_SECONDS,
     sessions: Sessions | None = None,
     forwarding: Forwarding | None = None,
+    meter: Meter | None = None,
 ) -> Relay:
     """The servers of *hosted* for callers that *door* lets in. *origin* is this host's address for clients. With *forwarding*
     there are other hosts, to which requests are passed on. *only* is the one server that has this address for itself; *anyone*
-    is who every caller is, if none has to say.
+    is who every caller is, if none has to say. *meter* measures what calls cost.
     """
     addresses = Addresses(origin=origin.rstrip("/"), only=only)
-    permitting = Permitting(door=door)
+    permitting = Permitting(door=door, meter=meter)
     calling = Calling(hosted=hosted, permitting=permitting, held_seconds=held_seconds)
     if sessions is None:
         sealed = forwarding.peers.sealed if forwarding is not None else ""

@@ -204,6 +204,7 @@ class Legacy:
         exchange.headers = (*exchange.headers, *permit.headers)
         exchange.allowed()
         outcome, reason = Outcome.FAILED, "Unavailable"
+        found: Message | None = None
         try:
             link = await self.linked(row, caller, session)
             here = bridge.from_legacy(link, session, method, params)
@@ -211,6 +212,7 @@ class Legacy:
                 params = here.params
                 if here.answer is not None:
                     return here.answer(id)
+            permit.reached(link)
             found = await asked(lambda: self.linked(row, caller, session), method, params, listener=session, tell=exchange.tell)
             found = shown(row.tools, method, found)
             outcome, reason = (Outcome.DONE, "") if found.error is UNSET else (Outcome.FAILED, "error")
@@ -219,8 +221,7 @@ class Legacy:
             reason = "Stopped"
             raise
         finally:
-            if permit.account is not None:
-                permit.account.ended(outcome, reason)
+            permit.ended(outcome, reason, found)
 
     def said(self, row: Row, session: Session, message: Message) -> None:
         """A notification or an answer of the client."""

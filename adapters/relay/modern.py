@@ -90,6 +90,7 @@ class Modern:
         permit = await self.calling.permitting.permit(scope, caller, row, method, params)
         exchange.headers = permit.headers
         outcome, reason = Outcome.FAILED, "Unavailable"
+        found: Message | None = None
         session = without_session(caller)
 
         async def reached() -> Link:
@@ -109,6 +110,7 @@ class Modern:
                 if here.answer is not None:
                     return here.answer(id)
                 params = here.params
+            permit.reached(link)
             found = shown(row.tools, method, await asked(reached, method, params, tell=exchange.tell))
             outcome, reason = (Outcome.DONE, "") if found.error is UNSET else (Outcome.FAILED, "error")
             return bridge.to_modern(link, method, id, found)
@@ -119,8 +121,7 @@ class Modern:
             outcome, reason = Outcome.REFUSED, "request"
             raise
         finally:
-            if permit.account is not None:
-                permit.account.ended(outcome, reason)
+            permit.ended(outcome, reason, found)
 
 
 def without_session(caller: Identity) -> str:

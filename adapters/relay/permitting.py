@@ -8,6 +8,7 @@ this machine may call every server that they added.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -16,7 +17,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw
 from starlette.types import Scope
 
 from adapters.http.access import Door
@@ -31,13 +32,17 @@ from foundation.authorization.role_policy import RESERVED
 from foundation.limits.fields import limit_field, policy_field
 from foundation.telemetry.spans import REQUEST
 from services.host import envelope
+from services.host.costs.meter import Meter, Metered
+from services.host.envelope import Message
 from services.host.hosted import Row
+from services.host.link import Link
 from services.host.scoping import refuse_crossing
 from services.host.shown_tools import hidden
 from services.host.spec import bound_for
 
 DOOR = "relay"
 _CALL = frozenset((CALL,))
+_TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _GIVES = frozenset(
     ("resources/read", "resources/subscribe", "prompts/get", "completion/complete", "tasks/get", "tasks/result", "tasks/update")
 )
@@ -94,10 +99,24 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
-    """A request that may go on: its ``account``, if it is one to keep, and the fields of its answer."""
+    """A request that may go on: its ``account`` and what is ``metered``, if it is one to keep; its answer's fields."""
 
     account: Account | None = None
+    metered: Metered | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def reached(self, link: Link) -> None:
+        """It goes to the server at *link* now."""
+        if self.metered is not None:
+            self.metered.reached(link)
+
+    def ended(self, outcome: Outcome, reason: str, found: Message | None) -> None:
+        """It ended so; *found* is what the server answered, if it did."""
+        if self.account is not None:
+            self.account.ended(outcome, reason)
+        if self.metered is not None:
+            said = (found.result if found.error is UNSET else found.error) if found is not None else UNSET
+            self.metered.ended(outcome.value, None if said is UNSET else said)
 
 
 NOTHING_KEPT = Permit()
@@ -105,9 +124,10 @@ NOTHING_KEPT = Permit()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permitting:
-    """Decides by ``door``; without one everything may be done, and nothing is kept."""
+    """Decides by ``door``; without one everything may be done, and nothing is kept. ``meter`` measures what tools cost."""
 
     door: Door | None
+    meter: Meter | None = None
 
     async def permit(self, scope: Scope, caller: Identity, row: Row, method: str, params: Mapping[str, Raw] | None) -> Permit:
         """*caller* asks the server of *row* for *method*.
@@ -132,18 +152,25 @@ class Permitting:
                 self.told(scope, caller, Outcome.DENIED, "policy", server, tool)
                 raise Failed(Failure(status=403, code=FORBIDDEN, said=decision.reason, data={"kind": "refused"}))
         headers: tuple[tuple[bytes, bytes], ...] = ()
-        if method == "tools/call":
+        counted = method == "tools/call"
+        if counted:
             headers = await self._within_limits(scope, caller, server, tool, target)
-        account = None
-        if door.accounts is not None:
-            try:
+        account = metered = None
+        try:
+            if counted and self.meter is not None:
+                audited = door.accounts is not None and bool(caller.id)
+                arguments = (params or {}).get("arguments")
+                metered = self.meter.begin(caller, server, tool, arguments, trace=_trace(scope), audited=audited)
+            if door.accounts is not None:
                 door.accounts.audit.reserve()
-            except ArcOpsError as error:
-                raise Failed(_not_now(error)) from error
-            account = Account(
-                audit=door.accounts.audit, record=partial(self._record, scope, caller, server, tool, datetime.now(UTC))
-            )
-        return Permit(account=account, headers=headers)
+                account = Account(
+                    audit=door.accounts.audit, record=partial(self._record, scope, caller, server, tool, datetime.now(UTC))
+                )
+        except ArcOpsError as error:
+            if counted and door.limits is not None and door.limits.ledger is not None:
+                door.limits.ledger.given((caller.issuer, caller.tenant, caller.id), target)
+            raise Failed(_not_now(error)) from error
+        return Permit(account=account, metered=metered, headers=headers)
 
     def refused(
         self, scope: Scope, caller: Identity, server: str, method: str, params: Mapping[str, Raw] | None, reason: str
@@ -225,6 +252,14 @@ def _tool(method: str, params: Mapping[str, Raw] | None) -> str:
         return envelope.text((params or {}).get("name")) or _UNKNOWN
     except msgspec.DecodeError:
         return _UNKNOWN
+
+
+def _trace(scope: Scope) -> str:
+    """The trace that the request is a part of (W3C Trace Context, ``traceparent``), or nothing."""
+    for name, value in scope["headers"]:
+        if name == b"traceparent":
+            return value[3:35].decode() if _TRACEPARENT.fullmatch(value) else ""
+    return ""
 
 
 def _fields(policy: str, limit: str) -> tuple[tuple[bytes, bytes], ...]:

@@ -13,9 +13,13 @@ from arcops.verdict import Verdict
 from artifacts.vouch import Standing
 from capabilities.artifact.examine import Examine, Examined, examine_artifact
 from capabilities.policy.explain import explained
+from capabilities.server.costing import By, HostCostShow, host_cost_show
 from capabilities.server.explaining import HostExplain, ServerExplained, host_explain
-from capabilities.server.looking import HostFind, host_find
+from capabilities.server.figuring import HostFigures, host_figures
+from capabilities.server.looking import HostFind, HostHistory, HostLogs, host_find, host_history, host_logs
+from capabilities.server.quotas import HostQuotaShow, host_quota_show
 
+_LINES = 20
 _MOST = 200
 """Rows on one page; a search finds the others."""
 
@@ -50,8 +54,35 @@ def server(asked: Asked) -> Reply:
         "gates": _gates(examined),
         "asks": {rule.rule: rule.asks for gate in explained() for rule in gate.rules},
         "kinds": {one.digest: one.kind for one in examined.report.evidence} if examined and examined.report else {},
+        **_use(found.name, asked),
     }
     return shown(asked, "server.html", "servers", found, **values)
+
+
+def figures(asked: Asked) -> Reply:
+    """The figures of hosting, each with its definition and its target."""
+    found = host_figures(HostFigures(), asked.at)
+    known = [one for one in found.figures if one.met is not None]
+    values = {"found": found, "measured": len(known), "missed": sum(not one.met for one in known)}
+    return shown(asked, "hosting_figures.html", "servers", found, **values)
+
+
+def _use(name: str, asked: Asked) -> dict[str, object]:
+    """What its page says of the calls of the server *name*: sums without callers, which a reader of pages need not know."""
+    quotas = host_quota_show(HostQuotaShow(server=name), asked.at)
+    log: tuple[str, ...] | None = None
+    with suppress(ArcOpsError):  # for a reader who is not the operator
+        log = host_logs(HostLogs(name=name, lines=_LINES), asked.at).lines
+    return {
+        "costs": host_cost_show(HostCostShow(server=name, by=By.TOOL), asked.at),
+        "quotas": quotas,
+        "callers": len({(one.issuer, one.tenant, one.caller) for one in quotas.uses}),
+        "advised": sum(one.advised is not None for one in quotas.uses),
+        "size": host_figures(HostFigures(name=name), asked.at).size,
+        "versions": host_history(HostHistory(name=name), asked.at).versions,
+        "log": log or (),
+        "hidden": log is None,
+    }
 
 
 def _artifact(found: ServerExplained, asked: Asked) -> Examined | None:

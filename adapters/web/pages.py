@@ -57,6 +57,7 @@ _PAGES = (
     _Page(path="/catalog", show=catalog.entries),
     _Page(path="/catalog/entry", show=catalog.entry),
     _Page(path="/servers", show=hosting.servers),
+    _Page(path="/servers/figures", show=hosting.figures),
     _Page(path="/server", show=hosting.server),
 )
 

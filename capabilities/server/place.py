@@ -76,6 +76,18 @@ def database(at: Place) -> Iterator[Database]:
 
 
 @contextmanager
+def kept_database(at: Place) -> Iterator[Database | None]:
+    """The database for one who only looks: one that is not there is not made."""
+    from foundation.database.late import is_made
+
+    if not is_made(at.settings):
+        yield None
+        return
+    with database(at) as found:
+        yield found
+
+
+@contextmanager
 def kept_rows(at: Place) -> Iterator[Rows | None]:
     """The rows for one who only looks: a database that is not there is not made, and has no rows."""
     from foundation.database.late import is_made

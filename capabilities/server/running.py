@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from flows.place import Place
 
 if TYPE_CHECKING:
     from foundation.database.engine import Database
+    from foundation.limits.ledger import Ledger
+    from services.host.costs.meter import Meter
     from services.host.hosting import Hosting
     from services.host.peers import Peers
 
@@ -23,10 +26,13 @@ _log = logging.getLogger(__name__)
 class HostingHere:
     """``hosting`` runs the servers; ``healthy`` says what is wrong, or nothing; ``close`` closes the database.
 
-    ``authorities`` are the certificates (PEM) that those of other machines must come from; empty: the usual ones.
+    ``meter`` measures what calls cost, and ``ledger`` decides by their quotas. ``authorities`` are the certificates (PEM) that
+    those of other machines must come from; empty: the usual ones.
     """
 
     hosting: Hosting
+    meter: Meter
+    ledger: Ledger
     healthy: Callable[[], str]
     close: Callable[[], None]
     authorities: str = ""
@@ -40,7 +46,12 @@ def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None 
     from foundation.database.address import read_address
     from foundation.database.engine import connected
     from foundation.database.lease import Leases, new_holder
+    from foundation.limits.ledger import Ledger
     from foundation.processes.keeping import Keeping
+    from services.host.costs.metering import metering
+    from services.host.costs.watching import Watching
+    from services.host.figures.recording import Recording
+    from services.host.figures.sizing import Sizing
     from services.host.hosting import Hosting
     from services.host.logfile import LogFiles
     from services.host.peers import held_at, holding
@@ -51,9 +62,11 @@ def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None 
     database = connected(read_address(at.settings.database), at.settings.tier, at.settings.database_password, environment)
     authorities = authorities_at(at.settings.host_authorities)
     holder, rows = new_holder(), Rows(database)
+    ledger, leases = Ledger(), Leases(database, holding(holder, peers))
+    recording = Recording(database)
     made = Hosting(
         rows,
-        Leases(database, holding(holder, peers)),
+        leases,
         provisioning(at.settings, database, holder, environment=environment, tell=_told),
         Keeping(),
         verdicts(at.settings, at.now),
@@ -64,7 +77,10 @@ def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None 
         prepare=partial(_prepared, database, at),
         address_of=partial(held_at, peers),
         authorities=authorities,
+        record=recording.tell,
     )
+    watching, sizing = Watching(database, ledger, leases), Sizing(database, holder, made.processes)
+    made.beside += (recording.always, watching.always, sizing.always)
 
     def healthy() -> str:
         try:
@@ -73,7 +89,16 @@ def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None 
             return "the database does not answer, so no server starts; those that run go on"
         return ""
 
-    return HostingHere(hosting=made, healthy=healthy, close=database.close, authorities=authorities)
+    meter = metering(at.settings, database, at.now, ledger=ledger)
+
+    def close() -> None:
+        meter.close()
+        with suppress(ArcOpsError):
+            recording.write()
+            watching.look()  # bursts since it looked last
+        database.close()
+
+    return HostingHere(hosting=made, meter=meter, ledger=ledger, healthy=healthy, close=close, authorities=authorities)
 
 
 def _prepared(database: Database, at: Place) -> None:

@@ -6,8 +6,14 @@ since 1970 in UTC, which both databases store and compare alike.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
 
+from foundation.database.cost_tables import COST_DAYS as COST_DAYS
+from foundation.database.cost_tables import COST_EVENTS as COST_EVENTS
+from foundation.database.cost_tables import HOSTED_ADVISORIES as HOSTED_ADVISORIES
+from foundation.database.cost_tables import HOSTED_QUOTAS as HOSTED_QUOTAS
+from foundation.database.cost_tables import HOSTED_RECORDS as HOSTED_RECORDS
+from foundation.database.cost_tables import HOSTED_USE as HOSTED_USE
 from foundation.database.host_tables import CHECKLIST as CHECKLIST
 from foundation.database.host_tables import FEEDBACK as FEEDBACK
 from foundation.database.host_tables import HOST_KNOWN as HOST_KNOWN
@@ -294,19 +300,6 @@ RECEIVERS = Table(
 """Who is told about new artifacts. ``secret`` is a reference, never a value; before ``position`` of the ``log`` it has all that
 it wanted, and ``again`` is when it is tried next."""
 
-HOSTED_RECORDS = Table(
-    "arcops_hosted_record",
-    METADATA,
-    Column("id", String(32), primary_key=True),
-    Column("kind", String(32), nullable=False),
-    Column("subject", String(200), nullable=False),
-    Column("began", BigInteger, nullable=False),
-    Column("ended", BigInteger, nullable=False),
-    Column("outcome", String(16), nullable=False),
-    Column("value", Double, nullable=True),
-    Index("arcops_hosted_record_kind", "kind", "ended"),
-)
-"""What was done with hosted servers, from when to when, and how it ended; never changed."""
 CATALOG_ENTRIES = Table(
     "arcops_catalog_entry",
     METADATA,

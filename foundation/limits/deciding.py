@@ -22,6 +22,7 @@ from arcops.identity import Identity
 from foundation.egress.breaker import Breaker, Phase, Tolerance, asked, failed, succeeded
 from foundation.limits.bucket import Standing
 from foundation.limits.counting import Counters
+from foundation.limits.ledger import NOTHING, Ledger
 from foundation.limits.limits_file import LimitsFile
 from foundation.limits.memory import Key, Memory
 from foundation.limits.rules import SECONDS, Charge, Limits, Where, charges
@@ -81,7 +82,8 @@ class Told:
 
 @dataclass(slots=True, kw_only=True)
 class Deciding:
-    """Decides by the limits of ``file``. ``opened`` opens shared counters. Threads may share it.
+    """Decides by the limits of ``file``. ``opened`` opens shared counters. Threads may share it. ``ledger`` has the quotas of
+    hosted servers, if some are hosted here; what it lets through has to be told to it when it ended.
 
     ``clock`` is in seconds and only grows, ``drawn`` gives random numbers from 0 to 1.
     """
@@ -92,6 +94,7 @@ class Deciding:
     clock: Callable[[], float] = time.monotonic
     drawn: Callable[[], float] = random.random
     seconds: float = SHARED_SECONDS
+    ledger: Ledger | None = None
     told: Told = field(default_factory=Told)
     _counters: dict[Where, Counters] = field(default_factory=dict)
     _breaker: Breaker = field(default_factory=Breaker)
@@ -109,17 +112,25 @@ class Deciding:
 
         Raises `Unavailable` if the limits are not known, or there is no room for one more count: then it is not let through.
         """
+        who = (caller.issuer, caller.tenant, caller.id)
+        kept = NOTHING
         try:
             limits = self.file.limits()
-            found = self._charged(limits, caller, tool, actions)
-            if not found:
+            if self.ledger is not None:
+                kept = self.ledger.take(who, tool)
+            found = self._charged(limits, caller, tool, actions) if kept.let else ()
+            if not found and not kept.charges:
                 self.told.let += 1
                 return Turn(let=True)
-            standings = self._take(limits, found)
+            standings = self._take(limits, found) if found else ()
         except ArcOpsError:
             self.told.unknown += 1
+            if self.ledger is not None and kept is not NOTHING and kept.let:
+                self.ledger.given(who, tool)
             raise
-        turn = _turn(found, standings)
+        if self.ledger is not None and kept is not NOTHING and kept.let and not all(one.let for one in standings):
+            self.ledger.given(who, tool)
+        turn = _turn((*found, *kept.charges), (*standings, *kept.standings))
         if turn.let:
             self.told.let += 1
         elif turn.quota:
@@ -147,7 +158,7 @@ class Deciding:
         key = (caller.issuer, caller.tenant, caller.id, tool, actions)
         found = made.get(key)
         if found is None:
-            found = made[key] = tuple(charges(of, caller, tool, actions))
+            found = made[key] = tuple(charges(of, key[:3], tool, actions))
         return found
 
     def _take(self, limits: Limits, found: Sequence[Charge]) -> tuple[Standing, ...]:
@@ -251,8 +262,8 @@ def _turn(found: Sequence[Charge], standings: Sequence[Standing]) -> Turn:
     lines = tuple(_line(one, standing) for one, standing in zip(found, standings, strict=True))
     refused = [(standing.wait, one) for one, standing in zip(found, standings, strict=True) if not standing.let]
     advice = tuple(
-        f"{standing.used} of {one.numbers.calls} calls of the quota {one.rule.name!r} are used; it begins again in "
-        f"{_seconds(standing.reset)} seconds"
+        f"{standing.used} of {one.numbers.calls} {one.rule.unit.value} of the quota {one.rule.name!r} are used; it begins "
+        f"again in {_seconds(standing.reset)} seconds"
         for one, standing in zip(found, standings, strict=True)
         if one.rule.quota and standing.let and _much(standing, one)
     )
@@ -262,8 +273,8 @@ def _turn(found: Sequence[Charge], standings: Sequence[Standing]) -> Turn:
     seconds = max(1, _seconds(wait))
     what = "quota" if longest.rule.quota else "limit"
     reason = (
-        f"the {what} {longest.rule.name!r} of {longest.numbers.calls} calls per {longest.rule.per} is reached; "
-        f"try again in {seconds} seconds"
+        f"the {what} {longest.rule.name!r} of {longest.numbers.calls} {longest.rule.unit.value} per {longest.rule.per} is "
+        f"reached; try again in {seconds} seconds"
     )
     return Turn(
         let=False, lines=lines, advice=advice, reason=reason, by=longest.rule.name, quota=longest.rule.quota, wait=seconds

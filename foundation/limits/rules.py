@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
-from arcops.identity import Identity
-
 Triple = tuple[str, str, str]
 """Issuer, tenant and id of a caller."""
 MICROS = 1_000_000
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
-DAY, MONTH = "day", "month"
+MINUTE, DAY, MONTH = "minute", "day", "month"
 
 
 class Where(Enum):
@@ -25,6 +23,13 @@ class Where(Enum):
     MEMORY = "memory"
     DATABASE = "database"
     REDIS = "redis"
+
+
+class Unit(Enum):
+    """What a rule counts."""
+
+    CALLS = "calls"
+    TOKENS = "tokens"
 
 
 SERVERS = "servers/"
@@ -65,7 +70,8 @@ class Rule:
     """One limit. Without ``targets`` it counts all tool calls of a caller together; with them, those of each tool (and of each
     hosted server) by itself.
 
-    ``per`` is the period: of `SECONDS` for a rate, ``day`` or ``month`` (UTC) for a quota. ``callers`` have other numbers.
+    ``per`` is the period: of `SECONDS` for a rate; ``day`` or ``month`` (UTC) for a quota, or ``minute`` for one of the ledger.
+    ``callers`` have other numbers; if only they are ``named``, it is about no one else. ``unit`` is what the numbers are of.
     """
 
     name: str
@@ -74,6 +80,8 @@ class Rule:
     numbers: Numbers
     targets: tuple[Target, ...] = ()
     callers: Mapping[Triple, Numbers] = field(default_factory=dict)
+    named: bool = False
+    unit: Unit = Unit.CALLS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +117,11 @@ class Charge:
         return -(-SECONDS[self.rule.per] * MICROS // self.numbers.calls)
 
 
-def charges(limits: Limits, caller: Identity, tool: str, actions: frozenset[str]) -> Iterator[Charge]:
-    """What a call of *tool* with these *actions* by *caller* adds to."""
-    who = (caller.issuer, caller.tenant, caller.id)
+def charges(limits: Limits, who: Triple, tool: str, actions: frozenset[str]) -> Iterator[Charge]:
+    """What a call of *tool* with these *actions* by the caller *who* adds to."""
     for rule in limits.rules:
+        if rule.named and who not in rule.callers:
+            continue
         numbers = rule.callers.get(who, rule.numbers)
         key = (rule.name, rule.per, *who)
         if not rule.targets:
@@ -128,11 +137,14 @@ def charges(limits: Limits, caller: Identity, tool: str, actions: frozenset[str]
 
 
 def windows(per: str, now: int) -> tuple[int, int, int]:
-    """When the window of a day or a month (UTC) before that of *now*, the one of *now*, and the next one end.
+    """When the window of a minute, a day or a month (UTC) before that of *now*, the one of *now*, and the next one end.
 
     All in milliseconds since 1970. A store takes the first that its own clock has not reached: a host whose clock is wrong by
     less than a window then still counts in the window that the others count in.
     """
+    if per == MINUTE:
+        end = now // 60_000 * 60_000
+        return (end, end + 60_000, end + 120_000)
     at = datetime.fromtimestamp(now / 1000, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if per == DAY:
         ends = (at, at + timedelta(days=1), at + timedelta(days=2))

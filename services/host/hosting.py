@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from foundation.database.lease import Leases
 from foundation.processes.keeping import Keeping
 from services.host.draining import judging
 from services.host.eras import Era
+from services.host.figures.starts import Starts, Tell, untold
 from services.host.held_to_its_verdict import held_to_its_verdict
 from services.host.holding import Holding, no_address
 from services.host.hosted import NotYet, Row, Shown, State
@@ -46,7 +47,8 @@ class Hosting:
 
     *verdicts* says which rows may run. *logs* gets each line that a server writes to its standard error. *prepare* is called
     until it succeeds once, before rows are read: it brings the database to this version's schema. *address_of* reads another
-    host's address from its name in a lease; empty if it has none. *authorities* are as for `Starting`.
+    host's address from its name in a lease; empty if it has none. *authorities* are as for `Starting`. *record* keeps what
+    figures are measured from. The loops of ``beside`` run as long as this host does.
     """
 
     def __init__(
@@ -64,17 +66,21 @@ class Hosting:
         prepare: Callable[[], object] = bool,
         address_of: Callable[[str], str] = no_address,
         authorities: str = "",
+        record: Tell = untold,
     ) -> None:
         self._rows, self._provisioning, self._keeping = rows, provisioning, keeping
         self._verdicts = verdicts
         self._host, self._logs = host, logs
         self._starting = Starting(provisioning, keeping, home=home, environment=environment, authorities=authorities)
         self._servers: dict[str, Serving] = {}
+        self._starts = Starts(record)
+        self.beside: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
         self._holding = Holding(leases, lose=self._lost, address_of=address_of)
         self._closing = False
         self._withdrawing = Withdrawing(rows)
         self._proving: set[asyncio.Task[None]] = set()
-        self._looking = Looking(rows, self._servers, end=self._end, prove=self._prove, prepare=prepare)
+        came = self._starts.came
+        self._looking = Looking(rows, self._servers, end=self._end, prove=self._prove, prepare=prepare, came=came)
 
     def row(self, name: str) -> Row | None:
         """As `Hosted.row`."""
@@ -103,6 +109,10 @@ class Hosting:
     def all_shown(self) -> dict[str, Shown]:
         """As `shown`, of every server by its name."""
         return {name: one.shown() for name, one in self._servers.items()}
+
+    def processes(self) -> dict[str, tuple[int, ...]]:
+        """The processes of every server here that has some."""
+        return {name: one.pids for name, one in self._servers.items() if one.running}
 
     def names(self) -> tuple[str, ...]:
         """Every server, in order."""
@@ -147,6 +157,10 @@ class Hosting:
 
     async def _started(self, serving: Serving, key: Key) -> Running:
         """A new child; a start that fails is tried once more by itself."""
+        with self._starts.one(serving):
+            return await self._started_or_not(serving, key)
+
+    async def _started_or_not(self, serving: Serving, key: Key) -> Running:
         name = serving.row.name
         while True:
             try:
@@ -193,6 +207,7 @@ class Hosting:
             said=partial(self._heard, serving),
         )
         link = Link(pipe, name=name, private=bool(key.session), seconds=float(row.current.spec.call_seconds), held=held)
+        link.process = pipe.pid
         running = serving.running[key] = Running(link=link, pipe=pipe)
         pipe.when_over(partial(self._ended, serving, key, running))
         if not pipe.over:
@@ -261,6 +276,7 @@ class Hosting:
                 serving.say(State.PENDING, f"no process runs: {pipe.over}")
             return
         serving.restarts += 1
+        self._starts.crashed(name)
         if pipe.spoke:
             serving.served()
             if not serving.running:
@@ -277,13 +293,14 @@ class Hosting:
         await asyncio.to_thread(self._provisioning.sweep)
         with suppress(ArcOpsError):  # it is looked for again and again
             await self._looking.look()
-        loops = (
+        loops: tuple[Callable[[], Coroutine[None, None, None]], ...] = (
             self._keeping.renewing,
             self._looking.always,
             self._holding.renewing,
             partial(saying, self._servers, self._rows, self._host),
             partial(reaping, self._servers),
             partial(judging, self._servers, self._verdicts),
+            *self.beside,
         )
         tasks = [asyncio.create_task(one()) for one in loops]
         try:

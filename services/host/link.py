@@ -72,6 +72,8 @@ class Link:
             broken=self._broken,
             most_strays=most_strays,
         )
+        self.process: int | None = None
+        """The server's main process, if it has one here."""
         self._opening: asyncio.Task[Opened] | None = None
         self._sweep: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,6 +88,11 @@ class Link:
     def busy(self) -> int:
         """How many calls wait now."""
         return len(self._pending)
+
+    @property
+    def called(self) -> int:
+        """How many calls it had."""
+        return self.counts.calls
 
     @property
     def sessions(self) -> int:

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 class Looking:
     """Keeps *servers* as *rows* say. *end* ends the processes of one, *prove* tries its next version; *prepare* is called until
-    it succeeds, before the first look.
+    it succeeds, before the first look. *came* is told of each row that came since.
     """
 
     def __init__(
@@ -31,8 +31,9 @@ class Looking:
         end: Callable[[Serving, str], None],
         prove: Callable[[Serving], None],
         prepare: Callable[[], object],
+        came: Callable[[HostedRow], object] = bool,
     ) -> None:
-        self._rows, self._servers, self._end, self._prove = rows, servers, end, prove
+        self._rows, self._servers, self._end, self._prove, self._came = rows, servers, end, prove, came
         self._prepare: Callable[[], object] | None = prepare
         self._seen: tuple[int, ...] = ()
 
@@ -55,7 +56,7 @@ class Looking:
         if seen == self._seen:
             return
         rows = await asyncio.to_thread(self._rows.all)
-        self._seen = seen
+        before, self._seen = self._seen, seen
         there = {row.name: row for row in rows}
         for name in [one for one in self._servers if one not in there]:
             self._end(self._servers.pop(name), "it was removed")
@@ -63,6 +64,8 @@ class Looking:
             serving = self._servers.get(name)
             if serving is None:
                 serving = self._servers[name] = Serving(row=row)
+                if before:  # it came while this host was there
+                    self._came(row)
             else:
                 older = None
                 if goes_on(serving, row):

@@ -91,6 +91,11 @@ def policy_of(settings: Settings, spec: Spec) -> str:
     return OWN_SERVERS if read_package(spec.package).source is Source.FOLDER else SERVERS
 
 
+def costs_in(settings: Settings) -> Path:
+    """The folder of the events of cost that the database did not take yet."""
+    return settings.hosted / "costs"
+
+
 def verdicts(settings: Settings, now: Callable[[], datetime]) -> Verdicts:
     """What says which servers may run here: by the keys, the revocations and the policy of this machine, as they are now."""
     return Verdicts(

@@ -91,11 +91,14 @@ from capabilities.server.allowing import HostAllow, HostDeny, HostResolve
 from capabilities.server.catalog_deciding import HostCatalogApprove, HostCatalogRate, HostCatalogRefuse, HostCatalogTag
 from capabilities.server.catalog_importing import HostCatalogImport
 from capabilities.server.catalog_looking import HostCatalogList, HostCatalogSearch, HostCatalogShow
+from capabilities.server.costing import HostCostExport, HostCostReconcile, HostCostShow
 from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
 from capabilities.server.explaining import HostExplain
+from capabilities.server.figuring import HostFigures
 from capabilities.server.gating import HostGate
 from capabilities.server.looking import HostDiff, HostFind, HostHistory, HostLogs, HostStatus
 from capabilities.server.mirroring import HostMirrorUse
+from capabilities.server.quotas import HostQuotaSet, HostQuotaShow
 from capabilities.server.scaffolding import HostNew
 from capabilities.server.sharing import HostShare
 from capabilities.server.wrapping import HostWrap
@@ -221,6 +224,13 @@ def runnable(at: Site) -> None:
 
 
 ENTRY = "dev.arcops.curated/mcp-server-time"
+
+
+def a_bill(at: Site) -> Path:
+    """A bill of one day."""
+    path = at.folder / "bill.csv"
+    path.write_text("day,model,tokens\n2026-11-30,small,100\n")
+    return path
 
 
 def listed(at: Site) -> None:
@@ -379,18 +389,24 @@ ASKS: dict[str, Asking] = {
     "host_catalog_search": lambda at: listed(at) or HostCatalogSearch(words="time", every=True),
     "host_catalog_show": lambda at: listed(at) or HostCatalogShow(name=ENTRY),
     "host_catalog_tag": lambda at: listed(at) or HostCatalogTag(name=ENTRY, tags=("env=test",)),
+    "host_cost_export": lambda at: migrated(at) or HostCostExport(output=at.folder / "costs.csv"),
+    "host_cost_reconcile": lambda at: HostCostReconcile(bill=a_bill(at)),
+    "host_cost_show": lambda at: migrated(at) or HostCostShow(),
     "host_deny": lambda at: allowed(at) or HostDeny(name="small"),
     "host_deploy": lambda at: added(at) or HostDeploy(name="small", package=f"folder:{at.model}", command="other"),
     "host_diff": lambda at: added(at) or HostDiff(name="small"),
     "host_explain": lambda at: added(at) or HostExplain(name="small"),
     "host_gate": lambda at: runnable(at) or HostGate(name="small"),
     "host_mirror_use": lambda at: HostMirrorUse(mirror=Mirror(at.folder).write()),
+    "host_figures": lambda at: added(at) or HostFigures(),
     "host_find": lambda at: HostFind(),
     "host_wrap": lambda at: wrappable(at) or HostWrap(folder=at.folder / "mine"),
     "host_new": lambda at: HostNew(template="echo", parent=at.folder),
     "host_share": lambda at: shared(at) or HostShare(name="small", revoke=("role:readers",)),
     "host_history": lambda at: added(at) or HostHistory(name="small"),
     "host_logs": lambda at: added(at) or HostLogs(name="small"),
+    "host_quota_set": lambda at: HostQuotaSet(server="small", calls=5),
+    "host_quota_show": lambda at: added(at) or HostQuotaShow(),
     "host_remove": lambda at: added(at) or HostRemove(name="small"),
     "host_resolve": lambda at: added(at) or HostResolve(name="small"),
     "host_restart": lambda at: added(at) or HostRestart(name="small"),

@@ -53,6 +53,7 @@ ASKS: dict[str, dict[str, object]] = {
     "host_deploy": {"name": "small", "package": "pypi:small==1"},
     "host_logs": {"name": "small"},
     "host_put": {"folder": "small"},
+    "host_quota_set": {"server": "small", "calls": 5},
     "host_remove": {"name": "small"},
     "host_patch": {},
     "host_share": {"name": "small"},

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from adapters.web.app import site
-from tests.adapters.hosted_world import hosted_site
 from tests.adapters.test_web_browser import World, watched
+from tests.adapters.used_world import used_site
 from tests.browser import chromium, served
 
 pytestmark = [pytest.mark.requirement("HOST-020/pages-say-why-a-server-may-run"), pytest.mark.site]
@@ -19,10 +19,13 @@ pytestmark = [pytest.mark.requirement("HOST-020/pages-say-why-a-server-may-run")
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    here = hosted_site(tmp_path_factory.mktemp("hosted"))
+    here = used_site(tmp_path_factory.mktemp("hosted"))
     pages = {name: f"/server?name={name}" for name in ("made", "poisoned", "unjudged", "odd")}
     with served(site(lambda: here)) as address:
-        yield World(address=address, pages={"list": "/servers", "nothing found": "/servers?q=nowhere", **pages})
+        yield World(
+            address=address,
+            pages={"list": "/servers", "figures": "/servers/figures", "nothing found": "/servers?q=nowhere", **pages},
+        )
 
 
 @pytest.fixture(scope="module")

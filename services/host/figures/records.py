@@ -55,6 +55,8 @@ class Kind(StrEnum):
     """A quota's advisory was raised: from when use first stayed over 80 %. ``subject`` is the quota."""
     BURST = "burst"
     """A caller went on over a limit: ``value`` is how many requests were let through before the first was refused."""
+    COSTS_LOST = "costs-lost"
+    """Events of cost could be kept nowhere: ``value`` is how many, ``subject`` the process."""
     RECONCILIATION = "reconciliation"
     """Events of cost were compared with a bill: ``value`` is the difference, as a part of the bill."""
 

@@ -1,0 +1,83 @@
+"""Each call through the relay gives one event of cost, with who, what and how much."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from adapters.http.access import Door
+from services.host.costs.event import CostEvent
+from tests.adapters.relay.talking import Here, serving
+from tests.adapters.relay.test_access import of, place, shown
+from tests.services.host.costs.calls import Kept, meter
+from tests.simulators.hosting import Hosting, trivial
+from tests.simulators.issuer import Issuer
+
+__all__ = ["place"]  # a fixture
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def events(place: tuple[Door, Issuer, Path], folder: Path, calls: Callable[[Here, Issuer], Awaitable[None]]) -> list[CostEvent]:
+    """What was kept of *calls*, which get the relay and the issuer."""
+    door, issuer, _ = place
+    kept = Kept()
+    at = meter(kept, folder)
+
+    async def run() -> None:
+        hosting = Hosting(commands={"t": trivial(), "m": trivial("--modern")}, stateless=frozenset(("m",)))
+        async with serving(hosting, door, meter=at) as here:
+            await calls(here, issuer)
+
+    asyncio.run(run())
+    at.close()
+    return kept.events
+
+
+@pytest.mark.requirement("HOST-026-028/cost-events")
+def test_each_call_has_its_event(place: tuple[Door, Issuer, Path], tmp_path: Path) -> None:
+    async def calls(here: Here, issuer: Issuer) -> None:
+        ada = of(here, issuer, "ada")
+        await ada.open()
+        ada.headers["traceparent"] = f"00-{TRACE}-00f067aa0ba902b7-01"
+        await ada.call("echo", {"text": "hello"})
+        assert "error" in await ada.call("no-such-tool")
+
+    first, second = events(place, tmp_path, calls)
+    assert (first.issuer, first.identity, first.server, first.tool) == (place[1].url, "ada", "t", "echo")
+    assert (first.outcome, first.trace, first.audited, first.bytes_in) == ("done", TRACE, True, len('{"text": "hello"}'))
+    assert first.bytes_out > 10
+    assert first.tokens_out == -(-first.bytes_out // 4)
+    assert (second.tool, second.outcome) == ("no-such-tool", "failed")
+
+
+def test_what_was_not_let_through_costs_nothing(place: tuple[Door, Issuer, Path], tmp_path: Path) -> None:
+    async def calls(here: Here, issuer: Issuer) -> None:
+        ada = of(here, issuer, "ada")
+        await ada.open()
+        assert "error" in await ada.call("die")  # the policy denies it
+        for _ in range(3):
+            await ada.call("echo", {"text": "x"})
+        assert "error" in await ada.call("echo", {"text": "x"})  # over the limit
+
+    assert [one.tool for one in events(place, tmp_path, calls)] == ["echo"] * 3
+
+
+def test_a_full_store_refuses_a_call_before_it_is_done(place: tuple[Door, Issuer, Path], tmp_path: Path) -> None:
+    door, issuer, _ = place
+    kept = Kept()
+    at = meter(kept, tmp_path, most=0)
+
+    async def run() -> None:
+        async with serving(Hosting(commands={"t": trivial()}), door, meter=at) as here:
+            ada = here.client("t", **shown(issuer, "ada"))
+            await ada.open()
+            response = await ada.begin("echo", {"text": "x"})
+            assert response.status == 503
+            assert "cost cannot be recorded, so it is not done" in (await response.last())["error"]["message"]
+
+    asyncio.run(run())
+    at.close()
+    assert not kept.events
