@@ -90,7 +90,7 @@ def hosted(at: Place, bound: Bound, door: Door) -> Hosted:
     forwarding = None
     if peers is not None:
         forwarding = Forwarding(peers=peers, tier=at.settings.tier, authorities=made.authorities)
-    app = relay(made.hosting, door, origin=bound.url, forwarding=forwarding, meter=made.meter)
+    app = relay(made.hosting, door, origin=bound.url, forwarding=forwarding, meter=made.meter, offers=made.hosting.offers)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:

@@ -26,6 +26,8 @@ from adapters.relay.permitting import Permitting
 from adapters.relay.reading import Fields, fields_of, read
 from adapters.relay.sse import Sse
 from adapters.relay.status import shown
+from adapters.relay.together import ALL, Together
+from adapters.relay.together import ROW as TOGETHER
 from arcops.errors import Unavailable
 from arcops.identity import Identity
 from foundation.audit.record import Outcome
@@ -34,6 +36,7 @@ from services.host.costs.meter import Meter
 from services.host.envelope import Malformed
 from services.host.eras import LEGACY_VERSIONS
 from services.host.hosted import Hosted, Row
+from services.host.offers import Offers
 from services.host.sessions import MOST_EACH, Sessions
 
 MOST_BODY = 4 * 1024 * 1024
@@ -56,6 +59,7 @@ class Relay:
     door: Door | None
     most_body: int
     forwarding: Forwarding | None = None
+    together: Together | None = None
     closed: bool = False
     _sweeping: asyncio.TimerHandle | None = None
 
@@ -87,8 +91,8 @@ class Relay:
         caller = vouched or await self._caller(scope, send, fields, name)
         if caller is None:
             return
-        row = self.hosted.row(name)
-        if row is None:
+        row = TOGETHER if name == ALL and self.together is not None else self.hosted.row(name)
+        if row is None or (row is TOGETHER and kind != "mcp"):
             raise no_such(name)
         if self.closed:
             await refuse(send, 503, "this host ends", code=envelope.UNAVAILABLE, headers=((b"retry-after", b"5"),))
@@ -154,9 +158,9 @@ class Relay:
             if not accepts(fields.get(b"accept", b""))[1]:
                 await refuse(send, 406, "this answer is a stream of events; accept text/event-stream")
             else:
-                await self.legacy.get(receive, send, row, caller, fields)
+                await self._legacy(row).get(receive, send, row, caller, fields)
         elif method == "DELETE":
-            await self.legacy.delete(send, row, caller, fields)
+            await self._legacy(row).delete(send, row, caller, fields)
         else:
             await _not_allowed(send, "GET, POST, DELETE")
 
@@ -187,9 +191,14 @@ class Relay:
         if kind == "messages":
             await self.sse.post(scope, receive, send, row, caller, message)
         elif fields.get(modern.VERSION, b"2025-11-25") in _LEGACY:
-            await self.legacy.post(scope, receive, send, row, caller, fields, message)
+            await self._legacy(row).post(scope, receive, send, row, caller, fields, message)
+        elif row is TOGETHER and self.together is not None:
+            await self.together.for_modern.post(scope, receive, send, row, caller, fields, message)
         else:
             await self.modern.post(scope, receive, send, row, caller, fields, message)
+
+    def _legacy(self, row: Row) -> Legacy:
+        return self.together.for_legacy if row is TOGETHER and self.together is not None else self.legacy
 
     def _sweep(self) -> None:
         self.sessions.sweep()
@@ -203,6 +212,8 @@ class Relay:
             self._sweeping.cancel()
             self._sweeping = None
         self.sse.close()
+        if self.together is not None:
+            self.together.close()
         self.sessions.close()
 
     @staticmethod
@@ -228,10 +239,12 @@ def relay(
     sessions: Sessions | None = None,
     forwarding: Forwarding | None = None,
     meter: Meter | None = None,
+    offers: Offers | None = None,
 ) -> Relay:
     """The servers of *hosted* for callers that *door* lets in. *origin* is this host's address for clients. With *forwarding*
     there are other hosts, to which requests are passed on. *only* is the one server that has this address for itself; *anyone*
-    is who every caller is, if none has to say. *meter* measures what calls cost.
+    is who every caller is, if none has to say. *meter* measures what calls cost. With *offers* all servers are also served
+    together, at ``/all/mcp``.
     """
     addresses = Addresses(origin=origin.rstrip("/"), only=only)
     permitting = Permitting(door=door, meter=meter)
@@ -240,18 +253,19 @@ def relay(
         sealed = forwarding.peers.sealed if forwarding is not None else ""
         most_each = MOST_EACH if door is None else door.quotas.sessions
         sessions = Sessions(hosted.gone, most_each=most_each, sealed=sealed)
-    legacy = Legacy(calling=calling, sessions=sessions)
+    legacy, modern_ = Legacy(calling=calling, sessions=sessions), Modern(calling=calling)
     return Relay(
         hosted=hosted,
         entry=Entry(door=door, addresses=addresses, anyone=anyone),
         permitting=permitting,
         sessions=sessions,
         legacy=legacy,
-        modern=Modern(calling=calling),
+        modern=modern_,
         sse=Sse(legacy=legacy, addresses=addresses),
         door=door,
         most_body=most_body,
         forwarding=forwarding,
+        together=Together.of(offers, legacy, modern_) if offers is not None else None,
     )
 
 

@@ -72,12 +72,13 @@ class Modern:
         numbers = count(1)
         exchange = Exchange(send, receive, lambda: Stream(str(next(numbers)), resumable=False))
         await self.calling.answered(
-            exchange, id, owner_of(caller), self._asked(scope, row, caller, fields, message, id, exchange), _status
+            exchange, id, owner_of(caller), self.whole(scope, row, caller, fields, message, id, exchange), _status
         )
 
-    async def _asked(
+    async def whole(
         self, scope: Scope, row: Row, caller: Identity, fields: Fields, message: Message, id: bytes, exchange: Exchange
     ) -> bytes:
+        """The answer to *message*, whose headers have to say what its body does."""
         method = str(message.method)
         params: Mapping[str, Raw] | None = envelope.members(message.params)
         try:
@@ -85,6 +86,20 @@ class Modern:
         except Failed:
             self.calling.permitting.refused(scope, caller, row.name, method, params, "request")
             raise
+        return await self.asked(scope, row, caller, fields, method, params, id, exchange)
+
+    async def asked(
+        self,
+        scope: Scope,
+        row: Row,
+        caller: Identity,
+        fields: Fields,
+        method: str,
+        params: Mapping[str, Raw] | None,
+        id: bytes,
+        exchange: Exchange,
+    ) -> bytes:
+        """The answer of the server of *row* to *method*, as the client has to see it."""
         if method in _OLD:
             raise Failed(Failure(status=404, code=METHOD_NOT_FOUND, said=f"MCP {MODERN_VERSION} has no {method}"))
         permit = await self.calling.permitting.permit(scope, caller, row, method, params)

@@ -179,6 +179,17 @@ class Permitting:
         if method in RECORDED:
             self.told(scope, caller, Outcome.REFUSED, reason, server, _tool(method, params))
 
+    def may(self, caller: Identity, row: Row, tool: str) -> bool:
+        """May *caller* call this *tool* of the server of *row*, or the method ``prompts/get``, without arguments? It is asked
+        for a list; a call is decided by `permit`.
+        """
+        if row.tools is not None and tool not in (*row.tools, "prompts/get"):
+            return False
+        if self.door is None or caller.issuer == RESERVED:
+            return True
+        target = f"servers/{row.name}/{tool}"
+        return decide(caller, CALL, target, {}, self.door.authorization, shared=row.shares).allowed
+
     def _within_scope(self, scope: Scope, caller: Identity, row: Row, method: str, params: Mapping[str, Raw] | None) -> None:
         given = (params or {}).get("arguments") or (params or {}).get("argument")
         try:

@@ -42,6 +42,7 @@ class ServerTools(Body):
     """``eras`` are those that it speaks, ``legacy`` (with sessions) and ``modern``; ``version`` is the revision that it chose.
 
     ``pins`` are sorted; ``before`` are those of the last good verdict about the same lock and start, empty without one.
+    ``definitions`` are the definitions themselves, each as canonical JSON, by which all servers together are listed.
     ``texts`` are its instructions and all that its definitions say, names too. ``stray`` are lines of its standard output that
     are no message of MCP. ``tried`` is what it asked for besides what its row permits. ``watched`` is false if that could not
     be seen. ``elsewhere``: it is a server of another machine: no one here sees what it does.
@@ -58,3 +59,4 @@ class ServerTools(Body):
     tried: tuple[Tried, ...] = ()
     watched: bool = True
     elsewhere: bool = False
+    definitions: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ from services.host.hosted import NotYet, Row, Shown, State
 from services.host.link import Link
 from services.host.looking import Looking
 from services.host.offering import pins_by_name, unlike
+from services.host.offers import Offers
 from services.host.pipe import HostedPipe
 from services.host.placing import key_of, refuse_more
 from services.host.provisioning import Provisioning
@@ -81,6 +82,7 @@ class Hosting:
         self._proving: set[asyncio.Task[None]] = set()
         came = self._starts.came
         self._looking = Looking(rows, self._servers, end=self._end, prove=self._prove, prepare=prepare, came=came)
+        self.offers = Offers(rows=lambda: [one.row for one in self._servers.values()], verdicts=verdicts)
 
     def row(self, name: str) -> Row | None:
         """As `Hosted.row`."""

@@ -63,6 +63,8 @@ class Session:
     requests: dict[bytes, Asking] = field(default_factory=dict)
     """Those that wait, by their ids as JSON."""
     used: float = field(default_factory=time.monotonic)
+    forward: Callable[[str, bytes], None] | None = None
+    """Who gets what belongs to no call of it, instead of ``standing``: it is a part of another session."""
     _asked: OrderedDict[int, tuple[Link, bytes]] = field(default_factory=OrderedDict)
     _asks: int = 0
     _made: int = 0
@@ -85,7 +87,10 @@ class Session:
 
     def told(self, method: str, message: bytes) -> None:
         """Into the standing stream, also if it is not open now."""
-        self.standing.put(message)
+        if self.forward is not None:
+            self.forward(method, message)
+        else:
+            self.standing.put(message)
 
     def asked(self, id: bytes, method: str, params: Raw | UnsetType, about: Call | None) -> bool:
         """Ask the client, under an id of ours, in the stream of the call that it may be about."""
@@ -153,9 +158,14 @@ class Sessions:
         self._at = f"{AT}{sealed}" if sealed else ""
         self._all: OrderedDict[str, Session] = OrderedDict()
         self._each: Counter[Owner] = Counter()
+        self._tell: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
         return len(self._all)
+
+    def when_gone(self, tell: Callable[[str], None]) -> None:
+        """Tell the id of each session that ends."""
+        self._tell = tell
 
     @property
     def waiting(self) -> int:
@@ -202,6 +212,8 @@ class Sessions:
             session.link.leave(session)
             session.link = None
         self._gone(session.server, session.id)
+        if self._tell is not None:
+            self._tell(session.id)
 
     def sweep(self) -> None:
         """End the sessions that no one has used for too long."""

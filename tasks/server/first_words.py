@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from arcops.errors import Refused, Unavailable
 from arcops.seen.server_tools import Pin, TextSaid
+from artifacts.canonical import canonical
 from tasks.server.definitions import INSTRUCTIONS, LISTS, pinned, pinned_text, texts, within
 from tasks.server.talk import LEGACY, MODERN, Talk, discovering, initializing
 
@@ -23,6 +24,7 @@ class Heard:
     version: str = ""
     pins: dict[Pin, None] = field(default_factory=dict)
     texts: dict[TextSaid, None] = field(default_factory=dict)
+    definitions: dict[str, None] = field(default_factory=dict)
 
 
 class Asking(Protocol):
@@ -91,6 +93,7 @@ def _offers(talk: Talk, heard: Heard, more: dict[str, Any]) -> None:
     for kind, (method, member, _) in LISTS.items():
         for definition in talk.listed(method, member, more) or ():
             heard.pins.setdefault(pinned(kind, definition))
+            heard.definitions.setdefault(canonical(definition).decode())
             for text in texts(kind, definition):
                 heard.texts.setdefault(text)
             if len(heard.texts) > _MOST_TEXTS:

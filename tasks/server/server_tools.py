@@ -75,6 +75,7 @@ def _body(
         version=heard.version,
         pins=tuple(sorted(heard.pins, key=lambda one: (one.kind, one.name, one.digest))),
         texts=tuple(heard.texts),
+        definitions=tuple(sorted(heard.definitions)),
         before=case.before,
         stray=tuple(dict.fromkeys(stray)),
         tried=tried,

@@ -145,6 +145,10 @@ HOSTING: tuple[Claim, ...] = (
         serves_the_registry_format=(
             "What is approved is served as an MCP registry answers, with cursors and filters; by its address if it is hosted."
         ),
+        all_servers_together=(
+            "Tools and prompts of all servers are under one address and legal names, for each caller what they may call; "
+            "a call is permitted, limited and recorded like a direct one."
+        ),
         rows_from_the_catalog="A version that was approved becomes a row with its exact package, or a sentence says why not.",
         managed_through_mcp=("Servers are found, deployed and managed through an MCP endpoint with a catalog.", _NOT_BUILT),
     ),

@@ -1,0 +1,189 @@
+"""What all hosted servers offer together, from the verdicts that let them run: nothing is started or asked to know it.
+
+A verdict pins each definition by its digest, and the evidence that it cites has them whole. A definition whose digest is not
+pinned is not offered, so neither the database nor a server can add one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Raw
+
+from arcops.errors import ArcOpsError, Refused
+from arcops.seen.server_tools import ServerTools
+from artifacts.wire import from_json
+from services.host.legal_names import legal_name
+from services.host.rows import HostedRow
+from services.host.verdicts import Verdicts
+
+AGAIN_SECONDS = 5.0
+"""After so long the verdicts are looked at again: by the clock one may have ended, or its signer may be revoked."""
+STALE_SECONDS = 30.0
+"""So old what is shown may be while it is looked at again. A call is decided by the server's own verdict at that moment."""
+KINDS = ("tool", "prompt")
+"""What is offered together. Resources come and go without a new verdict, and their addresses are not ours to change."""
+
+_log = logging.getLogger(__name__)
+_members = msgspec.json.Decoder(dict[str, Raw])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A tool or a prompt: ``server`` calls it ``own``; together it is ``name``, and ``definition`` is JSON with that name.
+    ``about`` is what it is found by, in small letters.
+    """
+
+    server: str
+    kind: str
+    own: str
+    name: str
+    definition: bytes
+    about: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """Everything that is offered, in the order of servers and names; ``digest`` is another one after each change."""
+
+    tools: tuple[Offer, ...] = ()
+    prompts: tuple[Offer, ...] = ()
+    by_name: Mapping[tuple[str, str], Offer] = field(default_factory=dict)
+    digest: str = ""
+
+    def of(self, kind: str) -> tuple[Offer, ...]:
+        """The offers of a *kind*."""
+        return self.tools if kind == "tool" else self.prompts
+
+
+@dataclass(slots=True, kw_only=True)
+class Offers:
+    """``rows`` gives the servers as they are now, from memory; ``verdicts`` says which may run. For the thread of one loop."""
+
+    rows: Callable[[], Iterable[HostedRow]]
+    verdicts: Verdicts
+    clock: Callable[[], float] = time.monotonic
+    _known: dict[str, tuple[str, tuple[Offer, ...]]] = field(default_factory=dict)
+    _last: Offered = field(default_factory=Offered)
+    _mark: tuple[object, ...] = ()
+    _at: float = -1e9
+    _looking: asyncio.Task[None] | None = None
+
+    async def now(self) -> Offered:
+        """What is offered. It is looked at again if a row has changed or some seconds have passed."""
+        age = self.clock() - self._at
+        changed = self._mark != _mark(self.rows())
+        if (changed or age > AGAIN_SECONDS) and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+        if self._looking is not None and (changed or age > STALE_SECONDS):
+            await asyncio.shield(self._looking)
+        return self._last
+
+    async def _look(self) -> None:
+        rows = tuple(self.rows())
+        mark, at = _mark(rows), self.clock()
+        try:
+            offers = await asyncio.to_thread(self._all, rows)
+        except ArcOpsError as error:
+            _log.warning("what hosted servers offer together cannot be read now: %s", error)
+            return
+        self._mark, self._at = mark, at
+        if (digest := _digest(offers, rows)) != self._last.digest:
+            self._last = _together(offers, digest)
+
+    def _all(self, rows: Iterable[HostedRow]) -> list[Offer]:
+        found: list[Offer] = []
+        known: dict[str, tuple[str, tuple[Offer, ...]]] = {}
+        for row in sorted(rows, key=lambda one: one.name):
+            if not row.enabled or row.judged is None or not row.judged.tools:
+                continue
+            try:
+                standing = self.verdicts.standing(row)
+            except Refused:
+                continue
+            if standing.pins is None:
+                continue
+            kept = self._known.get(row.name)
+            if kept is None or kept[0] != row.judged.artifact:
+                kept = (row.judged.artifact, offers_of(row.name, from_json(ServerTools, row.judged.tools)))
+            known[row.name] = kept
+            found += kept[1]
+        self._known = known
+        return found
+
+
+def offers_of(server: str, tools: ServerTools) -> tuple[Offer, ...]:
+    """What *server* offers by the evidence *tools*, in the order of names."""
+    pinned = {(one.kind, one.digest): one.name for one in tools.pins}
+    found: dict[tuple[str, str], Offer] = {}
+    for text in tools.definitions:
+        digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+        for kind in KINDS:
+            own = pinned.get((kind, digest))
+            if own is not None and (kind, own) not in found:
+                found[kind, own] = _offer(server, kind, own, text)
+    return tuple(found[key] for key in sorted(found))
+
+
+def _offer(server: str, kind: str, own: str, text: str) -> Offer:
+    name = legal_name(server, own)
+    members = _members.decode(text)
+    members["name"] = Raw(msgspec.json.encode(name))
+    said = " ".join(str(msgspec.json.decode(members[one])) for one in ("title", "description") if one in members)
+    return Offer(
+        server=server,
+        kind=kind,
+        own=own,
+        name=name,
+        definition=msgspec.json.encode(members),
+        about=f"{server} {own} {said}".lower(),
+    )
+
+
+def _together(offers: Iterable[Offer], digest: str) -> Offered:
+    """All *offers*, without those whose names are alike: no one could say which of them is meant."""
+    by_name: dict[tuple[str, str], Offer] = {}
+    twice: set[tuple[str, str]] = set()
+    for one in offers:
+        key = (one.kind, one.name)
+        if key in by_name:
+            twice.add(key)
+        by_name[key] = one
+    for key in twice:
+        _log.error("two hosted servers offer %s %s under one name; neither is offered together with the others", *key)
+        del by_name[key]
+    return Offered(
+        tools=tuple(one for one in by_name.values() if one.kind == "tool"),
+        prompts=tuple(one for one in by_name.values() if one.kind == "prompt"),
+        by_name=by_name,
+        digest=digest,
+    )
+
+
+def _digest(offers: Iterable[Offer], rows: Iterable[HostedRow]) -> str:
+    found = hashlib.sha256(repr([(one.name, one.shares) for one in rows if one.shares]).encode())
+    for one in offers:
+        found.update(one.kind.encode() + b"\0" + one.definition + b"\0")
+    return found.hexdigest()
+
+
+def _mark(rows: Iterable[HostedRow]) -> tuple[object, ...]:
+    """Something that is another value after each change of what may be offered."""
+    return tuple(
+        (
+            one.name,
+            one.current.number,
+            one.generation,
+            one.enabled,
+            one.allowed,
+            one.shares,
+            one.judged and (one.judged.artifact, one.judged.withdrawn),
+        )
+        for one in rows
+    )
