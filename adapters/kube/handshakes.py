@@ -77,6 +77,11 @@ class Handshakes:
         with self._lock:
             self._heard.pop(key, None)
 
+    def forget_all(self) -> None:
+        """Ask every server again."""
+        with self._lock:
+            self._heard.clear()
+
     def end(self) -> None:
         """Ask no more."""
         self._pool.shutdown(wait=False, cancel_futures=True)

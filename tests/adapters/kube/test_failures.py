@@ -430,7 +430,7 @@ def test_the_same_event_is_told_once(found: Cluster) -> None:
     with operator(found, told) as one:
         until(lambda: (condition(found) or {}).get("reason") == "HandshakeFailed")
         for _ in range(6):
-            one.handshakes._heard.clear()
+            one.handshakes.forget_all()
             one.all_again()
             until(lambda: one.idle)
         events = [one for one in found.all("events.events.k8s.io") if one["reason"] == "HandshakeFailed"]

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import itertools
 import json
+import random
 import shutil
 import signal
 import sys
@@ -86,7 +87,7 @@ class Kubelet:
         self._api, self._folder, self.images = api, folder, images
         self._grace, self._speed = grace, speed
         self._pods: dict[str, _Pod] = {}
-        self._addresses = itertools.count(1)
+        self._net, self._addresses = random.randrange(64, 128), itertools.count(random.randrange(1, 50_000))  # noqa: S311
         api.upkeep.kubelet = True
         api.store.listeners.append(self._changed)
 
@@ -106,9 +107,7 @@ class Kubelet:
                 pod.ending = True
                 asyncio.get_running_loop().create_task(self._end(pod, obj))
         elif uid not in self._pods and obj["spec"].get("nodeName"):
-            count = next(self._addresses)
-            pod = _Pod(uid, obj["metadata"]["namespace"], obj["metadata"]["name"], self._folder / uid[:8],
-                       f"127.{80 + count // 60000}.{count // 250 % 250}.{count % 250 + 1}")  # fmt: skip
+            pod = _Pod(uid, obj["metadata"]["namespace"], obj["metadata"]["name"], self._folder / uid[:8], self._address())
             self._pods[uid] = pod
             pod.task = asyncio.get_running_loop().create_task(self._run(pod, obj))
 
@@ -140,8 +139,7 @@ class Kubelet:
         asyncio.get_running_loop().create_task(self._listen(pod))
         await self._future(pod, "up")
         every = [*(spec.get("initContainers") or ()), *spec["containers"]]
-        for port in {port for one in every for port in self._ports(one)}:
-            pod.servers.append(await asyncio.start_server(_entering(path, port), pod.address, port))
+        await self._listen_for(pod, path, {port for one in every for port in self._ports(one)})
         for one in spec.get("initContainers") or ():
             if one.get("restartPolicy") == "Always":
                 asyncio.get_running_loop().create_task(self._keep(pod, obj, one, volumes))
@@ -151,6 +149,24 @@ class Kubelet:
                     await asyncio.sleep(0.3)
         for one in spec["containers"]:
             asyncio.get_running_loop().create_task(self._keep(pod, obj, one, volumes))
+
+    def _address(self) -> str:
+        count = next(self._addresses)
+        return f"127.{self._net}.{count // 250 % 250}.{count % 250 + 1}"
+
+    async def _listen_for(self, pod: _Pod, path: Path, ports: set[int]) -> None:
+        """Let connections to *ports* in. Another simulated cluster may have the address already."""
+        while True:
+            try:
+                for port in ports:
+                    pod.servers.append(await asyncio.start_server(_entering(path, port), pod.address, port))
+            except OSError:
+                for one in pod.servers:
+                    one.close()
+                pod.servers.clear()
+                pod.address = self._address()
+            else:
+                return
 
     @staticmethod
     def _ports(container: dict[str, Any]) -> set[int]:
