@@ -148,6 +148,9 @@ def _telling(at: Place, bound: Bound, door: Door) -> DoorPart:
 def _pages(at: Place, bound: Bound, door: Door, *, engine: str = "") -> DoorPart:
     from starlette.routing import Mount
 
+    from adapters.http.acting import Acting
     from adapters.web.app import site
 
-    return DoorPart(routes=[Mount("/", app=door.for_readers(site(lambda: at, engine=engine), f"{bound.url}/mcp"))])
+    acting = Acting(door=door, bound=bound, place=lambda: at).routes()
+    pages = Mount("/", app=door.for_readers(site(lambda: at, engine=engine), f"{bound.url}/mcp"))
+    return DoorPart(routes=[*acting, pages])

@@ -182,7 +182,7 @@ class People:
     async def _leave(self, request: Request) -> Response:
         if request.method != "POST":
             return self._said(200, "Logged out", "you are not logged in here")
-        form = await _form(request, _MOST_FORM)
+        form = await read_form(request, _MOST_FORM)
         try:
             found = await self.found(request.headers)
             if found is not None:
@@ -216,7 +216,7 @@ class People:
 
     async def _told(self, request: Request) -> Response:
         """The provider says that someone logged out there (OpenID Connect Back-Channel Logout 1.0, section 2.8)."""
-        token = (await _form(request, _MOST_TOKEN)).get("logout_token", "")
+        token = (await read_form(request, _MOST_TOKEN)).get("logout_token", "")
         try:
             told = await asyncio.to_thread(logged_out, self.tokens, token, self.settings)
             ended = await asyncio.to_thread(lambda: self.stored.opened().end_as_told(told))
@@ -306,7 +306,7 @@ def _json(status: int, body: Mapping[str, str]) -> Response:
     return JSONResponse(dict(body), status_code=status, headers={"Cache-Control": "no-store"})
 
 
-async def _form(request: Request, most: int) -> Mapping[str, str]:
+async def read_form(request: Request, most: int) -> Mapping[str, str]:
     """The fields of a form with at most *most* bytes; nothing if it is longer, of another type, or has a field twice."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = b""

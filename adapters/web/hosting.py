@@ -52,6 +52,7 @@ def server(asked: Asked) -> Reply:
         "verified": found.signature is not None and found.signature.standing is Standing.VERIFIED,
         "kept": examined is not None,
         "gates": _gates(examined),
+        "acts": _acts(found, asked),
         "asks": {rule.rule: rule.asks for gate in explained() for rule in gate.rules},
         "kinds": {one.digest: one.kind for one in examined.report.evidence} if examined and examined.report else {},
         **_use(found.name, asked),
@@ -83,6 +84,15 @@ def _use(name: str, asked: Asked) -> dict[str, object]:
         "log": log or (),
         "hidden": log is None,
     }
+
+
+def _acts(found: ServerExplained, asked: Asked) -> tuple[tuple[str, str], ...]:
+    """The buttons for a person who is logged in, if the operator lets people change servers here: what each does, its words."""
+    row = found.server
+    if asked.person is None or row is None or not asked.at.may_trust:
+        return ()
+    running = (("stop", "Stop"), ("restart", "Restart")) if row.enabled else (("start", "Start"),)
+    return (*running, *((("rollback", "Roll back"),) if row.version > 1 else ()), ("remove", "Remove"))
 
 
 def _artifact(found: ServerExplained, asked: Asked) -> Examined | None:

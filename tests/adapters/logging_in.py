@@ -71,8 +71,9 @@ def fronted(
     url: str = URL,
     accounts: Accounts | None = None,
     environment: Mapping[str, str] | None = None,
+    trust: bool = False,
 ) -> Front:
-    """A front over the store of *here*, with the settings in *environment*."""
+    """A front over the store of *here*, with the settings in *environment*. *trust*: remote callers may change what counts."""
     told = {
         "ARCOPS_OIDC_ISSUER": provider.url,
         "ARCOPS_LOGIN_CLIENT": provider.client,
@@ -80,6 +81,7 @@ def fronted(
         **(environment or {}),
     }
     settings = replace(here.settings, **_database(told)) if "ARCOPS_DATABASE" in told else here.settings
+    settings = replace(settings, remote_trust=trust)
     place = replace(here.place(), settings=settings, own=False, roots=())
     parts = urlsplit(url)
     bound = Bound(host="127.0.0.1", port=parts.port or 443, url=url, hosts=frozenset((parts.netloc,)))

@@ -12,6 +12,7 @@ HOSTING: tuple[Claim, ...] = (
         new_versions_are_tried_first=(
             "A new version is judged and started while the one before it serves; if either was not good, that one goes on."
         ),
+        pages_change_servers="A person who may starts, stops, rolls back and removes servers on the pages; no other site can.",
         resources_are_enforced="The memory and the number of a server's processes are what its row says.",
         patches_are_proposed="An advisory makes a version that is proposed and judged, and never switched to by itself.",
         updates_drop_no_call=(
