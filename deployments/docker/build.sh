@@ -2,7 +2,7 @@
 # Builds images with Buildah, Podman or Docker, without a network.
 #   build.sh BUILD_BASE BASE WHEELS [TARGET…]
 # BUILD_BASE and BASE are images by digest (NAME@sha256:…); WHEELS is the folder that wheels.sh filled; targets are server, worker, operator
-# and relay, by default all. ENGINE names the program and its options. The images are NAME/TARGET, and NAME is arcops by default.
+# and relay, by default all. ENGINE names the program and its options, CC a C compiler. The images are NAME/TARGET, and NAME is arcops by default.
 set -eu
 
 [ $# -ge 3 ] || { sed -n '2,5s/^# *//p' "$0" >&2; exit 2; }
@@ -32,6 +32,7 @@ case $ENGINE in *docker*) ;; *) dated="--timestamp $SOURCE_DATE_EPOCH --layers=f
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
 cp "$here/relay.txt" "$context/"
+"${CC:-cc}" -std=c11 -O2 -static -Wall -Wextra -Werror -o "$context/arcops-shim" "$here/../shim/arcops-shim.c"
 cp -rl "$wheels" "$context/wheels" 2>/dev/null || cp -r "$wheels" "$context/wheels"
 
 [ $# -gt 0 ] || set -- server worker operator relay

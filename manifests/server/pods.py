@@ -208,7 +208,7 @@ def _relay(plan: ServerPlan) -> dict[str, Json]:
     return {
         "name": RELAY_CONTAINER,
         "image": plan.relay_image,
-        "args": ["sidecar", "--config", CONFIG_FOLDER],
+        "args": ["--config", CONFIG_FOLDER],
         "ports": [
             {"name": "mcp", "containerPort": RELAY_PORT, "protocol": "TCP"},
             {"name": "health", "containerPort": HEALTH_PORT, "protocol": "TCP"},

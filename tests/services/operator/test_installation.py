@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
 
+from adapters.cli.main import read
+from adapters.relay.sidecar.main import command_line
 from arcops.verdict import Verdict
 from gates.network.network.gate import NetworkSafetyPolicy, network
 from manifests.crds.definitions import Conversion
@@ -16,15 +19,17 @@ from manifests.description import Site
 from manifests.operator.admission import validations
 from manifests.operator.installation import OPERATOR, Installation, installation
 from manifests.operator.rights import own_rights, owned_kinds, rights
+from manifests.server.names import HEALTH_PORT, RELAY_PORT
 from tasks.kubernetes.manifests.rules import Evaluator
 from tasks.network.network import network_of
 from tests.evidence import judged
-from tests.services.operator.cases import written
+from tests.services.operator.cases import made, of_kind, written
 from tests.services.operator.test_template import REFUSED
 
 pytestmark = pytest.mark.requirement("OPER-2/its-rights-are-one-table")
 API = ("10.96.0.1", "192.0.2.10")
 IMAGE = f"registry.example/arcops@sha256:{'0' * 64}"
+HOUSE = Path(__file__).resolve().parents[3]
 CUSTOM = ("CiliumNetworkPolicy",)
 
 
@@ -112,6 +117,25 @@ def test_its_pods_are_as_restricted_as_kubernetes_knows() -> None:
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["image"] == IMAGE
+
+
+def test_the_programs_take_the_arguments_that_their_pods_give_them() -> None:
+    (container,) = one("Deployment", installed())["spec"]["template"]["spec"]["containers"]
+    assert read([*container["args"]]) is not None
+    pod = of_kind(made(written()), "Deployment")["spec"]["template"]["spec"]
+    (relay,) = [found for found in pod["initContainers"] if found["name"] == "arcops-relay"]
+    given = command_line().parse_args(relay["args"])
+    assert (str(given.config), given.port, given.health_port) == ("/etc/arcops", RELAY_PORT, HEALTH_PORT)
+    assert given.linger + given.drain < pod["terminationGracePeriodSeconds"], "the kubelet would end it in the middle of a call"
+
+
+def test_the_relays_image_holds_the_shim_that_its_init_container_starts() -> None:
+    pod = of_kind(made(written()), "Deployment")["spec"]["template"]["spec"]
+    (shim,) = [found for found in pod["initContainers"] if found["name"] == "arcops-shim"]
+    dockerfile = (HOUSE / "deployments" / "docker" / "Dockerfile").read_text()
+    assert f"arcops-shim {shim['command'][0]}" in dockerfile
+    source = (HOUSE / "deployments" / "shim" / "arcops-shim.c").read_text()
+    assert all(f'"{word}"' in source for word in ("--install", "--socket"))
 
 
 class TestAdmission:
