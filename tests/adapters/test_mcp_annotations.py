@@ -226,6 +226,11 @@ def runnable(at: Site) -> None:
 ENTRY = "dev.arcops.curated/mcp-server-time"
 
 
+def a_quota(at: Site) -> None:
+    """A quota of another number."""
+    named("host_quota_set")(HostQuotaSet(server="small", calls=9), at.here.place())
+
+
 def a_bill(at: Site) -> Path:
     """A bill of one day."""
     path = at.folder / "bill.csv"
@@ -405,7 +410,7 @@ ASKS: dict[str, Asking] = {
     "host_share": lambda at: shared(at) or HostShare(name="small", revoke=("role:readers",)),
     "host_history": lambda at: added(at) or HostHistory(name="small"),
     "host_logs": lambda at: added(at) or HostLogs(name="small"),
-    "host_quota_set": lambda at: HostQuotaSet(server="small", calls=5),
+    "host_quota_set": lambda at: a_quota(at) or HostQuotaSet(server="small", calls=5),
     "host_quota_show": lambda at: added(at) or HostQuotaShow(),
     "host_remove": lambda at: added(at) or HostRemove(name="small"),
     "host_resolve": lambda at: added(at) or HostResolve(name="small"),
