@@ -162,8 +162,8 @@ class Meter:
         """A call ended. Never waits."""
         call, card = seen.call, self._card
         arguments, result = call.arguments, seen.result
-        seen.size_in = len(bytes(arguments)) if arguments is not None else 0
-        seen.size_out = len(bytes(result)) if result is not None else 0
+        seen.size_in = memoryview(arguments).nbytes if arguments is not None else 0  # `bytes` of it would be a copy
+        seen.size_out = memoryview(result).nbytes if result is not None else 0
         who = call.caller
         model = seen.model = card.model((who.issuer, who.tenant, who.id), call.server) if card is not None else UNKNOWN
         around = model.around_arguments + model.around_result

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select
@@ -135,19 +136,27 @@ def _after(last: tuple[int, str, int]) -> ColumnElement[bool]:
     return later | same
 
 
+_COLUMNS = tuple(one.name for one in fields(CostEvent))
+_values = attrgetter(*_COLUMNS)
+_names = attrgetter(*NAMES)
+
+
 def _row(event: CostEvent) -> dict[str, object]:
-    row = {one.name: getattr(event, one.name) for one in fields(CostEvent)}
-    return {**row, "estimated": int(event.estimated), "audited": int(event.audited)}
+    row = dict(zip(_COLUMNS, _values(event), strict=True))
+    row["estimated"], row["audited"] = int(event.estimated), int(event.audited)
+    return row
 
 
 def _sums(events: Sequence[CostEvent]) -> list[dict[str, object]]:
     """The rows that *events* add, in the order of their keys, so that two hosts never wait for one another."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for one in events:
-        names: dict[str, Any] = {name: getattr(one, name) for name in NAMES if name != "estimated"}
-        names["estimated"] = int(one.estimated)
-        key = hashlib.sha256(json.dumps([names[name] for name in NAMES]).encode()).hexdigest()
-        row = found.setdefault(key, {"key": key, **names, **dict.fromkeys(SUMS, 0)})
+        named = _names(one)
+        row = found.get(named)
+        if row is None:
+            names = {**dict(zip(NAMES, named, strict=True)), "estimated": int(one.estimated)}
+            key = hashlib.sha256(json.dumps([names[name] for name in NAMES]).encode()).hexdigest()
+            row = found[named] = {"key": key, **names, **dict.fromkeys(SUMS, 0)}
         row["bytes_in"] += one.bytes_in
         row["bytes_out"] += one.bytes_out
         row["tokens_in"] += one.tokens_in
@@ -160,4 +169,4 @@ def _sums(events: Sequence[CostEvent]) -> list[dict[str, object]]:
         row["unpriced"] += one.price is None
         row["latency_sum"] += one.latency
         row["audited"] += one.audited
-    return [found[key] for key in sorted(found)]
+    return sorted(found.values(), key=itemgetter("key"))
