@@ -37,6 +37,8 @@ def update(
 
     Raises `Refused` with what was not good, and which version goes on.
     """
+    from services.host.figures.records import Kind, attempted
+
     began = time.monotonic()
     before = rows.one(name)
     if before is not None and before.current.spec == spec and not _missing(before, at):
@@ -48,12 +50,14 @@ def update(
         row = before
     else:
         row = rows.propose(name, spec, author=author(at))
-    try:
-        made_good(row, rows, open_, at, allow=allow)
-    except ArcOpsError as error:
-        raise type(error)(f"{_who_goes_on(row, before)}: {error}") from error
-    at.say(f"switching to version {row.current.number}")
-    return _updated(rows.switch(name, row.current.number, author=author(at), owner=owner), at, changed=True, began=began)
+    with attempted(open_, Kind.DEPLOYMENT, name):
+        try:
+            made_good(row, rows, open_, at, allow=allow)
+        except ArcOpsError as error:
+            raise type(error)(f"{_who_goes_on(row, before)}: {error}") from error
+        at.say(f"switching to version {row.current.number}")
+        row = rows.switch(name, row.current.number, author=author(at), owner=owner)
+    return _updated(row, at, changed=True, began=began)
 
 
 def go_back(name: str, number: int, rows: Rows, open_: Database, at: Place) -> HostedRow:
@@ -62,15 +66,18 @@ def go_back(name: str, number: int, rows: Rows, open_: Database, at: Place) -> H
     If its verdict counts no more, it is judged and tried first, if there is a version that serves meanwhile. Raises `Refused`
     with what was not good, and then that one goes on.
     """
+    from services.host.figures.records import Kind, attempted
+
     before = rows.there(name)
     wanted = number or _before(name, before.current.number, rows)
     row = rows.back(name, wanted, author=author(at), counts=False)
-    if _missing(row, at) and not _missing(before, at):
-        try:
-            made_good(row, rows, open_, at)
-        except ArcOpsError as error:
-            raise type(error)(f"{_who_goes_on(row, before)}: {error}") from error
-    return rows.switch(name, row.current.number, author=author(at))
+    with attempted(open_, Kind.ROLLBACK, name):
+        if _missing(row, at) and not _missing(before, at):
+            try:
+                made_good(row, rows, open_, at)
+            except ArcOpsError as error:
+                raise type(error)(f"{_who_goes_on(row, before)}: {error}") from error
+        return rows.switch(name, row.current.number, author=author(at))
 
 
 def switch(name: str, number: int, rows: Rows, open_: Database, at: Place) -> HostedRow:

@@ -22,10 +22,14 @@ from foundation.database.tables import HOSTED_ADVISORIES
 from foundation.limits.ledger import Ledger
 from services.host.costs.advising import OVER_PERCENT, Standing, action, advised, id_of
 from services.host.costs.quotas import Quotas, Used, rules_of
+from services.host.costs.store import CostStore
 from services.host.figures.records import MOST_SUBJECT, Ending, Kind, record
 
 LOOK_SECONDS = 2.0
 ADVISE_SECONDS = 15.0
+KEPT_DAYS = 400
+"""How long events are kept; their sums of each day stay."""
+_FORGET_SECONDS = 3600.0
 _LEASE = "hosted/advisories"
 _MOST_RULE = 64
 
@@ -45,7 +49,7 @@ class Watching:
     ) -> None:
         self._database, self._ledger, self._leases, self._wall = database, ledger, leases, wall
         self._quotas = Quotas(database)
-        self._advised = float("-inf")
+        self._advised = self._forgot = float("-inf")
 
     async def always(self) -> None:
         """Look for ever."""
@@ -84,6 +88,9 @@ class Watching:
             connection.execute(delete(HOSTED_ADVISORIES))
             if found.standing:
                 connection.execute(insert(HOSTED_ADVISORIES), [_row(one) for one in found.standing])
+        if now / 1000 - self._forgot >= _FORGET_SECONDS:
+            self._forgot = now / 1000
+            CostStore(self._database).forget(now - KEPT_DAYS * 86_400_000)
         self._leases.give(lease)
         by_id = {id_of(one): one for one in uses}
         for one in found.raised:

@@ -9,19 +9,23 @@ A record is never changed. Times are the writer's, and UTC.
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import insert, select
 
-from arcops.errors import Refused
+from arcops.errors import ArcOpsError, Refused
 from foundation.database.engine import Database
 from foundation.database.tables import HOSTED_RECORDS
 
 MOST_SUBJECT = 200
+
+_log = logging.getLogger(__name__)
 
 
 class Kind(StrEnum):
@@ -112,6 +116,23 @@ def record(
     }
     with database.writing() as connection:
         connection.execute(insert(HOSTED_RECORDS).values(row))
+
+
+@contextmanager
+def attempted(database: Database, kind: Kind, subject: str) -> Iterator[None]:
+    """Record what is attempted meanwhile, and that it failed if an error ends it.
+
+    A database that takes no record then does not undo what was done: the log says so.
+    """
+    began, outcome = datetime.now(UTC), Ending.FAILED
+    try:
+        yield
+        outcome = Ending.DONE
+    finally:
+        try:
+            record(database, kind, subject, began, datetime.now(UTC), outcome)
+        except ArcOpsError as error:
+            _log.error("there is no record of a %s of %s: %s", kind.value, subject, error)
 
 
 def recorded(

@@ -386,6 +386,13 @@ def test_an_event_that_is_written_late_counts_in_its_own_window(database: Databa
     assert host.calls(4) == [True] * 3 + [False]
 
 
+def test_old_events_are_removed_and_their_sums_stay(database: Database, host: Host, clock: Clock) -> None:
+    CostStore(database).write([replace(ONE, at=clock.now - 401 * 86_400_000), replace(ONE, number=2, at=clock.now)])
+    host.watching.look()
+    assert [one.number for one in CostStore(database).events(0, clock.now + 1)] == [2]
+    assert sum(one.calls for one in CostStore(database).sums("0000-01-01", "9999-12-31")) == 2
+
+
 def test_what_is_kept_is_what_was_let_through(database: Database, host: Host) -> None:
     put(database, 1_000_000)
     host.watching.look()

@@ -11,7 +11,7 @@ import pytest
 from arcops.errors import Refused
 from foundation.database.engine import Database
 from foundation.database.migrating import ready
-from services.host.figures.records import Ending, Kind, record, recorded
+from services.host.figures.records import Ending, Kind, attempted, record, recorded
 from tests.foundation.database.open_here import at_server, hurried
 
 T0 = datetime(2026, 11, 30, 8, tzinfo=UTC)
@@ -36,6 +36,14 @@ def test_a_record_is_kept_as_it_was_told(database: Database) -> None:
         None,
     )
     assert (second.kind, second.value) == (Kind.BURST, 2.0)
+
+
+def test_an_attempt_is_recorded_however_it_ends(database: Database) -> None:
+    with attempted(database, Kind.ROLLBACK, "time"):
+        pass
+    with pytest.raises(Refused), attempted(database, Kind.ROLLBACK, "time"):
+        raise Refused("no")
+    assert [one.outcome for one in recorded(database, [Kind.ROLLBACK])] == [Ending.DONE, Ending.FAILED]
 
 
 def test_records_are_found_by_kind_subject_and_time(database: Database) -> None:
