@@ -53,8 +53,8 @@ EXTRAS = (
         name="server",
         adds="the MCP server and client, the evidence pages, the admission webhook, the database and stores of secrets",
         modules=(
-            "alembic", "anyio", "casbin", "cedarpy", "httpx2", "joserfc", "markupsafe", "mcp", "mcp_types", "prometheus_client",
-            "pydantic", "sqlalchemy", "starlette", "uvicorn",
+            "alembic", "anyio", "casbin", "cedarpy", "httpcore2", "httpx2", "joserfc", "markupsafe", "mcp", "mcp_types",
+            "prometheus_client", "pydantic", "sqlalchemy", "starlette", "uvicorn",
         ),
     ),
     Extra(name="telemetry", adds="traces (OpenTelemetry)", modules=("google.protobuf", "opentelemetry", "requests")),

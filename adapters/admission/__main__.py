@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from adapters.admission.app import routes
+from adapters.admission.servers import Judges
 from adapters.cli import surroundings
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
 from adapters.http.app import DoorPart, front
@@ -24,10 +25,10 @@ from foundation.processes.hiding import hide_secrets
 from tasks.signing.grounds import trusted_keys
 
 
-def part(at: Place, policy: str) -> DoorPart:
+def part(at: Place, policy: str, judges: Judges | None = None) -> DoorPart:
     """The webhook as a part of a front: its route, and what must be ready before it answers."""
     return DoorPart(
-        routes=routes(lambda: at, policy=policy),
+        routes=routes(lambda: at, policy=policy, judges=judges),
         probes={"trust": _probe(lambda: trusted_keys(at.settings.trust)), "key": _probe(at.signer)},
     )
 
@@ -51,6 +52,9 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--tls-cert", type=Path, required=True, help="the certificate chain, PEM")
     parser.add_argument("--tls-key", type=Path, required=True, help="its private key, PEM")
     parser.add_argument("--policy", default="admission", help="a shipped policy's name, or a file")
+    parser.add_argument("--image-signer", action="append", default=[], help="the id of a key that may judge images of servers")
+    parser.add_argument("--image-amber", action="store_true", help="let images through that were judged AMBER")
+    parser.add_argument("--prefix", action="append", default=[], help="a prefix of labels that a podTemplateSpec may set")
     return parser
 
 
@@ -69,7 +73,8 @@ def main() -> None:
         try:
             port = listening.getsockname()[1]
             bound = bind(given.host, port, at.settings, certificate=given.tls_cert, key=given.tls_key, behind_proxy=False)
-            app = front([part(at, given.policy)], bound)
+            judges = Judges(signers=tuple(given.image_signer), amber_passes=given.image_amber, prefixes=tuple(given.prefix))
+            app = front([part(at, given.policy, judges)], bound)
             print(f"arcops: admission at {bound.url}", file=sys.stderr, flush=True)
             serve(app, bound, listening)
         finally:

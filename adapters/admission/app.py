@@ -1,4 +1,6 @@
-"""``POST /admit``: an AdmissionReview in, one out, decided by `capabilities.cluster.admit`.
+"""``POST /admit`` and ``/admit-servers``: an AdmissionReview in, one out.
+
+`capabilities.cluster.admit` decides about workloads, `services.operator.admitting` about MCPServer resources.
 
 What cannot be decided is not allowed.
 
@@ -14,36 +16,50 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from adapters.admission.review import AdmissionAsked, NoReview, answer, read_review, refusal
+from adapters.admission.servers import Judges, answer_servers
 from capabilities.place import Place
 
-PATH = "/admit"
+PATH, SERVERS = "/admit", "/admit-servers"
 DEADLINE = 8.0
 """Seconds from the first byte to the answer. The webhook's ``timeoutSeconds`` must be longer."""
 MOST_BYTES = 3 * 1024 * 1024
 """Twice the 1.5 MiB that etcd allows for an object, because a review may hold the object before and after a change."""
+Decide = Callable[[AdmissionAsked, Callable[[], Place]], dict[str, object]]
 _AT_ONCE = 8
 _MOST_WAITING = 128
 
 
-def routes(place: Callable[[], Place], *, policy: str = "admission", deadline: float = DEADLINE) -> list[BaseRoute]:
+def routes(
+    place: Callable[[], Place],
+    *,
+    policy: str = "admission",
+    deadline: float = DEADLINE,
+    judges: Judges | None = None,
+) -> list[BaseRoute]:
     """The routes that an API server calls.
 
     *place* is called for each request, in a thread. *policy* is a shipped policy's name, or a file that the place may read.
-    *deadline* is in seconds.
+    *deadline* is in seconds. *judges* says who may judge the images of MCP servers: without it, the place's own key.
     """
-    return [Route(PATH, _Door(place, policy, deadline).admit, methods=["POST"])]
+    doors: dict[str, Decide] = {PATH: partial(_workloads, policy), SERVERS: partial(answer_servers, judges or Judges())}
+    return [Route(path, _Door(place, decide, deadline).admit, methods=["POST"]) for path, decide in doors.items()]
+
+
+def _workloads(policy: str, review: AdmissionAsked, place: Callable[[], Place]) -> dict[str, object]:
+    return answer(review, policy, place)
 
 
 class _Door:
-    def __init__(self, place: Callable[[], Place], policy: str, deadline: float) -> None:
+    def __init__(self, place: Callable[[], Place], decide: Decide, deadline: float) -> None:
         self._place = place
-        self._policy = policy
+        self._decide = decide
         self._deadline = deadline
         self._threads = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="admit")
         self._waiting = 0
@@ -90,7 +106,7 @@ class _Door:
         """The answer to *data*, made in a thread. What was asked is put into *asked* as soon as it is known."""
         review = read_review(data)
         asked.append(review)
-        return answer(review, self._policy, lambda: replace(self._place(), stop=stop))
+        return self._decide(review, lambda: replace(self._place(), stop=stop))
 
 
 async def _body(request: Request) -> bytes | None:

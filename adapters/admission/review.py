@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from arcops.errors import ArcOpsError, Refused
@@ -28,12 +28,15 @@ class NoReview(ArcOpsError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionAsked:
-    """A review with a uid. ``problem`` says why it cannot be decided; ``text`` is the review as it came."""
+    """A review with a uid. ``problem`` says why it cannot be decided; ``text`` is the review as it came. ``deletes``: something
+    is to be deleted.
+    """
 
     uid: str
     text: str
     name: str = ""
     problem: str = ""
+    deletes: bool = False
 
 
 def read_review(data: bytes) -> AdmissionAsked:
@@ -52,7 +55,8 @@ def read_review(data: bytes) -> AdmissionAsked:
     if document.get("kind") != "AdmissionReview" or document.get("apiVersion") != VERSION:
         return AdmissionAsked(uid=uid, text="", problem=f"only AdmissionReview of {VERSION} is supported here")
     if not isinstance(request.get("object"), dict):
-        return AdmissionAsked(uid=uid, text="", problem="the request has no object, so there is nothing to decide about")
+        none = "the request has no object, so there is nothing to decide about"
+        return AdmissionAsked(uid=uid, text="", problem=none, deletes=request.get("operation") == "DELETE")
     return asked
 
 
@@ -66,14 +70,25 @@ def _name(request: dict[str, object]) -> str:
 
 def answer(asked: AdmissionAsked, policy: str, place: Callable[[], Place]) -> dict[str, object]:
     """The AdmissionReview that answers *asked* by *policy*; never an exception."""
+
+    def decide(at: Place) -> dict[str, object]:
+        said = admit_workload(Admit(manifest=asked.text, policy=policy, review=True, name=asked.name), at)
+        found: dict[str, object] = json.loads(said.review)
+        return found
+
+    return decided(asked, decide, place)
+
+
+def decided(
+    asked: AdmissionAsked, decide: Callable[[Place], dict[str, object]], place: Callable[[], Place]
+) -> dict[str, object]:
+    """The AdmissionReview that answers *asked*, as *decide* says it at a place; never an exception."""
     if asked.problem:
         return refusal(asked.uid, 400, asked.problem)
     at: Place | None = None
     try:
         at = place()
-        said = admit_workload(Admit(manifest=asked.text, policy=policy, review=True, name=asked.name), at)
-        found: dict[str, object] = json.loads(said.review)
-        return found
+        return decide(at)
     except ArcOpsError as error:
         _LOG.warning("a review could not be decided: %s", json.dumps(str(error)))
         return refusal(asked.uid, 500, f"this could not be decided: {_without_folders(str(error), at)}")
@@ -81,6 +96,14 @@ def answer(asked: AdmissionAsked, policy: str, place: Callable[[], Place]) -> di
         # Whatever went wrong, a workload that was not judged is not admitted. The error itself is only for the operator.
         _LOG.error("a review could not be decided: %s: %s", type(error).__name__, json.dumps(str(error)))
         return refusal(asked.uid, 500, f"this could not be decided ({type(error).__name__}); the operator's log says more")
+
+
+def taken(uid: str, warnings: Sequence[str] = ()) -> dict[str, object]:
+    """The AdmissionReview that says yes, with *warnings* for the person who applied the object."""
+    response: dict[str, object] = {"uid": uid, "allowed": True}
+    if warnings:
+        response["warnings"] = [f"arcops: {one}"[:_MOST_MESSAGE] for one in warnings]
+    return {"apiVersion": VERSION, "kind": "AdmissionReview", "response": response}
 
 
 def refusal(uid: str, code: int, why: str) -> dict[str, object]:

@@ -326,12 +326,15 @@ static int install(const char *path) {
 static void listen_at(void) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat found;
-    if (strlen(at) >= sizeof address.sun_path) say("the path of the socket is too long", at), exit(USAGE);
-    strcpy(address.sun_path, at);
-    if (!lstat(at, &found) && S_ISSOCK(found.st_mode)) unlink(at); /* of a container that was here before */
+    /* Under another name until it listens: who finds the socket can connect. It takes the place of one that was here before. */
+    int length = snprintf(address.sun_path, sizeof address.sun_path, "%s.new", at);
+    if (length < 0 || (size_t)length >= sizeof address.sun_path) say("the path of the socket is too long", at), exit(USAGE);
+    if (!lstat(at, &found) && !S_ISSOCK(found.st_mode)) say(at, "there is something else"), exit(1);
+    unlink(address.sun_path);
     listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     /* Whoever reaches the folder may connect: the two containers are two users, and it is mounted into them alone. */
-    if (listening < 0 || bind(listening, (struct sockaddr *)&address, sizeof address) || chmod(at, 0666) || listen(listening, MOST))
+    if (listening < 0 || bind(listening, (struct sockaddr *)&address, sizeof address) || chmod(address.sun_path, 0666) ||
+        listen(listening, MOST) || rename(address.sun_path, at))
         say(at, strerror(errno)), exit(1);
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from arcops.tier import Tier
+from foundation.egress.outside import Outside
 from foundation.egress.permission import Purpose, permitted
 
 if TYPE_CHECKING:  # for code that is handed them and may not import the client
@@ -25,11 +26,14 @@ def client(
     authorities: str = "",
     certificate: str = "",
     key: str = "",
+    outside: Outside | None = None,
 ) -> AsyncClient:
     """A client to ask *url* with, over at most so many *connections*. Raises `Refused`, and `NotUsable` for what is PEM.
 
     The certificate of the other side has to come from *authorities* (PEM; the usual ones if empty). *certificate* and its *key*
-    (PEM) are shown if the other side asks who we are. The environment's proxy is used, but not for this machine.
+    (PEM) are shown if the other side asks who we are. The environment's proxy is used, but not for this machine. With *outside*
+    someone else chose *url*: it is asked only at addresses that this lets through, and then what the client raises may be
+    `Refused`, too.
 
     A GET is made once more if there was no connection. What the client raises if the remote is left alone is one of `failures`
     and a `NotAsked`.
@@ -37,26 +41,33 @@ def client(
     to = permitted(tier, url, purpose)
     from httpx2 import Limits, Timeout
 
-    from foundation.egress.asking_web import client_of
+    from foundation.egress.asking_web import client_of, outward
     from foundation.egress.tls import context
 
     timeout = Timeout(seconds, read=seconds if read_seconds is None else read_seconds)
     limits = Limits(max_connections=connections, max_keepalive_connections=min(20, connections))
+    verify = context(authorities, certificate=certificate, key=key) if authorities or certificate else True
     return client_of(to, seconds)(
         headers=dict(headers or {}),
         timeout=timeout,
         limits=limits,
-        trust_env=not to.here,
+        trust_env=not to.here and outside is None,
         follow_redirects=False,
-        verify=context(authorities, certificate=certificate, key=key) if authorities or certificate else True,
+        verify=verify,
+        transport=outward(outside, verify, limits) if outside is not None else None,
     )
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """What a client raises if the connection breaks, for an ``except``."""
+    """What a client raises if the connection breaks, for an ``except``.
+
+    The library lets an alert of TLS through as it is if that comes after the handshake: that a certificate is wanted, say.
+    """
+    from ssl import SSLError
+
     from httpx2 import HTTPError
 
-    return (HTTPError,)
+    return HTTPError, SSLError
 
 
 def no_connection() -> tuple[type[Exception], ...]:

@@ -14,6 +14,7 @@ from manifests.server.names import HEALTH_PORT, MCP_CONTAINER, RELAY_PORT, SOCKE
 from manifests.server.plan import Owner, ServerPlan, Tightened
 from manifests.server.pods import digest_of
 from manifests.server.spec import ServerSpec, ServerType, Transport
+from services.operator.linting import Linted, linted
 from services.operator.observed import Observed
 from services.operator.profiles import Compiled, compile_profile, no_host
 from services.operator.refusal import Reason, Refusal
@@ -100,12 +101,16 @@ def _planned(
         return Refusal(reason=Reason.NOT_ENFORCEABLE, text=f"the relay needs keys from {fetched[0].name}: {why}")
     if issuer is not None and issuer.keys and issuer.issuer not in observed.key_sets:
         return Refusal(reason=Reason.WAITING, text=f"the keys of {issuer.issuer} were not fetched yet")
+    authz = cedar(spec.authz, observed) if spec.authz is not None else None
+    lint = linted(authz, identity.name) if authz is not None else Linted()
+    if lint.refused:
+        return Refusal(reason=Reason.INVALID, text="; ".join(lint.refused[:_MOST_TOLD]))
     config = SidecarConfig(
         server=f"{identity.namespace}/{identity.name}" if identity.namespace else identity.name,
         transport=spec.transport.value,
         target=_target(spec),
         oidc=issuer,
-        authz=cedar(spec.authz, observed) if spec.authz is not None else None,
+        authz=authz,
         tools=spec.tools_filter,
         capabilities=dict(spec.capabilities),
         protocol_versions=spec.protocol_versions,
@@ -137,6 +142,7 @@ def _planned(
         secrets=_secrets(observed) if site.policy(namespace).rotate_secrets else "",
     )
     told = tuple(f"also egress to {one.name}, from which the relay gets keys" for one in fetched)
+    told += tuple(f"authzConfig: {one}" for one in lint.told[:_MOST_TOLD])
     return Planned(
         plan=made,
         enforcement=(*compiled.enforcement, *told, *placed.enforcement, *_who_may_call(made, spec)),

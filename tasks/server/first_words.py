@@ -13,7 +13,7 @@ from tasks.server.talk import LEGACY, MODERN, Talk, discovering, initializing
 
 _LEFTOVER_SECONDS = 0.3
 _MOST_TEXTS = 100_000
-_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", LEGACY)
+VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", LEGACY)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def first_words(talk: Talk, heard: Heard, *, modern: bool, able: bool) -> None:
             _offers(talk, heard, discovering())
     answer = talk.call("initialize", initializing(able=able)).get("result")
     version = answer.get("protocolVersion") if isinstance(answer, dict) else None
-    if version in _VERSIONS:
+    if version in VERSIONS:
         heard.eras.setdefault("legacy")
         heard.version = heard.version or str(version)
         _said(heard, "initialize", answer)

@@ -17,6 +17,7 @@ from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.tier import Tier
 from artifacts.envelope import strict_json
 from foundation.egress import web
+from foundation.egress.outside import Outside
 from foundation.egress.permission import Purpose
 from foundation.egress.remotes import NotAsked
 from tasks.server.events import Event, Events, TooLong, endpoint
@@ -38,7 +39,8 @@ _MOST_SESSION = 1024
 @dataclass(slots=True, kw_only=True)
 class OverHttp(Talk):
     """With the server at *url*, if *tier* reaches it; *headers* go with each request, and an answer may take *seconds*. *alive*
-    is called often and may raise. Its certificate comes from *authorities* (PEM; the usual ones if empty). It is a context.
+    is called often and may raise. Its certificate comes from *authorities* (PEM; the usual ones if empty). *outside* limits the
+    addresses, if someone else chose the URL; *instead* says what to do if it lets no one in. It is a context.
     """
 
     url: str
@@ -47,6 +49,8 @@ class OverHttp(Talk):
     seconds: float
     alive: Callable[[], object]
     authorities: str = ""
+    outside: Outside | None = None
+    instead: str = "give its credential with --secret AUTHORIZATION=REFERENCE"
     size: int = 0
     _numbers: int = 0
     _runner: asyncio.Runner = field(default_factory=asyncio.Runner, repr=False)
@@ -68,7 +72,13 @@ class OverHttp(Talk):
         if self._client is None:
             headers = {"accept-encoding": "identity", "user-agent": "arcops", **self.headers}
             self._client = web.client(
-                self.tier, self.url, PURPOSE, seconds=self.seconds, headers=headers, authorities=self.authorities
+                self.tier,
+                self.url,
+                PURPOSE,
+                seconds=self.seconds,
+                headers=headers,
+                authorities=self.authorities,
+                outside=self.outside,
             )
         return self._client
 
@@ -146,7 +156,7 @@ class Posted(OverHttp):
     async def asked(self, message: dict[str, Any]) -> dict[str, Any]:
         """As `OverHttp.asked`."""
         async with self._post(message) as response:
-            refuse_refusal(response)
+            refuse_refusal(response, self.instead)
             if message["method"] == "initialize":
                 self._taken(response)
             if response.status_code == 200 and media(response) == STREAM:
@@ -168,7 +178,7 @@ class Posted(OverHttp):
     async def told(self, message: dict[str, Any]) -> None:
         """As `OverHttp.told`."""
         async with self._post(message) as response:
-            refuse_refusal(response)
+            refuse_refusal(response, self.instead)
             if response.status_code >= 300:
                 raise Unavailable(f"it answers {response.status_code} to a notification")
 
@@ -224,7 +234,7 @@ class Listened(OverHttp):
         """As `OverHttp.told`."""
         data, headers = json.dumps(message).encode(), {"content-type": JSON}
         async with self.client().stream("POST", self._address, content=data, headers=headers) as response:
-            refuse_refusal(response)
+            refuse_refusal(response, self.instead)
             if response.status_code >= 300:
                 raise Unavailable(f"it answers {response.status_code} to a message")
 
@@ -236,7 +246,7 @@ class Listened(OverHttp):
         if self._said is not None:
             return self._said
         response = await self._stack.enter_async_context(self.client().stream("GET", self.url, headers={"accept": STREAM}))
-        refuse_refusal(response)
+        refuse_refusal(response, self.instead)
         if response.status_code != 200 or media(response) != STREAM:
             raise Refused(f"it answers {response.status_code}, and no stream of events; is it a server of streamable HTTP?")
         self._said = self.events(response)
@@ -249,11 +259,11 @@ class Listened(OverHttp):
         raise Unavailable("it ended its stream before it named an address for messages")
 
 
-def refuse_refusal(response: Response) -> None:
-    """Raise `Refused`, with what to do, if the server lets us not in, or sends us elsewhere."""
+def refuse_refusal(response: Response, instead: str) -> None:
+    """Raise `Refused`, with what to do *instead*, if the server lets us not in, or sends us elsewhere."""
     status = response.status_code
     if status in (401, 403):
-        raise Refused(f"it does not let us in ({status}); give its credential with --secret AUTHORIZATION=REFERENCE")
+        raise Refused(f"it does not let us in ({status}); {instead}")
     if 300 <= status < 400:
         raise Refused(f"it answers {status}: another address, which is not followed; if that is right, its row must name it")
 

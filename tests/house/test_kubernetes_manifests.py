@@ -24,9 +24,10 @@ import pytest
 import yaml
 
 from adapters.admission.__main__ import command_line
-from adapters.admission.app import DEADLINE, PATH
+from adapters.admission.app import DEADLINE, PATH, SERVERS
 from foundation.settings import read_settings
 from foundation.strict_yaml import load_all
+from manifests.crds.definitions import ServerKind
 from tasks.cluster.workloads import POD_AT
 from tests.adapters.test_admission import Webhook, review
 from tests.certificates import Authority
@@ -89,7 +90,8 @@ def test_the_webhook_asks_where_the_program_answers() -> None:
     namespace = one("Namespace")["metadata"]["name"]
     for webhook in one("ValidatingWebhookConfiguration")["webhooks"]:
         assert webhook["clientConfig"]["service"] == {
-            "namespace": namespace, "name": service["metadata"]["name"], "path": PATH, "port": port["port"],
+            "namespace": namespace, "name": service["metadata"]["name"], "port": port["port"],
+            "path": SERVERS if webhook["name"].startswith("servers.") else PATH,
         }  # fmt: skip
     name = f"{service['metadata']['name']}.{namespace}.svc:{port['port']}"
     assert variables()["ARCOPS_PUBLIC_URL"] == f"https://{name}", "an API server names its port, even this one"
@@ -102,7 +104,7 @@ def test_the_api_server_waits_longer_than_the_program_thinks() -> None:
 
 
 def test_what_cannot_be_asked_is_refused_and_nothing_slips_by() -> None:
-    plurals = set()
+    plurals: dict[bool, set[str]] = {True: set(), False: set()}
     for webhook in one("ValidatingWebhookConfiguration")["webhooks"]:
         assert (webhook["failurePolicy"], webhook["matchPolicy"], webhook["sideEffects"]) == ("Fail", "Equivalent", "None")
         assert webhook["admissionReviewVersions"] == ["v1"]
@@ -113,8 +115,10 @@ def test_what_cannot_be_asked_is_refused_and_nothing_slips_by() -> None:
         assert "objectSelector" not in webhook
         for rule in webhook["rules"]:
             assert "CREATE" in rule["operations"]
-            plurals.update(rule["resources"])
-    assert plurals == {f"{kind.lower()}s" for _, kind in POD_AT}, "every kind that the collector reads, and no other"
+            assert not {"DELETE", "*"} & set(rule["operations"]), "deleting is never locked out"
+            plurals[rule["apiGroups"] == ["ome.io"]].update(rule["resources"])
+    assert plurals[False] == {f"{kind.lower()}s" for _, kind in POD_AT}, "every kind that the collector reads, and no other"
+    assert plurals[True] == {f"{kind.value.lower()}s" for kind in ServerKind}
 
 
 def test_the_pod_is_as_restricted_as_kubernetes_knows() -> None:

@@ -28,10 +28,9 @@ OPERATOR: tuple[Claim, ...] = (
         standard_streams_are_bridged="A server over standard streams is served over HTTP by the relay beside it; each session "
         "has a process of its own.",
         remote_servers="A remote server is asked only if that is allowed; a relay holds its callers to their limits.",
-        transports_are_supported=(
-            "The transports stdio, streamable HTTP and SSE work, and the protocol is checked before Ready.",
-            _NOT_BUILT,
-        ),
+        transports_are_supported="Servers over streamable HTTP and HTTP+SSE are served by the same relay, to clients of both.",
+        no_server_is_ready_before_its_handshake="What does not speak MCP, as its resource says it, is never ready.",
+        a_remote_server_leads_nowhere_inside="A remote URL leads the operator to no address inside that it did not name.",
     ),
     *of_row(
         "OPER-4",
@@ -43,18 +42,13 @@ OPERATOR: tuple[Claim, ...] = (
     ),
     *of_row(
         "OPER-5",
-        oidc_sources=(
-            "OIDC issuers come from service accounts, inline or a ConfigMap, with CA bundles and mutual TLS.",
-            _NOT_BUILT,
-        ),
+        oidc_sources="Tokens of service accounts and of an issuer count, with keys that are brought, or are fetched with a "
+        "CA bundle, a token and a certificate; clients may need one, too.",
     ),
     *of_row("OPER-6", cedar_decides_each_call="Cedar policies decide each tool call, with a filter on tools."),
     *of_row(
         "OPER-7",
-        unsafe_pods_are_refused=(
-            "The admission webhook refuses unsafe pod settings, and images without a GREEN gate.",
-            _NOT_BUILT,
-        ),
+        unsafe_pods_are_refused="The admission webhook refuses unsafe pod settings, and images without a GREEN gate.",
     ),
     *of_row(
         "OPER-8",
@@ -64,10 +58,8 @@ OPERATOR: tuple[Claim, ...] = (
     *of_row("OPER-9", metrics_and_audit=("Reconciliations and policy violations have metrics and an audit log.", _NOT_BUILT)),
     *of_row(
         "OPER-10",
-        sessions_survive_changes=(
-            "Protocol fields are checked, and no session is lost while scaling, updating or rotating secrets.",
-            _NOT_BUILT,
-        ),
+        protocol_and_capabilities_are_checked="A server is held to the protocol and the capabilities that its resource says.",
+        sessions_survive_changes="No session is lost when a configuration, keys or tokens change, and no call when a pod ends.",
     ),
     *of_row(
         "OPER-11",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from foundation.authorization.cedar_tools import ANYONE, CedarTools, EveryCall, 
 from foundation.authorization.given import GivenAuthorization
 from foundation.egress.destination import read_destination
 from foundation.identity.accepting import Accepting
+from foundation.identity.asking import Asked
+from foundation.tokens import Tokens
 from services.host.alone import Alone, Behind
 from services.host.elsewhere import Address
 from services.host.hosted import Row
@@ -64,6 +67,7 @@ class Sidecar:
     authorization: GivenAuthorization
     tells: Tells
     text: str = ""
+    keys: bytes = b""
     wrong: str = ""
     draining: bool = False
 
@@ -88,6 +92,7 @@ class Sidecar:
         try:
             config, text = config_in(self.folder)
             if text == self.text and not self.wrong:
+                self._look_at_keys()
                 return False
             self.use(config)
             self.text, self.wrong = text, ""
@@ -100,10 +105,22 @@ class Sidecar:
         _log.info("the configuration of %s is in use", self.config.server)
         return True
 
+    def _look_at_keys(self) -> None:
+        """Check every token again by the keys in the file if they are others: one may be new, and one withdrawn."""
+        keys = seen(self.folder / KEYS_FILE)
+        if keys != self.keys and self.config.oidc is not None:
+            self._let_in(self.config)
+            _log.info("the keys of the issuer are others, and every token is checked again")
+
+    def _let_in(self, config: SidecarConfig) -> None:
+        self.keys = seen(self.folder / KEYS_FILE)
+        self.accepting.tokens = issuers_of(config, self.folder)
+        self.accepting.forget()
+
     def use(self, config: SidecarConfig) -> None:
         """Serve by *config* from now on: tools, policies, issuers. Raises `Refused`; then nothing has changed."""
         engine = engine_of(config.authz, name_of(config))
-        issuers = [tokens_of(config.oidc, f"{url_of(config)}/mcp", self.folder / KEYS_FILE)] if config.oidc is not None else []
+        issuers_of(config, self.folder)
         for what, before, now in (
             ("the place of its server", self.config.target, config.target),
             ("which server it is of", self.config.server, config.server),
@@ -116,9 +133,23 @@ class Sidecar:
         self.alone.changed(row_of(config))
         self.authorization.give((engine,), f"{config.authz}")
         if not same:  # who was let in has to show it again with the next request; sessions go on
-            self.accepting.tokens = issuers
-            self.accepting.forget()
+            self._let_in(config)
         self.config = config
+
+
+def issuers_of(config: SidecarConfig, folder: Path) -> list[Tokens | Asked]:
+    """What checks the tokens of callers; nothing if they have none. Raises `Refused` for an issuer that cannot be trusted."""
+    if config.oidc is None:
+        return []
+    return [tokens_of(config.oidc, f"{url_of(config)}/mcp", folder / KEYS_FILE)]
+
+
+def seen(file: Path) -> bytes:
+    """A digest of *file*; nothing if it cannot be read."""
+    try:
+        return hashlib.sha256(read_file(file, MOST_BYTES)).digest()
+    except ArcOpsError:
+        return b""
 
 
 def engine_of(authz: CedarPolicies | None, server: str) -> CedarTools | EveryCall:

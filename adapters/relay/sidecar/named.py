@@ -1,7 +1,7 @@
 """Requests that name this server, and come from no page of another origin (DNS rebinding; MCP, transports).
 
-In a cluster a Service has several names, and others that only its operator knows. A page can make its own name
-lead here, but not an address: so a request to an address is let through, and one to a name that is not ours is not.
+In a cluster a Service has several names, and others that only its operator knows. A page can make its own name lead here, but
+not an address: so a request to an address is let through, and one to a name that is not ours is not.
 """
 
 from __future__ import annotations
@@ -16,19 +16,22 @@ from adapters.relay.answers import refuse
 from services.operator.sidecar import SidecarConfig
 
 _HERE = frozenset(("localhost",))
+_DOMAIN = "cluster.local"
+"""The domain of most clusters. Another one is among the configuration's hosts: not every name that begins like ours is ours."""
 
 
 def names_of(config: SidecarConfig) -> frozenset[str]:
     """The host names of the server, without ports."""
     namespace, _, name = config.server.rpartition("/")
-    own = {name, f"{name}.{namespace}", f"{name}.{namespace}.svc"} if namespace else {name}
+    service = f"{name}.{namespace}.svc"
+    own = {name, f"{name}.{namespace}", service, f"{service}.{_DOMAIN}"} if namespace else {name}
     said = urlsplit(config.url).hostname if config.url else None
     return frozenset(one.lower() for one in (*own, *config.hosts, *((said,) if said else ()), *_HERE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """``app`` for requests to one of ``names``, to a name below the Service's own, or to an address."""
+    """``app`` for requests to one of ``names``, or to an address."""
 
     app: ASGIApp
     names: frozenset[str]
@@ -48,7 +51,7 @@ class Named:
 
     def _ours(self, host: str) -> bool:
         host = host.lower().rstrip(".")
-        if host in self.names or any(host.startswith(f"{one}.") for one in self.names if one.endswith(".svc")):
+        if host in self.names:
             return True
         try:
             ip_address(host.strip("[]"))

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from services.operator.sidecar import KEYS_FILE, SIDECAR_FILE, Reach, SidecarConfig, Target
+from tests.adapters.relay.talking import ACCEPT, Client, Response, ask
 from tests.simulators.hosting import trivial
 
 HOUSE = Path(__file__).resolve().parents[3]
@@ -111,6 +112,16 @@ class Pod:
     def url(self) -> str:
         """Of the server, for clients."""
         return f"http://127.0.0.1:{self.port}/mcp"
+
+
+class Here(Client):
+    """A client of the one server of a sidecar."""
+
+    async def send(self, message: object, **headers: str) -> Response:
+        own = {**ACCEPT, **self.headers, **({"mcp-session-id": self.session} if self.session else {})}
+        own |= {name.replace("_", "-"): value for name, value in headers.items()}
+        body = message if isinstance(message, bytes) else json.dumps(message).encode()
+        return await ask(self.port, "POST", "/mcp", own, body)
 
 
 def write(folder: Path, text: str, name: str = SIDECAR_FILE) -> None:

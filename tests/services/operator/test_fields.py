@@ -24,6 +24,7 @@ pytestmark = pytest.mark.requirement("OPER-8/pods-are-configurable")
 
 WORD = st.text("abcdefgh", min_size=9, max_size=12).map(lambda one: f"zq{one}")
 """A word that nothing else says, so that it is found again."""
+POLICY = WORD.map("permit (principal, action, resource) when {{ context has {} }};".format)
 PORT = st.integers(20_000, 30_000)
 _KEYED = st.fixed_dictionaries({"name": WORD, "key": WORD})
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
@@ -79,7 +80,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
         {
             "type": st.just("inline"),
             "inline": st.fixed_dictionaries(
-                {"policies": st.lists(WORD, min_size=1, max_size=2), "actions": st.dictionaries(WORD, WORD)}
+                {"policies": st.lists(POLICY, min_size=1, max_size=2), "actions": st.dictionaries(WORD, WORD)}
             ),
         }
     ),
