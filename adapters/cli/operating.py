@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.cli import surroundings
-from arcops.errors import Refused
+from arcops.errors import ArcOpsError, Refused
 from arcops.request import LiveCluster
 from artifacts.reading import read_file
 from services.operator.observed import Handshake
@@ -22,8 +23,11 @@ from services.operator.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from adapters.cli.operator import Running
+    from capabilities.place import Place
 
 _MOST_BYTES = 1024 * 1024
+_READ_SECONDS = 20.0
+"""How long what the store says counts."""
 _log = logging.getLogger(__name__)
 
 
@@ -33,11 +37,12 @@ def run(own: Running) -> None:
     from adapters.kube.connecting import connected
     from adapters.kube.operator import Operator, holder_name
 
-    settings = surroundings.settings(own.tier)
+    place = surroundings.place(own.tier)
     site = read_settings(read_file(own.settings, _MOST_BYTES), str(own.settings)).site()
     live = LiveCluster(context=own.context or _here(own.kubeconfig), clusters=None, kubeconfig=own.kubeconfig)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="arcops operator: %(message)s")
-    operator = Operator(Cluster(connected(live, settings.tier, os.environ)), _Told(given=site), holder=holder_name())
+    told = Told(site, lambda: place, own.image_signers, own.image_amber)
+    operator = Operator(Cluster(connected(live, place.settings.tier, os.environ)), told, holder=holder_name())
     stop = surroundings.stop_on_signals()
     operator.start()
     _log.info("it watches the cluster of the context %s, as %s", live.context, operator.lease.holder)
@@ -56,23 +61,54 @@ def _here(kubeconfig: Path | None) -> str:
     raise Refused("no context is given; name one with --context ('kubectl config get-contexts' lists them)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
-    """What the operator is told besides what it watches."""
+class Told:
+    """What the operator is told besides what it watches: *site*, verdicts from the store at *place*, and what servers say.
 
-    given: Site
-    shaken: Callable[[ServerResource, tuple[str, ...], int], Handshake] | None = None
+    *signers* are the ids of the keys that may judge images; without any, the key of this place.
+    """
+
+    def __init__(self, site: Site, place: Callable[[], Place], signers: tuple[str, ...], amber_passes: bool) -> None:
+        self._site, self._place, self._signers, self._amber = site, place, signers, amber_passes
+        self._lock = threading.Lock()
+        self._verdicts, self._until = Verdicts(), 0.0
+        self._problem = ""
 
     def site(self) -> Site:
-        return self.given
+        return self._site
 
     def verdicts(self) -> Verdicts:
-        return Verdicts()
+        """What the store says, read again from time to time. If it cannot be read, no image was judged."""
+        with self._lock:
+            if time.monotonic() >= self._until:
+                problem = ""
+                try:
+                    self._verdicts = self._read()
+                except ArcOpsError as error:
+                    self._verdicts, problem = Verdicts(), str(error)
+                if problem and problem != self._problem:
+                    _log.warning("no verdict on an image counts: %s", problem)
+                self._problem, self._until = problem, time.monotonic() + _READ_SECONDS
+            return self._verdicts
+
+    def _read(self) -> Verdicts:
+        from capabilities.operator.images import image_verdicts
+        from tasks.signing.grounds import grounds
+
+        at = self._place()
+        return image_verdicts(
+            at.settings.store,
+            at.settings.memory,
+            grounds(at.settings.trust),
+            at.now(),
+            signers=self._signers or (at.signer().public.id,),
+            amber_passes=self._amber,
+        )
 
     def keys(self, resource: ServerResource) -> Mapping[str, str]:
+        """The operator fetches no keys yet, so a resource that needs some is refused."""
         return {}
 
     def shake(self, resource: ServerResource, addresses: tuple[str, ...], of: int) -> Handshake:
-        if self.shaken is None:
-            return Handshake(of=of, problem="this version of the operator cannot ask servers")
-        return self.shaken(resource, addresses, of)
+        from services.operator.handshake import Asking, shaken
+
+        return shaken(resource, addresses, of, Asking(tier=self._place().settings.tier))

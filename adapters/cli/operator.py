@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.cli.commands import Given, command
+from arcops.asks import shaped
 from arcops.tier import Tier
 
 
@@ -19,6 +20,10 @@ class Running:
     """The context of the kubeconfig; in a pod, its service account if this is empty."""
     kubeconfig: Path | None = None
     """The kubeconfig; by default, your own."""
+    image_signers: tuple[str, ...] = field(default=(), metadata=shaped(option="--image-signer"))
+    """The id of a key that may judge images; repeatable. Without it, this place's own key."""
+    image_amber: bool = False
+    """Let images run that were judged AMBER."""
     tier: Tier | None = None
     """How far it may connect; a cluster needs restricted [environment: ARCOPS_TIER]."""
 
