@@ -1,0 +1,1 @@
+"""What only a real API server shows; skipped, and said, without one."""
