@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from manifests.description import DescribedMesh, Description, EgressGateway, Names, Pods, Port
 from manifests.egress_gateway import through_gateway
@@ -40,11 +41,13 @@ def by_gateway(plan: ServerPlan) -> bool:
 
 
 def _described(plan: ServerPlan) -> Description:
+    # A rule that denies the API server's addresses would win over the grant, so it leaves them out.
+    site = replace(plan.site, api_server=()) if plan.egress.api_server else plan.site
     return Description(
         name=plan.name,
         namespace=plan.namespace,
         labels=selector(plan.name, plan.owner.kind),
-        site=plan.site,
+        site=site,
         hosts=plan.egress.hosts,
         service_account=plan.spec.service_account or plan.name,
     )

@@ -163,6 +163,14 @@ class TestAllowed:
             blocks = [one for rule in of_kind(outcome, "NetworkPolicy")["spec"]["egress"] for one in rule["to"]]
             assert {"ipBlock": {"cidr": "192.0.2.10/32"}} in blocks
 
+    def test_a_grant_is_not_denied_again_by_the_rule_for_host_names(self) -> None:
+        granted = replace(CILIUM, policies={"shop": NamespacePolicy(api_server=True)})
+        outcome = profile(outbound("*.example.com", "kubernetes.default.svc", ports=(443, 6443)), granted)
+        (named,) = [one.value["spec"] for one in outcome.objects if one.name.name == "tools-hosts"]
+        denied = named["egressDeny"][0]["toCIDR"]  # type: ignore[index, call-overload]
+        assert "169.254.169.254/32" in denied
+        assert not {"10.96.0.1/32", "192.0.2.10/32"} & set(denied), "a rule that denies wins in Cilium"
+
     def test_everything_only_with_consent_and_never_the_metadata_services(self) -> None:
         everything = {"network": {"outbound": {"insecureAllowAll": True, "allowPort": [443]}}}
         assert condition(profile(everything))["reason"] == "NotAllowedHere"
