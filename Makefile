@@ -13,7 +13,7 @@ COMPILED = $(BIN)/python -m compileall -q -j 0 "$$($(BIN)/python -c 'import sysc
 # If the environment forbids compiled files, each worker and each process that the tests start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: ready test test-site test-deep test-foundry test-llama test-clients coverage newest lock lint docs bench bench-gpu definitions conformance clean
+.PHONY: ready test test-site test-deep test-foundry test-llama test-clients coverage newest lock lint docs bench bench-gpu definitions conformance dev inspect clean
 
 ready: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deployments/local/ready.sh
@@ -134,6 +134,14 @@ definitions: $(VENV)/.installed-dev
 # The official conformance suite and the inspector of MCP, with the Node that they take, below $(VENV). It takes npm.
 CONFORMANCE = node@22.23.3 @modelcontextprotocol/conformance@0.2.0-alpha.12 @modelcontextprotocol/inspector@2.12.0
 KIT = $(VENV)/conformance
+
+# The tools, served again whenever a source changes, with a folder of their own (a key is made with `arcops keys new`).
+dev: $(VENV)/.installed-dev
+	ARCOPS_HOME="$(CURDIR)/build/dev" $(BIN)/python -m adapters.cli mcp --http --port 8420 --reload
+
+# The inspector of MCP before `arcops mcp` over standard streams. It takes npm.
+inspect: $(VENV)/.installed-dev $(KIT)/.installed
+	ARCOPS_HOME="$(CURDIR)/build/dev" PATH="$(abspath $(KIT))/node_modules/.bin:$$PATH" mcp-inspector "$(abspath $(BIN))/arcops" mcp
 
 conformance: $(VENV)/.installed-dev $(KIT)/.installed
 	$(BIN)/python -m tests.conformance.run --kit $(KIT)

@@ -20,6 +20,7 @@ mmdebstrap --quiet --variant=extract \
     --extract-hook='printf "root:x:0:0:root:/root:/nonexistent\narcops:x:65532:65532:arcops:/var/lib/arcops:/nonexistent\n" > "$1"/etc/passwd' \
     --extract-hook='printf "root:x:0:\narcops:x:65532:\n" > "$1"/etc/group' \
     --extract-hook='mkdir -p "$1"/proc "$1"/sys "$1"/dev "$1"/run && install -d -m 1777 "$1"/tmp' \
+    --extract-hook='cd "$1" && rm -f bin/tar sbin/start-stop-daemon usr/sbin/* && find usr/bin -mindepth 1 ! -name "python3*" -delete' \
     --extract-hook='rm -rf "$1"/usr/share/doc "$1"/usr/share/man "$1"/usr/share/lintian "$1"/var/cache/apt "$1"/var/lib/apt/lists' \
     "$suite" "$folder/base.tar" ${mirror:+"$mirror"}
 

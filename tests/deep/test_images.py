@@ -109,11 +109,14 @@ def started(
     command = [str(ALONE), str(root), str(home), *(program or said["Entrypoint"]), *(arguments or said["Cmd"])]
     environment = dict(one.split("=", 1) for one in said["Env"])
     environment["PATH"] += ":/usr/sbin:/bin:/sbin"  # of what comes before the program
-    process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGTERM)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=120)
         assert process.stdout is not None
         process.stdout.close()
@@ -200,7 +203,7 @@ def test_the_relay_is_small_and_starts_as_fast_as_outside(images: Store, roots: 
         libraries = ":".join(str(root / one) for one in ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"))
         interpreter = [str(root / "lib64/ld-linux-x86-64.so.2"), "--library-path", libraries, str(root / "usr/bin/python3.11")]
         environment = {"PYTHONHOME": str(root / "usr"), "PYTHONDONTWRITEBYTECODE": "1"}
-        subprocess.run([*interpreter, "-s", "-c", loader, str(root / SITE)], env=environment, check=True)
+        subprocess.run([*interpreter, "-s", "-c", loader, str(root / SITE)], env=environment, cwd=tmp_path, check=True)
         return time.monotonic() - begun
 
     ratios = sorted(inside() / outside() for _ in range(7))

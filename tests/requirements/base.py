@@ -66,8 +66,17 @@ BASE: tuple[Claim, ...] = (
         images_without_root_or_shell="Four images from one file run as no one, without a shell, on a read-only root; ArcOps "
         "judges what it says of them.",
         a_chart_that_is_closed="The chart renders for every set of values, fits Kubernetes' schemas, and its network is GREEN.",
-        deployable_on_every_platform=(
-            "Terraform modules deploy ArcOps on AWS, Azure and GCP, with blue-green updates and rollback.",
+        modules_for_three_clouds="Terraform modules for AKS, ACI, EKS, ECS, GKE and Cloud Run are private, encrypted, tagged "
+        "and narrow.",
+        promises_are_watched="Service levels have alerts by how fast they are used up, and each alert a runbook.",
+        blue_green_with_rollback=(
+            "An update stands beside the old one, and goes back by itself if it is not healthy.",
+            deferred(
+                "gap", "The chart has two slots behind one Service; a person switches, and no test shows that no call is lost."
+            ),
+        ),
+        bundle_for_an_air_gap=(
+            "One signed file installs, upgrades and takes back a site without a network; backups are restored and verified.",
             _NOT_BUILT,
         ),
     ),
@@ -90,9 +99,14 @@ BASE: tuple[Claim, ...] = (
         "password alone is refused if a factor is required.",
         storage_sandbox="What is written for a caller lies below one folder, under plain names, in an index; no other caller "
         "lists, reads or removes it.",
-        developer_setup=(
-            "CI measures coverage, set-up takes under 5 minutes, and editors have a configuration to debug with.",
-            _NOT_BUILT,
+        developer_setup="Editors have a configuration to debug with, sources are served again as they change, and make "
+        "sets all up.",
+        coverage_in_ci=(
+            "CI measures that the tests run 80 % of the lines.",
+            deferred(
+                "gap",
+                "The command 'make coverage' measures it and fails below; CI does not run it, as that takes the tests twice.",
+            ),
         ),
     ),
 )

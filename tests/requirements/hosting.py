@@ -28,10 +28,11 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-001b",
+        one_workflow_that_goes_on="One workflow sets up the control plane, adds a server and calls it; a run "
+        "that was ended goes on.",
         control_plane_on_kubernetes=(
-            "One workflow sets up the control plane on a cluster in under 20 minutes; one command does so on one "
-            "machine in under 5.",
-            _NOT_BUILT,
+            "The workflow takes under 20 minutes to the control plane, and under 45 to the first call.",
+            deferred("gap", "Its own clocks say so or fail; it never ran on a cloud."),
         ),
     ),
     *of_row(

@@ -1,0 +1,94 @@
+"""What a site promises its callers: rules that promtool runs, alerts with a runbook each, and the editor's set-up."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from services.config.documents import BASE
+from tests.adapters.test_observability import FOLDER, asked
+from tests.deployments.building import HOUSE
+
+pytestmark = pytest.mark.site
+
+SLO = FOLDER / "arcops.slo.yaml"
+PAGE = (FOLDER / "runbooks.md").read_text(encoding="utf-8")
+observed = pytest.mark.requirement("BASE-8/promises-are-watched")
+
+
+def rules() -> list[dict[str, str]]:
+    files = (FOLDER / "arcops.rules.yaml", SLO)
+    return [rule for file in files for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+
+
+@observed
+def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
+    named = re.findall(r"^## (\w+)$", PAGE, re.MULTILINE)
+    assert named == [rule["alert"] for rule in rules() if "alert" in rule]
+    for section in PAGE.split("\n## ")[1:]:
+        assert re.search(r"^1\. ", section, re.MULTILINE), section.partition("\n")[0]
+
+
+@observed
+def test_the_promises_are_of_a_metric_that_is_there() -> None:
+    """`tests/adapters/test_observability.py` holds the metrics of the front to what a server shows."""
+    part = "/" + BASE.strip("/").partition("/")[0]
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    for rule in rules():
+        for name, labels in asked(rule["expr"]):
+            if name in recorded:
+                continue
+            if "record" in rule:
+                assert name == "arcops_http_requests_total"
+                assert set(labels) <= {"job", "part", "status"}
+    told = SLO.read_text()
+    assert set(re.findall(r'part!?="([^"]+)"', told)) == {part}
+    for _, goal in re.findall(r"> ([\d.]+) \* ([\d.]+)", told):
+        assert goal in ("0.001", "0.005"), "99.9 % of configuration reads, 99.5 % of the control plane"
+
+
+@observed
+@pytest.mark.parametrize("words", [("check", "rules", SLO.name), ("test", "rules", "arcops.slo.test.yaml")])
+def test_promtool_agrees(words: tuple[str, ...]) -> None:
+    program = shutil.which("promtool")
+    if program is None:
+        pytest.skip("promtool is not installed")
+    done = subprocess.run([program, *words], cwd=FOLDER, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@observed
+def test_an_error_budget_that_is_ten_times_as_large_is_found(tmp_path: Path) -> None:
+    """The smallest change: a promise that is not held any more is not told, and the test of the rules says so."""
+    program = shutil.which("promtool")
+    if program is None:
+        pytest.skip("promtool is not installed")
+    folder = tmp_path
+    (folder / SLO.name).write_text(SLO.read_text().replace("* 0.001", "* 0.01"))
+    shutil.copy(FOLDER / "arcops.slo.test.yaml", folder)
+    done = subprocess.run([program, "test", "rules", "arcops.slo.test.yaml"], cwd=folder, capture_output=True, check=False)
+    assert done.returncode != 0
+
+
+@pytest.mark.requirement("BASE-10/developer-setup")
+def test_an_editor_finds_how_to_start_what_there_is() -> None:
+    """Each launch names a module and arguments that exist, and the container of development installs by `make`."""
+    from adapters.cli.main import read
+
+    launches = json.loads((HOUSE / ".vscode" / "launch.json").read_text())["configurations"]
+    assert {one["name"] for one in launches} >= {"server", "MCP over standard streams", "flow"}
+    for one in launches:
+        if one.get("module") == "adapters.cli":
+            read(one["args"])
+    container = json.loads((HOUSE / ".devcontainer" / "devcontainer.json").read_text())
+    assert container["postCreateCommand"].startswith("make ")
+    made = (HOUSE / "Makefile").read_text()
+    assert re.search(r"^dev: ", made, re.MULTILINE)
+    assert re.search(r"^inspect: ", made, re.MULTILINE)
+    assert "fail_under = 80" in (HOUSE / "pyproject.toml").read_text()
