@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.cli.answering import shown
 from adapters.cli.commands import Given, command, group
 from adapters.cli.printing import Answering
+from arcops.tier import Tier
 from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
+    from capabilities.server.catalog_asking import CatalogAsked, HostCatalogAsk
     from capabilities.server.catalog_deciding import (
         HostCatalogApprove,
         HostCatalogRate,
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
     from capabilities.server.catalog_importing import CatalogImported, HostCatalogImport
     from capabilities.server.catalog_looking import (
         CatalogFound,
+        CatalogIndexed,
         CatalogListed,
+        HostCatalogIndex,
         HostCatalogList,
         HostCatalogSearch,
         HostCatalogShow,
@@ -27,7 +32,9 @@ if TYPE_CHECKING:
     from capabilities.server.catalog_place import CatalogEntry
 
 CATALOG = group("host catalog", "MCP servers that could be hosted: import, search, approve, rate.")
-_IMPORTING, _LOOKING, _DECIDING = (f"capabilities.server.catalog_{one}" for one in ("importing", "looking", "deciding"))
+_IMPORTING, _LOOKING, _DECIDING, _ASKING = (
+    f"capabilities.server.catalog_{one}" for one in ("importing", "looking", "deciding", "asking")
+)
 _NAME = "dev.arcops.curated/mcp-server-time"
 
 
@@ -84,6 +91,37 @@ def search(given: Given[HostCatalogSearch, CatalogFound, Answering]) -> None:
 def show(given: Given[HostCatalogShow, CatalogEntry, Answering]) -> None:
     """Show an entry with all its versions."""
     shown(given, _print_entry)
+
+
+@command("host catalog index", f"{_LOOKING}:host_catalog_index", own=Answering)
+def index(given: Given[HostCatalogIndex, CatalogIndexed, Answering]) -> None:
+    """Compute what entries mean, so that a search finds them by other words for the same thing."""
+
+    def show(found: CatalogIndexed) -> None:
+        print(printable(f"{found.computed} of {found.entries} entries computed now, by {found.model}"))
+
+    shown(given, show)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking(Answering):
+    """The options of ``host catalog ask``."""
+
+    tier: Tier | None = None
+    """How far it may connect; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
+
+
+@command("host catalog ask", f"{_ASKING}:host_catalog_ask", own=Asking, example=f"{_NAME} --tier restricted")
+def ask(given: Given[HostCatalogAsk, CatalogAsked, Asking]) -> None:
+    """Ask npm, PyPI and GitHub what they say of an entry now."""
+
+    def show(found: CatalogAsked) -> None:
+        for one in found.said:
+            print(printable(f"{one.source}, {one.about}, {one.at:%Y-%m-%d %H:%M}Z: {one.problem or '; '.join(one.facts)}"))
+        if not found.said:
+            print(printable(f"no source that is named knows anything of {found.name} {found.version}"))
+
+    shown(given, show, tier=given.own.tier)
 
 
 @command("host catalog approve", f"{_DECIDING}:host_catalog_approve", own=Answering, example=_NAME)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
 from capabilities.server.catalog_badges import badges
 from capabilities.server.catalog_place import NAME, CatalogEntry, kept_catalog, no_entry, shown
-from capabilities.server.place import kept_rows
+from capabilities.server.place import database, kept_rows
 from flows.place import Place
+
+if TYPE_CHECKING:
+    from foundation.database.engine import Database
+    from services.host.catalog.meaning.meanings import Meanings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,8 @@ class HostCatalogSearch:
     """Also entries of which no version is approved."""
     state: str = field(default="", metadata=shaped(pattern="|proposed|approved|refused"))
     """Only those with a version that is proposed, approved or refused."""
+    by: str = field(default="", metadata=shaped(pattern="|words|meaning"))
+    """Search by words or by meaning; without a word by meaning if that can be."""
     most: int = field(default=20, metadata=shaped(short="-n", least=1, most=100))
     """At most so many."""
 
@@ -117,7 +124,70 @@ def host_catalog_search(ask: HostCatalogSearch, at: Place) -> CatalogFound:
         raise Refused("name at least one word to search for")
     from services.host.catalog.entry import State
 
+    if ask.by == "meaning" and not at.settings.embedding_model:
+        raise Refused(_NO_MODEL)
     state = State(ask.state) if ask.state else None
     with kept_catalog(at) as there:
-        found = there.found(ask.words, every=ask.every, state=state, most=ask.most) if there is not None else ()
-    return CatalogFound(entries=tuple(shown(one) for one in found), by="words")
+        if there is None:
+            return CatalogFound(entries=(), by="words")
+        by = "words"
+        if at.settings.embedding_model and ask.by != "words" and state is None:
+            with database(at) as open_:
+                meanings = _meanings(open_, at)
+                if meanings.whole() or ask.by == "meaning":
+                    near = there.named(meanings.nearest(ask.words, every=ask.every, most=ask.most))
+                    return CatalogFound(entries=tuple(shown(one) for one in near), by=f"meaning, by {meanings.model}")
+            by = "words, because the meaning of some entries is not computed yet"
+        found = there.found(ask.words, every=ask.every, state=state, most=ask.most)
+    return CatalogFound(entries=tuple(shown(one) for one in found), by=by)
+
+
+_NO_MODEL = (
+    "no model is named; ARCOPS_EMBEDDING_MODEL is the folder of one, such as 'make ready' gets (all-MiniLM-L6-v2), and 'arcops "
+    "host catalog index' computes what entries mean"
+)
+
+
+def _meanings(open_: Database, at: Place) -> Meanings:
+    from pathlib import Path
+
+    from services.host.catalog.meaning.meanings import Meanings
+    from services.host.catalog.meaning.minilm import read_model
+
+    return Meanings(open_, read_model(Path(at.settings.embedding_model)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostCatalogIndex:
+    """Nothing has to be said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogIndexed:
+    """How many entries were computed now, of how many, by which ``model``."""
+
+    computed: int
+    entries: int
+    model: str
+
+
+@tool(title="Compute what entries of the catalog mean", scope=Scope.TRUST, idempotent=True, destructive=True, long=True)
+def host_catalog_index(ask: HostCatalogIndex, at: Place) -> CatalogIndexed:
+    """Compute the meaning of each entry of the catalog that has none yet, or whose words have changed, with the model of this
+    site (ARCOPS_EMBEDDING_MODEL). Nothing leaves this machine. It may be stopped, and goes on from there the next time.
+    """
+    if not at.settings.embedding_model:
+        raise Refused(_NO_MODEL)
+    with database(at) as open_:
+        from services.host.catalog.catalog import Catalog
+
+        meanings = _meanings(open_, at)
+        lacking = meanings.lacking()
+        done = 0
+        for batch in meanings.batches(lacking):
+            if at.stop.is_set():
+                break
+            meanings.add(batch)
+            done += len(batch)
+            at.progress(done, len(lacking))
+        return CatalogIndexed(computed=done, entries=Catalog(open_).count()[0], model=meanings.model)

@@ -15,9 +15,9 @@ from sqlalchemy import Connection, text
 MOST_WORDS = 16
 """Words of one question; those after them are left out."""
 _WORD = re.compile(r"\w+", re.UNICODE)
-_ON_SQLITE = """SELECT e.name FROM arcops_catalog_words w JOIN arcops_catalog_entry e ON e.id = w.rowid
-WHERE arcops_catalog_words MATCH :asked AND (:every = 1 OR e.offered <> '')
-ORDER BY bm25(arcops_catalog_words, 8.0, 4.0, 2.0, 1.0), e.name LIMIT :most OFFSET :after"""
+_ON_SQLITE = """SELECT e.name FROM (SELECT rowid, rank FROM arcops_catalog_words WHERE arcops_catalog_words MATCH :asked
+AND rank MATCH 'bm25(8.0, 4.0, 2.0, 1.0)' AND (:every = 1 OR rowid IN (SELECT id FROM arcops_catalog_entry WHERE offered <> ''))
+ORDER BY rank LIMIT :most OFFSET :after) w JOIN arcops_catalog_entry e ON e.id = w.rowid ORDER BY w.rank, e.name"""
 _ON_POSTGRESQL = """SELECT e.name FROM arcops_catalog_words w JOIN arcops_catalog_entry e ON e.id = w.id,
 to_tsquery('english', :asked) asked WHERE w.found @@ asked AND (:every = 1 OR e.offered <> '')
 ORDER BY ts_rank('{0.1, 0.25, 0.5, 1.0}', w.found, asked) DESC, e.name LIMIT :most OFFSET :after"""

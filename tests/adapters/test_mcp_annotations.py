@@ -466,6 +466,8 @@ ASKS: dict[str, Asking] = {
     "verify_audit": lambda at: VerifyAudit(),
 }
 NOT_RUN = {
+    "host_catalog_ask": "it asks sources; tests/services/host/catalog/test_federation.py",
+    "host_catalog_index": "it takes a model; tests/services/host/catalog/test_meaning.py",
     "announce_change": "it takes a Prefect API; tests/flows/test_announce.py",
     "bench_node": "it uses the machine for minutes; it keeps an artifact like every check",
     "host_update": "it starts a server; tests/adapters/test_host_changing.py",
@@ -593,6 +595,7 @@ def test_what_may_connect_says_so() -> None:
     assert connecting == fields | {
         "announce_change",
         "check_release",
+        "host_catalog_ask",
         "host_gate",
         "host_patch",
         "host_update",

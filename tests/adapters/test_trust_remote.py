@@ -47,6 +47,7 @@ ASKS: dict[str, dict[str, object]] = {
     "host_mirror_make": {"servers": "servers.yaml", "output": "servers.tar"},
     "host_mirror_use": {"mirror": "servers.tar"},
     "host_catalog_import": {"curated": True},
+    "host_catalog_index": {},
     "host_catalog_tag": {"name": "io.example/time", "tags": ["env=test"]},
     "host_allow": {"name": "small", "digest": "sha256:" + "0" * 64},
     "host_deny": {"name": "small"},

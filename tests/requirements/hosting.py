@@ -163,6 +163,8 @@ HOSTING: tuple[Claim, ...] = (
         badges_are_of_verdicts=(
             "The verdict and the publisher of a version are those of a verdict that counts now, and go when it goes."
         ),
+        search_by_meaning="A search by meaning with a small model of the site says which kind of search answered.",
+        sources_are_asked="An entry is asked about at npm, PyPI and GitHub if the operator said so and the tier permits it.",
         pages_of_the_catalog="Pages show the catalog, an entry with its versions, who decided, and its badge.",
         catalog_with_approvals=(
             "A private catalog has versions that people approve or refuse, tags that the site demands, one rating a caller, "

@@ -1,0 +1,1 @@
+"""What entries mean: text as pieces, a small model, and its vectors in the database."""
