@@ -97,11 +97,11 @@ def status(given: Given[HostStatus, ServerShown, Answering]) -> None:
 
 @command("host history", f"{_LOOKING}:host_history", own=Answering, example="time")
 def history(given: Given[HostHistory, HistoryShown, Answering]) -> None:
-    """List every version that a hosted server had, with its author."""
+    """List every version that a hosted server had, with its author; '?' marks those that were only proposed."""
 
     def show(found: HistoryShown) -> None:
         for one in found.versions:
-            mark = "*" if one.version == found.current else " "
+            mark = "*" if one.version == found.current else "?" if one.proposed else " "
             print(printable(f"{mark} {one.version} {one.made:%Y-%m-%d %H:%M:%S}Z by {one.author}: {' '.join(one.spec)}"))
         if not found.current:
             print(f"{found.name} was removed")

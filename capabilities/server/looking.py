@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
@@ -77,7 +78,9 @@ class HostHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionShown:
-    """One version of a row. ``spec`` has its settings that are not the usual ones, as ``name=value``."""
+    """One version of a row. ``spec`` has its settings that are not the usual ones, as ``name=value``. ``proposed``: no one
+    switched to it.
+    """
 
     version: int
     package: str
@@ -85,6 +88,7 @@ class VersionShown:
     made: datetime
     digest: str
     spec: tuple[str, ...]
+    proposed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +119,7 @@ def host_history(ask: HostHistory, at: Place) -> HistoryShown:
                 made=datetime.fromtimestamp(one.made / 1000, UTC),
                 digest=one.lock.digest if one.lock is not None else "",
                 spec=tuple(said(one.spec)),
+                proposed=not one.served,
             )
             for one in versions
         ),
@@ -145,7 +150,9 @@ class DiffShown:
 
 @tool(title="Compare two versions of a hosted server", scope=Scope.READ, reads_only=True)
 def host_diff(ask: HostDiff, at: Place) -> DiffShown:
-    """Say what differs between two versions of a hosted server: its settings, and every file of its lock."""
+    """Say what differs between two versions of a hosted server: its settings, every file of its lock, and the files of folders
+    that were deployed here.
+    """
     with kept_rows(at) as there:
         versions = {one.number: one for one in there.versions(ask.name)} if there is not None else {}
     if not versions:
@@ -157,7 +164,21 @@ def host_diff(ask: HostDiff, at: Place) -> DiffShown:
             raise Refused(f"{ask.name} has no version {one}; 'arcops host history {ask.name}' lists them")
     before, after = (_lines(versions[one].spec, versions[one].lock) for one in (old, new))
     lines = [f"-{one}" for one in before if one not in after] + [f"+{one}" for one in after if one not in before]
+    lines += _files_of(versions[old].spec.package, versions[new].spec.package, at)
     return DiffShown(name=ask.name, old=old, new=new, lines=tuple(lines))
+
+
+def _files_of(old: str, new: str, at: Place) -> list[str]:
+    """What differs between the files of two folders that were deployed here. Only the operator sees lines of them."""
+    from services.host.site import deployed_in
+    from services.host.spec import Source, read_package
+    from services.host.updating.folders import changes
+
+    packages, ours = [read_package(one) for one in (old, new)], deployed_in(at.settings)
+    folders = [Path(one.name) for one in packages if one.source is Source.FOLDER]
+    if len(folders) != 2 or any(one.parent != ours or not one.is_dir() for one in folders):
+        return []
+    return changes(*folders, lines=not at.remote)
 
 
 def _lines(spec: Spec, lock: Lock | None) -> list[str]:

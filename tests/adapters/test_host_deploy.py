@@ -83,6 +83,7 @@ def text_of(answer: httpx2.Response) -> str:
 @pytest.mark.requirement(
     "HOST-001-004/new-versions-are-tried-first",
     "HOST-OPS/from-a-folder-to-an-address",
+    "HOST-OPS/operations-per-server",
     "HOST-018/owners-and-sharing",
     "HOST-018/shares-count-at-each-call",
 )
@@ -109,9 +110,16 @@ def test_from_nothing_to_a_call_to_a_new_version_and_back(site: Site) -> None:
         assert "version 3 of echo does not serve, and version 2 goes on" in told
         assert text_of(called(host, first["secret"])) == "HELLO"
         assert "* 2 " in site.arcops("history", "echo")
+        assert "? 3 " in site.arcops("history", "echo")
+        told = site.arcops("diff", "echo", "--from", "1", "--to", "2")
+        assert "-echo_server/tools.py:     return text\n+echo_server/tools.py:     return text.upper()\n" in told
 
         site.arcops("rollback", "echo")
         until(lambda: text_of(called(host, first["secret"])) == "hello", "the version before answers")
+
+        metrics = host.get("/metrics").text
+        assert 'arcops_hosted_state{server="echo",state="Running"} 1.0' in metrics
+        assert 'arcops_hosted_calls_total{server="echo"}' in metrics
 
         share = json.loads(site.arcops("share", "echo", "--format", "json"))
         assert share["owner"] == "team"
@@ -122,7 +130,7 @@ def test_from_nothing_to_a_call_to_a_new_version_and_back(site: Site) -> None:
         until(lambda: called(host, first["secret"]).status_code == 200, "what is shared again counts again")
 
 
-@pytest.mark.requirement("HOST-005-006-022/every-change-is-audited")
+@pytest.mark.requirement("HOST-005-006-022/every-change-is-audited", "HOST-OPS/operations-per-server")
 def test_each_change_has_a_record_with_its_actor(site: Site) -> None:
     site.deployed("--no-key")
     site.changes("return text", "return text.upper()")

@@ -132,6 +132,7 @@ def home(tmp_path: Path) -> Home:
     "HOST-015/onboarding-by-a-row",
     "HOST-017/status-shows-the-state",
     "HOST-021/removal-is-complete",
+    "HOST-OPS/operations-per-server",
 )
 def test_a_row_the_first_call_a_crash_and_the_end(home: Home) -> None:
     with home.serving() as host:

@@ -174,8 +174,7 @@ HOSTING: tuple[Claim, ...] = (
         from_a_folder_to_an_address="One command makes a folder a server with an address, a key and what each client reads.",
         agents_are_an_extension_point="An agent (A2A) is an entry of its own kind, and not hosted until there is a bridge.",
         operations_per_server=(
-            "Each server has start, stop, logs, metrics, a private catalog, connection snippets and a deployment workflow.",
-            _NOT_BUILT,
+            "Each server has start, stop, logs, metrics, a private catalog, connection snippets and a deployment workflow."
         ),
     ),
     *of_row(

@@ -51,7 +51,7 @@ def test_its_own_tests_pass_on_the_spot_in_javascript(kind: str, tmp_path: Path)
     assert "# pass 0" not in done.stdout
 
 
-@pytest.mark.requirement("HOST-007/templates-are-scaffolded")
+@pytest.mark.requirement("HOST-007/templates-are-scaffolded", "HOST-OPS/operations-per-server")
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("kind", kinds())
 def test_it_has_what_it_takes_to_ship_it(kind: str, language: Language, tmp_path: Path) -> None:
