@@ -17,6 +17,7 @@ from foundation.audit.lines import LinesAudit
 def command_line() -> argparse.ArgumentParser:
     """The options."""
     parser = argparse.ArgumentParser(prog="arcops-sidecar", description=main.__doc__, allow_abbrev=False)
+    parser.add_argument("word", nargs="?", choices=("sidecar",), help="nothing else; a pod may say what it runs")
     parser.add_argument("--config", type=Path, required=True, help="the folder with sidecar.json and keys.json")
     parser.add_argument("--host", default="0.0.0.0", help="the address to listen at")  # noqa: S104  # a pod's, behind its policy
     parser.add_argument("--port", type=int, default=15080, help="the port for clients; 0 takes a free one")
