@@ -77,7 +77,7 @@ def answer(folder: Path) -> None:
     from reach.world import World
     from tasks.network.network import read_manifests
 
-    gc.set_threshold(50_000)  # as in the process of `arcops`
+    gc.set_threshold(500_000)  # as in the process of `arcops`
     began = time.process_time()
     network = read_manifests(folder)
     read = time.process_time()
