@@ -1,4 +1,4 @@
-"""``POST /admit`` and ``/admit-servers``: an AdmissionReview in, one out.
+"""``POST /admit`` and ``/admit-servers``: an AdmissionReview in, one out; and ``/convert`` (`adapters.admission.converting`).
 
 `capabilities.cluster.admit` decides about workloads, `services.operator.admitting` about MCPServer resources.
 
@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from adapters.admission import converting
 from adapters.admission.review import AdmissionAsked, NoReview, answer, read_review, refusal
 from adapters.admission.servers import Judges, answer_servers
 from capabilities.place import Place
@@ -49,7 +50,8 @@ def routes(
     *deadline* is in seconds. *judges* says who may judge the images of MCP servers: without it, the place's own key.
     """
     doors: dict[str, Decide] = {PATH: partial(_workloads, policy), SERVERS: partial(answer_servers, judges or Judges())}
-    return [Route(path, _Door(place, decide, deadline).admit, methods=["POST"]) for path, decide in doors.items()]
+    judged = [Route(path, _Door(place, decide, deadline).admit, methods=["POST"]) for path, decide in doors.items()]
+    return [*judged, converting.route()]
 
 
 def _workloads(policy: str, review: AdmissionAsked, place: Callable[[], Place]) -> dict[str, object]:

@@ -41,6 +41,8 @@ def explain(given: Given[ExplainServers, ServersExplained, Explaining]) -> int:
     """Say what the operator would make of a resource, who enforces what, and what is refused. Exits 3 if one is refused."""
 
     def told(found: ServersExplained) -> None:
+        if found.assumed:
+            print(printable(f"arcops: {found.assumed} (--settings)"), file=sys.stderr)
         for one in found.servers:
             _tell(one, objects=given.own.objects)
 

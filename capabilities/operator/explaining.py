@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 _MOST_TEXT = 1024 * 1024
 _MOST_VALUES = 50_000
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})\Z")
+_ASSUMED = f"""\
+network: {{cni: calico}}
+kubernetes: "1.36"
+sidecarImage: registry.example/arcops-relay@sha256:{"0" * 64}
+"""
+_ASSUMED_SAID = (
+    "no settings are given: a cluster of Kubernetes 1.36 is assumed, whose network plugin (Calico) enforces NetworkPolicy, "
+    "and no namespace is given anything; name the operator's settings for yours"
+)
 _NOT_ASKED = "not asked here: on a cluster, the gate must have judged this image GREEN"
 
 
@@ -34,9 +43,9 @@ class ExplainServers:
     resources: str = field(metadata=shaped(positional=True, text_of=_MOST_TEXT))
     """Resources in YAML (a file on the command line): MCPServers and ClusterMCPServers, and the ConfigMaps that they name."""
 
-    settings: str = field(metadata=shaped(text_of=_MOST_TEXT))
+    settings: str = field(default="", metadata=shaped(text_of=_MOST_TEXT))
     """The operator's settings in YAML (a file on the command line): what the cluster can enforce, and what each namespace may
-    be given."""
+    be given. Without them an ordinary cluster is assumed, and the answer says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +69,9 @@ class ServerExplained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServersExplained:
-    """All of them, in the order of the text."""
+    """All of them, in the order of the text. ``assumed`` says which cluster was assumed, empty if the settings said it."""
 
+    assumed: str
     servers: tuple[ServerExplained, ...]
 
 
@@ -75,7 +85,7 @@ def explain_servers(ask: ExplainServers, at: Place) -> ServersExplained:
     from services.operator.resource import parse
     from services.operator.settings import read_settings
 
-    site = read_settings(ask.settings.encode(), "the settings").site()
+    site = read_settings((ask.settings or _ASSUMED).encode(), "the settings").site()
     documents = load_all(ask.resources.encode(), what="the resources", most_values=_MOST_VALUES)
     values: list[Mapping[str, Json]] = [one for one in documents if isinstance(one, dict)]
     if not values or len(values) != len(documents):
@@ -84,7 +94,8 @@ def explain_servers(ask: ExplainServers, at: Place) -> ServersExplained:
     found = [parse(one) for one in values if one.get("kind") != "ConfigMap"]
     if not found:
         raise Refused("there is no MCPServer and no ClusterMCPServer among the resources")
-    return ServersExplained(servers=tuple(_explained(one, maps, site, at) for one in found))
+    assumed = "" if ask.settings else _ASSUMED_SAID
+    return ServersExplained(assumed=assumed, servers=tuple(_explained(one, maps, site, at) for one in found))
 
 
 def _config_maps(values: list[Mapping[str, Json]]) -> Iterator[tuple[tuple[str, str], SeenConfigMap]]:

@@ -28,7 +28,7 @@ class MakeOperatorManifests:
     """The image of ArcOps, by its digest: NAME@sha256:…"""
 
     serve_v1: bool = False
-    """Serve ome.io/v1, too; the operator's webhook converts."""
+    """Serve ome.io/v1, too; the admission webhook (arcops-admission) converts."""
 
     ca_bundle: str = ""
     """The PEM of the CA of the webhook's certificate, in base64 on one line; only with --serve-v1."""
@@ -48,7 +48,7 @@ def make_operator_manifests(ask: MakeOperatorManifests, at: Place) -> OperatorMa
     Definitions of the resources, rights, the operator's pods, network policies around them, and admission policies.
     """
     from manifests.crds.definitions import Conversion
-    from manifests.operator.installation import OPERATOR, Installation, installation
+    from manifests.operator.installation import ADMISSION, Installation, installation
     from services.operator.settings import read_settings
 
     site = read_settings(ask.settings.encode(), "the settings").site()
@@ -57,7 +57,7 @@ def make_operator_manifests(ask: MakeOperatorManifests, at: Place) -> OperatorMa
     if ask.ca_bundle and not (ask.serve_v1 and _BASE64.fullmatch(ask.ca_bundle)):
         raise Refused("the CA bundle is base64 on one line, and only for --serve-v1")
     conversion = (
-        Conversion(namespace=site.operator_namespace, service=OPERATOR, ca_bundle=ask.ca_bundle) if ask.serve_v1 else None
+        Conversion(namespace=site.operator_namespace, service=ADMISSION, ca_bundle=ask.ca_bundle) if ask.serve_v1 else None
     )
     rotating = tuple(sorted(name for name, policy in site.policies.items() if policy.rotate_secrets))
     made = installation(

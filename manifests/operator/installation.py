@@ -17,6 +17,8 @@ from manifests.server.names import HEALTH_PORT, MANAGED_LABEL, MANAGER
 from manifests.text import document, documents
 
 OPERATOR = "arcops-operator"
+ADMISSION = "arcops-admission"
+"""The Service of the webhook, in deployments/kubernetes/admission.yaml: it answers `/convert`, too."""
 USER = 65532
 WEBHOOK_PORT = 8443
 SERVERS_LABEL, SERVERS_HERE = "arcops.dev/mcp-servers", "allowed"

@@ -220,3 +220,20 @@ def test_a_log_that_is_not_whole_says_nothing(here: Bench, tmp_path: Path) -> No
     path.write_bytes(b"{}")
     with pytest.raises((Refused, Unavailable)):
         verdicts(own)
+
+
+@pytest.mark.requirement("OPER-11/discovery-and-conversion")
+def test_it_converts_between_the_versions(webhook: Webhook) -> None:
+    value = written()
+    body = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "ConversionReview",
+        "request": {"uid": "7", "desiredAPIVersion": "ome.io/v1", "objects": [value]},
+    }
+    status, text = webhook.post(json.dumps(body).encode(), path="/convert")
+    answer = json.loads(text)["response"]
+    assert (status, answer["uid"], answer["result"]) == (200, "7", {"status": "Success"})
+    assert answer["convertedObjects"] == [{**value, "apiVersion": "ome.io/v1"}]
+    for wrong in (b"{", b"[]", b'{"request": {}}'):
+        assert webhook.post(wrong, path="/convert")[0] == 400
+    assert webhook.post(b"{}", kind="text/plain", path="/convert")[0] == 415
