@@ -222,7 +222,7 @@ def test_a_log_that_is_not_whole_says_nothing(here: Bench, tmp_path: Path) -> No
         verdicts(own)
 
 
-@pytest.mark.requirement("OPER-11/discovery-and-conversion")
+@pytest.mark.requirement("OPER-11/versions-convert")
 def test_it_converts_between_the_versions(webhook: Webhook) -> None:
     value = written()
     body = {
