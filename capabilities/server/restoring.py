@@ -46,7 +46,7 @@ class HostRestored:
     unjudged: tuple[str, ...] = ()
 
 
-@tool(title="Restore the hosts' configuration", scope=Scope.TRUST, destructive=True, idempotent=True)
+@tool(title="Restore the hosts' configuration", scope=Scope.TRUST, destructive=True)
 def host_restore(ask: HostRestore, at: Place) -> HostRestored:
     """Make the hosts' configuration that of a snapshot, byte for byte: rows, what is allowed, policies, access policy, limits.
 

@@ -44,6 +44,7 @@ from capabilities.catalogue import all_tools
 from capabilities.client.applying import ApplyClientConfig
 from capabilities.client.checking import CheckClientDraft, ValidateClientDraft
 from capabilities.client.comparing import CompareClientConfigs
+from capabilities.client.describing import DropClientFamily, SetClientFamily
 from capabilities.client.families import ListClientFamilies, ListClientProfiles, NewClientDraft, ShowClientSchema
 from capabilities.client.looking import AuditClientReleases, DiffClientConfig, GetClientConfig, PollClientChanges
 from capabilities.client.mirroring import GetClientMetadata, MirrorClientConfigs
@@ -67,6 +68,7 @@ from capabilities.fit.check import CheckFit
 from capabilities.gpu.check import CheckGpus
 from capabilities.inference.check import CheckInference
 from capabilities.keys.keys import NewKey, RevokeKey, TrustKey
+from capabilities.keys.showing import ShowKey
 from capabilities.model.check import Check
 from capabilities.model.data import ImportAdvisories
 from capabilities.model.sbom import MakeSbom
@@ -91,22 +93,29 @@ from capabilities.server.allowing import HostAllow, HostDeny, HostResolve
 from capabilities.server.catalog_deciding import HostCatalogApprove, HostCatalogRate, HostCatalogRefuse, HostCatalogTag
 from capabilities.server.catalog_importing import HostCatalogImport
 from capabilities.server.catalog_looking import HostCatalogList, HostCatalogSearch, HostCatalogShow
+from capabilities.server.checklisting import HostChecklist, HostChecklistMark
 from capabilities.server.costing import HostCostExport, HostCostReconcile, HostCostShow
 from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
 from capabilities.server.explaining import HostExplain
+from capabilities.server.feedback import HostFeedbackAnswer, HostFeedbackGive, HostFeedbackList
 from capabilities.server.figuring import HostFigures
 from capabilities.server.gating import HostGate
 from capabilities.server.looking import HostDiff, HostFind, HostHistory, HostLogs, HostStatus
 from capabilities.server.mirroring import HostMirrorUse
 from capabilities.server.quotas import HostQuotaSet, HostQuotaShow
+from capabilities.server.restoring import HostRestore
+from capabilities.server.runbooks_looking import HostRunbookList, HostRunbookShow, HostRunbookStatus
+from capabilities.server.runbooks_running import HostRunbookNew
 from capabilities.server.scaffolding import HostNew
 from capabilities.server.sharing import HostShare
+from capabilities.server.snapshotting import HostDrift, HostSnapshotTake
 from capabilities.server.wrapping import HostWrap
 from capabilities.written import sandbox
 from flows.place import Place
 from foundation.database.opening import opened
 from foundation.login.id_token import LoggedIn
 from foundation.login.sessions import Sessions
+from tests.adapters.client.test_first_steps import FAMILY
 from tests.adapters.test_host_mirror import Mirror
 from tests.clusters import cluster_of_the_shop
 from tests.flows.test_generated import PLAIN
@@ -243,6 +252,43 @@ def listed(at: Site) -> None:
     named("host_catalog_import")(HostCatalogImport(curated=True), at.here.place())
 
 
+def a_feedback(at: Site) -> str:
+    """The id of feedback that someone gave."""
+    migrated(at)
+    return str(named("host_feedback_give")(HostFeedbackGive(about="page:/servers", text="It helped."), at.here.place()).id)
+
+
+def a_snapshot(at: Site) -> str:
+    """The digest of a snapshot of the hosts' configuration."""
+    added(at)
+    return str(named("host_snapshot")(HostSnapshotTake(), place(at, Signing(signer=at.here.signer))).artifact)
+
+
+def an_older_snapshot(at: Site) -> str:
+    """The digest of a snapshot from before that server was removed."""
+    digest = a_snapshot(at)
+    named("host_remove")(HostRemove(name="small"), at.here.place())
+    return digest
+
+
+def a_runbook(at: Site) -> str:
+    """The id of a runbook that was made."""
+    added(at)
+    return str(named("host_runbook_new")(HostRunbookNew(**INCIDENT), at.here.place()).id)
+
+
+def marked(at: Site) -> HostChecklistMark:
+    """A mark on the first item of that server that is marked by hand."""
+    added(at)
+    items = named("host_checklist")(HostChecklist(name="small"), at.here.place()).items
+    return HostChecklistMark(name="small", item=next(one.id for one in items if one.by_hand), note="It was looked at.")
+
+
+def a_family(at: Site) -> str:
+    """The id of a client that this site described."""
+    return str(named("set_client_family")(SetClientFamily(family=FAMILY), at.here.place()).family.client_id)
+
+
 def resolved(at: Site) -> str:
     """The digest of the lock of that server."""
     added(at)
@@ -318,6 +364,7 @@ def planned(at: Site) -> Path:
 
 
 Asking = Callable[[Site], Any]
+INCIDENT: dict[str, Any] = {"name": "incident", "role": "sre", "settings": ("server=small", "good=1")}
 ASKS: dict[str, Asking] = {
     "apply_client_config": lambda at: ApplyClientConfig(
         client="claude-code", profile="dev", file=released(at) and at.folder / "claude.json", without_client=True
@@ -405,6 +452,18 @@ ASKS: dict[str, Asking] = {
     "host_mirror_use": lambda at: HostMirrorUse(mirror=Mirror(at.folder).write()),
     "host_figures": lambda at: added(at) or HostFigures(),
     "host_find": lambda at: HostFind(),
+    "host_checklist": lambda at: added(at) or HostChecklist(name="small"),
+    "host_checklist_mark": lambda at: marked(at),
+    "host_drift": lambda at: HostDrift(snapshot=a_snapshot(at)),
+    "host_feedback_answer": lambda at: HostFeedbackAnswer(id=a_feedback(at), status="accepted", text="It is looked at."),
+    "host_feedback_give": lambda at: migrated(at) or HostFeedbackGive(about="page:/servers", text="It helped."),
+    "host_feedback_list": lambda at: migrated(at) or HostFeedbackList(),
+    "host_restore": lambda at: HostRestore(snapshot=an_older_snapshot(at)),
+    "host_runbook_list": lambda at: HostRunbookList(),
+    "host_runbook_new": lambda at: added(at) or HostRunbookNew(**INCIDENT),
+    "host_runbook_show": lambda at: HostRunbookShow(**INCIDENT),
+    "host_runbook_status": lambda at: HostRunbookStatus(id=a_runbook(at)),
+    "host_snapshot": lambda at: added(at) or HostSnapshotTake(),
     "host_wrap": lambda at: wrappable(at) or HostWrap(folder=at.folder / "mine"),
     "host_new": lambda at: HostNew(template="echo", parent=at.folder),
     "host_share": lambda at: shared(at) or HostShare(name="small", revoke=("role:readers",)),
@@ -453,6 +512,9 @@ ASKS: dict[str, Asking] = {
     "revoke_key": lambda at: RevokeKey(key="sha256:" + "a" * 64, reason="lost"),
     "show_artifact": lambda at: Show(artifact=at.artifacts[0], form=Form.SARIF),
     "show_database": lambda at: ShowDatabase(),
+    "show_key": lambda at: ShowKey(public=at.outsider),
+    "set_client_family": lambda at: SetClientFamily(family=FAMILY.replace("Acme Agent", a_family(at))),
+    "drop_client_family": lambda at: DropClientFamily(client=a_family(at)),
     "show_release": lambda at: ShowRelease(release=a_checked_release(at)),
     "sign_model_files": lambda at: Sign(target=changed_model(at)),
     "snapshot_cluster": lambda at: SnapshotCluster(context="good", kubeconfig=at.kubeconfig),
@@ -470,6 +532,7 @@ NOT_RUN = {
     "host_catalog_index": "it takes a model; tests/services/host/catalog/test_meaning.py",
     "announce_change": "it takes a Prefect API; tests/flows/test_announce.py",
     "bench_node": "it uses the machine for minutes; it keeps an artifact like every check",
+    "host_runbook_run": "it runs commands; tests/adapters/test_host_runbooks.py",
     "host_update": "it starts a server; tests/adapters/test_host_changing.py",
     "host_switch": "it starts a server; tests/adapters/test_host_changing.py",
     "host_patch": "it may ask an index; tests/adapters/test_host_changing.py",
@@ -564,7 +627,7 @@ def place(site: Site, signing: Signing) -> Place:
 def test_every_tool_is_run_or_says_why_not() -> None:
     assert {*ASKS, *NOT_RUN} == {one.name for one in all_tools()}
     assert not {*ASKS} & {*NOT_RUN}
-    assert all(not named(name).reads_only for name in NOT_RUN)
+    assert all(not named(name).reads_only or named(name).may_connect for name in NOT_RUN)
 
 
 @pytest.mark.parametrize("name", ASKS)
@@ -592,6 +655,7 @@ def test_a_tool_does_what_its_hints_say(site: Site, name: str) -> None:
 def test_what_may_connect_says_so() -> None:
     connecting = {one.name for one in all_tools() if one.may_connect}
     fields = {one.name for one in all_tools() if {"context", "kubeconfig", "url"} & set(one.ask.__dataclass_fields__)}
+    fields.remove("host_put")  # its url is the one that it tells
     assert connecting == fields | {
         "announce_change",
         "check_release",
@@ -601,6 +665,7 @@ def test_what_may_connect_says_so() -> None:
         "host_update",
         "host_mirror_make",
         "host_resolve",
+        "host_runbook_run",
         "move_database",
         "tell_receivers",
     }
