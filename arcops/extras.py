@@ -53,7 +53,7 @@ EXTRAS = (
         name="server",
         adds="the MCP server and client, the evidence pages, the admission webhook, the database and stores of secrets",
         modules=(
-            "alembic", "anyio", "casbin", "cedarpy", "httpcore2", "httpx2", "joserfc", "markupsafe", "mcp", "mcp_types",
+            "alembic", "anyio", "casbin", "cedarpy", "dns", "httpcore2", "httpx2", "joserfc", "markupsafe", "mcp", "mcp_types",
             "prometheus_client", "pydantic", "sqlalchemy", "starlette", "uvicorn",
         ),
     ),

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from foundation.database.engine import Database
     from services.host.scaffold.hosting_file import Hosting
 
-_HERE = "http://127.0.0.1:8430"
+HERE = "http://127.0.0.1:8430"
 """Where 'arcops host serve' listens if nothing else is said."""
-_NOTHING_ELSE = "hosted"
+NOTHING_ELSE = "hosted"
 """The only word of such a key. No role has this name, so the key opens what is shared with it, and nothing else."""
 _MOST_DAYS = 366
 
@@ -134,7 +134,7 @@ def hosting_of(folder: Path) -> Hosting:
 def _url(ask: HostPut, name: str) -> str:
     import os
 
-    return f"{(ask.url or os.environ.get('ARCOPS_PUBLIC_URL') or _HERE).rstrip('/')}/{name}/mcp"
+    return f"{(ask.url or os.environ.get('ARCOPS_PUBLIC_URL') or HERE).rstrip('/')}/{name}/mcp"
 
 
 def _with_key(put: ServerPut, days: int, open_: Database, at: Place) -> ServerPut:
@@ -154,7 +154,7 @@ def _with_key(put: ServerPut, days: int, open_: Database, at: Place) -> ServerPu
     if any(share_of(one.id) in shared for one in keys.listed() if one.live(now)):
         return put
     at.say(f"making an API key for {put.name}")
-    key, secret = keys.new(f"server {put.name}", (_NOTHING_ELSE,), timedelta(days=days), now)
+    key, secret = keys.new(f"server {put.name}", (NOTHING_ELSE,), timedelta(days=days), now)
     sharing.change(put.name, grant=(share_of(key.id),), author=author(at))
     return replace(put, key=key.id, secret=secret, until=key.until)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
 
 from foundation.database.metadata import METADATA
 
@@ -81,3 +81,46 @@ HOST_KNOWN = Table(
     Column("seen", BigInteger, nullable=False),
 )
 """The place of each machine's host when it began last: its tier and addresses, as JSON."""
+
+INVITATIONS = Table(
+    "arcops_invitation",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("hash", LargeBinary(32), nullable=False, unique=True),
+    Column("ticket", LargeBinary(32), nullable=False),
+    Column("email", String(254), nullable=False),
+    Column("domain", String(253), nullable=False),
+    Column("servers", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    Column("method", String(8), nullable=False),
+    Column("proof", String(64), nullable=False),
+    Column("proof_until", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("verified", BigInteger, nullable=False),
+    Column("aided", Integer, nullable=False),
+    Column("revoked", BigInteger, nullable=False),
+    Column("ended", BigInteger, nullable=False),
+    Index("arcops_invitation_ticket", "ticket"),
+)
+"""Invitations. ``hash`` is SHA-256 of the token, ``ticket`` that of what opens the next steps once it was used; ``proof`` is
+what a DNS record has to say, or the digest of a code. A moment is 0 if that did not happen.
+"""
+
+TENANT_MAPPINGS = Table(
+    "arcops_tenant_mapping",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("tenant", String(255), nullable=False),
+    Column("person", String(255), nullable=False),
+    Column("domain", String(253), nullable=False),
+    Column("email", String(254), nullable=False),
+    Column("invitation", String(32), nullable=False),
+    Column("made", BigInteger, nullable=False),
+)
+"""Which identity (issuer, tenant, id there) is of which verified domain, and by which invitation that is known. ``id`` is
+SHA-256 of the identity alone; the address is for people to read.
+"""

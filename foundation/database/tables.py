@@ -18,8 +18,10 @@ from foundation.database.host_tables import CHECKLIST as CHECKLIST
 from foundation.database.host_tables import FEEDBACK as FEEDBACK
 from foundation.database.host_tables import HOST_KNOWN as HOST_KNOWN
 from foundation.database.host_tables import HOST_RESTORES as HOST_RESTORES
+from foundation.database.host_tables import INVITATIONS as INVITATIONS
 from foundation.database.host_tables import RUNBOOK_STEPS as RUNBOOK_STEPS
 from foundation.database.host_tables import RUNBOOKS as RUNBOOKS
+from foundation.database.host_tables import TENANT_MAPPINGS as TENANT_MAPPINGS
 from foundation.database.metadata import METADATA as METADATA
 
 PREFIX = "arcops_"

@@ -51,7 +51,9 @@ class Site:
     @property
     def place(self) -> Place:
         with mock.patch.dict(os.environ, self.home.environment, clear=True):
-            return surroundings.place()
+            at = surroundings.place()
+            at.signer()  # opened while its passphrase is there, and remembered
+            return at
 
     def run(self, id_: str, *, step: int = 0, do: bool = True) -> RunbookRunTold:
         with mock.patch.dict(os.environ, self.home.environment, clear=True):

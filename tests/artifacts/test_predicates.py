@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from arcops.errors import Broken, Refused
+from artifacts.agent_export import AGENT_EXPORT
 from artifacts.baseline import baseline_statement
 from artifacts.client_release import release_statement
 from artifacts.host_snapshot import HOST_SNAPSHOT
@@ -22,6 +23,7 @@ from artifacts.schemas import schema_text
 from artifacts.statement import to_statement
 from artifacts.waiver_approval import approval_statement
 from tests.artifacts.reports import AT, full_report
+from tests.artifacts.test_agent_export import agent
 from tests.artifacts.test_baseline import baseline
 from tests.artifacts.test_client_release import release
 from tests.artifacts.test_host_snapshot import snapshot
@@ -37,6 +39,7 @@ STATED: dict[str, tuple[Callable[[], bytes], Callable[[], object]]] = {
     "https://arcops.dev/predicates/benchmark-baseline/v1": (lambda: baseline_statement(baseline()), baseline),
     "https://arcops.dev/predicates/client-configuration-release/v1": (lambda: release_statement(release()), release),
     "https://arcops.dev/predicates/waiver-approval/v1": (lambda: approval_statement(approval()), approval),
+    "https://arcops.dev/predicates/agent-export/v1": (lambda: AGENT_EXPORT.statement(agent()), agent),
     "https://arcops.dev/predicates/host-snapshot/v1": (lambda: HOST_SNAPSHOT.statement(snapshot()), snapshot),
     "https://arcops.dev/predicates/runbook-run/v1": (lambda: RUNBOOK_RUN.statement(run()), run),
     "https://arcops.dev/predicates/revocations/v1": (

@@ -17,9 +17,9 @@ ROOM = "foundation/egress/"
 pytestmark = pytest.mark.requirement("ARC-0/code-keeps-to-its-place", "ARC-2/only-named-hosts-are-reached")
 
 _MODULES = (
-    "aiohttp", "asyncpg", "boto3", "botocore", "ftplib", "grpc", "http.client", "httpcore", "httpcore2", "httpx", "httpx2",
-    "hvac", "imaplib", "kubernetes", "poplib", "psycopg", "redis", "requests", "smtplib", "socket", "socketserver", "ssl",
-    "telnetlib", "urllib.request", "urllib3", "websocket", "websockets", "xmlrpc", "mcp.client.auth", "mcp.client.sse",
+    "aiohttp", "asyncpg", "boto3", "botocore", "dns", "ftplib", "grpc", "http.client", "httpcore", "httpcore2", "httpx",
+    "httpx2", "hvac", "imaplib", "kubernetes", "poplib", "psycopg", "redis", "requests", "smtplib", "socket", "socketserver",
+    "ssl", "telnetlib", "urllib.request", "urllib3", "websocket", "websockets", "xmlrpc", "mcp.client.auth", "mcp.client.sse",
     "mcp.client.streamable_http", "mcp.client.websocket", "mcp.shared._httpx_utils", "opentelemetry.exporter.otlp.proto.grpc",
     "opentelemetry.exporter.otlp.proto.http", "securesystemslib.signer", "sigstore.oidc", "sigstore.sign", "tuf.ngclient",
 )  # fmt: skip

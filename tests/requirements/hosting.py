@@ -117,8 +117,8 @@ HOSTING: tuple[Claim, ...] = (
     *of_row(
         "HOST-024",
         guided_onboarding=(
-            "A person without a tenant is invited, verified by e-mail domain and assigned to a tenant.",
-            _NOT_BUILT,
+            "A person without a tenant gets from an invitation, which opens once, over a verified e-mail domain to a first "
+            "server; which identity is of which domain is kept."
         ),
     ),
     *of_row("HOST-025", rate_limits="Rate limits per identity are configurable and logged, and decide in under 50 ms."),
@@ -137,7 +137,9 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-029",
-        agents_are_reproducible=("The configuration of an agent can be exported and reproduced in production.", _NOT_BUILT),
+        agents_are_reproducible=(
+            "The configuration of an agent is exported as a signed file, the same each time, and an import says what differs."
+        ),
     ),
     *of_row(
         "HOST-META",
