@@ -206,6 +206,23 @@ def test_the_signing_key_is_replaced_and_the_server_goes_on(site: Site) -> None:
     site.home.arcops("host", "explain", "small", expect=4)  # it may run
 
 
+def test_a_server_is_moved_to_a_newer_version_and_judged_by_a_stricter_policy(site: Site) -> None:
+    assert site.run(site.new("deploy", *deploying(site))).ended
+    folder = site.home.folder
+    (folder / "second").mkdir()
+    (folder / "second" / "server.py").write_bytes((folder / "source" / "server.py").read_bytes() + b"# newer\n")
+    site.changes()
+    newer = site.new("modernise", "server=small", f"package=folder:{folder / 'second'}", "program=server.py")
+    assert states(site.run(newer)) == ["done"] * 4
+    assert site.changes() == ["add", "resolve", "allow", "gate"]
+    hard = folder / "hard.yaml"
+    hard.write_text((folder / "folders.yaml").read_text().replace("name: folders", "name: hard").replace("P7D", "P1D"))
+    site.home = Home(folder, policy="hard")
+    told = site.run(site.new("harden", "server=small", f"file={hard}", "policy=hard", role="security"))
+    assert states(told) == ["done", "done"], told.steps[-1].why
+    assert "by the policy hard" in site.home.arcops("host", "explain", "small", expect=4)
+
+
 @pytest.mark.site
 def test_real_processes_and_a_real_kill(site: Site) -> None:
     """The run is killed while its first command runs; the next one goes on, and one beside it is refused."""

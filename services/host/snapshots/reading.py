@@ -14,12 +14,12 @@ from artifacts.json_values import JSON
 from artifacts.reading import read_file
 from artifacts.wire import from_json
 from foundation.database.engine import Database
-from foundation.database.tables import HOSTED, HOSTED_ALLOWED, HOSTED_LOCKS, HOSTED_SHARES, HOSTED_VERSIONS
+from foundation.database.tables import HOSTED, HOSTED_ALLOWED, HOSTED_LOCKS, HOSTED_QUOTAS, HOSTED_SHARES, HOSTED_VERSIONS
 from foundation.settings import Settings
 from services.host.snapshots.places import MOST_BYTES, read_files
 from services.host.spec import Spec
 
-TABLES: tuple[Table, ...] = (HOSTED_ALLOWED, HOSTED_SHARES)
+TABLES: tuple[Table, ...] = (HOSTED_ALLOWED, HOSTED_QUOTAS, HOSTED_SHARES)
 """Tables that are configuration as a whole. A row has texts and numbers only, and no secret."""
 
 
