@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from services.host.rows import HostedRow
 
 _MOST_LOOKED = 50
+_ALLOWING = ("host_allow", "host_put")
+"""The tools by which a person allows a lock."""
 
 
 def facts_of(row: HostedRow, there: Database, at: Place) -> Facts:
@@ -128,8 +130,11 @@ def _record(name: str, at: Place) -> str:
     from foundation.audit.asking import Wanted, newest
     from foundation.audit.record import Outcome
 
-    try:
-        found, _ = newest(logs_at(at), Wanted(tool="host_allow", object=name, outcome=Outcome.DONE), 1)
-    except ArcOpsError:
-        return ""
-    return next((f"{one.log}:{one.line}" for one in found if one.verified), "")
+    for tool in _ALLOWING:
+        try:
+            found, _ = newest(logs_at(at), Wanted(tool=tool, object=f"servers/{name}", outcome=Outcome.DONE), 1)
+        except ArcOpsError:
+            return ""
+        if said := next((f"{one.log}:{one.line}" for one in found if one.verified), ""):
+            return said
+    return ""
