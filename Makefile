@@ -19,7 +19,7 @@ ready: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deployments/local/ready.sh
 
 test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest -q -n 3 --dist loadgroup -m "not site"
+	$(BIN)/python -m pytest -q -n 6 --dist loadgroup -m "not site"
 
 DEPLOYING = $(VENV)/deploying
 
@@ -62,7 +62,7 @@ COVERED = build/coverage
 coverage: $(VENV)/.installed-dev
 	rm -rf $(COVERED)
 	mkdir -p $(COVERED)
-	COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml" $(BIN)/python -m pytest -q -n 3 --dist loadgroup -m "not site"
+	COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml" $(BIN)/python -m pytest -q -n 6 --dist loadgroup -m "not site"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report > $(COVERED)/report.txt; code=$$?; sed '33,$$d' $(COVERED)/report.txt; tail -n 4 $(COVERED)/report.txt; exit $$code
 
