@@ -13,6 +13,7 @@ from manifests.bundle import ManifestText
 
 _MOST_TEXT = 1024 * 1024
 _BY_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
+_KEY_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 
@@ -26,6 +27,9 @@ class MakeOperatorManifests:
 
     image: str
     """The image of ArcOps, by its digest: NAME@sha256:…"""
+
+    image_signers: tuple[str, ...] = field(default=(), metadata=shaped(option="--image-signer", most=20, title="KEY_ID"))
+    """The id of a key (sha256:…) whose verdicts on images count; without one, no image was judged, and no server starts."""
 
     serve_v1: bool = False
     """Serve ome.io/v1, too; the admission webhook (arcops-admission) converts."""
@@ -54,6 +58,9 @@ def make_operator_manifests(ask: MakeOperatorManifests, at: Place) -> OperatorMa
     site = read_settings(ask.settings.encode(), "the settings").site()
     if not _BY_DIGEST.fullmatch(ask.image):
         raise Refused(f"{ask.image[:200]!r} does not name an image by its digest; write NAME@sha256:…")
+    for one in ask.image_signers:
+        if not _KEY_ID.fullmatch(one):
+            raise Refused(f"{one[:100]!r} is not the id of a key; write sha256:…, as 'arcops keys trust' says it")
     if ask.ca_bundle and not (ask.serve_v1 and _BASE64.fullmatch(ask.ca_bundle)):
         raise Refused("the CA bundle is base64 on one line, and only for --serve-v1")
     conversion = (
@@ -69,6 +76,7 @@ def make_operator_manifests(ask: MakeOperatorManifests, at: Place) -> OperatorMa
             cluster_namespace=site.cluster_namespace,
             rotating=rotating,
             conversion=conversion,
+            signers=ask.image_signers,
         )
     )
     return OperatorManifests(files=made)

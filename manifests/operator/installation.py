@@ -24,6 +24,20 @@ WEBHOOK_PORT = 8443
 SERVERS_LABEL, SERVERS_HERE = "arcops.dev/mcp-servers", "allowed"
 """The label of namespaces in which the operator may ask servers; without it, it would ask in every later one, too."""
 _API_PORTS = (443, 6443)
+_WHERE: tuple[Json, ...] = (
+    {"name": "ARCOPS_TRUST", "value": "/etc/arcops/trust"},
+    {"name": "ARCOPS_STORE", "value": "/var/lib/arcops-store/artifacts"},
+    {"name": "ARCOPS_REMEMBERED", "value": "/var/lib/arcops-store/remembered"},
+)
+_MOUNTS: tuple[Json, ...] = (
+    {"name": "trust", "mountPath": "/etc/arcops/trust/keys", "readOnly": True},
+    {"name": "store", "mountPath": "/var/lib/arcops-store"},
+)
+_VOLUMES: tuple[Json, ...] = (
+    {"name": "trust", "configMap": {"name": "arcops-trust"}},
+    {"name": "store", "persistentVolumeClaim": {"claimName": "arcops-store"}},
+)
+"""The verdicts on images and the keys that count, as deployments/kubernetes/admission.yaml has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +45,9 @@ class Installation:
     """What is installed, and how.
 
     ``image`` is ours, by its digest. ``settings`` is the text of the operator's settings. ``rotating`` are the namespaces in
-    which it may look at Secrets. ``conversion`` makes ``v1`` served.
+    which it may look at Secrets. ``conversion`` makes ``v1`` served. ``signers`` are the ids of the keys that may judge images:
+    with them the pods get the verdicts, which lie in the volume and the ConfigMap of the admission webhook; without, no image
+    was judged, so no pod of a server is made.
     """
 
     image: str
@@ -41,6 +57,7 @@ class Installation:
     cluster_namespace: str
     rotating: tuple[str, ...] = ()
     conversion: Conversion | None = None
+    signers: tuple[str, ...] = ()
 
 
 def installation(of: Installation) -> tuple[ManifestText, ...]:
@@ -192,14 +209,18 @@ def _operator(of: Installation) -> Iterator[Explained]:
     container: Json = {
         "name": "operator",
         "image": of.image,
-        "args": ["operator", "run", "--settings=/etc/arcops/operator/operator.yaml", "--tier=restricted"],
-        "env": [{"name": "ARCOPS_HOME", "value": "/var/lib/arcops"}],
+        "args": [
+            *("operator", "run", "--settings=/etc/arcops/operator/operator.yaml", "--tier=restricted"),
+            *(f"--image-signer={one}" for one in of.signers),
+        ],
+        "env": [{"name": "ARCOPS_HOME", "value": "/var/lib/arcops"}, *(_WHERE if of.signers else ())],
         "securityContext": closed,
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "2", "memory": "512Mi"}},
         "volumeMounts": [
             {"name": "settings", "mountPath": "/etc/arcops/operator", "readOnly": True},
             {"name": "home", "mountPath": "/var/lib/arcops"},
             {"name": "token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": True},
+            *(_MOUNTS if of.signers else ()),
         ],
     }
     root: Json = {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
@@ -226,6 +247,7 @@ def _operator(of: Installation) -> Iterator[Explained]:
             {"name": "settings", "configMap": {"name": OPERATOR}},
             {"name": "home", "emptyDir": {"sizeLimit": "256Mi"}},
             {"name": "token", "projected": {"sources": token, "defaultMode": 0o440}},
+            *(_VOLUMES if of.signers else ()),
         ],
     }
     yield (

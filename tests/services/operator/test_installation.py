@@ -192,3 +192,19 @@ class TestAdmission:
         assert about("UPDATE", bare, ours) is True
         assert about("UPDATE", bare, bare) is False
         assert "system:serviceaccount:arcops-system:arcops-operator" in guard["validations"][0]["expression"]
+
+
+def test_the_pods_get_the_verdicts_of_the_keys_that_may_judge_images() -> None:
+    def pod(of: Installation) -> dict[str, Any]:
+        found: dict[str, Any] = one("Deployment", of)["spec"]["template"]["spec"]
+        return found
+
+    key = f"sha256:{'a' * 64}"
+    with_key, without = pod(installed(signers=(key,))), pod(installed())
+    (container,) = with_key["containers"]
+    assert f"--image-signer={key}" in container["args"]
+    assert {each["name"] for each in container["env"]} >= {"ARCOPS_STORE", "ARCOPS_TRUST", "ARCOPS_REMEMBERED"}
+    volumes = {each["name"] for each in with_key["volumes"]}
+    assert {each["name"] for each in container["volumeMounts"]} == volumes
+    assert volumes - {each["name"] for each in without["volumes"]} == {"store", "trust"}
+    assert not any("--image-signer" in each for each in without["containers"][0]["args"])
