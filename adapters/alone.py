@@ -18,6 +18,6 @@ def serve_alone(name: str, program: Sequence[str], arguments: Sequence[str], *, 
     Callers show tokens or keys, and roles and shares say what they may do; there are limits, an audit log, telemetry, metrics
     and probes (``/livez``, ``/readyz``, ``/startupz``), all set by the variables of ``arcops host serve``.
     """
-    from adapters.cli.alone import served_alone
+    from adapters.cli.host_alone import served_alone
 
     sys.exit(served_alone(name, program, arguments, stateless=stateless))

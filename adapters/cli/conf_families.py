@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapters.cli.answering import shown
-from adapters.cli.commands import Given, command, group
+from adapters.cli.commands import Given, command
 from adapters.cli.printing import Answering
 from artifacts.projections.printable import printable
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from capabilities.client.describing import ClientFamilyDropped, ClientFamilySet, DropClientFamily, SetClientFamily
 
 _DESCRIBING = "capabilities.client.describing"
-FAMILY = group("conf family", "MCP clients that ArcOps does not know, described by this site.")
 
 
 @command("conf family put", f"{_DESCRIBING}:set_client_family", own=Answering, example="acme.yaml --preview")

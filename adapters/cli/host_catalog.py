@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.cli.answering import shown
-from adapters.cli.commands import Given, command, group
+from adapters.cli.commands import Given, command
 from adapters.cli.printing import Answering
 from arcops.tier import Tier
 from artifacts.projections.lines import printable
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     )
     from capabilities.server.catalog_place import CatalogEntry
 
-CATALOG = group("host catalog", "MCP servers that could be hosted: import, search, approve, rate.")
 _IMPORTING, _LOOKING, _DECIDING, _ASKING = (
     f"capabilities.server.catalog_{one}" for one in ("importing", "looking", "deciding", "asking")
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from adapters.cli import surroundings
 from adapters.cli.answering import answer, shown
-from adapters.cli.commands import Given, command, group
+from adapters.cli.commands import Given, command
 from adapters.cli.exits import RED
 from adapters.cli.printing import Answering
 from artifacts.projections.lines import printable
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from capabilities.server.figuring import FiguresShown, HostFigures
     from capabilities.server.quotas import HostQuotaSet, HostQuotaShow, QuotaShown, QuotasShown, UseShown
 
-COST = group("host cost", "What calls of hosted servers cost: sums, an export for budgets, a comparison with a bill.")
-QUOTA = group("host quota", "How many tokens or calls a caller has at a hosted server, and who used how much.")
 _COSTING, _FIGURING, _QUOTAS = (f"capabilities.server.{one}" for one in ("costing", "figuring", "quotas"))
 
 

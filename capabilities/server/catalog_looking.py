@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class HostCatalogList:
     """Which entries to list."""
 
-    state: str = field(default="", metadata=shaped(pattern="|proposed|approved|refused"))
+    state: str = field(default="", metadata=shaped(pattern="^(proposed|approved|refused|)$"))
     """Only those with a version that is proposed, approved or refused."""
-    kind: str = field(default="", metadata=shaped(pattern="|server|agent"))
+    kind: str = field(default="", metadata=shaped(pattern="^(server|agent|)$"))
     """Only MCP servers, or only agents."""
     after: str = field(default="", metadata=shaped(most=200))
     """Those after this name, which is an earlier answer's ``next``."""
@@ -101,9 +101,9 @@ class HostCatalogSearch:
     """What the server should do, in a few words."""
     every: bool = field(default=False, metadata=shaped(option="--all"))
     """Also entries of which no version is approved."""
-    state: str = field(default="", metadata=shaped(pattern="|proposed|approved|refused"))
+    state: str = field(default="", metadata=shaped(pattern="^(proposed|approved|refused|)$"))
     """Only those with a version that is proposed, approved or refused."""
-    by: str = field(default="", metadata=shaped(pattern="|words|meaning"))
+    by: str = field(default="", metadata=shaped(pattern="^(words|meaning|)$"))
     """Search by words or by meaning; without a word by meaning if that can be."""
     most: int = field(default=20, metadata=shaped(short="-n", least=1, most=100))
     """At most so many."""

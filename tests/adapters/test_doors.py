@@ -41,7 +41,7 @@ pytestmark = pytest.mark.requirement("ARC-3/the-command-line-is-a-client")
 REPOSITORY = Path(__file__).resolve().parents[2]
 EVERYTHING = tuple(declared())
 COMMANDS = sorted((one for one in EVERYTHING if isinstance(one, Command)), key=lambda one: one.words)
-OPEN_DOORS = {"mcp", "web", "server", "completion", "host serve", "conf serve"}
+OPEN_DOORS = {"mcp", "web", "server", "completion", "host serve", "host run", "conf serve", "operator run"}
 """They call no tool: they let others call, or say what can be typed."""
 ASKING = [one for one in COMMANDS if not {one.words[0], " ".join(one.words)} & OPEN_DOORS]
 
@@ -135,7 +135,8 @@ def test_every_group_has_commands_and_every_command_its_group() -> None:
 
 def test_no_command_reaches_round_the_tools() -> None:
     """What a command would do by itself, an agent and a page could not do, and a server would not be asked for."""
-    allowed = {"adapters.cli.surroundings", "adapters.cli.serving"}  # what a place is made of, and what is served at one
+    # What a place is made of, and what is served or operated at one.
+    allowed = {f"adapters.cli.{name}" for name in ("surroundings", "serving", "host_alone", "operating")}
     for found in pkgutil.iter_modules(adapters.cli.__path__, "adapters.cli."):
         if found.name in allowed or found.name.endswith("__main__"):
             continue
