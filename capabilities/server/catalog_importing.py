@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from arcops.asks import shaped
+from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
 from capabilities.server.catalog_place import catalog, named
@@ -18,7 +18,7 @@ _MOST_SAID = 50
 class HostCatalogImport:
     """What to bring into the catalog."""
 
-    export: Path | None = field(default=None, metadata=shaped(positional=True, title="EXPORT", most=4096))
+    export: Path | None = field(default=None, metadata=used(Use.HERE) | shaped(positional=True, title="EXPORT", most=4096))
     """A JSON file: the answer of a registry (GET /v0.1/servers), a list of them, one server.json, or an agent's card."""
     curated: bool = False
     """The servers that ArcOps ships as a beginning, with the digests of their files."""

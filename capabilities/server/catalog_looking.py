@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
 
 from arcops.asks import shaped
 from arcops.errors import Refused
@@ -16,6 +17,9 @@ from flows.place import Place
 if TYPE_CHECKING:
     from foundation.database.engine import Database
     from services.host.catalog.meaning.meanings import Meanings
+
+
+E = TypeVar("E", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +58,8 @@ def host_catalog_list(ask: HostCatalogList, at: Place) -> CatalogListed:
         if there is None:
             return CatalogListed(entries=(), total=0, offered=0)
         found = there.some(
-            state=State(ask.state) if ask.state else None,
-            kind=Kind(ask.kind) if ask.kind else None,
+            state=_one_of(State, ask.state),
+            kind=_one_of(Kind, ask.kind),
             after=ask.after,
             most=ask.most + 1,
         )
@@ -126,7 +130,7 @@ def host_catalog_search(ask: HostCatalogSearch, at: Place) -> CatalogFound:
 
     if ask.by == "meaning" and not at.settings.embedding_model:
         raise Refused(_NO_MODEL)
-    state = State(ask.state) if ask.state else None
+    state = _one_of(State, ask.state)
     with kept_catalog(at) as there:
         if there is None:
             return CatalogFound(entries=(), by="words")
@@ -140,6 +144,16 @@ def host_catalog_search(ask: HostCatalogSearch, at: Place) -> CatalogFound:
             by = "words, because the meaning of some entries is not computed yet"
         found = there.found(ask.words, every=ask.every, state=state, most=ask.most)
     return CatalogFound(entries=tuple(shown(one) for one in found), by=by)
+
+
+def _one_of(kind: type[E], text: str) -> E | None:
+    """The value that *text* names, or ``None`` if it is empty. Raises `Refused` naming those that there are."""
+    if not text:
+        return None
+    try:
+        return kind(text)
+    except ValueError:
+        raise Refused(f"{text[:40]!r} is not one of {', '.join(one.value for one in kind)}") from None
 
 
 _NO_MODEL = (

@@ -143,7 +143,7 @@ class HostCostExport:
     """The first day (UTC), such as 2026-11-01; 30 days ago if nothing is said."""
     until: str = field(default="", metadata=_DAY)
     """The last day; today if nothing is said."""
-    output: Path | None = field(default=None, metadata=used(Use.WRITE) | shaped(short="-o"))
+    output: Path | None = field(default=None, metadata=used(Use.HERE) | shaped(short="-o"))
     """The new file; without it the lines are answered, if they are not more than 32 MiB."""
 
 
@@ -208,7 +208,7 @@ def _events(first: str, last: str, at: Place) -> tuple[int, int, list[bytes]]:
 class HostCostReconcile:
     """Which bill to compare with."""
 
-    bill: Path = field(metadata=used(Use.READ) | shaped(positional=True, title="BILL"))
+    bill: Path = field(metadata=used(Use.HERE) | shaped(positional=True, title="BILL"))
     """The bill: CSV with a header or JSON. Its rows have model, day, tokens (or inputTokens and outputTokens), and may have
     cost; usage as OpenAI's API reports it is read, too.
     """

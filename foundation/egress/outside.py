@@ -8,7 +8,6 @@ rebinding).
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -83,6 +82,8 @@ class Outside:
         if literal := _literal(host):
             self.refuse(host, literal)
             return (literal,)
+        import asyncio  # who only decides about an address needs no loop
+
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)  # SOCK_STREAM
         except OSError as error:

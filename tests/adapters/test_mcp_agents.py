@@ -144,7 +144,7 @@ class TestToolsets:
     def test_a_name_that_means_nothing_is_refused_and_one_that_is_not_offered_is_left_out(self) -> None:
         with pytest.raises(Refused, match=r"'netwrok'; do you mean 'network'\?"):
             offering.chosen(all_tools(), ("netwrok",))
-        few = tuple(one for one in all_tools() if one.scope is Scope.READ)
+        few = tuple(one for one in all_tools() if one.scope is Scope.AUDIT)
         assert offering.chosen(few, ("keys",), all_tools()) == ()
 
     @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ class TestFindingAndUsing:
         assert best["name"] == "reach_network"
         assert best["inputSchema"]["required"] == ["target", "source", "to"]
         assert best["readOnly"] is True
-        assert seen.size("every") < 16 * 1024
+        assert seen.size("every") < 24 * 1024
 
     def test_what_was_found_answers_as_itself(self, seen: Seen) -> None:
         used = seen.results["used"]
@@ -347,6 +347,6 @@ def test_a_shortened_schema_takes_what_the_whole_one_takes(tool: Tool[Any, Any],
 def test_what_judges_is_known_by_its_answer() -> None:
     assert judges(check_model)
     assert judges(show_artifact)
-    others = {"announce_change", "check_client_service", "report_client_state", "validate_client_draft"}
+    others = {"announce_change", "check_client_service", "host_feedback_give", "report_client_state", "validate_client_draft"}
     assert {one.name for one in all_tools() if one.scope is Scope.CHECK and not judges(one)} == others
     assert isinstance(Show(artifact="x"), show_artifact.ask)

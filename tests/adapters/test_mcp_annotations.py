@@ -89,6 +89,7 @@ from capabilities.release.check import CheckRelease, PreviewRelease
 from capabilities.release.describe import DescribeRelease
 from capabilities.release.show import ShowRelease
 from capabilities.release.watch import WatchRelease
+from capabilities.server.agents import HostAgentExport, HostAgentImport
 from capabilities.server.allowing import HostAllow, HostDeny, HostResolve
 from capabilities.server.catalog_deciding import HostCatalogApprove, HostCatalogRate, HostCatalogRefuse, HostCatalogTag
 from capabilities.server.catalog_importing import HostCatalogImport
@@ -100,6 +101,7 @@ from capabilities.server.explaining import HostExplain
 from capabilities.server.feedback import HostFeedbackAnswer, HostFeedbackGive, HostFeedbackList
 from capabilities.server.figuring import HostFigures
 from capabilities.server.gating import HostGate
+from capabilities.server.inviting import HostInvitationRevoke, HostInvitations, HostInvite
 from capabilities.server.looking import HostDiff, HostFind, HostHistory, HostLogs, HostStatus
 from capabilities.server.mirroring import HostMirrorUse
 from capabilities.server.quotas import HostQuotaSet, HostQuotaShow
@@ -271,6 +273,18 @@ def an_older_snapshot(at: Site) -> str:
     return digest
 
 
+def an_agent(at: Site) -> str:
+    """An agent's configuration, exported."""
+    migrated(at)
+    return str(named("host_agent_export")(HostAgentExport(agent=AGENT), place(at, Signing(signer=at.here.signer))).bundle)
+
+
+def an_invitation(at: Site) -> str:
+    """The id of an invitation to that server."""
+    added(at)
+    return str(named("host_invite")(HostInvite(email="ann@example.org", servers=("small",)), at.here.place()).invitation.id)
+
+
 def a_runbook(at: Site) -> str:
     """The id of a runbook that was made."""
     added(at)
@@ -364,6 +378,7 @@ def planned(at: Site) -> Path:
 
 
 Asking = Callable[[Site], Any]
+AGENT = "name: helper\nmodel: {provider: local, name: tiny, version: '1.0'}\n"
 INCIDENT: dict[str, Any] = {"name": "incident", "role": "sre", "settings": ("server=small", "good=1")}
 ASKS: dict[str, Asking] = {
     "apply_client_config": lambda at: ApplyClientConfig(
@@ -452,6 +467,11 @@ ASKS: dict[str, Asking] = {
     "host_mirror_use": lambda at: HostMirrorUse(mirror=Mirror(at.folder).write()),
     "host_figures": lambda at: added(at) or HostFigures(),
     "host_find": lambda at: HostFind(),
+    "host_agent_export": lambda at: migrated(at) or HostAgentExport(agent=AGENT),
+    "host_agent_import": lambda at: HostAgentImport(agent=an_agent(at)),
+    "host_invite": lambda at: added(at) or HostInvite(email="ann@example.org", servers=("small",)),
+    "host_invitation_revoke": lambda at: HostInvitationRevoke(id=an_invitation(at)),
+    "host_invitations": lambda at: migrated(at) or HostInvitations(),
     "host_checklist": lambda at: added(at) or HostChecklist(name="small"),
     "host_checklist_mark": lambda at: marked(at),
     "host_drift": lambda at: HostDrift(snapshot=a_snapshot(at)),
@@ -532,6 +552,10 @@ NOT_RUN = {
     "host_catalog_index": "it takes a model; tests/services/host/catalog/test_meaning.py",
     "announce_change": "it takes a Prefect API; tests/flows/test_announce.py",
     "bench_node": "it uses the machine for minutes; it keeps an artifact like every check",
+    "host_invitation_confirm": "it takes someone who has verified; tests/adapters/test_host_onboarding.py",
+    "host_join_accept": "it takes mail or DNS; tests/adapters/test_host_onboarding.py",
+    "host_join_finish": "it takes someone who has verified; tests/adapters/test_host_onboarding.py",
+    "host_join_verify": "it takes mail or DNS; tests/adapters/test_host_onboarding.py",
     "host_runbook_run": "it runs commands; tests/adapters/test_host_runbooks.py",
     "host_update": "it starts a server; tests/adapters/test_host_changing.py",
     "host_switch": "it starts a server; tests/adapters/test_host_changing.py",
@@ -663,6 +687,8 @@ def test_what_may_connect_says_so() -> None:
         "host_gate",
         "host_patch",
         "host_update",
+        "host_join_accept",
+        "host_join_verify",
         "host_mirror_make",
         "host_resolve",
         "host_runbook_run",

@@ -37,7 +37,7 @@ RATE = limits("counters: database\nhosts: 2\nrates: [{name: calls, calls: 20, pe
 
 
 def of(at: Limits, who: Identity = ADA) -> tuple[Charge, ...]:
-    return tuple(charges(at, who, "list_policies", CALL))
+    return tuple(charges(at, (who.issuer, who.tenant, who.id), "list_policies", CALL))
 
 
 def taken(counters: Counters, at: Limits, who: Identity = ADA, times: int = 1) -> int:

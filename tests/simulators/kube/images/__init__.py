@@ -12,8 +12,8 @@ _BEGIN = f"import sys; sys.path.insert(0, {str(_HOUSE)!r}); "
 
 
 def sidecar() -> Image:
-    """ArcOps' own image: its first argument is the name of the program."""
-    start = _BEGIN + "sys.argv[1:2] = []; from adapters.relay.sidecar.main import main; main()"
+    """ArcOps' own image of the relay."""
+    start = _BEGIN + "from adapters.relay.sidecar.main import main; main()"
     return Image(argv=(sys.executable, "-I", "-c", start))
 
 
