@@ -254,17 +254,9 @@ def host_cost_reconcile(ask: HostCostReconcile, at: Place) -> Reconciled:
     with database(at) as there:
         found = differences(bill, CostStore(there).sums(first, last, by=("day", "model", "currency", "estimated")))
         percent = 100 * variance(found)
-        begin, end = (datetime.fromisoformat(one).replace(tzinfo=UTC) for one in (first, last))
-        within = percent < MOST_PERCENT
-        record(
-            there,
-            Kind.RECONCILIATION,
-            f"{first}/{last}",
-            begin,
-            max(end, begin),
-            Ending.DONE if within else Ending.FAILED,
-            value=percent / 100,
-        )
+        within, now = percent < MOST_PERCENT, at.now()
+        ending = Ending.DONE if within else Ending.FAILED
+        record(there, Kind.RECONCILIATION, f"{first}/{last}", now, now, ending, value=percent / 100)
     return Reconciled(
         variance=_two(percent),
         within=within,

@@ -10,6 +10,7 @@ A record is never changed. Times are the writer's, and UTC.
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -106,7 +107,7 @@ def record(
     if not subject or len(subject) > MOST_SUBJECT:
         raise Refused(f"the subject of a record has 1 to {MOST_SUBJECT} characters, and this one has {len(subject)}")
     row = {
-        "id": uuid.uuid4().hex,
+        "id": f"{time.time_ns():016x}{uuid.uuid4().hex[:16]}",  # of two that ended at once, the later one is the newer
         "kind": kind.value,
         "subject": subject,
         "began": _milliseconds(began),

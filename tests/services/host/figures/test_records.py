@@ -38,6 +38,12 @@ def test_a_record_is_kept_as_it_was_told(database: Database) -> None:
     assert (second.kind, second.value) == (Kind.BURST, 2.0)
 
 
+def test_of_two_that_ended_at_once_the_later_one_is_the_newer(database: Database) -> None:
+    for value in range(20):
+        record(database, Kind.RECONCILIATION, "a", T0, T0, Ending.DONE, value=value)
+    assert [one.value for one in recorded(database, [Kind.RECONCILIATION])] == list(range(20))
+
+
 def test_an_attempt_is_recorded_however_it_ends(database: Database) -> None:
     with attempted(database, Kind.ROLLBACK, "time"):
         pass
