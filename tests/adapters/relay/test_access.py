@@ -42,12 +42,12 @@ rates:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[tuple[Door, Issuer, Path]]:
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Door, Issuer, Path]]:
     with issuing() as issuer:
         here = bench(tmp_path)
         (here.home / "access").mkdir(mode=0o700)
         (here.home / "access" / "roles.yaml").write_text(ROLES.replace("ISSUER", issuer.url))
-        (tmp_path / "limits.yaml").write_text(LIMITS)
+        (tmp_path / "limits.yaml").write_text(getattr(request, "param", LIMITS))
         environment = here.environment | {
             "ARCOPS_OIDC_ISSUER": issuer.url, "ARCOPS_OIDC_AUDIENCE": AUDIENCE, "ARCOPS_LIMITS": str(tmp_path / "limits.yaml")
         }  # fmt: skip
