@@ -8,17 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from arcops.errors import Unavailable
 from foundation.processes.keeping import Ended, Kept
-from services.host.framing import Lines
-from services.host.pipe import Lost, passed_on
+from services.host.line_pipe import MOST_UNREAD, LinePipe
 
 MASKED = "(secret)"
-STALL_SECONDS = 30.0
-"""How long a server may leave its input unread before a message to it fails."""
 _EOF_SECONDS = 2.0
 _SILENT_SECONDS = 0.5
-_MOST_UNREAD = 1 << 20
 _MOST_ERRORS, _MOST_LINE = 200, 2000
 
 
@@ -29,44 +24,23 @@ class Ends(Protocol):
         """As `Keeping.end`."""
 
 
-class ProcessPipe:
+class ProcessPipe(LinePipe):
     """The two ends of *kept*, which *keeping* ends. *said* gets each line of its standard error.
 
     In these lines *secrets* are masked: a server that cannot use one likes to show it.
     """
 
+    not_there = "the server's process has ended"
+
     def __init__(self, kept: Kept, keeping: Ends, *, said: Callable[[str], None], secrets: Iterable[str] = ()) -> None:
+        super().__init__()
         self.kept = kept
         self.errors: deque[str] = deque(maxlen=_MOST_ERRORS)
         """The last lines of its standard error."""
-        self.spoke = False
-        """Did it write a whole line? One that never did was not started well."""
-        self.over = ""
-        """Why it ended, or nothing while it runs."""
         self._keeping, self._said = keeping, masked(secrets, self._shown(said))
-        self._why = ""
-        self._loop = asyncio.get_running_loop()
-        self._lines = Lines()
-        self._heard: Callable[[bytes], None] = _nothing
-        self._lost: Callable[[Lost], None] = _nothing
-        self._told: Callable[[str], None] = _nothing
-        self._waiting: list[bytes] = []
-        self.look: Callable[[bytes], bool] = passed_on
-        """May this line be passed on? Asked for each before anyone hears it."""
-        self._turn = asyncio.Lock()
-        self._room = asyncio.Event()
-        self._room.set()
-        self._stdin: asyncio.WriteTransport | None = None
-        self._stdout: asyncio.ReadTransport | None = None
         self._closed = asyncio.Event()
-        self._gone: Callable[[], object] = bool
         self._ending: asyncio.Task[None] | None = None
         kept.ended.add_done_callback(self._end_begins)
-
-    @property
-    def asked(self) -> str:
-        """Why we asked it to end, or nothing."""
-        return self._why
 
     @property
     def pid(self) -> int | None:
@@ -90,80 +64,22 @@ class ProcessPipe:
             os.fdopen(self.kept.stdout, "rb", 0),
             os.fdopen(self.kept.stderr, "rb", 0),
         ]
-        self._stdin, _ = await self._loop.connect_write_pipe(lambda: _Input(self._room, self._deaf), files[0])
-        self._stdin.set_write_buffer_limits(high=_MOST_UNREAD)
-        self._stdout, _ = await self._loop.connect_read_pipe(lambda: _Output(self._data, self._silent), files[1])
-        self._stdout.pause_reading()
+        self._input, _ = await self._loop.connect_write_pipe(lambda: _Input(self._room, self._deaf), files[0])
+        self._input.set_write_buffer_limits(high=MOST_UNREAD)
+        self._output, _ = await self._loop.connect_read_pipe(lambda: _Output(self._data, self._silent), files[1])
+        self._output.pause_reading()
         await self._loop.connect_read_pipe(lambda: Errors(self._said), files[2])
-
-    async def write(self, message: bytes) -> None:
-        """As `Pipe.write`."""
-        if self._room.is_set() and not self._turn.locked():
-            self._put(message)
-            return
-        try:
-            async with asyncio.timeout(STALL_SECONDS), self._turn:
-                await self._room.wait()
-                self._put(message)
-        except TimeoutError:
-            raise Unavailable(f"the server has not read what it was sent for {STALL_SECONDS:.0f} seconds") from None
-
-    def _put(self, message: bytes) -> None:
-        if self.over or self._stdin is None or self._stdin.is_closing():
-            raise Unavailable(self.over or self._why or "the server's process has ended")
-        self._waiting.append(message)
-        if len(self._waiting) == 1:
-            self._loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        """Write the messages of one turn of the loop at once: a system call costs more than a small message."""
-        if self._stdin is not None and not self._stdin.is_closing():
-            self._stdin.write(b"\n".join((*self._waiting, b"")))
-        self._waiting.clear()
-
-    def hear(self, heard: Callable[[bytes], None], lost: Callable[[Lost], None], ended: Callable[[str], None]) -> None:
-        """As `Pipe.hear`."""
-        self._heard, self._lost, self._told = heard, lost, ended
-        if self.over:
-            ended(self.over)
-        elif self._stdout is not None:
-            self._stdout.resume_reading()
-
-    def when_over(self, gone: Callable[[], None]) -> None:
-        """Call *gone* when nothing is left of the server and that was told."""
-        self._gone = gone
-        if self.over:
-            gone()
-
-    def pause(self) -> None:
-        """As `Pipe.pause`."""
-        if self._stdout is not None and not self._stdout.is_closing() and self._stdout.is_reading():
-            self._stdout.pause_reading()
-
-    def resume(self) -> None:
-        """As `Pipe.resume`."""
-        if self._stdout is not None and not self._stdout.is_closing() and not self._stdout.is_reading():
-            self._stdout.resume_reading()
 
     def end(self, why: str) -> None:
         """Close its input; ask it to end if it does not within seconds, and end it if it does not answer that."""
-        if self._why or self.over:
+        if self.asked or self.over:
             return
-        self._why = why
+        self.asked = why
         self.resume()  # what it still writes must not hold it up
         self._flush()
-        if self._stdin is not None:
-            self._stdin.close()
+        if self._input is not None:
+            self._input.close()
         self._loop.call_later(_EOF_SECONDS, self._keeping.end, self.kept)
-
-    def _data(self, data: bytes) -> None:
-        for line in self._lines.feed(data):
-            if isinstance(line, Lost):
-                self._lost(line)
-            else:
-                self.spoke = True
-                if not self._why and self.look(line):
-                    self._heard(line)
 
     def _silent(self) -> None:
         """Its output ended. A process that lives on can answer no one, so it is ended too, unless it just ended by itself."""
@@ -195,13 +111,10 @@ class ProcessPipe:
                 await self._closed.wait()
         except TimeoutError:
             pass  # it was never read
-        for one in (self._stdin, self._stdout):
+        for one in (self._input, self._output):
             if one is not None:
                 one.close()
-        self._room.set()
-        self.over = self._why or _sentence(self.kept.ended.result(), () if self.spoke else self.errors)
-        self._told(self.over)
-        self._gone()
+        self._is_over(self.asked or _sentence(self.kept.ended.result(), () if self.spoke else self.errors))
 
 
 def masked(secrets: Iterable[str], said: Callable[[str], None]) -> Callable[[str], None]:
@@ -226,10 +139,6 @@ def _sentence(ended: Ended, errors: Iterable[str]) -> str:
         how = f"the server's process ended with exit code {ended.code}"
     last = next((one for one in reversed(list(errors)) if one.strip()), "")
     return f"{how}; its last words: {last[:300]}" if last else how
-
-
-def _nothing(_: object) -> None:
-    """No one hears yet."""
 
 
 class _Input(asyncio.BaseProtocol):
