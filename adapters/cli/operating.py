@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.cli import surroundings
-from arcops.errors import ArcOpsError, Refused
+from arcops.errors import Refused
 from arcops.request import LiveCluster
 from artifacts.reading import read_file
 from services.operator.observed import Handshake
@@ -77,13 +77,16 @@ class Told:
         return self._site
 
     def verdicts(self) -> Verdicts:
-        """What the store says, read again from time to time. If it cannot be read, no image was judged."""
+        """What the store says, read again from time to time. If there is no store or no key, no image was judged.
+
+        Raises `Unavailable` if it cannot be read now: then nothing is known, and what runs goes on.
+        """
         with self._lock:
             if time.monotonic() >= self._until:
                 problem = ""
                 try:
                     self._verdicts = self._read()
-                except ArcOpsError as error:
+                except Refused as error:
                     self._verdicts, problem = Verdicts(), str(error)
                 if problem and problem != self._problem:
                     _log.warning("no verdict on an image counts: %s", problem)

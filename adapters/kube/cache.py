@@ -34,12 +34,16 @@ Told = Callable[[Place, Kept | None, Kept | None], None]
 """Hears of a change: what the object was, and what it is."""
 
 
+def place_of(value: dict[str, Json]) -> Place:
+    """Where *value* is."""
+    return str(inner(value, "metadata", "namespace") or ""), str(inner(value, "metadata", "name"))
+
+
 def kept(value: dict[str, Json]) -> tuple[Place, Kept]:
     """*value* as it is kept."""
     metadata = value.get("metadata")
     if isinstance(metadata, dict):
         metadata.pop("managedFields", None)
-    name, namespace = inner(value, "metadata", "name"), inner(value, "metadata", "namespace")
     above, owner = controller(value)
     made = Kept(
         uid=str(inner(value, "metadata", "uid") or ""),
@@ -48,7 +52,7 @@ def kept(value: dict[str, Json]) -> tuple[Place, Kept]:
         above=above,
         data=json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(),
     )
-    return (str(namespace or ""), str(name)), made
+    return place_of(value), made
 
 
 def controller(value: dict[str, Json]) -> tuple[tuple[str, str], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import secrets
 import threading
 import time
@@ -54,7 +55,7 @@ class Operator:
         duration: float = DURATION,
     ) -> None:
         self._cluster = cluster
-        self.queue = Queue(clock=clock)
+        self.queue = Queue(clock=clock, drawn=random.random)
         namespace = sources.site().operator_namespace
         self.lease = Leading(
             cluster,

@@ -94,10 +94,8 @@ class Watching(threading.Thread):
                 version = str(inner(value, "metadata", "resourceVersion") or version)
                 if what == "BOOKMARK":
                     self.cache.at(version)
-                elif what == "DELETED":
-                    self.cache.gone(value)
-                elif self._keep(value):
-                    self.cache.heard(value)
+                else:
+                    self.changed(value, deleted=what == "DELETED")
         except Unavailable as error:
             # What it told before counts: the next watch begins there.
             if not self._ended.is_set():
@@ -106,6 +104,14 @@ class Watching(threading.Thread):
         finally:
             self._stream = None
         return version
+
+    def changed(self, value: dict[str, Json], *, deleted: bool) -> None:
+        """What is deleted, and what is ours no more by its labels, is gone; those who name it are told in any case."""
+        keeps = self._keep(value)
+        if keeps and not deleted:
+            self.cache.heard(value)
+        elif deleted or self.cache.get(caches.place_of(value)) is not None:
+            self.cache.gone(value)
 
     def _well(self) -> None:
         if self.problem:

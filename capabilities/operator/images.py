@@ -41,9 +41,7 @@ def image_verdicts(
     with Store(folder, memory=memory) as store:
         if problems := store.sound(ground.keys, own=True):
             raise Unavailable(f"the log of artifacts is not whole, so no verdict counts: {problems[0]}")
-        for number, listed in enumerate(store.list(Filter(kind=Server.ABOUT.kind))):
-            if number >= MOST:
-                break
+        for listed in store.list(Filter(kind=Server.ABOUT.kind, limit=MOST)):
             one = _verdict(store, listed, ground, now, signers)
             known = found.get(one.digest) if one is not None else None
             if one is not None and (known is None or (one.trusted and not known.trusted)):  # the newest comes first

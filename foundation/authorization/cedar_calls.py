@@ -24,6 +24,7 @@ from foundation.authorization.cedar_reading import (
     ROLE,
     CedarPolicy,
     Names,
+    Statement,
     read_policy,
     statements,
 )  # fmt: skip
@@ -243,22 +244,26 @@ class _About:
 
 def parse_policies(files: Sequence[tuple[str, str]], names: Names) -> tuple[CedarPolicy, ...]:
     """The policies in *files* (name, text). Raises `Refused` naming the file that is not sound, and why."""
-    import cedarpy
-
     found: list[CedarPolicy] = []
     for where, text in files:
         for one in statements(text, where):
-            try:
-                est = cedarpy.policies_to_json_str(one.text)
-            except BaseException as error:
-                if not is_failure(error):
-                    raise
-                said = " ".join(str(error).split())[:300]
-                raise Refused(f"{where} (line {one.line}) is not in the policy language Cedar: {said}") from error
-            found.append(read_policy(one, est, where, names))
+            found.append(read_policy(one, est_of(one, where), where, names))
         if len(found) > MOST_POLICIES:
             raise Refused(f"there are more than {MOST_POLICIES} Cedar policies; write one for a group or a role")
     return tuple(found)
+
+
+def est_of(one: Statement, where: str) -> str:
+    """The policy *one* of the file *where* as the engine reads it (JSON). Raises `Refused` if it does not."""
+    import cedarpy
+
+    try:
+        return str(cedarpy.policies_to_json_str(one.text))
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        said = " ".join(str(error).split())[:300]
+        raise Refused(f"{where} (line {one.line}) is not in the policy language Cedar: {said}") from error
 
 
 def _number(cedars: str, ids: tuple[int, ...]) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 from arcops.errors import Refused
 from arcops.identity import Identity
-from foundation.authorization.cedar_calls import is_failure
+from foundation.authorization.cedar_calls import est_of, is_failure
 from foundation.authorization.cedar_entities import Entities, Entity, Uid, read_entities
 from foundation.authorization.cedar_reading import MOST_POLICIES, statements, walk
 from foundation.authorization.cedar_values import cedar_value
@@ -72,18 +72,10 @@ class ToolRules:
 
 def read_rules(policies: Sequence[tuple[str, str]], entities: str, *, server: str, actions: Mapping[str, str]) -> ToolRules:
     """The rules of *policies* (name, text; each may hold several) and *entities* (JSON). Raises `Refused` if one is wrong."""
-    import cedarpy
-
     found: list[ToolPolicy] = []
     for where, text in policies:
         for one in statements(text, where):
-            try:
-                document = json.loads(cedarpy.policies_to_json_str(one.text))
-            except BaseException as error:
-                if not is_failure(error):
-                    raise
-                said = " ".join(str(error).split())[:300]
-                raise Refused(f"{where} (line {one.line}) is not in the policy language Cedar: {said}") from error
+            document = json.loads(est_of(one, where))
             if document["templates"] or document["templateLinks"]:
                 raise Refused(f"{where} has a template (?principal, ?resource), which nothing here links; write the policy out")
             (est,) = document["staticPolicies"].values()

@@ -68,9 +68,10 @@ class _Looked(AsyncNetworkBackend):
 
 def outward(outside: Outside, verify: SSLContext | bool, limits: Limits) -> AsyncBaseTransport:
     """The way of a client to addresses that *outside* lets through, and to no proxy, which would look up names by itself."""
-    made = AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
+    context = create_ssl_context(verify=verify, trust_env=False)  # once: it reads every authority
+    made = AsyncHTTPTransport(verify=context, limits=limits, trust_env=False)
     made._pool = AsyncConnectionPool(
-        ssl_context=create_ssl_context(verify=verify, trust_env=False),
+        ssl_context=context,
         max_connections=limits.max_connections,
         max_keepalive_connections=limits.max_keepalive_connections,
         keepalive_expiry=limits.keepalive_expiry,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from arcops.errors import Refused, Unavailable
 from arcops.tier import Tier
-from foundation.egress.loopback import is_loopback
+from foundation.egress.destination import Destination
+from foundation.egress.permission import may_reach
 
 SECONDS = 5.0
 _PORT = 53
@@ -29,7 +30,7 @@ def texts(tier: Tier, name: str, *, server: str = "") -> tuple[str, ...]:
 
     said = "this machine knows no name server"
     for address, port in _servers(server):
-        if tier is Tier.AIR_GAPPED and not is_loopback(address):
+        if not may_reach(tier, Destination(scheme="http", host=address, port=port)):
             raise Refused(
                 f"the name server {address} is not on this machine, and the tier {tier.value} reaches no other; set "
                 "ARCOPS_TIER to restricted, or verify the domain by e-mail"

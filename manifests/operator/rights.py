@@ -34,6 +34,16 @@ class OwnedKind:
         """The API group, empty for the core."""
         return self.api_version.rpartition("/")[0]
 
+    @property
+    def root(self) -> str:
+        """The path of all objects, over all namespaces."""
+        return f"/{'apis' if '/' in self.api_version else 'api'}/{self.api_version}"
+
+    def path(self, namespace: str, name: str = "", below: str = "") -> str:
+        """The path of one object, or of those of a namespace."""
+        parts = [self.root, *(("namespaces", namespace) if self.namespaced and namespace else ()), self.plural]
+        return "/".join([*parts, *((name,) if name else ()), *((below,) if below else ())])
+
 
 _EVERYWHERE = (
     OwnedKind(api_version="apps/v1", kind="Deployment", plural="deployments"),

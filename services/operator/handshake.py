@@ -67,10 +67,11 @@ def shaken(resource: ServerResource, addresses: tuple[str, ...], of: int, by: As
     problem = heard.problem or unlike(
         heard.versions, heard.capabilities, wanted=spec.protocol_versions, promised=spec.capabilities
     )
+    wanted = [one for one in heard.versions if not spec.protocol_versions or one in spec.protocol_versions] or heard.versions
     return Handshake(
         of=of,
         problem=_said(problem),
-        protocol_version=heard.versions[-1] if heard.versions else "",
+        protocol_version=wanted[-1] if wanted else "",
         server=heard.server,
         capabilities=heard.capabilities,
     )

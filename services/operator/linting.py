@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from arcops.errors import Refused
 from foundation.authorization.cedar_lint import slips
@@ -20,9 +21,14 @@ class Linted:
 
 def linted(authz: CedarPolicies, server: str) -> Linted:
     """What is wrong with *authz* of the resource named *server*."""
-    named = [(f"policy {number}", text) for number, text in enumerate(authz.policies, 1)]
+    return _linted(authz.policies, authz.entities, tuple(sorted(authz.actions.items())), server)
+
+
+@lru_cache(maxsize=4096)  # each pass over a resource asks again
+def _linted(policies: tuple[str, ...], entities: str, actions: tuple[tuple[str, str], ...], server: str) -> Linted:
+    named = [(f"policy {number}", text) for number, text in enumerate(policies, 1)]
     try:
-        found = slips(read_rules(named, authz.entities, server=server, actions=authz.actions))
+        found = slips(read_rules(named, entities, server=server, actions=dict(actions)))
     except Refused as error:
         return Linted(refused=(str(error),))
     return Linted(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from manifests.objects import inner
 from manifests.server.spec import ServerSpec, ServerType
 from services.operator.conditions import Condition, Held
+from services.operator.keeping_its_word import unlike
 from services.operator.observed import Child, Handshake
 from services.operator.refusal import Reason
 
@@ -31,20 +32,12 @@ def readiness(
 
 def answered(shaken: Handshake, spec: ServerSpec) -> Condition:
     """Is what the server said what *spec* expects?"""
-    problem = shaken.problem or _unexpected(shaken, spec)
+    problem = shaken.problem or unlike(
+        (shaken.protocol_version,), shaken.capabilities, wanted=spec.protocol_versions, promised=spec.capabilities
+    )
     if problem:
         return Condition(type="Ready", held=Held.FALSE, reason=Reason.HANDSHAKE, message=problem)
     return Condition(type="Ready", held=Held.TRUE, reason=Reason.READY, message="The server answered its handshake.")
-
-
-def _unexpected(shaken: Handshake, spec: ServerSpec) -> str:
-    if spec.protocol_versions and shaken.protocol_version not in spec.protocol_versions:
-        return f"the server speaks MCP {shaken.protocol_version}, and spec.protocol wants {', '.join(spec.protocol_versions)}"
-    for name, wanted in spec.capabilities.items():
-        if wanted is not (name in shaken.capabilities):
-            said = "does not offer" if wanted else "offers"
-            return f"the server {said} {name}, and spec.capabilities.{name} is {'true' if wanted else 'false'}"
-    return ""
 
 
 def _wanted(child: Child) -> int:

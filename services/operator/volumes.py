@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from arcops.errors import Refused
-from manifests.objects import Json
+from manifests.objects import Json, inner
 from manifests.server.names import OUR_FOLDERS
 from manifests.server.plan import Scratch
 from manifests.server.spec import IssuerTokens, ServerSpec
@@ -65,8 +65,15 @@ def _refuse_kinds(spec: ServerSpec, kinds: Mapping[str, str], policy: NamespaceP
             )
         if kind == "persistentVolumeClaim" and not policy.writes:
             raise Refused(f"the volume {name} would keep files, which the operator's settings for this namespace do not allow")
-        if kind == "projected" and "serviceAccountToken" in str(spec.volumes):
+        if kind == "projected" and any(name == inner(one, "name") and _has_token(one) for one in spec.volumes):
             raise Refused(f"the volume {name} has a token of the service account, which no server is given")
+
+
+def _has_token(volume: Mapping[str, Json]) -> bool:
+    sources = inner(volume, "projected", "sources")
+    return isinstance(sources, list | tuple) and any(
+        isinstance(one, Mapping) and "serviceAccountToken" in one for one in sources
+    )
 
 
 def _refuse_path(path: str, mount: Mapping[str, Json]) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from foundation.egress.outside import Outside
+from services.operator.conditions import Held
 from services.operator.handshake import Asking, shaken
 from services.operator.keeping_its_word import unlike
 from services.operator.observed import Handshake
-from tests.services.operator.cases import resource
+from services.operator.readiness import answered
+from tests.services.operator.cases import resource, written
 from tests.simulators.far_server import far_server
 
 HERE = Asking(outside=Outside(named=("127.0.0.1",)), seconds=5)
@@ -184,3 +186,13 @@ def test_one_pod_that_does_not_speak_is_enough() -> None:
 )
 def test_a_server_keeps_its_word_or_not(versions: Any, capabilities: Any, wanted: Any, promised: Any, wrong: bool) -> None:
     assert bool(unlike(versions, capabilities, wanted=wanted, promised=promised)) is wrong
+
+
+@pytest.mark.requirement("OPER-10/protocol-and-capabilities-are-checked")
+def test_a_server_that_speaks_more_revisions_than_are_wanted_is_what_its_resource_says() -> None:
+    told = {"problem": "", "protocolVersions": ["2025-06-18", "2025-11-25"], "capabilities": ["tools"], "server": "s"}
+    with answering(200, json.dumps(told).encode()) as address:
+        asked = resource(written(protocol={"versions": ["2025-06-18"]}))
+        found = shaken(asked, (address,), 1, HERE)
+    assert (found.problem, found.protocol_version) == ("", "2025-06-18")
+    assert answered(found, asked.spec).held is Held.TRUE
