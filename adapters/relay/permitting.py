@@ -29,7 +29,9 @@ from foundation.audit.telling import Tells
 from foundation.authorization.authorizing import decide
 from foundation.authorization.objects import CALL
 from foundation.authorization.role_policy import RESERVED
+from foundation.limits.deciding import Deciding, Turn
 from foundation.limits.fields import limit_field, policy_field
+from foundation.limits.rules import Triple
 from foundation.telemetry.spans import REQUEST
 from services.host import envelope
 from services.host.costs.meter import Meter, Metered
@@ -50,6 +52,21 @@ _GIVES = frozenset(
 _UNKNOWN = "unknown"
 RECORDED = _GIVES | {"tools/call"}
 """Each request of these has one record, however it ends."""
+
+
+async def _decided(limits: Deciding, caller: Identity, target: str) -> Turn:
+    """What *limits* decide, in a thread. If this is cancelled meanwhile, a turn that was let through is given back."""
+    deciding = asyncio.ensure_future(asyncio.to_thread(limits.decide, caller, target, _CALL))
+    try:
+        return await asyncio.shield(deciding)
+    except asyncio.CancelledError:
+        deciding.add_done_callback(partial(_given_back, limits, (caller.issuer, caller.tenant, caller.id), target))
+        raise
+
+
+def _given_back(limits: Deciding, who: Triple, target: str, done: asyncio.Future[Turn]) -> None:
+    if not done.cancelled() and done.exception() is None and done.result().let and limits.ledger is not None:
+        limits.ledger.given(who, target)
 
 
 class _Arguments(Mapping[str, object]):
@@ -206,7 +223,7 @@ class Permitting:
             return ()
         try:
             if limits.waits():
-                turn = await asyncio.to_thread(limits.decide, caller, target, _CALL)
+                turn = await _decided(limits, caller, target)
             else:
                 turn = limits.decide(caller, target, _CALL)
         except ArcOpsError as error:

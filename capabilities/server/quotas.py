@@ -40,7 +40,7 @@ class HostQuotaSet:
     tenant: str = field(default="", metadata=shaped(most=255))
     """The tenant of that caller, if the issuer has tenants."""
     remove: bool = False
-    """Remove this quota; a number is not needed then, only --tokens 0 or --calls 0 says which unit is meant."""
+    """Remove this quota: of both units, or only that of which a number is given, whatever the number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ def host_quota_set(ask: HostQuotaSet, at: Place) -> QuotasShown:
             author=author(at),
         )
         for unit, amount in ((Unit.TOKENS, ask.tokens), (Unit.CALLS, ask.calls))
-        if amount or ask.remove
+        if amount or (ask.remove and not (ask.tokens or ask.calls))
     ]
     with database(at) as found:
         quotas = Quotas(found)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
@@ -22,6 +22,11 @@ from foundation.database.address import Address, PostgresServer, SqliteFile
 from foundation.database.faults import said
 from foundation.egress import postgresql
 from foundation.secrets import with_secret
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+    from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+    from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 
 BUSY_SECONDS = 30.0
 """How long a transaction waits for another one."""
@@ -58,6 +63,13 @@ class Database:
     def clock(self) -> str:
         """The database's own clock in milliseconds since 1970, as SQL: the same for all hosts."""
         return _CLOCKS[self.kind]
+
+    def insert(self, table: Table) -> PostgresInsert | SqliteInsert:
+        """An INSERT into *table* that may say what happens if the row is there (``on_conflict_do_…``)."""
+        from sqlalchemy.dialects import postgresql as by_postgresql
+        from sqlalchemy.dialects import sqlite as by_sqlite
+
+        return by_postgresql.insert(table) if self.kind == "postgresql" else by_sqlite.insert(table)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from arcops.errors import Refused, Unavailable
 from foundation.database.engine import Database
@@ -82,7 +81,7 @@ class Leases:
     def take(self, name: str, seconds: float) -> Lease | None:
         """The lease *name* for so many seconds under a new epoch; ``None`` if it is held, be it by this same holder."""
         length, begun = _length(name, seconds), self._clock()
-        insert = (postgresql if self._database.kind == "postgresql" else sqlite).insert(LEASES)
+        insert = self._database.insert(LEASES)
         until = self._now + length
         first = insert.values(name=name, holder=self._holder, epoch=1, until=until)
         upsert = first.on_conflict_do_update(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from foundation.database.engine import Database
 from foundation.database.faults import damaged
@@ -18,7 +17,7 @@ _FOR = {LOGIN: "logins", CACHE: "the cache"}
 
 def shared_key(database: Database, number: int) -> bytes:
     """The key *number* in *database*. Raises `Unavailable`, also if it is damaged."""
-    make = (postgresql if database.kind == "postgresql" else sqlite).insert(LOGIN_KEYS)
+    make = database.insert(LOGIN_KEYS)
     mine = select(LOGIN_KEYS.c.key).where(LOGIN_KEYS.c.id == number)
     with database.reading() as connection:
         found = connection.execute(mine).scalar_one_or_none()

@@ -13,7 +13,6 @@ from enum import Enum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from arcops.errors import Refused
 from arcops.identity import Identity
@@ -128,7 +127,7 @@ class Revocations:
 
     def _kept(self, one: Revocation) -> Revocation:
         digest = hashlib.sha256(canonical([one.kind.value, one.issuer, one.tenant, one.id])).hexdigest()
-        insert = (postgresql if self._database.kind == "postgresql" else sqlite).insert(REVOCATIONS)
+        insert = self._database.insert(REVOCATIONS)
         values = {
             "digest": digest, "kind": one.kind.value, "issuer": one.issuer, "tenant": one.tenant, "id": one.id,
             "until": _moment(one.until), "made": _moment(one.made),

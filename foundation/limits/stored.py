@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, case, delete, func, literal, literal_column, or_, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 
 from arcops.errors import Unavailable
 from foundation.database.engine import Database
@@ -94,7 +93,7 @@ class Stored:
             values = {"mark": now + one.interval, "until": (now + one.interval) // 1000 + 1}
             change = {"mark": mark, "until": mark // 1000 + 1}
             condition = mark - now <= one.interval * one.numbers.burst
-        insert = (postgresql if self._database.kind == "postgresql" else sqlite).insert(LIMITS)
+        insert = self._database.insert(LIMITS)
         upsert = (
             insert.values(key=key, **values)
             .on_conflict_do_update(

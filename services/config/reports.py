@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from amend.client.families import KNOWN, Families
 from arcops.errors import Refused
@@ -70,16 +69,15 @@ class Reports:
         with self._database.writing() as connection:
             connection.execute(delete(CONFIG_REPORT_KEYS).where(CONFIG_REPORT_KEYS.c.month != month))
             connection.execute(delete(CONFIG_REPORTS).where(CONFIG_REPORTS.c.month < _earliest(at, self._months)))
-            insert = (postgresql if self._database.kind == "postgresql" else sqlite).insert
             made = {"month": month, "key": secrets.token_bytes(32)}
-            connection.execute(insert(CONFIG_REPORT_KEYS).values(made).on_conflict_do_nothing())
+            connection.execute(self._database.insert(CONFIG_REPORT_KEYS).values(made).on_conflict_do_nothing())
             asked = select(CONFIG_REPORT_KEYS.c.key).where(CONFIG_REPORT_KEYS.c.month == month)
             key = bytes(connection.execute(asked).scalar_one())
             hashed = hmac.new(key, f"{client}\n{profile}\n{fingerprint}".encode(), hashlib.sha256).hexdigest()
             values = {"month": month, "fingerprint": hashed, "client": client, "profile": profile}
             said = {"artifact": artifact, "result": result}
             keys = [CONFIG_REPORTS.c.month, CONFIG_REPORTS.c.fingerprint, CONFIG_REPORTS.c.client, CONFIG_REPORTS.c.profile]
-            put = insert(CONFIG_REPORTS).values({**values, **said})
+            put = self._database.insert(CONFIG_REPORTS).values({**values, **said})
             connection.execute(put.on_conflict_do_update(index_elements=keys, set_=said))
 
     def counts(self, *, client: str = "", profile: str = "") -> tuple[Count, ...]:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from sqlalchemy import Connection, Row, func, insert, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import BigInteger
 
 from amend.client.rules import Claim
@@ -133,8 +132,7 @@ class Rows:
             "artifact": one.artifact, "version": one.version, "percent": one.percent, "issued": _millis(one.issued_at),
             "document": one.document,
         }  # fmt: skip
-        dialect = postgresql if self.database.kind == "postgresql" else sqlite
-        connection.execute(dialect.insert(CONFIG_RELEASES).values(values).on_conflict_do_nothing())
+        connection.execute(self.database.insert(CONFIG_RELEASES).values(values).on_conflict_do_nothing())
 
     def newest(self, connection: Connection, client: str, profile: str, schema: str) -> Released | None:
         """The newest release for these, for whichever part of the clients."""

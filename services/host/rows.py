@@ -7,8 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, func, insert, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, delete, func, insert, literal_column, select, update
 from sqlalchemy.types import BigInteger
 
 from arcops.errors import Refused
@@ -144,7 +143,7 @@ class Rows:
                     f"{digest[:100]} is not the digest of what {name} resolves to now; 'arcops host resolve {name}' shows it"
                 )
             values = {"name": name, "digest": digest, "author": author, "made": self._now}
-            connection.execute(self._insert(HOSTED_ALLOWED).values(values).on_conflict_do_nothing())
+            connection.execute(self._database.insert(HOSTED_ALLOWED).values(values).on_conflict_do_nothing())
             return self._there(connection, name)
 
     def deny(self, name: str) -> HostedRow:
@@ -165,7 +164,7 @@ class Rows:
                 "withdrawn": found.withdrawn,
                 "made": self._now,
             }
-            put = self._insert(HOSTED_VERDICTS).values(name=name, lock=lock, launch=launch, **values)
+            put = self._database.insert(HOSTED_VERDICTS).values(name=name, lock=lock, launch=launch, **values)
             keys = [HOSTED_VERDICTS.c.name, HOSTED_VERDICTS.c.lock, HOSTED_VERDICTS.c.launch]
             connection.execute(put.on_conflict_do_update(index_elements=keys, set_=values))
             return self._there(connection, name)
@@ -243,7 +242,7 @@ class Rows:
                     "since": one.since,
                     "until": self._now + STATE_SECONDS * 1000,
                 }
-                put = self._insert(HOSTED_STATES).values(name=one.name, host=one.host, **values)
+                put = self._database.insert(HOSTED_STATES).values(name=one.name, host=one.host, **values)
                 keys = [HOSTED_STATES.c.name, HOSTED_STATES.c.host]
                 connection.execute(put.on_conflict_do_update(index_elements=keys, set_=values))
 
@@ -271,9 +270,6 @@ class Rows:
         with self._database.writing() as connection:
             connection.execute(delete(HOSTED_STATES).where(HOSTED_STATES.c.host == host))
 
-    def _insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
-        return postgresql.insert(table) if self._database.kind == "postgresql" else sqlite.insert(table)
-
     def _change(self, connection: Connection, name: str, **values: object) -> None:
         connection.execute(update(HOSTED).where(HOSTED.c.name == name).values(changed=self._now, **values))
 
@@ -285,11 +281,11 @@ class Rows:
 
     def _lock(self, connection: Connection, name: str, number: int, lock: Lock) -> None:
         values = {"name": name, "version": number, "lock": canonical_bytes(lock).decode(), "made": self._now}
-        connection.execute(self._insert(HOSTED_LOCKS).values(values).on_conflict_do_nothing())
+        connection.execute(self._database.insert(HOSTED_LOCKS).values(values).on_conflict_do_nothing())
 
     def _serves(self, connection: Connection, name: str, number: int, author: str) -> None:
         values = {"name": name, "version": number, "author": author, "made": self._now}
-        connection.execute(self._insert(HOSTED_SERVED).values(values).on_conflict_do_nothing())
+        connection.execute(self._database.insert(HOSTED_SERVED).values(values).on_conflict_do_nothing())
 
     def _newest(self, connection: Connection, name: str) -> int:
         asked = select(func.coalesce(func.max(HOSTED_VERSIONS.c.version), 0)).where(HOSTED_VERSIONS.c.name == name)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import BigInteger, Connection, func, insert, literal, literal_column, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from arcops.errors import Refused
 from arcops.identity import Identity
@@ -174,8 +173,7 @@ class Catalog:
             if stars == 0:
                 connection.execute(CATALOG_RATINGS.delete().where(mine))
             else:
-                made = postgresql.insert if self._database.kind == "postgresql" else sqlite.insert
-                put = made(CATALOG_RATINGS).values(name=name, rater=rater, stars=stars, made=self._now)
+                put = self._database.insert(CATALOG_RATINGS).values(name=name, rater=rater, stars=stars, made=self._now)
                 values = {"stars": stars, "made": self._now}
                 connection.execute(put.on_conflict_do_update(index_elements=["name", "rater"], set_=values))
             total = select(func.coalesce(func.sum(CATALOG_RATINGS.c.stars), 0), func.count()).where(

@@ -85,7 +85,8 @@ def _questions(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str
 
 
 def _said(source: str, about: str, url: str, version: str, way: Way, cache: Path, now: datetime) -> Said:
-    kept = cache / f"{hashlib.sha256(url.encode()).hexdigest()}.json"
+    # Of an answer only what is said of this version is kept, so it answers for no other.
+    kept = cache / f"{hashlib.sha256(f'{url} {version}'.encode()).hexdigest()}.json"
     with suppress(OSError, ValueError, KeyError):
         told = json.loads(kept.read_bytes())
         at = datetime.fromisoformat(told["at"])

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from foundation.limits.rules import DAY, MONTH, Triple, Unit
-from services.host.costs.quotas import Used
+from foundation.limits.rules import DAY, MONTH, SERVERS, Triple, Unit, windows
+from services.host.costs.quotas import EACH, Used
 
 OVER_PERCENT = 80
 SUSTAINED_MS = 180_000
@@ -94,7 +94,8 @@ def action(one: Used, now: int) -> str:
     issuer, tenant, id = one.who
     named = f" --issuer {issuer} --tenant '{tenant}' --caller {id}" if id else ""
     more = max(one.amount * 5 // 4, max(one.used, one.before) * 5 // 4)
-    raise_it = f"raise it with 'arcops host quota set {one.server} {option} {more} --per {one.rule.per}{named}'"
+    server = "'*'" if one.rule.targets[0].object == SERVERS + EACH else one.server  # each server's own quota counts besides
+    raise_it = f"raise it with 'arcops host quota set {server} {option} {more} --per {one.rule.per}{named}'"
     if one.used >= one.amount:
         ends = datetime.fromtimestamp(one.until / 1000, UTC)
         return f"calls are refused until {ends:%Y-%m-%d %H:%M}Z: {raise_it}, or use fewer {what}"
@@ -107,8 +108,6 @@ def _used_up(one: Used, now: int) -> int | None:
     """When all of a day's or a month's quota is used if it goes on so; ``None`` if the window ends before."""
     if one.rule.per not in (DAY, MONTH) or not one.used:
         return None
-    at = datetime.fromtimestamp(now / 1000, UTC)
-    start = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    begin = int((start if one.rule.per == DAY else start.replace(day=1)).timestamp() * 1000)
+    begin, *_ = windows(one.rule.per, now)
     when = now + (one.amount - one.used) * max(1, now - begin) // one.used
     return when if when < one.until else None

@@ -11,7 +11,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -58,7 +58,7 @@ def read_bill(data: bytes, *, where: str) -> tuple[Billed, ...]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Refused(f"{where} is not UTF-8 (byte {error.start})") from error
-    rows = _json(text, where) if text.lstrip()[:1] in ("[", "{") else _csv(text)
+    rows = _json(text, where) if text.lstrip()[:1] in ("[", "{") else _csv(text, where)
     found = []
     for number, row in enumerate(rows, 1):
         if number > _MOST_ROWS:
@@ -126,8 +126,11 @@ def _json(text: str, where: str) -> list[Mapping[str, object]]:
     return found
 
 
-def _csv(text: str) -> Iterable[Mapping[str, object]]:
-    return csv.DictReader(io.StringIO(text))
+def _csv(text: str, where: str) -> Iterator[Mapping[str, object]]:
+    try:
+        yield from csv.DictReader(io.StringIO(text))
+    except csv.Error as error:
+        raise Refused(f"{where} cannot be read as CSV: {error}") from error
 
 
 def _billed(row: Mapping[str, object]) -> Billed:
@@ -149,7 +152,11 @@ def _billed(row: Mapping[str, object]) -> Billed:
 
 def _day(row: Mapping[str, object]) -> str:
     if row.get("created") not in (None, ""):
-        return datetime.fromtimestamp(_whole(row.get("created"), "created"), UTC).strftime("%Y-%m-%d")
+        created = _whole(row.get("created"), "created")
+        try:
+            return datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%d")
+        except (ValueError, OverflowError, OSError):
+            raise Refused(f"its 'created' is {str(created)[:50]}; write seconds since 1970") from None
     try:
         return date.fromisoformat(str(row.get("day"))[:10]).isoformat()
     except ValueError:

@@ -123,6 +123,7 @@ class Meter:
         self._wall = wall
         self._tokenizers = Tokenizers()
         self._seen: deque[_Seen] = deque()
+        self._settled = 0  # the number of the last event that the ledger was told is kept
         self._held_ever = self._counted_ever = 0  # bytes; each is changed by one thread
         self._waiting: deque[CostEvent] = deque()
         self._number = 0
@@ -170,14 +171,14 @@ class Meter:
         seen.guessed = estimated(model, seen.size_in) + estimated(model, seen.size_out) + around
         if self._ledger is not None:
             self._ledger.ended((who.issuer, who.tenant, who.id), call.server, call.at, seen.guessed)
+        if not self._required and len(self._seen) >= self._most:
+            self._drop(1)
+            return
         held = seen.size_in + seen.size_out
         if model.tokenizer is not None and self._held_ever - self._counted_ever + held <= self._most_held:
             self._held_ever += held
         else:
             call.arguments = seen.result = None
-        if not self._required and len(self._seen) >= self._most:
-            self._drop(1)
-            return
         self._seen.append(seen)
         if len(self._seen) >= _BATCH and not self._told.is_set():
             self._told.set()
@@ -292,7 +293,7 @@ class Meter:
             tenant=call.caller.tenant,
             identity=call.caller.id,
             server=call.server,
-            tool=call.tool[:200],
+            tool=call.tool.replace("\0", "\ufffd")[:200],  # PostgreSQL takes no text with a NUL
             model=model.name,
             bytes_in=seen.size_in,
             bytes_out=seen.size_out,
@@ -335,8 +336,11 @@ class Meter:
 
     def _kept(self, batch: Iterable[CostEvent]) -> None:
         """The ledger reads these in the database from now on."""
-        for one in batch if self._ledger is not None else ():
-            if one.host == self.host and self._ledger is not None:
+        if self._ledger is None:
+            return
+        for one in batch:  # what was put by may be written again, and is told once
+            if one.host == self.host and one.number > self._settled:
+                self._settled = one.number
                 self._ledger.kept((one.issuer, one.tenant, one.identity), one.server, one.at, one.tokens_in + one.tokens_out)
 
     def _put_by(self) -> None:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Row, delete, func, literal_column, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import BigInteger
 
 from arcops.errors import Refused
 from foundation.database.engine import Database
 from foundation.database.tables import COST_DAYS, COST_EVENTS, HOSTED_QUOTAS
-from foundation.limits.ledger import Key, Use
+from foundation.limits.ledger import Key
 from foundation.limits.rules import (
     DAY,
     MINUTE,
@@ -124,9 +123,10 @@ class Quotas:
             "author": quota.author,
             "made": self._now,
         }
-        insert = (postgresql if self._database.kind == "postgresql" else sqlite).insert(HOSTED_QUOTAS)
+        insert = self._database.insert(HOSTED_QUOTAS)
+        others = select(func.count()).select_from(HOSTED_QUOTAS).where(HOSTED_QUOTAS.c.id != quota.id)
         with self._database.writing() as connection:
-            if (connection.execute(select(func.count()).select_from(HOSTED_QUOTAS)).scalar() or 0) >= _MOST_QUOTAS:
+            if (connection.execute(others).scalar() or 0) >= _MOST_QUOTAS:
                 raise Refused(f"there are {_MOST_QUOTAS} quotas, which is the most; remove some, or set one for each caller")
             put = insert.values(id=quota.id, **values)
             other = HOSTED_QUOTAS.c.amount != quota.amount  # the same amount again is no change
@@ -143,15 +143,10 @@ class Quotas:
         with self._database.reading() as connection:
             return tuple(_quota(one) for one in connection.execute(select(HOSTED_QUOTAS).order_by(*columns)))
 
-    def used(self, rules: Iterable[Rule], now: int) -> dict[Key, Use]:
-        """What each caller used of *rules* in the windows of *now* (milliseconds since 1970): of those who used anything."""
-        found: dict[Key, Use] = {}
-        for one in self.uses(rules, now):
-            found[one.key] = (one.until, one.used)
-        return found
-
     def uses(self, rules: Iterable[Rule], now: int) -> tuple[Used, ...]:
-        """As `used`, with who and where; of each minute's quota also what was used in the minute before."""
+        """What each caller used of *rules* in the windows of *now* (milliseconds since 1970), of those who used anything; of a
+        quota of a minute also what was used in the minute before.
+        """
         rules = tuple(rules)
         found: list[Used] = []
         for per in {one.per for one in rules}:

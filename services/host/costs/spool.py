@@ -73,9 +73,14 @@ class Spool:
     def _opened(self) -> int:
         if self._file is None:
             make_private(self._folder)
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.size = os.fstat(self._file).st_size
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.size = os.fstat(file).st_size
+            except OSError:
+                os.close(file)  # without its lock, a neighbour would take it over
+                raise
+            self._file = file
         return self._file
 
     def _left(self) -> list[Path]:
@@ -83,7 +88,10 @@ class Spool:
         for path in sorted(self._folder.glob("*.jsonl")) if self._folder.is_dir() else ():
             if path == self._path:
                 continue
-            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            except OSError:  # a neighbour removed it, or it is not one of ours
+                continue
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 found.append(path)

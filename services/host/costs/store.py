@@ -13,7 +13,6 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from foundation.database.engine import Database
 from foundation.database.tables import COST_DAYS, COST_EVENTS
@@ -124,7 +123,7 @@ class CostStore:
             return connection.execute(delete(COST_EVENTS).where(COST_EVENTS.c.at < before)).rowcount
 
     def _insert(self) -> Any:
-        return (postgresql if self._database.kind == "postgresql" else sqlite).insert(COST_DAYS)
+        return self._database.insert(COST_DAYS)
 
 
 def _after(last: tuple[int, str, int]) -> ColumnElement[bool]:

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from arcops.errors import ArcOpsError
 from foundation.database.engine import Database
@@ -85,7 +84,7 @@ class Sizing:
         day = self._now().astimezone(UTC).strftime("%Y-%m-%d")
         table = HOSTED_USE.c
         greatest = func.greatest if self._database.kind == "postgresql" else func.max
-        insert = (postgresql if self._database.kind == "postgresql" else sqlite).insert(HOSTED_USE)
+        insert = self._database.insert(HOSTED_USE)
         with self._database.writing() as connection:
             for name, processes, memory, cpu, peak in rows:
                 values = {"samples": 1, "processes": processes, "memory": memory, "cpu": cpu, "cpu_peak": peak}

@@ -81,8 +81,8 @@ def index() -> Iterator[Index]:
         thread.join()
 
 
-def said(index: Index, folder: Path, now: datetime = NOW) -> dict[str, Said]:
-    return {one.source: one for one in ask_sources(DOCUMENT, index.sources, Tier.AIR_GAPPED, folder / "cache", now)}
+def said(index: Index, folder: Path, now: datetime = NOW, document: dict[str, Any] = DOCUMENT) -> dict[str, Said]:
+    return {one.source: one for one in ask_sources(document, index.sources, Tier.AIR_GAPPED, folder / "cache", now)}
 
 
 def test_what_each_source_says(index: Index, tmp_path: Path) -> None:
@@ -103,6 +103,13 @@ def test_an_answer_is_used_for_an_hour(index: Index, tmp_path: Path) -> None:
     assert {one.problem for one in later.values()} == {"it answers 404"}
     earlier = said(index, tmp_path, NOW - timedelta(minutes=1))
     assert {one.problem for one in earlier.values()} == {"it answers 404"}, "an answer of the future is not used"
+
+
+def test_an_answer_about_one_version_is_not_one_about_another(index: Index, tmp_path: Path) -> None:
+    said(index, tmp_path)
+    package = {"registryType": "npm", "identifier": "@acme/thing", "version": "2.0.0"}
+    later = said(index, tmp_path, document={"packages": [package]})
+    assert later["npm"].facts == ("it is the newest version",)
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"null", b'"x"', b'{"releases": 7, "info": [], "versions": "x"}'])

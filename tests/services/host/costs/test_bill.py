@@ -71,6 +71,8 @@ def test_a_model_without_an_event_is_all_variance() -> None:
         ("day,model,tokens,cost\n2026-12-31,small,5,much\n", "its 'cost' is 'much'"),
         ('[{"model": "small"', "is not JSON"),
         ("[1]", "is not a list of objects"),
+        ('[{"model": "m", "created": 1796000000000, "tokens": 1}]', "write seconds since 1970"),
+        (f"day,model,tokens\n2026-12-31,{'x' * 200_000},1\n", "cannot be read as CSV"),
         ('[{"model": "small", "day": "2026-12-31", "tokens": true}]', "its 'tokens' is 'True'"),
     ],
 )

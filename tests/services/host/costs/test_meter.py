@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from arcops.errors import Unavailable
+from services.host.costs.event import CostEvent
 from services.host.costs.meter import cpu_of
 from services.host.costs.rates import parse_rates
 from services.host.costs.spool import Spool
@@ -204,3 +206,67 @@ def test_a_spool_that_cannot_be_written_keeps_no_half_event(tmp_path: Path) -> N
     spool.put(kept.events)
     assert [len(one) for one in spool.batches()] == [2]
     spool.close()
+
+
+def test_what_is_put_by_and_written_again_is_settled_once(tmp_path: Path) -> None:
+    """The first batch of the spool is written, the second is not: both come again, and the ledger hears of each event once."""
+    told: list[int] = []
+
+    class Told:
+        def ended(self, *_: object) -> None:
+            """Nothing is counted here."""
+
+        corrected = ended
+
+        def kept(self, who: object, server: str, at: int, tokens: int) -> None:
+            told.append(at)
+
+    class Stumbling(Kept):
+        stumbles = False
+
+        def write(self, events: Sequence[CostEvent]) -> None:
+            if self.stumbles and events[0].number > 1:
+                raise Unavailable("the database does not answer")
+            super().write(events)
+
+    kept, now = Stumbling(), [0]
+    at = meter(kept, tmp_path, ledger=Told(), wall=lambda: now.__setitem__(0, now[0] + 1) or float(now[0]))
+    kept.lost = True
+    for _ in range(1001):  # the spool is written in batches
+        call(at)
+    at.flush(0.3)
+    kept.lost, kept.stumbles = False, True
+    at.flush(0.3)
+    kept.stumbles = False
+    at.close()
+    assert len(kept.events) == 1001
+    assert len(told) == len(set(told)) == 1001
+
+
+def test_a_file_beside_that_cannot_be_opened_stops_nothing(tmp_path: Path) -> None:
+    kept = Kept()
+    (tmp_path / "costs").mkdir(mode=0o700)
+    (tmp_path / "costs" / "x.jsonl").symlink_to(tmp_path / "nowhere")
+    at = meter(kept, tmp_path)
+    call(at)
+    at.close()
+    assert [one.number for one in kept.events] == [1]
+
+
+def test_what_is_dropped_is_not_held(tmp_path: Path) -> None:
+    kept = Kept()
+    kept.lost = True
+    at = meter(kept, tmp_path, most_spool=600, required=False, most=3)
+    for _ in range(50):
+        call(at)
+    kept.lost = False
+    at.close()
+    assert at._held_ever == at._counted_ever
+
+
+def test_the_name_of_a_tool_is_one_that_every_database_takes(tmp_path: Path) -> None:
+    kept = Kept()
+    at = meter(kept, tmp_path)
+    call(at, tool="a\x00b")
+    at.close()
+    assert kept.events[0].tool == "a\ufffdb"
