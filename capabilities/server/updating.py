@@ -94,10 +94,10 @@ def switch(name: str, number: int, rows: Rows, open_: Database, at: Place) -> Ho
 
 def _before(name: str, current: int, rows: Rows) -> int:
     """The number of the version that counted before the *current* one."""
-    earlier = [one.number for one in rows.versions(name) if one.served and one.number < current]
-    if not earlier:
+    others = [one for one in rows.versions(name) if one.served and one.number != current]
+    if not others:
         raise Refused(f"no other version of {name} ever counted; 'arcops host history {name}' lists them")
-    return earlier[0]
+    return max(others, key=lambda one: one.served).number
 
 
 def made_good(row: HostedRow, rows: Rows, open_: Database, at: Place, *, allow: bool = False) -> None:

@@ -12,7 +12,7 @@ from services.host.spec import Spec
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """One version of a row, by its ``author``; ``made`` in milliseconds since 1970. ``lock`` is ``None`` until there is one.
-    ``served``: it counts, or did; one that was only proposed never did.
+    ``served`` is when it began to count last, and 0 for one that was only proposed and never did.
     """
 
     number: int
@@ -20,7 +20,7 @@ class Version:
     lock: Lock | None
     author: str
     made: int
-    served: bool = True
+    served: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,22 +11,21 @@ from sqlalchemy import Connection, Row, delete, func, insert, literal_column, se
 from sqlalchemy.types import BigInteger
 
 from arcops.errors import Refused
-from artifacts.wire import canonical_bytes, digest, from_json
+from artifacts.wire import canonical_bytes, digest
 from foundation.database.engine import Database
 from foundation.database.tables import (
     HOSTED,
     HOSTED_ALLOWED,
     HOSTED_LOCKS,
-    HOSTED_SERVED,
     HOSTED_SHARES,
     HOSTED_STATES,
     HOSTED_VERDICTS,
-    HOSTED_VERSIONS,
 )
 from services.host.lock import Lock
 from services.host.row import HostedRow, Judgement, Said, Version
 from services.host.sharing import shares_of
 from services.host.spec import Spec, launching
+from services.host.versions import add_lock, add_version, count_from_now, versions_of
 
 __all__ = ["HostedRow", "Judgement", "Rows", "Said", "Version"]
 
@@ -49,9 +48,7 @@ class Rows:
                 return found
             number = found.current.number if found is not None else 0
             if found is None or found.current.spec != spec:
-                number = self._newest(connection, name) + 1
-                self._version(connection, name, number, spec, None, author)
-                self._serves(connection, name, number, author)
+                number = self._version(connection, name, spec, author=author)
             if found is None:
                 connection.execute(
                     insert(HOSTED).values(
@@ -70,17 +67,15 @@ class Rows:
         """
         with self._database.writing() as connection:
             self._there(connection, name)
-            waiting = [one for one in self._versions(connection, name) if one.spec == spec and not one.served and not fresh]
-            number = waiting[-1].number if waiting else self._newest(connection, name) + 1
-            if not waiting:
-                self._version(connection, name, number, spec, None, author)
+            waiting = [one for one in versions_of(connection, name) if one.spec == spec and not one.served and not fresh]
+            number = waiting[-1].number if waiting else self._version(connection, name, spec, author=author, counts=False)
             return self._at(connection, name, number)
 
     def switch(self, name: str, number: int, *, author: str, owner: str | None = None) -> HostedRow:
         """From now on version *number* counts. Raises `Refused` if there is no such version."""
         with self._database.writing() as connection:
             self._at(connection, name, number)
-            self._serves(connection, name, number, author)
+            count_from_now(connection, self._database, name, number, author)
             self._change(connection, name, version=number, **({} if owner is None else {"owner": owner}))
             return self._there(connection, name)
 
@@ -95,13 +90,11 @@ class Rows:
         """
         with self._database.writing() as connection:
             self._there(connection, name)
-            old = next((one for one in self._versions(connection, name) if one.number == number), None)
+            old = next((one for one in versions_of(connection, name) if one.number == number), None)
             if old is None:
                 raise Refused(f"{name} has no version {number}; 'arcops host history {name}' lists them")
-            new = self._newest(connection, name) + 1
-            self._version(connection, name, new, old.spec, old.lock, author)
+            new = self._version(connection, name, old.spec, old.lock, author=author, counts=counts)
             if counts:
-                self._serves(connection, name, new, author)
                 self._change(connection, name, version=new)
             return self._at(connection, name, new)
 
@@ -132,7 +125,7 @@ class Rows:
     def lock(self, name: str, number: int, lock: Lock) -> None:
         """Note what the package of a version was resolved to; the first word counts, and a second one changes nothing."""
         with self._database.writing() as connection:
-            self._lock(connection, name, number, lock)
+            add_lock(connection, self._database, name, number, canonical_bytes(lock).decode())
 
     def allow(self, name: str, digest: str, *, author: str, number: int | None = None) -> HostedRow:
         """Let the lock with this *digest* run as *name*: that of the version that counts, or of version *number*."""
@@ -210,7 +203,7 @@ class Rows:
             found = []
             for name in names:
                 row = self._there(connection, name)
-                for version in self._versions(connection, name):
+                for version in versions_of(connection, name):
                     if version.spec.package in packages:
                         found.append(row if version.number == row.current.number else self._as_of(connection, row, version))
             return tuple(found)
@@ -218,7 +211,7 @@ class Rows:
     def versions(self, name: str) -> tuple[Version, ...]:
         """Every version that *name* had, the newest first."""
         with self._database.reading() as connection:
-            return tuple(reversed(self._versions(connection, name)))
+            return tuple(reversed(versions_of(connection, name)))
 
     def changed(self) -> tuple[int, ...]:
         """Something that is another value after each change of a row, of its lock or of what is allowed."""
@@ -273,45 +266,12 @@ class Rows:
     def _change(self, connection: Connection, name: str, **values: object) -> None:
         connection.execute(update(HOSTED).where(HOSTED.c.name == name).values(changed=self._now, **values))
 
-    def _version(self, connection: Connection, name: str, number: int, spec: Spec, lock: Lock | None, author: str) -> None:
+    def _version(
+        self, connection: Connection, name: str, spec: Spec, lock: Lock | None = None, *, author: str, counts: bool = True
+    ) -> int:
+        locked = canonical_bytes(lock).decode() if lock is not None else ""
         said = canonical_bytes(spec).decode()
-        connection.execute(insert(HOSTED_VERSIONS).values(name=name, version=number, spec=said, author=author, made=self._now))
-        if lock is not None:
-            self._lock(connection, name, number, lock)
-
-    def _lock(self, connection: Connection, name: str, number: int, lock: Lock) -> None:
-        values = {"name": name, "version": number, "lock": canonical_bytes(lock).decode(), "made": self._now}
-        connection.execute(self._database.insert(HOSTED_LOCKS).values(values).on_conflict_do_nothing())
-
-    def _serves(self, connection: Connection, name: str, number: int, author: str) -> None:
-        values = {"name": name, "version": number, "author": author, "made": self._now}
-        connection.execute(self._database.insert(HOSTED_SERVED).values(values).on_conflict_do_nothing())
-
-    def _newest(self, connection: Connection, name: str) -> int:
-        asked = select(func.coalesce(func.max(HOSTED_VERSIONS.c.version), 0)).where(HOSTED_VERSIONS.c.name == name)
-        return int(connection.execute(asked).scalar_one())
-
-    def _versions(self, connection: Connection, name: str) -> list[Version]:
-        locked = (HOSTED_LOCKS.c.name == HOSTED_VERSIONS.c.name) & (HOSTED_LOCKS.c.version == HOSTED_VERSIONS.c.version)
-        served = (HOSTED_SERVED.c.name == HOSTED_VERSIONS.c.name) & (HOSTED_SERVED.c.version == HOSTED_VERSIONS.c.version)
-        asked = (
-            select(HOSTED_VERSIONS, HOSTED_LOCKS.c.lock, HOSTED_SERVED.c.made.label("served"))
-            .outerjoin(HOSTED_LOCKS, locked)
-            .outerjoin(HOSTED_SERVED, served)
-            .where(HOSTED_VERSIONS.c.name == name)
-            .order_by(HOSTED_VERSIONS.c.version)
-        )
-        return [
-            Version(
-                number=one.version,
-                spec=from_json(Spec, one.spec),
-                lock=from_json(Lock, one.lock) if one.lock else None,
-                author=one.author,
-                made=one.made,
-                served=one.served is not None,
-            )
-            for one in connection.execute(asked).all()
-        ]
+        return add_version(connection, self._database, name, spec=said, lock=locked, author=author, counts=counts)
 
     def _there(self, connection: Connection, name: str) -> HostedRow:
         return self._at(connection, name, None)
@@ -327,7 +287,7 @@ class Rows:
         if row is None:
             return None
         wanted = row.version if number is None else number
-        current = next((one for one in self._versions(connection, name) if one.number == wanted), None)
+        current = next((one for one in versions_of(connection, name) if one.number == wanted), None)
         if current is None:
             raise Refused(f"{name} has no version {wanted}; 'arcops host history {name}' lists them")
         bare = HostedRow(

@@ -150,6 +150,21 @@ def test_what_was_taken_is_restored_byte_for_byte_and_history_stays(site: Site) 
     assert [(one.outcome, (one.seconds or 0) < 600) for one in found] == [("done", True)] * 2
 
 
+def test_what_was_restored_counts_and_what_counted_before_is_the_way_back(site: Site) -> None:
+    snapshot = site.taken()
+    site.arcops("host", "remove", "one")
+    site.arcops("host", "add", "two", "--package", "pypi:two==3.0")
+    site.arcops("host", "restore", snapshot)
+    for name, numbers in (("one", [2, 1]), ("two", [3, 2, 1])):
+        told = json.loads(site.arcops("host", "history", name, "--format", "json").stdout)
+        assert (told["current"], [one["version"] for one in told["versions"]]) == (numbers[0], numbers)
+        assert not any(one["proposed"] for one in told["versions"]), "what counts is shown as only proposed"
+    site.arcops("host", "rollback", "two")
+    assert "pypi:two==3.0" in site.arcops("host", "list").stdout
+    site.arcops("host", "rollback", "two")
+    assert "pypi:two==2.0" in site.arcops("host", "list").stdout
+
+
 def test_the_digest_in_the_store_names_it_too(site: Site) -> None:
     artifact = json.loads(site.arcops("host", "snapshot", "--format", "json").stdout)["artifact"]
     site.arcops("host", "stop", "two")

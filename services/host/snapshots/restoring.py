@@ -14,18 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, func, insert, literal_column, select, update
+from sqlalchemy import Connection, delete, insert, literal_column, select, update
 from sqlalchemy.types import BigInteger
 
 from arcops.errors import Refused
-from artifacts.host_snapshot import HostConfiguration, SnapshotFile, SnapshotServer, content_of
+from artifacts.host_snapshot import HostConfiguration, SnapshotFile, content_of
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from artifacts.wire import canonical_bytes, from_json
 from artifacts.writing import replace_whole
 from foundation.database.engine import Database
 from foundation.database.host_tables import HOST_RESTORES
-from foundation.database.tables import HOSTED, HOSTED_LOCKS, HOSTED_VERDICTS, HOSTED_VERSIONS
+from foundation.database.tables import HOSTED, HOSTED_VERDICTS
 from foundation.only_one import only_one
 from foundation.settings import Settings
 from services.host.lock import Lock
@@ -33,6 +33,7 @@ from services.host.reserved import refuse_reserved
 from services.host.snapshots.places import MOST_BYTES, MOST_FILES, places, stage, take_over, unstage
 from services.host.snapshots.reading import TABLES, refuse_secret, servers_in
 from services.host.spec import Spec, checked
+from services.host.versions import add_version
 
 _JOURNAL = "restoring.json"
 
@@ -146,7 +147,9 @@ def _rows(connection: Connection, database: Database, configuration: HostConfigu
         before = there.get(name)
         values: dict[str, object] = {"owner": one.owner, "enabled": int(one.enabled), "changed": now}
         if before is None or (before.spec, before.lock) != (one.spec, one.lock):
-            values["version"] = _version(connection, one, author, now)
+            values["version"] = add_version(
+                connection, database, name, spec=one.spec, lock=one.lock, author=author, counts=True
+            )
         if before is None:
             connection.execute(insert(HOSTED).values(name=name, generation=0, **values))
         else:
@@ -156,13 +159,3 @@ def _rows(connection: Connection, database: Database, configuration: HostConfigu
         rows = [json.loads(row) for kept in configuration.tables if kept.name == table.name for row in kept.rows]
         if rows:
             connection.execute(insert(table), rows)
-
-
-def _version(connection: Connection, one: SnapshotServer, author: str, now: object) -> int:
-    newest = select(func.coalesce(func.max(HOSTED_VERSIONS.c.version), 0)).where(HOSTED_VERSIONS.c.name == one.name)
-    number = int(connection.execute(newest).scalar_one()) + 1
-    values = {"name": one.name, "version": number, "made": now}
-    connection.execute(insert(HOSTED_VERSIONS).values(spec=one.spec, author=author, **values))
-    if one.lock:
-        connection.execute(insert(HOSTED_LOCKS).values(lock=one.lock, **values))
-    return number

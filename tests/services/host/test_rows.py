@@ -81,6 +81,24 @@ def test_no_version_no_way_back(rows: Rows) -> None:
             rows.back("time", number, author="ann")
 
 
+def counted(rows: Rows) -> list[int]:
+    """The versions that counted, the last one first."""
+    return [one.number for one in sorted(rows.versions("time"), key=lambda one: -one.served) if one.served]
+
+
+def test_what_counted_last_is_known_whatever_the_numbers_and_the_clock_say(rows: Rows, database: Database) -> None:
+    rows.put("time", SPEC, author="ann")
+    rows.put("time", replace(SPEC, stateless=True), author="ann")
+    rows.propose("time", replace(SPEC, most=2), author="ann")
+    assert counted(rows) == [2, 1]
+    rows.switch("time", 1, author="bob")
+    assert counted(rows) == [1, 2]
+    with database.writing() as connection:  # the clock was set back meanwhile
+        connection.execute(text("UPDATE arcops_hosted_served SET made = made + 86400000"))
+    rows.switch("time", 3, author="bob")
+    assert counted(rows) == [3, 1, 2]
+
+
 def test_a_removed_server_leaves_its_history_and_no_allowance(rows: Rows) -> None:
     rows.put("time", SPEC, author="ann")
     rows.lock("time", 1, LOCK)
