@@ -254,7 +254,7 @@ def parse_policies(files: Sequence[tuple[str, str]], names: Names) -> tuple[Ceda
 
 
 def est_of(one: Statement, where: str) -> str:
-    """The policy *one*, which stands in the file *where*, in JSON as the engine reads it. Raises `Refused` if it does not."""
+    """The policy *one* in JSON, as the engine reads it. Raises `Refused`, which names its file, if the engine does not."""
     import cedarpy
 
     try:
