@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from arcops.errors import Refused
+from arcops.evidence import Body, Evidence
 from arcops.judgeable import Judgeable
 from arcops.policy import Policy
 from arcops.result import Report
@@ -25,11 +26,21 @@ class Judged:
     """The digest under which the store keeps the sealed report."""
 
 
-def judged(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Place, *, runner: str = "") -> Judged:
-    """Judge *subject* here; *runner* is who does it, if the artifact is to say. Raises as `flows.evaluate.evaluate` does."""
+def judged(
+    what: Evaluation,
+    subject: Judgeable,
+    policy: str | Policy,
+    at: Place,
+    *,
+    runner: str = "",
+    seen: Evidence[Body] | None = None,
+) -> Judged:
+    """Judge *subject* here; *runner* is who does it, if the artifact is to say. *seen* was collected a moment ago and is not
+    collected again. Raises as `flows.evaluate.evaluate` does.
+    """
     from flows.evaluate import evaluate  # not for a check at another server
 
-    sealed = evaluate(what, subject, policy, at, runner=runner)
+    sealed = evaluate(what, subject, policy, at, runner=runner, seen=seen)
     return Judged(report=sealed.report, artifact=sealed.digest)
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError, Refused, Stopped
-from arcops.evidence import Evidence
+from arcops.evidence import Body, Evidence
 from arcops.judgeable import Judgeable
 from arcops.policy import Policy
 from arcops.request import Request, unheard
@@ -49,10 +49,19 @@ class NotKept(ArcOpsError):
     """The store is damaged, so a result cannot be kept. The request itself is fine."""
 
 
-def evaluate(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Place, *, runner: str = "") -> KeptReport:
+def evaluate(
+    what: Evaluation,
+    subject: Judgeable,
+    policy: str | Policy,
+    at: Place,
+    *,
+    runner: str = "",
+    seen: Evidence[Body] | None = None,
+) -> KeptReport:
     """Judge *subject* here, by threads of this process; returns the report as it was signed, and its name in the store.
 
-    *policy* is the caller's name for it, or the policy itself if it was read before: it is read once. Raises `Refused` for
+    *policy* is the caller's name for it, or the policy itself if it was read before: it is read once. *seen* is evidence that
+    the caller has just collected about the same subject, so it is not collected again. Raises `Refused` for
     what cannot be judged. After the work has begun, every error is in the report.
     """
     at = replace(at, signer=cache(at.signer))  # once: its passphrase may come through a pipe
@@ -63,7 +72,7 @@ def evaluate(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Pla
         store.refuse_clock(plan.request.now)  # now, not after minutes of work that could then not be kept
     with store, span(f"flow {plan.request.kind}", flow=direct.RUNNER):
         learned(run=known().get("run") or _new_run())
-        collected = direct.collect(plan, stop=at.stop)
+        collected = direct.collect(plan, stop=at.stop, seen=seen)
         with told(lambda: _unless(at.stop)):
             report = conclude(plan, collected, runner=runner or direct.RUNNER)
         with _kept_in(at):

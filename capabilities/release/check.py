@@ -21,7 +21,7 @@ from capabilities.contract import Scope, tool
 from capabilities.judging import judged
 from flows.place import Place
 from flows.subjects.release.evaluation import RELEASE
-from flows.subjects.release.planning import Step, described_here, plan_of, release_policy, steps
+from flows.subjects.release.planning import Step, described_here, looked, plan_of, release_policy, steps
 from tasks.release.planned import PlannedPart, write_plan
 
 _MEASURED = (ExercisedNode, LoadedEndpoint)
@@ -106,13 +106,13 @@ def check_release(ask: CheckRelease, at: Place) -> CheckedRelease:
     policy = at.policy(ask.policy)
     described = described_here(ask.description, at)
     at = replace(at, signer=cache(at.signer))  # once: its passphrase may come through a pipe
-    found = steps(described, at, release_policy(policy), own_key=at.signer().public.id)
-    done = [(one.planned, _shown(one)) for one in found] if ask.kept_only else _all_done(found, ask.again, at)
+    found = looked(described, at, release_policy(policy), own_key=at.signer().public.id)
+    done = [(one.planned, _shown(one)) for one in found.steps] if ask.kept_only else _all_done(found.steps, ask.again, at)
     parts, told = [part for part, _ in done], [shown for _, shown in done]
     with tempfile.TemporaryDirectory() as folder:
         target = write_plan(plan_of(described, parts), Path(folder))
         release = Release(target=target, name=described.head.name)
-        sealed = judged(RELEASE, release, policy, replace(at, roots=None))
+        sealed = judged(RELEASE, release, policy, replace(at, roots=None), seen=found.still(parts))
     return CheckedRelease(report=sealed.report, artifact=sealed.artifact, parts=tuple(told))
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from arcops.errors import Stopped
-from arcops.evidence import Cause
+from arcops.evidence import Body, Cause, Evidence
 from flows.plan import AnyCollector, Plan
 from flows.runners.looking import Found, look, missing, opens_files, outcome
 from foundation.telemetry import spans
@@ -23,21 +23,27 @@ RUNNER = "direct"
 _TICK = 0.1
 
 
-def collect(plan: Plan, *, stop: threading.Event) -> Mapping[str, Found]:
+def collect(plan: Plan, *, stop: threading.Event, seen: Evidence[Body] | None = None) -> Mapping[str, Found]:
     """Run every collector of *plan*, each as soon as the evidence that it needs is there. Returns an answer for each of them.
+
+    The collector of *seen* is not run, if it is the very one by which that was collected.
 
     After *stop* is set, evidence that is not there yet is missing with the cause CANCELLED.
     """
-    return _Run(plan, stop).to_the_end()
+    return _Run(plan, stop, seen).to_the_end()
 
 
 class _Run:
-    def __init__(self, plan: Plan, stop: threading.Event) -> None:
+    def __init__(self, plan: Plan, stop: threading.Event, seen: Evidence[Body] | None) -> None:
         self._plan = plan
         self._stop = stop
         self._changed = threading.Condition()
         self._answers: dict[str, Found] = {}
         self._waiting = list(plan.collectors)
+        for one in plan.collectors:
+            if seen is not None and (one.body, one.id, one.version) == (type(seen.body), seen.collector, seen.version):
+                self._waiting.remove(one)
+                self._answers[one.body.KIND] = seen
         self._running: dict[str, tuple[AnyCollector, float, threading.Event]] = {}
         self._spans: dict[str, spans.Span] = {}
 

@@ -18,6 +18,7 @@ from artifacts.wire import digest
 AnyCollector = Collector[Body]
 Found = Evidence[Body] | Missing
 T = TypeVar("T")
+B = TypeVar("B", bound=Body)
 
 RETRY_AFTER = (0.2, 1.0)
 """Seconds before a collector that said `Unavailable` tries again. Other errors are not tried again: they would only repeat."""
@@ -94,7 +95,7 @@ def _wait(seconds: float, request: Request) -> None:
     request.progress(0, 0)
 
 
-def as_evidence(collector: AnyCollector, sighting: Sighting[Body], request: Request, *, at: datetime) -> Evidence[Body]:
+def as_evidence(collector: Collector[B], sighting: Sighting[B], request: Request, *, at: datetime) -> Evidence[B]:
     """*sighting* with its digest and circumstances. Raises `Refused` if it is not what the collector declared."""
     as_declared(collector, sighting)
     return Evidence(
@@ -113,7 +114,7 @@ def _evidence(collector: AnyCollector, sighting: Sighting[Body], request: Reques
     return as_evidence(collector, sighting, request, at=request.now)
 
 
-def as_declared(collector: AnyCollector, sighting: Sighting[Body]) -> Sighting[Body]:
+def as_declared(collector: Collector[B], sighting: Sighting[B]) -> Sighting[B]:
     """*sighting*. Raises `Refused` if it is not what the collector declared."""
     if not isinstance(sighting, Sighting) or type(sighting.body) is not collector.body:
         raise Refused(f"{collector.id} declared a {collector.body.__name__} and returned something else")

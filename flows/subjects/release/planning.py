@@ -21,6 +21,7 @@ from flows.evaluate import plan_for
 from flows.place import Place
 from flows.plan import AnyCollector, Plan
 from flows.runners import direct
+from flows.runners.looking import as_evidence
 from flows.subjects.evaluation import Evaluation
 from flows.subjects.meaning import ROOT, existing, this_machine
 from flows.subjects.release.asking import asked
@@ -46,6 +47,23 @@ class Step:
     why: str
     answer: Answer | None = None
     elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What is to be done about each part, and what the store said about all of them, by which that was decided.
+
+    ``seen`` is ``None`` if the release must not be judged by it: the store or its log cannot be read, or it was not held
+    against what is remembered of it.
+    """
+
+    steps: tuple[Step, ...]
+    seen: Evidence[ReleaseParts] | None
+
+    def still(self, parts: Sequence[PlannedPart]) -> Evidence[ReleaseParts] | None:
+        """``seen``, if *parts* are the very ones that were looked up: none of them has run since."""
+        same = all(part is step.planned for part, step in zip(parts, self.steps, strict=True))
+        return self.seen if same else None
 
 
 def described_here(path: Path, at: Place) -> Described:
@@ -80,20 +98,36 @@ def steps(described: Described, at: Place, policy: ReleasePolicy, *, own_key: st
 
     *own_key* is the id of the key that signs here; empty if it is not opened, and then every signer counts as this site's own.
     """
+    return _looked(described, at, policy, own_key, None).steps
+
+
+def looked(described: Described, at: Place, policy: ReleasePolicy, *, own_key: str) -> Looked:
+    """As `steps`, with what was seen, by which the release can be judged if nothing has to run: its log was held against what
+    is remembered of it.
+    """
+    return _looked(described, at, policy, own_key, at.settings.memory)
+
+
+def _looked(described: Described, at: Place, policy: ReleasePolicy, own_key: str, memory: Path | None) -> Looked:
     named = cache(at.policy)  # many parts are judged by few policies
     drafted = cache(lambda what, subject, policy: plan_for(what, subject, named(policy), at, signed=False))
     planned = [_planned(one, at, drafted) for one in described.parts]
     plan = plan_of(described, planned)
-    seen = _looked_up(plan, at)
+    seen = _looked_up(plan, at, own_key, memory) if memory is not None else None
+    if seen is not None and seen.body.problems:
+        seen = None  # what it says besides is still a plan, and the judging says the problems
+    found = seen or _looked_up(plan, at, own_key, None)
+    parts = found.body.parts if found is not None else tuple(map(_unseen, plan.parts))
     if not own_key:
         anyone = tuple(replace(one, signers=(SignerRule(key="*"),)) for one in policy.parts)
         policy = replace(policy, parts=anyone)
-    whole = ReleaseParts(plan=plan.digest, name=plan.name, site=plan.site, model="", parts=seen, own_key=own_key)
+    whole = ReleaseParts(plan=plan.digest, name=plan.name, site=plan.site, model="", parts=parts, own_key=own_key)
     until = at.now() + policy.margin
-    return tuple(
-        _step(one, part, found, unanswered(found, policy, whole), policy, until)
-        for one, part, found in zip(described.parts, planned, seen, strict=True)
+    done = (
+        _step(one, part, said, unanswered(said, policy, whole), policy, until)
+        for one, part, said in zip(described.parts, planned, parts, strict=True)
     )
+    return Looked(steps=tuple(done), seen=seen)
 
 
 def _planned(one: DescribedPart, at: Place, drafted: Callable[[Evaluation, Judgeable, str], Plan]) -> PlannedPart:
@@ -141,23 +175,27 @@ def _with_needs(wanted: Sequence[AnyCollector], among: Sequence[AnyCollector]) -
     return tuple(one for one in among if one.body in kinds)
 
 
-def _looked_up(plan: PlannedRelease, at: Place) -> tuple[PartSeen, ...]:
-    """What the store says about each part. Without a store or a trusted key there is nothing to take again."""
+def _looked_up(plan: PlannedRelease, at: Place, own_key: str, memory: Path | None) -> Evidence[ReleaseParts] | None:
+    """What the store says about each part. ``None`` without a store or a trusted key: there is nothing to take again.
+
+    Without *memory*, the log is not held against it, and is not remembered.
+    """
     from flows.evaluate import request_for
     from flows.subjects.meaning import Meant
 
     with tempfile.TemporaryDirectory() as folder:
         local = replace(at, roots=None)
         meaning = Meant(target=existing(write_plan(plan, Path(folder)), local), named=plan.name)
-        # What is only looked at is not remembered: the judging of the release holds the log against the memory.
-        request = replace(request_for("release", meaning, local, None), memory=None)
+        request = replace(request_for("release", meaning, local, None), memory=memory, own_key=own_key)
         try:
-            return release_parts.look(request, Seen({}, at=request.now, subject_name=plan.name)).body.parts
+            found = release_parts.look(request, Seen({}, at=request.now, subject_name=plan.name))
         except ArcOpsError:
-            return tuple(
-                PartSeen(part=one.part, flow=one.flow, kind=one.kind, name=one.name, policy=one.policy, digest=one.digest)
-                for one in plan.parts
-            )
+            return None
+        return as_evidence(release_parts, found, request, at=request.now)
+
+
+def _unseen(one: PlannedPart) -> PartSeen:
+    return PartSeen(part=one.part, flow=one.flow, kind=one.kind, name=one.name, policy=one.policy, digest=one.digest)
 
 
 def _step(
