@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import uvicorn
 
@@ -23,6 +24,7 @@ META = "io.modelcontextprotocol/"
 MODERN = "2026-07-28"
 PATIENCE = 60.0
 _OPEN: list[asyncio.Transport] = []
+_ENDINGS: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = WeakKeyDictionary()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,6 +98,7 @@ async def ask(
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_connection(lambda: asyncio.StreamReaderProtocol(reader), "127.0.0.1", port)
     _OPEN.append(transport)
+    await _left_at_the_end(loop)
     head = f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     transport.write(head.encode() + raw + b"content-length: %d\r\n\r\n" % len(body) + body)
@@ -230,6 +233,20 @@ async def serving(
         hosting.close()
         for link, _ in list(hosting.links.values()):
             await until(lambda link=link: bool(link.ended))  # type: ignore[misc]  # bound now
+
+
+async def _left_at_the_end(loop: asyncio.AbstractEventLoop) -> None:
+    """Let the *loop* abort what is open before it is closed: `asyncio.run` ends every generator, and turns once more."""
+
+    async def ending() -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            leave()
+
+    if loop not in _ENDINGS:
+        _ENDINGS[loop] = ending()
+        await anext(_ENDINGS[loop])
 
 
 def leave() -> None:
