@@ -10,6 +10,7 @@ from artifacts.misfit import Misfit, other
 
 MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z$"
 WANTED = "a moment such as 2026-11-21T12:00:00Z"
+_MINUTE = timedelta(minutes=1)
 _MOMENT = re.compile(MOMENT.removesuffix("$") + r"\Z")
 _SPELLED = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?"
@@ -25,15 +26,20 @@ def moment(at: datetime) -> str:
 
 
 def moment_as_given(at: datetime) -> str:
-    """*at* in its own time zone, by whole minutes from UTC; with ``Z`` if it is UTC's, and without a zone if it has none."""
-    text = at.replace(tzinfo=None).isoformat()
-    offset = at.utcoffset()
+    """*at* in its own time zone; with ``Z`` if it is UTC's, and without a zone if it has none.
+
+    RFC 3339 tells a zone by whole minutes from UTC (section 4.2). Before clocks were set by zones, places differed by seconds;
+    such a moment is written in the nearest zone east of its own, so that it stays the same moment.
+    """
+    local, offset = at.replace(tzinfo=None), at.utcoffset()
     if offset is None:
-        return text
-    if not offset:
+        return local.isoformat()
+    minutes = -(-offset // _MINUTE)
+    text = (local + (minutes * _MINUTE - offset)).isoformat()
+    if not minutes:
         return f"{text}Z"
-    hours, minutes = divmod(abs(offset) // timedelta(minutes=1), 60)
-    return f"{text}{'-' if offset < timedelta(0) and (hours or minutes) else '+'}{hours:02}:{minutes:02}"
+    hours, rest = divmod(abs(minutes), 60)
+    return f"{text}{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"
 
 
 def read_moment(value: object) -> datetime:

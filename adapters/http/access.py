@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.http.accounts import Accounts
-from adapters.http.callers import NO_SECRET, NotIn, by_token, refused_here, shown
+from adapters.http.callers import NO_SECRET, NotIn, by_token, other_login, refused_here, shown
 from adapters.http.calls import CALL as CALLED
 from adapters.http.calls import DECISION, Call
 from adapters.http.login_cookies import is_page, only_looks
@@ -32,6 +32,7 @@ from capabilities.contract import Scope as Permission
 from foundation.authorization.authorizing import Authorization, decide, nearby
 from foundation.authorization.decision import Decision
 from foundation.authorization.objects import CALL
+from foundation.authorization.stronger import stronger
 from foundation.identity.accepting import KEY_PREFIX, Accepting, caller_of
 from foundation.limits.deciding import Deciding
 from foundation.login.person import PERSON
@@ -154,14 +155,24 @@ class Guard:
         decision = asked.may(caller)
         if not decision.allowed:
             self._account(scope, "policy", asked.call.tool_name if asked.call is not None else "")
-            needed = " ".join(f"{PREFIX}{one.value}" for one in asked.scopes)
-            challenge = f'Bearer error="insufficient_scope", scope="{needed}", resource_metadata="{self._metadata()}"'
-            why = why_not(decision, asked.scopes, caller)
-            person = scope.get(PERSON)
-            await (not_for(person, why) if person is not None else _answer(403, why, challenge))(scope, again, send)
+            await self._denied(scope, asked, decision)(scope, again, send)
             return
         scope[CALLED], scope[DECISION] = asked.call, decision
         await self.app(scope, again, send)
+
+    def _denied(self, scope: Scope, asked: Asked, decision: Decision) -> Response:
+        caller: Identity = scope[IDENTITY]
+        acr = stronger(caller, asked.may, self.door.authorization)
+        why = why_not(decision, asked.scopes, caller)
+        person, people = scope.get(PERSON), self.door.people
+        if person is not None:
+            return not_for(person, why, people.otherwise(scope, acr) if people is not None and acr else "")
+        metadata = f'resource_metadata="{self._metadata()}"'
+        if acr:
+            found = other_login(acr, metadata)
+            return _answer(found.status, found.said, found.challenge)
+        needed = " ".join(f"{PREFIX}{one.value}" for one in asked.scopes)
+        return _answer(403, why, f'Bearer error="insufficient_scope", scope="{needed}", {metadata}')
 
     async def _identify(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -36,6 +37,13 @@ def shown(authorization: str) -> str:
     """The bearer token or key in the header *authorization*, or nothing."""
     kind, _, secret = authorization.strip().partition(" ")
     return secret.strip() if kind.lower() == "bearer" else ""
+
+
+def other_login(acr: Iterable[str], metadata: str) -> NotIn:
+    """Who is known, and has to log in otherwise: with one of *acr* (RFC 9470, section 3). *metadata* as in `by_token`."""
+    said = "this needs another login of yours: " + " or ".join(acr)
+    parts = 'Bearer error="insufficient_user_authentication"', f'error_description="{said}"', f'acr_values="{" ".join(acr)}"'
+    return NotIn(status=401, said=said, challenge=", ".join(filter(None, (*parts, metadata))))
 
 
 async def by_token(accepting: Accepting, secret: str, metadata: str, also: str = "") -> Identity | NotIn:

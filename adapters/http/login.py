@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -36,7 +36,18 @@ from foundation.login.person import Person
 from foundation.login.provider import Discovery, Provider
 from foundation.login.sessions import Session, Sessions, form_word
 from foundation.login.settings import DOCUMENT_PATH, LoginSettings, read_login
-from foundation.login.started import Failed, Started, answer_to, authorize_url, code_in, local_path, opened, sealed, with_query
+from foundation.login.started import (
+    Failed,
+    Started,
+    acr_values,
+    answer_to,
+    authorize_url,
+    code_in,
+    local_path,
+    opened,
+    sealed,
+    with_query,
+)
 from foundation.login.stored import stored_sessions
 from foundation.settings import Settings
 from foundation.tokens import Issuer
@@ -102,12 +113,14 @@ class People:
 
     def ask(self, scope: Scope) -> Response:
         """Send a browser to log in, and back to the page that it asked for."""
-        query = scope.get("query_string", b"").decode("ascii", "replace")
-        wanted = scope.get("raw_path", b"/").decode("ascii", "replace") + (f"?{query}" if query else "")
-        answer = _redirect(f"{self.settings.url}/login?{urlencode({'to': local_path(wanted)})}")
+        answer = _redirect(f"{self._again}?{urlencode({'to': _wanted(scope)})}")
         if self.shows_one(Headers(scope=scope)):
             self._cookies.drop_session(answer)
         return answer
+
+    def otherwise(self, scope: Scope, acr: Iterable[str]) -> str:
+        """The address at which a person logs in with one of *acr*, to come back to the page that they asked for."""
+        return f"{self._again}?{urlencode({'to': _wanted(scope), 'acr': ' '.join(acr)})}"
 
     def not_now(self, error: Exception) -> Response:
         """The answer if sessions cannot be read. The reason is for the operator: it may name folders."""
@@ -132,7 +145,7 @@ class People:
             value = sealed(started, await self._key(), self.settings)
         except ArcOpsError as error:
             return self.not_now(error)
-        answer = _redirect(authorize_url(provider, self.settings, started))
+        answer = _redirect(authorize_url(provider, self.settings, started, acr_values(request.query_params.get("acr", ""))))
         self._cookies.put_started(answer, value)
         return answer
 
@@ -296,6 +309,11 @@ def people(
         now=now,
         accounts=accounts,
     )
+
+
+def _wanted(scope: Scope) -> str:
+    query = scope.get("query_string", b"").decode("ascii", "replace")
+    return local_path(scope.get("raw_path", b"/").decode("ascii", "replace") + (f"?{query}" if query else ""))
 
 
 def _redirect(url: str) -> Response:

@@ -35,13 +35,14 @@ def leaving(there: str) -> HTMLResponse:
     return HTMLResponse(body, headers={**_HEADERS, "Referrer-Policy": "no-referrer"})
 
 
-def not_for(person: Person, why: str) -> HTMLResponse:
-    """The page for someone who is logged in and may not read."""
+def not_for(person: Person, why: str, otherwise: str = "") -> HTMLResponse:
+    """The page for someone who is logged in and may not read; *otherwise* is the address to log in at so that they may."""
+    again = f'<p><a href="{escape(otherwise)}">Log in as this page asks for, with a further proof</a></p>' if otherwise else ""
     body = (
         f"{_START}<title>Not for you · ArcOps</title><h1>You may not read this</h1>"
         f"<p>You are logged in as {escape(person.name)} ({escape(person.id)} at {escape(person.issuer)}). "
         f"{escape(_sentence(why))} The one who runs this place, or the provider, can give you the role for it.</p>"
-        f"{leave_form(person)}</html>"
+        f"{again}{leave_form(person)}</html>"
     )
     # A form whose page sends no referrer at all has no origin either, and would be refused.
     return HTMLResponse(body, status_code=403, headers={**_HEADERS, "Referrer-Policy": "same-origin"})

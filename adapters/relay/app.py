@@ -247,7 +247,7 @@ def relay(
     together, at ``/all/mcp``.
     """
     addresses = Addresses(origin=origin.rstrip("/"), only=only)
-    permitting = Permitting(door=door, meter=meter)
+    permitting = Permitting(door=door, addresses=addresses, meter=meter)
     calling = Calling(hosted=hosted, permitting=permitting, held_seconds=held_seconds)
     if sessions is None:
         sealed = forwarding.peers.sealed if forwarding is not None else ""

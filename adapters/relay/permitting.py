@@ -21,14 +21,18 @@ from msgspec import UNSET, Raw
 from starlette.types import Scope
 
 from adapters.http.access import Door
-from adapters.relay.failing import FORBIDDEN, LIMITED, RETRY_SECONDS, Failed, Failure
+from adapters.http.callers import other_login
+from adapters.relay.addresses import Addresses
+from adapters.relay.failing import FORBIDDEN, LIMITED, RETRY_SECONDS, UNAUTHORIZED, Failed, Failure
 from arcops.errors import ArcOpsError, Refused
 from arcops.identity import Identity
 from foundation.audit.record import NO_ONE, Actor, Outcome, Record
 from foundation.audit.telling import Tells
 from foundation.authorization.authorizing import decide
+from foundation.authorization.decision import Decision
 from foundation.authorization.objects import CALL
 from foundation.authorization.role_policy import RESERVED
+from foundation.authorization.stronger import stronger
 from foundation.limits.deciding import Deciding, Turn
 from foundation.limits.fields import limit_field, policy_field
 from foundation.limits.rules import Triple
@@ -144,6 +148,7 @@ class Permitting:
     """Decides by ``door``; without one everything may be done, and nothing is kept. ``meter`` measures what tools cost."""
 
     door: Door | None
+    addresses: Addresses = field(default_factory=Addresses)
     meter: Meter | None = None
 
     async def permit(self, scope: Scope, caller: Identity, row: Row, method: str, params: Mapping[str, Raw] | None) -> Permit:
@@ -164,10 +169,14 @@ class Permitting:
         target = f"servers/{server}/{tool}"
         if caller.issuer != RESERVED:
             given = _Arguments((params or {}).get("arguments"))
-            decision = decide(caller, CALL, target, given, door.authorization, shared=row.shares)
+
+            def may(one: Identity) -> Decision:
+                return decide(one, CALL, target, given, door.authorization, shared=row.shares)
+
+            decision = may(caller)
             if not decision.allowed:
                 self.told(scope, caller, Outcome.DENIED, "policy", server, tool)
-                raise Failed(Failure(status=403, code=FORBIDDEN, said=decision.reason, data={"kind": "refused"}))
+                raise self._denied(server, decision, stronger(caller, may, door.authorization))
         headers: tuple[tuple[bytes, bytes], ...] = ()
         counted = method == "tools/call"
         if counted:
@@ -206,6 +215,15 @@ class Permitting:
             return True
         target = f"servers/{row.name}/{tool}"
         return decide(caller, CALL, target, {}, self.door.authorization, shared=row.shares).allowed
+
+    def _denied(self, server: str, decision: Decision, acr: tuple[str, ...]) -> Failed:
+        if not acr:
+            return Failed(Failure(status=403, code=FORBIDDEN, said=decision.reason, data={"kind": "refused"}))
+        found = other_login(acr, f'resource_metadata="{self.addresses.metadata(server)}"')
+        headers = ((b"www-authenticate", found.challenge.encode()),)
+        return Failed(
+            Failure(status=found.status, code=UNAUTHORIZED, said=found.said, data={"kind": "refused"}, headers=headers)
+        )
 
     def _within_scope(self, scope: Scope, caller: Identity, row: Row, method: str, params: Mapping[str, Raw] | None) -> None:
         given = (params or {}).get("arguments") or (params or {}).get("argument")

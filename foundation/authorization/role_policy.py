@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from arcops.errors import Refused
@@ -82,17 +82,24 @@ class RolePolicy:
         here = self.callers.get((caller.issuer, caller.tenant, caller.id), frozenset())
         return frozenset(named) | (caller.scopes & self.scopes & self.roles.keys()) | here
 
+    def unproven(self, caller: Identity) -> tuple[Role, ...]:
+        """The roles that *caller* is given and that do not count, each with all that it inherits."""
+        lacking = sorted(self.named(caller) - self.granted(caller))
+        return tuple(one for name in lacking for one in self._with_inherited(self.roles[name]))
+
     def _proven(self, caller: Identity, role: Role) -> bool:
         """Has *caller* proven who they are as *role* and all that it inherits demand?"""
+        return not any(
+            (one.acr and caller.acr not in one.acr) or not caller.amr.issuperset(one.amr) for one in self._with_inherited(role)
+        )
+
+    def _with_inherited(self, role: Role) -> Iterator[Role]:
         seen, left = {role.name}, [role]
         while left:
-            one = left.pop()
-            if (one.acr and caller.acr not in one.acr) or not caller.amr.issuperset(one.amr):
-                return False
+            yield (one := left.pop())
             following = [name for name in one.inherits if name not in seen]
             seen.update(following)
             left += [self.roles[name] for name in following]
-        return True
 
     @staticmethod
     def _may_grant(issuer: str, role: Role) -> bool:

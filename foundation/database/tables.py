@@ -66,10 +66,12 @@ SESSIONS = Table(
     Column("made", BigInteger, nullable=False),
     Column("seen", BigInteger, nullable=False),
     Column("until", BigInteger, nullable=False),
+    Column("acr", Text, nullable=False, server_default=""),
+    Column("amr", Text, nullable=False, server_default="[]"),
 )
 """People who are logged in to the pages. ``hash`` is SHA-256 of the secret in their cookie; ``person`` is their id in a
 ``tenant`` of the ``issuer``; ``scopes`` and ``roles`` are lists in JSON; ``rules`` is a digest of what their login had to have;
-``sid`` is the provider's own session, or empty."""
+``sid`` is the provider's own session, or empty; ``acr`` and ``amr`` (a list in JSON) say how they proved who they are."""
 
 LOGIN_KEYS = Table(
     "arcops_login_key",

@@ -71,6 +71,8 @@ class Sessions:
             "name": who.name,
             "scopes": json.dumps(sorted(identity.scopes)),
             "roles": json.dumps(sorted(identity.roles)),
+            "acr": identity.acr,
+            "amr": json.dumps(sorted(identity.amr)),
             "rules": self._settings.rules,
             "sid": who.sid,
             "made": _moment(now),
@@ -167,8 +169,16 @@ def _words(text: str) -> frozenset[str]:
 def _read(row: Row[Any], shown: str) -> Session:
     """The session in *row*. SQLite stores any type in any column, so a damaged one may hold anything."""
     try:
-        who = Identity(issuer=row.issuer, tenant=row.tenant, id=row.person, scopes=_words(row.scopes), roles=_words(row.roles))
-        if not all(isinstance(one, str) for one in (who.issuer, who.tenant, who.id, row.name)):
+        who = Identity(
+            issuer=row.issuer,
+            tenant=row.tenant,
+            id=row.person,
+            scopes=_words(row.scopes),
+            roles=_words(row.roles),
+            acr=row.acr,
+            amr=_words(row.amr),
+        )
+        if not all(isinstance(one, str) for one in (who.issuer, who.tenant, who.id, who.acr, row.name)):
             raise ValueError
         begun, until = (datetime.fromtimestamp(one / 1000, UTC) for one in (row.made, row.until))
         return Session(identity=who, name=row.name, begun=begun, until=until)

@@ -33,6 +33,8 @@ _NONCE_BYTES = 12
 _MOST_SEALED = 4096
 _MOST_PATH = 1000
 _PATH = re.compile(r"/[!-\[\]-~]*", re.ASCII)
+_ACR = re.compile(r"[!#-\[\]-~]{1,255}", re.ASCII)
+_MOST_ACR = 8
 _ERROR = re.compile(r"[a-z_]{1,60}", re.ASCII)
 _FIELDS = frozenset(("state", "nonce", "verifier", "to", "at"))
 
@@ -71,8 +73,21 @@ def local_path(text: str) -> str:
     return text if plain and not text.startswith(("/login", "/logout")) else "/"
 
 
-def authorize_url(provider: Provider, settings: LoginSettings, started: Started) -> str:
-    """The address at the provider that *started* goes on at (OpenID Connect Core 1.0, section 3.1.2.1)."""
+def acr_values(text: str) -> tuple[str, ...]:
+    """The words of *text* that a person asks the provider for; none if it is not such a text.
+
+    The one who makes a link to the login chooses them. They only ask: what counts is what the ID token says.
+    """
+    words = tuple(text.split(" "))
+    return words if len(words) <= _MOST_ACR and all(map(_ACR.fullmatch, words)) else ()
+
+
+def authorize_url(provider: Provider, settings: LoginSettings, started: Started, acr: tuple[str, ...] = ()) -> str:
+    """The address at the provider that *started* goes on at (OpenID Connect Core 1.0, section 3.1.2.1).
+
+    *acr* is asked for, if this place takes each of them for a login.
+    """
+    wanted = acr if acr and (not settings.acr or set(settings.acr).issuperset(acr)) else settings.acr
     asked = {
         "response_type": "code",
         "client_id": settings.client,
@@ -82,7 +97,7 @@ def authorize_url(provider: Provider, settings: LoginSettings, started: Started)
         "nonce": started.nonce,
         "code_challenge": started.challenge,
         "code_challenge_method": "S256",
-        **({"acr_values": " ".join(settings.acr)} if settings.acr else {}),
+        **({"acr_values": " ".join(wanted)} if wanted else {}),
     }
     return with_query(provider.authorize, asked)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,8 +73,11 @@ def fronted(
     accounts: Accounts | None = None,
     environment: Mapping[str, str] | None = None,
     trust: bool = False,
+    roles: Path | None = None,
 ) -> Front:
-    """A front over the store of *here*, with the settings in *environment*. *trust*: remote callers may change what counts."""
+    """A front over the store of *here*, with the settings in *environment*. *trust*: remote callers may change what counts.
+    *roles*: the folder of the policy.
+    """
     told = {
         "ARCOPS_OIDC_ISSUER": provider.url,
         "ARCOPS_LOGIN_CLIENT": provider.client,
@@ -89,7 +93,7 @@ def fronted(
     issuers = tuple(one.issuer for one in accepting.tokens)
     way_in = people(settings, issuers, bound, told, now=now, fetch=fetched, accounts=accounts)
     assert way_in is not None
-    door = Door(accepting=accepting, authorization=Authorization(None, known_objects()), accounts=accounts, people=way_in)
+    door = Door(accepting=accepting, authorization=Authorization(roles, known_objects()), accounts=accounts, people=way_in)
     app = front([DoorPart(routes=way_in.routes()), _mcp(place, bound, door), _pages(place, bound, door)], bound)
     return Front(app=app, url=url, people=way_in, provider=provider)
 

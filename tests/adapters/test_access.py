@@ -195,6 +195,8 @@ class TestSettings:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Issuer]]:
     here = bench(tmp_path_factory.mktemp("access"))
     models = tmp_path_factory.mktemp("models")
+    (here.home / "access").mkdir(mode=0o700)
+    (here.home / "access" / "roles.yaml").write_text("roles: {careful: {allows: ['explain_rule:call'], acr: ['urn:mfa']}}")
     with issuing() as issuer:
         more = {
             "ARCOPS_OIDC_ISSUER": issuer.url,
@@ -245,6 +247,20 @@ class TestTheDoor:
         assert refused.status_code == 200
         assert refused.json()["result"]["isError"]
         assert "outside the folders" in refused.text
+
+    @pytest.mark.requirement("BASE-10/second-factors-and-saml")
+    def test_a_tool_that_takes_a_further_proof_says_which(self, site: tuple[Served, Issuer]) -> None:
+        def token(**claims: object) -> str:
+            return site[1].token(**{**good(), "exp": time.time() + 600, "scope": "", "roles": ["careful"], **claims})
+
+        answer = post(site, "explain_rule", {}, token())
+        assert answer.status_code == 401
+        challenge = answer.headers["www-authenticate"]
+        assert 'error="insufficient_user_authentication"' in challenge
+        assert 'acr_values="urn:mfa"' in challenge
+        assert post(site, "explain_rule", {}, token(acr="urn:mfa")).status_code == 200
+        other = post(site, "new_key", {}, token())
+        assert (other.status_code, "insufficient_scope" in other.headers["www-authenticate"]) == (403, True)
 
     @pytest.mark.parametrize("wrong", ["expired", "outsider", "other"])
     def test_a_token_that_is_not_believed(self, site: tuple[Served, Issuer], wrong: str) -> None:

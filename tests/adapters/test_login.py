@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 import pytest
 from joserfc.jwk import ECKey
 
+from adapters.http.access import TO_READ
 from adapters.http.accounts import Accounts
 from adapters.http.bound import Bound
 from adapters.http.login import people
@@ -90,11 +92,11 @@ class World:
     database: str
     key: ECKey
 
-    def another(self, **environment: str) -> Front:
+    def another(self, roles: Path | None = None, **environment: str) -> Front:
         """Another front of the same database, with other settings."""
         accounts = Accounts(audit=cast(Audit, self.told), tier=Tier.AIR_GAPPED)
         told = {"ARCOPS_DATABASE": self.database, **environment}
-        return fronted(self.here, self.provider, self.clock, accounts=accounts, environment=told)
+        return fronted(self.here, self.provider, self.clock, accounts=accounts, environment=told, roles=roles)
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +136,11 @@ def leave(site: Front, browser: Any, word: str | None = None, **headers: str) ->
     """The answer to the button of a page."""
     word = word_of(browser.get("/")) if word is None else word
     return browser.post("/logout", data={"form": word}, headers={"origin": site.url, **OWN, **headers})
+
+
+def asked_of(answer: Any) -> dict[str, list[str]]:
+    """What the provider is asked at the address that *answer* sends a browser to."""
+    return parse_qs(urlsplit(answer.headers["location"]).query)
 
 
 def same(browser: Any, site: Front) -> Any:
@@ -276,6 +283,44 @@ class TestHowOneLoggedIn:
             assert "second factor" in answer.text
         world.provider.claims = {**READER, "acr": "urn:better", "amr": ["otp", "pwd", "mfa"]}
         site.logged_in()
+
+    def test_a_page_that_takes_a_further_proof_sends_one_to_show_it_and_back(self, world: World, tmp_path: Path) -> None:
+        (tmp_path / "access").mkdir(mode=0o700)
+        rules = f"roles: {{careful: {{allows: ['{TO_READ}:call'], acr: ['urn:mfa'], amr: [otp]}}}}"
+        (tmp_path / "access" / "roles.yaml").write_text(rules)
+        site = world.another(roles=tmp_path / "access")
+        world.provider.claims = {"name": "Ada", "roles": ["careful"], "acr": "urn:plain"}
+        browser = site.logged_in()
+        page = browser.get("/artifacts?x=1")
+        assert page.status_code == 403
+        link = re.search(r'href="([^"]*/login[^"]*)"', page.text)
+        assert link is not None
+        sent = browser.get(unescape(link[1]))
+        assert asked_of(sent)["acr_values"] == ["urn:mfa"]
+        for claims in ({}, {"acr": "urn:mfa"}, {"amr": ["otp"]}):
+            world.provider.claims = {"roles": ["careful"], **claims}
+            assert site.logged_in().get("/artifacts").status_code == 403, claims
+        world.provider.claims = {"roles": ["careful"], "acr": "urn:mfa", "amr": ["pwd", "otp"]}
+        back = browser.get(site.provider.logged_in(sent.headers["location"]))
+        assert back.headers["location"] == f"{site.url}/artifacts?x=1"
+        assert browser.get("/artifacts?x=1").status_code == 200
+        elsewhere = world.another(roles=tmp_path / "access")
+        assert same(browser, elsewhere).get("/artifacts").status_code == 200, "another host knows it, too"
+        world.provider.claims = {"name": "Ada"}
+        other = site.logged_in().get("/artifacts")
+        assert other.status_code == 403
+        assert "/login?" not in other.text, "no login helps who has no role"
+
+    @pytest.mark.parametrize("acr", ["a b", 'x"y', "é", "a" * 256, " ".join("abcdefghi"), " "])
+    def test_a_link_asks_the_provider_for_words_or_for_nothing(self, site: Front, acr: str) -> None:
+        there = asked_of(site.browser().get(f"/login?{urlencode({'acr': acr})}"))
+        assert there.get("acr_values", [""]) == (["a b"] if acr == "a b" else [""])
+
+    def test_a_link_never_asks_for_less_than_this_place_does(self, world: World) -> None:
+        site = world.another(ARCOPS_LOGIN_ACR="urn:mfa urn:better")
+        for acr, asked in (("urn:plain", "urn:mfa urn:better"), ("urn:better", "urn:better")):
+            there = asked_of(site.browser().get(f"/login?{urlencode({'acr': acr})}"))
+            assert there["acr_values"] == [asked]
 
     def test_a_session_that_was_made_under_other_rules_does_not_count(self, world: World, site: Front) -> None:
         browser = site.logged_in()

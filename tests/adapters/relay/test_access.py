@@ -31,6 +31,7 @@ roles:
   callers:
     allows: ["servers/t/*:call"]
     denies: ["servers/t/die:call"]
+  careful: {allows: ["servers/t/*:call"], acr: ["urn:mfa", "urn:better"], amr: [otp]}
 callers:
   - {issuer: "ISSUER", tenant: "", id: ada, roles: [callers]}
   - {issuer: "ISSUER", tenant: "", id: eve, roles: [callers]}
@@ -121,6 +122,31 @@ def test_a_token_for_one_server_opens_no_other(place: tuple[Door, Issuer, Path])
             for wrong in ("https://host.example/t", "https://host.example/t/mcp/", "https://host.example/T/mcp", "t", ""):
                 token = issuer.token(aud=wrong, sub="ada", exp=time.time() + 3600)
                 assert (await ask(here.port, "GET", "/t/status", {"authorization": f"Bearer {token}"})).status == 401, wrong
+
+    asyncio.run(run())
+
+
+@pytest.mark.requirement("BASE-10/second-factors-and-saml")
+def test_a_tool_that_takes_a_further_proof_says_which(place: tuple[Door, Issuer, Path]) -> None:
+    """RFC 9470, section 3: a client that logs its person in again with one of these is let in."""
+    door, issuer, _ = place
+
+    async def run() -> None:
+        async with serving(door=door, origin="https://host.example") as here:
+            plain = here.client("t", **shown(issuer, "bob", roles=["careful"]))
+            await plain.open()
+            response = await plain.begin("echo", {"text": "hi"})
+            assert response.status == 401
+            challenge = response.headers["www-authenticate"]
+            assert challenge.startswith('Bearer error="insufficient_user_authentication", ')
+            assert 'acr_values="urn:better urn:mfa"' in challenge
+            assert 'resource_metadata="https://host.example/.well-known/oauth-protected-resource/t/mcp"' in challenge
+            plain.headers = shown(issuer, "bob", roles=["careful"], acr="urn:mfa", amr=["otp"])
+            assert await plain.text("echo", {"text": "hi"}) == "hi"
+            for roles in ([], ["callers"]):  # another login would not help, or it is denied however one logs in
+                other = here.client("t", **shown(issuer, "bob", roles=roles))
+                await other.open()
+                assert (await other.begin("die")).status == 403
 
     asyncio.run(run())
 
