@@ -39,7 +39,7 @@ def run(own: Running) -> None:
 
     place = surroundings.place(own.tier)
     site = read_settings(read_file(own.settings, _MOST_BYTES), str(own.settings)).site()
-    live = LiveCluster(context=own.context or _here(own.kubeconfig), clusters=None, kubeconfig=own.kubeconfig)
+    live = LiveCluster(context=own.context or context_here(own.kubeconfig), clusters=None, kubeconfig=own.kubeconfig)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="arcops operator: %(message)s")
     told = Told(site, lambda: place, own.image_signers, own.image_amber)
     operator = Operator(Cluster(connected(live, place.settings.tier, os.environ)), told, holder=holder_name())
@@ -52,7 +52,7 @@ def run(own: Running) -> None:
         operator.end()
 
 
-def _here(kubeconfig: Path | None) -> str:
+def context_here(kubeconfig: Path | None) -> str:
     """The context for a process in a pod. A person names theirs, so that no cluster is changed by accident."""
     from tasks.kubernetes import in_cluster
 

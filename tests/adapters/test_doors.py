@@ -41,7 +41,7 @@ pytestmark = pytest.mark.requirement("ARC-3/the-command-line-is-a-client")
 REPOSITORY = Path(__file__).resolve().parents[2]
 EVERYTHING = tuple(declared())
 COMMANDS = sorted((one for one in EVERYTHING if isinstance(one, Command)), key=lambda one: one.words)
-OPEN_DOORS = {"mcp", "web", "server", "completion", "host serve", "host run", "conf serve", "operator run"}
+OPEN_DOORS = {"mcp", "web", "server", "completion", "host serve", "host run", "conf serve", "operator run", "front switch"}
 """They call no tool: they let others call, or say what can be typed."""
 ASKING = [one for one in COMMANDS if not {one.words[0], " ".join(one.words)} & OPEN_DOORS]
 

@@ -235,13 +235,16 @@ def test_the_operator_is_the_one_that_its_own_manifests_install() -> None:
 
 def test_calls_go_to_the_live_colour_alone_and_each_scales_from_1_to_100() -> None:
     found = objects(rendered("two colours"))
-    [service] = [one for one in found if one["kind"] == "Service"]
-    assert service["spec"]["selector"]["arcops.dev/slot"] == "green"
+    services = {one["metadata"]["name"]: one for one in found if one["kind"] == "Service"}
+    selected = {name: one["spec"]["selector"]["arcops.dev/slot"] for name, one in services.items()}
+    assert selected == {"site-front": "green", "site-front-blue": "blue", "site-front-green": "green"}
     fronts = [one for one in found if one["kind"] == "Deployment" and "front" in one["metadata"]["name"]]
     assert {one["spec"]["template"]["metadata"]["labels"]["arcops.dev/slot"] for one in fronts} == {"blue", "green"}
     [scaler] = [one for one in objects(rendered("scaled")) if one["kind"] == "HorizontalPodAutoscaler"]
     assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (1, 100)
     assert {one["type"] for one in scaler["spec"]["metrics"]} == {"Resource", "Pods"}
+    [monitor] = [one for one in objects(rendered("scaled")) if one["kind"] == "ServiceMonitor"]
+    assert monitor["spec"]["selector"]["matchExpressions"] == [{"key": "arcops.dev/slot", "operator": "DoesNotExist"}]
     [deployment] = [
         one
         for one in objects(rendered("scaled"))

