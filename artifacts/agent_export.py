@@ -4,10 +4,10 @@ secret, no time: the same configuration is the same statement.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from artifacts.canonical import canonical
+from artifacts.objects import digest_of
 from artifacts.record import Record
 from artifacts.typed import dump
 
@@ -76,7 +76,7 @@ class AgentExport:
 
 def agent_digest(agent: AgentExport) -> str:
     """``sha256:…`` of the canonical bytes of *agent*."""
-    return f"sha256:{hashlib.sha256(canonical(dump(agent))).hexdigest()}"
+    return digest_of(canonical(dump(agent)))
 
 
 AGENT_EXPORT: Record[AgentExport] = Record(

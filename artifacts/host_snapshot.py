@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
 from artifacts.canonical import canonical
+from artifacts.objects import digest_of
 from artifacts.record import Record
 from artifacts.typed import dump
 
@@ -81,7 +81,7 @@ class HostSnapshot:
 
 def content_of(configuration: HostConfiguration) -> str:
     """``sha256:…`` of the canonical bytes of *configuration*: two with the same digest are the same."""
-    return f"sha256:{hashlib.sha256(canonical(dump(configuration))).hexdigest()}"
+    return digest_of(canonical(dump(configuration)))
 
 
 HOST_SNAPSHOT: Record[HostSnapshot] = Record(

@@ -126,7 +126,7 @@ def verified(place: AuditPlace) -> float:
         hashlib.sha256(path.read_bytes()).digest()
     hashed = (time.process_time() - began) * MILLION / count
     print(f"verified {MILLION:,} records in {took:.1f} s of CPU, {took / hashed:.1f} times one SHA-256 over the same bytes")
-    for what, wanted in (("one tool", Wanted(tool="trust_key")), ("the newest", Wanted())):
+    for what, wanted in (("one tool", Wanted(tools=("trust_key",))), ("the newest", Wanted())):
         began = time.process_time()
         found, _ = newest(read_logs(place, keys), wanted, 50)
         took_query = time.process_time() - began

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from adapters.cli.commands import Given
@@ -38,6 +39,21 @@ def shown(
         as_json(found)
     else:
         show(found)
+    return found
+
+
+def answered(given: Given[A, B, object], at: Place, output: Path | None, text: Callable[[B], str]) -> B:
+    """The answer to what a command is *given*, whose *text* is written into the file *output*, if one is named.
+
+    That file is looked at before anything is done.
+    """
+    from artifacts.writing import replace_whole, replaceable
+
+    if output is not None:
+        replaceable(output)
+    found = answer(given.tool, given.ask(), at)
+    if output is not None:
+        replace_whole(output, text(found).encode())
     return found
 
 

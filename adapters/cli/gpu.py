@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.cli import surroundings
-from adapters.cli.answering import answer
+from adapters.cli.answering import answer, answered
 from adapters.cli.commands import Given, command, group
 from adapters.cli.judging import begin, judge, keep_and_tell
 from adapters.cli.options import Sealing, Signing
@@ -50,10 +50,6 @@ class Writing(Signing):
 @command("gpu baseline", "capabilities.gpu.bench:make_baseline", own=Writing, example="bench.json --output baseline.json")
 def baseline(given: Given[MakeBaseline, MadeBaseline, Writing]) -> None:
     """Make a signed baseline, for machines of the same model, from what a benchmark measured."""
-    from artifacts.writing import replace_whole, replaceable
-
-    ask, output = given.ask(), given.own.output
-    replaceable(output)
-    made = answer(given.tool, ask, surroundings.place(key=given.own.key))
-    replace_whole(output, made.text.encode())
+    output = given.own.output
+    made = answered(given, surroundings.place(key=given.own.key), output, lambda found: found.text)
     print(printable(f"{output}: {made.figures} figures of {made.subject}, signed by {made.key_id}"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.cli import surroundings
-from adapters.cli.answering import answer, shown
+from adapters.cli.answering import answered
 from adapters.cli.commands import Given, command
 from adapters.cli.exits import GREEN, RED
 from adapters.cli.plain import print_json
@@ -34,14 +34,8 @@ class Exporting(Answering):
 @command("host agent export", f"{_AGENTS}:host_agent_export", own=Exporting, example="agent.yaml -o agent.json")
 def export(given: Given[HostAgentExport, AgentExported, Exporting]) -> None:
     """Sign an agent's configuration, so that it can be reproduced; the same again is the same file."""
-    from artifacts.writing import replace_whole, replaceable
-
     own = given.own
-    if own.output is not None:
-        replaceable(own.output)
-    found = answer(given.tool, given.ask(), surroundings.place(key=own.key))
-    if own.output is not None:
-        replace_whole(own.output, found.bundle.encode())
+    found = answered(given, surroundings.place(key=own.key), own.output, lambda made: made.bundle)
     if own.form is TextOrJson.JSON:
         print_json(found)
         return
@@ -60,21 +54,15 @@ class Importing(Answering):
 @command("host agent import", f"{_AGENTS}:host_agent_import", own=Importing, example="agent.json --secret TOKEN=env:T")
 def import_(given: Given[HostAgentImport, AgentImported, Importing]) -> int:
     """Verify an agent's export, and say what differs here: 0 if nothing does, 3 if something does."""
-    from artifacts.writing import replace_whole, replaceable
-
     own = given.own
-    if own.output is not None:
-        replaceable(own.output)
-
-    def tell(found: AgentImported) -> None:
+    found = answered(given, surroundings.place(), own.output, lambda made: made.file)
+    if own.form is TextOrJson.JSON:
+        print_json(found)
+    else:
         print(printable(f"agent {found.name}: {found.content}, signed by {', '.join(found.signers)}"))
         for one in found.differences:
             print(printable(one))
         if not found.differences:
             print("everything is here as it was there")
         print(printable(found.configuration))
-
-    found = shown(given, tell)
-    if own.output is not None:
-        replace_whole(own.output, found.file.encode())
     return RED if found.differences else GREEN

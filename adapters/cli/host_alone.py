@@ -15,7 +15,6 @@ from adapters.cli.commands import Command, Given, command
 from adapters.cli.exits import CANNOT, GREEN, open_the_standard_streams, said_in_one_sentence
 from adapters.cli.listening import Listening
 from arcops.asks import shaped
-from arcops.errors import Refused
 from arcops.extras import refuse_without
 from arcops.tier import Tier
 from foundation.processes.hiding import hide_secrets
@@ -48,13 +47,11 @@ class RunningAlone(ServingAlone):
 @command("host run", own=RunningAlone, example="./echo --reload")
 def run(given: Given[None, None, RunningAlone]) -> None:
     """Serve the server in a folder by itself, at /NAME/mcp: without a verdict, because it is your own."""
+    from capabilities.server.putting import hosting_of
     from services.host.installers.folder import started
-    from services.host.scaffold.hosting_file import HOSTING, read_hosting
 
     folder = given.own.folder.absolute()
-    if not (folder / HOSTING).is_file():
-        raise Refused(f"{folder} has no {HOSTING}, which says how its server starts; 'arcops host wrap {folder}' writes one")
-    hosting = read_hosting(folder / HOSTING)
+    hosting = hosting_of(folder)
     name = hosting.name or folder.name
     launch = started(folder / hosting.command)
     variables = dict(one.partition("=")[::2] for one in hosting.environment)

@@ -11,7 +11,6 @@ from adapters.cli.commands import Given, command
 from adapters.cli.plain import print_json
 from adapters.cli.printing import Answering, TextOrJson
 from arcops.asks import shaped
-from arcops.errors import Refused
 from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ class Deploying(Answering):
 @command("host deploy", "capabilities.server.putting:host_put", own=Deploying, example="./echo --for vscode")
 def deploy(given: Given[HostPut, ServerPut, Deploying]) -> None:
     """Host the MCP server in a folder: judged, started once, then served; a changed folder becomes a new version."""
+    from amend.client.families import KNOWN
     from capabilities.server.putting import name_of
 
     def show(put: ServerPut) -> None:
@@ -53,16 +53,15 @@ def deploy(given: Given[HostPut, ServerPut, Deploying]) -> None:
             print(f"key {put.secret}")
             print(f"It opens this server alone, until {put.until:%Y-%m-%d %H:%M} UTC. Keep it now: it cannot be shown again.")
         known = {one.client: one for one in put.snippets}
-        for wanted in given.own.clients:
-            if wanted not in known:
-                raise Refused(f"there is no family of clients {wanted[:80]!r}; there are {', '.join(known)}")
-            one = known[wanted]
+        for one in (known[client] for client in given.own.clients):
             print(printable(f"--- {one.client}: {one.problem or one.file}"))
             print(one.text.rstrip("\n"))
         if not given.own.clients:
             print(f"Next: arcops host serve; what clients read: --for {','.join(list(known)[:3])} (of {len(known)})")
 
     ask = given.ask()
+    for client in given.own.clients:
+        KNOWN.of(client)  # a slip of the pen is said before anything is done
     put = answer(given.tool, replace(ask, name=name_of(ask)), surroundings.place())  # so that its record names the server
     if given.own.form is TextOrJson.JSON:
         print_json(put)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.cli import surroundings
-from adapters.cli.answering import answer, shown
+from adapters.cli.answering import answer, answered, shown
 from adapters.cli.commands import Given, command
 from adapters.cli.exits import GREEN, RED
 from adapters.cli.plain import print_json
@@ -68,14 +68,8 @@ class Paging:
 @command("host runbook show", f"{_LOOKING}:host_runbook_show", own=Paging, example=_SET)
 def show(given: Given[HostRunbookShow, RunbookShown, Paging]) -> None:
     """Show a runbook for a role, with its values filled in; nothing is run."""
-    from artifacts.writing import replace_whole, replaceable
-
     own = given.own
-    if own.output is not None:
-        replaceable(own.output)
-    found = answer(given.tool, given.ask(), surroundings.place())
-    if own.output is not None:
-        replace_whole(own.output, found.page.encode())
+    found = answered(given, surroundings.place(), own.output, lambda made: made.page)
     if own.form is Page.JSON:
         print_json(found)
     else:

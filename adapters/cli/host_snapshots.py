@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.cli import surroundings
-from adapters.cli.answering import answer, shown
+from adapters.cli.answering import answered, shown
 from adapters.cli.commands import Given, command
 from adapters.cli.exits import GREEN, RED
 from adapters.cli.plain import print_json
@@ -33,14 +33,8 @@ class Taking(Answering):
 @command("host snapshot", "capabilities.server.snapshotting:host_snapshot", own=Taking, example="-o hosts.json")
 def snapshot(given: Given[HostSnapshotTake, SnapshotTaken, Taking]) -> None:
     """Take a signed snapshot of the hosts' configuration; it has no secret, only references."""
-    from artifacts.writing import replace_whole, replaceable
-
     own = given.own
-    if own.output is not None:
-        replaceable(own.output)
-    found = answer(given.tool, given.ask(), surroundings.place(key=own.key))
-    if own.output is not None:
-        replace_whole(own.output, found.bundle.encode())
+    found = answered(given, surroundings.place(key=own.key), own.output, lambda made: made.bundle)
     if own.form is TextOrJson.JSON:
         print_json(found)
         return

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.cli import files, surroundings
-from adapters.cli.answering import answer, shown
+from adapters.cli.answering import answer, answered, shown
 from adapters.cli.commands import Given, command, group
 from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
 from adapters.cli.judging import begin, judge, keep, save_patch, tell, where
@@ -95,12 +95,8 @@ class Drawing:
 @command("network map", "capabilities.network.map:map_network", own=Drawing, example="manifests/ --output map.svg")
 def draw(given: Given[MapNetwork, MappedNetwork, Drawing]) -> int:
     """Draw namespaces, workloads and what may talk to what. Exits 1 if the picture is not certain; the picture says so, too."""
-    from artifacts.writing import replace_whole, replaceable
-
     output = given.own.output
-    replaceable(output)
-    found = answer(given.tool, given.ask(), surroundings.place())
-    replace_whole(output, found.svg.encode())
+    found = answered(given, surroundings.place(), output, lambda made: made.svg)
     _doubts(found.doubts)
     print(printable(f"{output}: {found.workloads} workload(s), {found.lines} line(s)"))
     return CANNOT if found.doubts else GREEN

@@ -51,7 +51,7 @@ def wanted(ask: QueryAudit) -> Wanted:
         since=moment_of(ask.since, "since"),
         until=moment_of(ask.until, "until"),
         actor=ask.actor,
-        tool=ask.tool,
+        tools=(ask.tool,) if ask.tool else (),
         object=ask.object,
         outcome=ask.outcome,
     )

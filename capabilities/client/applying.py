@@ -17,6 +17,7 @@ from capabilities.contract import Scope, tool
 from flows.place import Place
 
 if TYPE_CHECKING:
+    from amend.client.families import Families
     from amend.client.family import Family, Where
     from services.config.applying import Plan
     from services.config.taking import Taken
@@ -100,8 +101,8 @@ def apply_client_config(ask: ApplyClientConfig, at: Place) -> ClientConfigApplie
     from tasks.signing.grounds import grounds
 
     roles = read_roles(at.settings.trust)
-    data = _document(ask, at)
     families = families_here(at)
+    data = _document(ask, families, at)
     one = taken(data, grounds(at.settings.trust), roles, at.now(), client=ask.client, profile=ask.profile, families=families)
     unproven = _refuse_older(one, ask, at)
     where, path = _place(one.family, ask)
@@ -177,7 +178,7 @@ def _refuse_older(one: Taken, ask: ApplyClientConfig, at: Place) -> str:
     return ""
 
 
-def _document(ask: ApplyClientConfig, at: Place) -> bytes:
+def _document(ask: ApplyClientConfig, families: Families, at: Place) -> bytes:
     if ask.url and ask.mirror:
         raise Refused("an address and a mirror were named; name one of them")
     if ask.url:
@@ -198,7 +199,6 @@ def _document(ask: ApplyClientConfig, at: Place) -> bytes:
         from services.config.replica import Folder, unpacked
 
         with unpacked(ask.mirror) as folder:
-            families = families_here(at)
             reading = Reading(Folder(folder), lambda: families)
             reading.refresh()
             return reading.get(ask.client, ask.profile, schema=ask.schema, who=ask.machine).body

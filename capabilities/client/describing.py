@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.client.families import FamilyKnown, known
-from capabilities.client.place import families_here
 from capabilities.contract import Scope, tool
 from flows.place import Place
 
@@ -36,16 +35,18 @@ class ClientFamilySet:
 def set_client_family(ask: SetClientFamily, at: Place) -> ClientFamilySet:
     """Describe an MCP client that ArcOps does not know, so that drafts can be for it. It counts at once, without a restart.
 
-    A machine changes a file of such a client only if the family was described there, too. A family of ArcOps is not replaced.
+    A machine changes a file of such a client only if the family was described there, too. A family of ArcOps is not replaced;
+    a description that was there before is, also one that cannot be used.
     """
     from amend.client.families import Families
     from artifacts.private_folder import make_private
     from artifacts.writing import replace_whole
-    from tasks.client.families import FOLDER, read_family
+    from tasks.client.families import FOLDER, read_family, refuse_more
 
     data = ask.family.encode()
     family = read_family(data, "the family")
-    Families((*(one for one in families_here(at).described if one.id != family.id), family))
+    Families((family,))
+    refuse_more(at.settings.trust, family.id)
     if not ask.preview:
         make_private(at.settings.trust)
         folder = at.settings.trust / FOLDER
@@ -73,11 +74,12 @@ class ClientFamilyDropped:
 def drop_client_family(ask: DropClientFamily, at: Place) -> ClientFamilyDropped:
     """Forget a family that was described here. What was released for it stays in the log, and no client gets it any more."""
     from artifacts.writing import sync_folder
-    from tasks.client.families import FOLDER
+    from tasks.client.families import FOLDER, described_in
 
-    if all(one.id != ask.client for one in families_here(at).described):
-        described = ", ".join(one.id for one in families_here(at).described) or "none"
-        raise Refused(f"no client family {ask.client[:63]!r} was described here; described are: {described}")
+    described = described_in(at.settings.trust)
+    if ask.client not in described:
+        known_here = ", ".join(described) or "none"
+        raise Refused(f"no client family {ask.client[:63]!r} was described here; described are: {known_here}")
     folder = at.settings.trust / FOLDER
     (folder / f"{ask.client}.yaml").unlink(missing_ok=True)
     sync_folder(folder)

@@ -10,6 +10,7 @@ from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
 from capabilities.server.place import kept_rows
+from capabilities.server.snapshotting import bytes_of
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -93,7 +94,6 @@ def host_agent_import(ask: HostAgentImport, at: Place) -> AgentImported:
     definitions, or that the policy of this site does not let run; and secrets without a reference. Nothing is changed.
     """
     from artifacts.agent_export import AGENT_EXPORT, agent_digest
-    from artifacts.store import Store
     from artifacts.vouch import vouch
     from services.host.agents.comparing import differences
     from services.host.site import verdicts
@@ -102,11 +102,7 @@ def host_agent_import(ask: HostAgentImport, at: Place) -> AgentImported:
 
     given = dict(pairs(ask.secrets, "--secret"))
     _refuse_values(given)
-    data = ask.agent.encode()
-    if ask.agent.startswith("sha256:"):
-        with Store.at(at.settings) as store:
-            data = store.get(ask.agent)
-    vouched = vouch(data, grounds(at.settings.trust), at.now())
+    vouched = vouch(bytes_of(ask.agent, at), grounds(at.settings.trust), at.now())
     agent = AGENT_EXPORT.read(vouched.statement)
     by = verdicts(at.settings, at.now)
     with kept_rows(at) as there:

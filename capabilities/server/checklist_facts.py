@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError, Refused
 from artifacts.filters import Filter
 from artifacts.store import Store
+from capabilities.server.place import moment
 from flows.place import Place
 
 if TYPE_CHECKING:
     from artifacts.vouch import Grounds, Vouched
     from foundation.database.engine import Database
     from services.host.checklist.judging import Facts, Found, Mark
+    from services.host.checklist.marks import KeptMark
     from services.host.rows import HostedRow
 
 _MOST_LOOKED = 50
@@ -28,7 +30,6 @@ def facts_of(row: HostedRow, there: Database, at: Place) -> Facts:
     from services.host.checklist.marks import Marks
     from services.host.site import verdicts
     from services.host.snapshots.reading import refuse_secret
-    from tasks.signing.grounds import grounds
 
     missing, leak = "", ""
     try:
@@ -39,14 +40,9 @@ def facts_of(row: HostedRow, there: Database, at: Place) -> Facts:
         refuse_secret(row.name, row.current.spec)
     except Refused as error:
         leak = str(error)
-    ground: Grounds | str
-    try:
-        ground = grounds(at.settings.trust)
-    except ArcOpsError as error:
-        ground = str(error)
+    ground = _ground(at)
     with Store.at(at.settings) as store:
-        marks = {one.item: _mark(one.author, one.made, one.note, one.evidence, store, ground, at) for one in
-                 Marks(there).of(row.name, row.current.number)}  # fmt: skip
+        marks = {one.item: _mark(one, store, ground, at) for one in Marks(there).of(row.name, row.current.number)}
         snapshot, rollback = _snapshot(row, store, ground, at), _rollback(row.name, store, ground, at)
     return Facts(
         now=at.now(),
@@ -64,15 +60,31 @@ def facts_of(row: HostedRow, there: Database, at: Place) -> Facts:
     )
 
 
-def _mark(author: str, made: int, note: str, evidence: str, store: Store, ground: Grounds | str, at: Place) -> Mark:
+def marked(facts: Facts, kept: KeptMark, at: Place) -> Facts:
+    """*facts* with one mark more, which was *kept* after the others were looked at."""
+    with Store.at(at.settings) as store:
+        mark = _mark(kept, store, _ground(at), at)
+    return replace(facts, marks={**facts.marks, kept.item: mark})
+
+
+def _mark(kept: KeptMark, store: Store, ground: Grounds | str, at: Place) -> Mark:
     from services.host.checklist.judging import Found, Mark
 
-    when = datetime.fromtimestamp(made // 1000, UTC)
-    found = None
-    if evidence:
-        counted = counting(evidence, store, ground, at)
-        found = Found(artifact=evidence, made=when, problem=counted if isinstance(counted, str) else "")
-    return Mark(author=author, made=when, note=note, evidence=found)
+    when, found = moment(kept.made), None
+    if kept.evidence:
+        counted = counting(kept.evidence, store, ground, at)
+        found = Found(artifact=kept.evidence, made=when, problem=counted if isinstance(counted, str) else "")
+    return Mark(author=kept.author, made=when, note=kept.note, evidence=found)
+
+
+def _ground(at: Place) -> Grounds | str:
+    """Who is trusted here, or why that is not known."""
+    from tasks.signing.grounds import grounds
+
+    try:
+        return grounds(at.settings.trust)
+    except ArcOpsError as error:
+        return str(error)
 
 
 def counting(artifact: str, store: Store, ground: Grounds | str, at: Place) -> Vouched | str:
@@ -130,11 +142,9 @@ def _record(name: str, at: Place) -> str:
     from foundation.audit.asking import Wanted, newest
     from foundation.audit.record import Outcome
 
-    for tool in _ALLOWING:
-        try:
-            found, _ = newest(logs_at(at), Wanted(tool=tool, object=f"servers/{name}", outcome=Outcome.DONE), 1)
-        except ArcOpsError:
-            return ""
-        if said := next((f"{one.log}:{one.line}" for one in found if one.verified), ""):
-            return said
-    return ""
+    wanted = Wanted(tools=_ALLOWING, object=f"servers/{name}", outcome=Outcome.DONE)
+    try:
+        found, _ = newest((log for log in logs_at(at) if not log.problems), wanted, 1)
+    except ArcOpsError:
+        return ""
+    return next((f"{one.log}:{one.line}" for one in found), "")

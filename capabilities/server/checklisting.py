@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
-from capabilities.server.checklist_facts import counting, facts_of
-from capabilities.server.place import author, database, found
+from capabilities.server.checklist_facts import counting, facts_of, marked
+from capabilities.server.place import database, found, kept_database, moment, no_server, who
 from flows.place import Place
 
 if TYPE_CHECKING:
-    from foundation.database.engine import Database
+    from services.host.checklist.judging import Facts
     from services.host.rows import HostedRow
 
 _NAME = shaped(positional=True, title="NAME", least=1, most=63)
@@ -65,10 +65,13 @@ def host_checklist(ask: HostChecklist, at: Place) -> ChecklistShown:
 
     Evidence is verified each time. An item whose evidence does not count any more is not done.
     """
-    with database(at) as there:
+    with kept_database(at) as there:
+        if there is None:
+            raise no_server(ask.name)
         from services.host.rows import Rows
 
-        return _shown(found(ask.name, Rows(there)), there, at)
+        row = found(ask.name, Rows(there))
+        return _shown(row, facts_of(row, there, at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,28 +107,24 @@ def host_checklist_mark(ask: HostChecklistMark, at: Place) -> ChecklistShown:
         if isinstance(counted, str):
             raise Refused(f"the evidence {ask.evidence} does not count here: {counted}")
     with database(at) as there:
-        from services.host.checklist.marks import KeptMark, Marks
+        from services.host.checklist.marks import Marks
         from services.host.figures.records import Ending, Kind, record
         from services.host.rows import Rows
 
         row = found(ask.name, Rows(there))
-        before = _shown(row, there, at)
-        caller = at.caller
-        who = f"{caller.issuer},{caller.tenant},{caller.id}" if caller is not None else author(at)
-        mark = KeptMark(item=ask.item, evidence=ask.evidence, note=ask.note, author=who, made=0)
-        Marks(there).put(row.name, row.current.number, mark)
-        after = _shown(row, there, at)
+        facts, marks = facts_of(row, there, at), Marks(there)
+        mark = marks.put(row.name, row.current.number, ask.item, ask.note, evidence=ask.evidence, author=who(at))
+        before, after = _shown(row, facts), _shown(row, marked(facts, mark, at))
         if after.ready and not before.ready:
-            begun = datetime.fromtimestamp(row.current.made // 1000, UTC)
-            record(there, Kind.CHECKLIST, row.name, begun, at.now(), Ending.DONE)
+            record(there, Kind.CHECKLIST, row.name, moment(row.current.made), at.now(), Ending.DONE)
         return after
 
 
-def _shown(row: HostedRow, there: Database, at: Place) -> ChecklistShown:
+def _shown(row: HostedRow, facts: Facts) -> ChecklistShown:
     from services.host.checklist.items import checklist
     from services.host.checklist.judging import judged
 
-    known, facts = checklist(), facts_of(row, there, at)
+    known = checklist()
     found = [judged(one, facts) for one in known.items]
     return ChecklistShown(
         name=row.name,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
-from capabilities.server.place import author, database
+from capabilities.server.place import database, kept_database, moment, who
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def host_feedback_give(ask: HostFeedbackGive, at: Place) -> FeedbackShown:
     with database(at) as there:
         from services.host.feedback.kept import FeedbackKept
 
-        return _shown(FeedbackKept(there).give(secrets.token_hex(6), ask.about, ask.text, author=_who(at)))
+        return _shown(FeedbackKept(there).give(secrets.token_hex(6), ask.about, ask.text, author=who(at)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +80,9 @@ class FeedbackListed:
 @tool(title="List feedback", scope=Scope.READ, reads_only=True)
 def host_feedback_list(ask: HostFeedbackList, at: Place) -> FeedbackListed:
     """List what was said about pages, runbooks and templates, and what became of it."""
-    from foundation.database.late import is_made
-
-    if not is_made(at.settings):
-        return FeedbackListed(feedback=())
-    with database(at) as there:
+    with kept_database(at) as there:
+        if there is None:
+            return FeedbackListed(feedback=())
         from services.host.feedback.kept import FeedbackKept
 
         status = _status(ask.status) if ask.status else None
@@ -110,8 +108,8 @@ def host_feedback_answer(ask: HostFeedbackAnswer, at: Place) -> FeedbackShown:
         from services.host.feedback.kept import FeedbackKept
         from services.host.figures.records import Ending, Kind, record
 
-        found = FeedbackKept(there).answer(ask.id, _status(ask.status), ask.text, author=_who(at))
-        record(there, Kind.FEEDBACK, found.id, _moment(found.made), at.now(), Ending.DONE)
+        found = FeedbackKept(there).answer(ask.id, _status(ask.status), ask.text, author=who(at))
+        record(there, Kind.FEEDBACK, found.id, moment(found.made), at.now(), Ending.DONE)
         return _shown(found)
 
 
@@ -123,24 +121,15 @@ def _status(text: str) -> Status:
     return Status(text)
 
 
-def _who(at: Place) -> str:
-    caller = at.caller
-    return f"{caller.issuer},{caller.tenant},{caller.id}" if caller is not None else author(at)
-
-
 def _shown(one: Feedback) -> FeedbackShown:
     return FeedbackShown(
         id=one.id,
         about=one.about,
         text=one.text,
         author=one.author,
-        made=_moment(one.made),
+        made=moment(one.made),
         status=one.status,
         answer=one.answer,
         answered_by=one.answered_by,
         hours=(one.answered - one.made) // 3_600_000 if one.answered else -1,
     )
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds // 1000, UTC)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
-from capabilities.server.place import author, database, found
+from capabilities.server.place import author, database, found, kept_database, moment
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -98,11 +98,9 @@ class InvitationsListed:
 @tool(title="List invitations", scope=Scope.AUDIT, reads_only=True)
 def host_invitations(ask: HostInvitations, at: Place) -> InvitationsListed:
     """List who was invited, by which caller, and how far they are."""
-    from foundation.database.late import is_made
-
-    if not is_made(at.settings):
-        return InvitationsListed(invitations=())
-    with database(at) as there:
+    with kept_database(at) as there:
+        if there is None:
+            return InvitationsListed(invitations=())
         from services.host.onboarding.invitations import Invitations
 
         return InvitationsListed(invitations=tuple(shown(one, state) for one, state in Invitations(there).listed(_MOST_SHOWN)))
@@ -151,8 +149,8 @@ def shown(one: Invitation, state: str) -> InvitationShown:
         state=state,
         servers=one.servers,
         author=one.author,
-        made=_moment(one.made),
-        until=_moment(one.until),
+        made=moment(one.made),
+        until=moment(one.until),
         by=one.by,
         aided=one.aided,
     )
@@ -166,8 +164,4 @@ def abandoned(there: Database, at: Place) -> None:
     known = {one.subject for one in recorded(there, [Kind.ONBOARDING])}
     for one, state in Invitations(there).listed(_MOST_SHOWN):
         if state == "expired" and one.id not in known:
-            record(there, Kind.ONBOARDING, one.id, _moment(one.made), at.now(), Ending.ABANDONED)
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds // 1000, UTC)
+            record(there, Kind.ONBOARDING, one.id, moment(one.made), at.now(), Ending.ABANDONED)

@@ -6,13 +6,13 @@ import hmac
 import os
 import secrets
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
 from arcops.errors import Refused, Unavailable
 from capabilities.contract import Scope, tool
-from capabilities.server.place import database
+from capabilities.server.place import database, moment
 from capabilities.server.putting import HERE, NOTHING_ELSE, Snippet, snippets
 from flows.place import Place
 
@@ -177,12 +177,11 @@ def host_join_finish(ask: HostJoinFinish, at: Place) -> Joined:
         who, key, until = _identity(one, there, at)
         try:
             kept.end(ask.ticket, who)
-            _share(one, who, there)
         except BaseException:
             _take_back(who, key, there, at)
             raise
         ending = Ending.AIDED if one.aided else Ending.DONE
-        record(there, Kind.ONBOARDING, one.id, _moment(one.made), at.now(), ending)
+        record(there, Kind.ONBOARDING, one.id, moment(one.made), at.now(), ending)
     base = (at.settings.public_url or HERE).rstrip("/")
     urls = {name: f"{base}/{name}/mcp" for name in one.servers}
     servers = tuple(FirstServer(name=name, url=url, snippets=snippets(name, url)) for name, url in urls.items())
@@ -213,7 +212,7 @@ def _begun(one: Invitation, ticket: str) -> JoinBegun:
         ticket=ticket,
         domain=one.domain,
         by=one.by,
-        until=_moment(one.proof_until),
+        until=moment(one.proof_until),
         record=record_of(one) if dns else "",
         value=value_of(one) if dns else "",
     )
@@ -274,19 +273,3 @@ def _take_back(who: Identity, key: str, there: Database, at: Place) -> None:
 
     if key:
         ApiKeys(there).revoke(who.id, at.now())
-
-
-def _share(one: Invitation, who: Identity, there: Database) -> None:
-    """Share each server of the invitation that is still there with the person."""
-    from foundation.authorization.sharing import Share, With, named
-    from services.host.rows import Rows
-    from services.host.sharing import Sharing
-
-    for name in one.servers:
-        if Rows(there).one(name) is not None:
-            grant = (Share(kind=With.USER, who=named(who)),)
-            Sharing(there).change(name, grant=grant, author=f"{one.author}, by the invitation {one.id}")
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds // 1000, UTC)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
-from capabilities.server.place import ServerShown, found, kept_rows, shown
+from capabilities.server.place import ServerShown, found, kept_rows, moment, shown
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def host_history(ask: HostHistory, at: Place) -> HistoryShown:
                 version=one.number,
                 package=one.spec.package,
                 author=one.author,
-                made=datetime.fromtimestamp(one.made / 1000, UTC),
+                made=moment(one.made),
                 digest=one.lock.digest if one.lock is not None else "",
                 spec=tuple(said(one.spec)),
                 proposed=not one.served,

@@ -150,17 +150,15 @@ def host_mirror_use(ask: HostMirrorUse, at: Place) -> MirrorUsed:
 
 
 def _wanted(path: Path) -> Wanted:
-    import json
-
     from artifacts.reading import read_file
-    from artifacts.wire import from_json
+    from artifacts.wire import from_values
     from foundation.strict_yaml import load_all
     from services.host.mirrored import Wanted
 
     found = load_all(read_file(path, 1 << 20), what=str(path))
     if len(found) != 1:
         raise Refused(f"{path} holds {len(found)} documents; write one, with 'servers:'")
-    return from_json(Wanted, json.dumps(found[0]))
+    return from_values(Wanted, found[0])
 
 
 def _near(servers: Path, path: str) -> Path:

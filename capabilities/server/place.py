@@ -6,7 +6,7 @@ import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from foundation.database.engine import Database
     from services.host.rows import HostedRow, Rows
     from services.host.verdicts import Verdicts
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +92,13 @@ def kept_database(at: Place) -> Iterator[Database | None]:
 @contextmanager
 def kept_rows(at: Place) -> Iterator[Rows | None]:
     """The rows for one who only looks: a database that is not there is not made, and has no rows."""
-    from foundation.database.late import is_made
+    with kept_database(at) as found:
+        if found is None:
+            yield None
+            return
+        from services.host.rows import Rows
 
-    if not is_made(at.settings):
-        yield None
-        return
-    with rows(at) as there:
-        yield there
+        yield Rows(found)
 
 
 @contextmanager
@@ -116,6 +118,17 @@ def author(at: Place) -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "the operator"
+
+
+def who(at: Place) -> str:
+    """Who says something that is shown to others: the caller by issuer, tenant and id, or who works on this machine."""
+    caller = at.caller
+    return f"{caller.issuer},{caller.tenant},{caller.id}" if caller is not None else author(at)
+
+
+def moment(milliseconds: int) -> datetime:
+    """A time of the database, in *milliseconds* since 1970."""
+    return _BEGINNING + timedelta(milliseconds=milliseconds)
 
 
 def shown(row: HostedRow, there: Rows | None, at: Place, *, by: Verdicts | None = None) -> ServerShown:
@@ -140,7 +153,7 @@ def shown(row: HostedRow, there: Rows | None, at: Place, *, by: Verdicts | None 
                 host=one.host,
                 state=one.state,
                 reason=one.reason,
-                since=datetime.fromtimestamp(one.since / 1000, UTC),
+                since=moment(one.since),
                 pids=one.pids,
             )
             for one in (there.said(row.name) if there is not None else ())
@@ -157,5 +170,10 @@ def found(name: str, there: Rows | None) -> HostedRow:
     """The row of *name*. Raises `Refused` if there is no such row."""
     row = there.one(name) if there is not None else None
     if row is None:
-        raise Refused(f"there is no hosted server {name[:100]!r}; 'arcops host list' shows those that are there")
+        raise no_server(name)
     return row
+
+
+def no_server(name: str) -> Refused:
+    """The error of one who asks for the server *name*, which is not there."""
+    return Refused(f"there is no hosted server {name[:100]!r}; 'arcops host list' shows those that are there")

@@ -15,7 +15,7 @@ from arcops.asks import shaped
 from arcops.errors import Broken, Refused
 from capabilities.contract import Scope, tool
 from capabilities.server.place import author, database
-from capabilities.server.snapshotting import MOST_BYTES, bytes_of, digest_of, opened
+from capabilities.server.snapshotting import MOST_BYTES, bytes_of, opened, settle
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def restored_from(data: bytes, there: Database, at: Place, *, began: datetime) -
     import time
 
     from artifacts.host_snapshot import content_of
+    from artifacts.objects import digest_of
     from services.host.figures.records import Ending, Kind, record
     from services.host.snapshots.reading import configuration, differences
     from services.host.snapshots.restoring import alone, finished, refuse_wrong, restored
@@ -96,14 +97,11 @@ def noticed(there: Database, at: Place) -> tuple[str, ...]:
     from artifacts.reading import read_file
     from services.host.snapshots.known import Known, changes
     from services.host.snapshots.reading import surroundings
-    from services.host.snapshots.restoring import alone, cut_off, finished
 
     began = at.now()
-    if cut_off(at.settings):
-        with alone(at.settings):
-            finished(there, at.settings)
+    settle(there, at)
     known = Known(there, os.uname().nodename)
-    now, before = surroundings(at.settings, digest_of), known.last()
+    now, before = surroundings(at.settings), known.last()
     found = changes(before, now) if before is not None else ()
     for one in found:
         _log.warning("this host's place has changed since it began last: %s", one)

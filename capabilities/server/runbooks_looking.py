@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
-from capabilities.server.place import database
+from capabilities.server.place import kept_database, moment
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -157,11 +157,11 @@ class RunbooksKept:
 @tool(title="Show how far runbooks are", scope=Scope.READ, reads_only=True)
 def host_runbook_status(ask: HostRunbookStatus, at: Place) -> RunbooksKept:
     """Say how far a runbook that was made is: which steps are done, and which one is next."""
-    from foundation.database.late import is_made
-
-    if not ask.id and not is_made(at.settings):
-        return RunbooksKept(runbooks=())
-    with database(at) as there:
+    with kept_database(at) as there:
+        if there is None:
+            if ask.id:
+                raise Refused(f"there is no runbook {ask.id!r}; 'arcops host runbook new' makes one")
+            return RunbooksKept(runbooks=())
         from services.host.runbooks.kept import Runbooks
 
         kept = Runbooks(there)
@@ -220,7 +220,7 @@ def kept_shown(kept: KeptRunbook, steps: dict[int, KeptStep], now: datetime) -> 
         step = steps.get(number)
         if step is None:
             return "", ""
-        began = datetime.fromtimestamp(step.began / 1000, UTC)
+        began = moment(step.began)
         return step.state, step.record.why if step.record else f"begun {began:%Y-%m-%d %H:%M:%S}Z, and not ended since"
 
     told = [(one, *how(one.number)) for one in found.steps]

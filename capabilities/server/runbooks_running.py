@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
 from capabilities.contract import Scope, always, tool
-from capabilities.server.place import author, database
+from capabilities.server.place import author, database, moment
 from capabilities.server.runbooks_looking import HostRunbookShow, RunbookShown, kept_shown, read
 from flows.place import Place
 
@@ -170,9 +170,8 @@ def _foreseen(ask: HostRunbookRun, one: KeptRunbook, kept: Runbooks, run: Runs) 
 
 def _seal(one: KeptRunbook, kept: Runbooks, at: Place) -> str:
     """Sign and keep the record of a runbook whose steps are all over, with their evidence."""
-    import hashlib
-
     from artifacts.bundle import seal_statement
+    from artifacts.objects import digest_of
     from artifacts.runbook_run import RUNBOOK_RUN, RunbookRun, RunbookStep, RunbookValue
     from artifacts.store import Store
     from artifacts.wire import canonical_bytes
@@ -183,7 +182,7 @@ def _seal(one: KeptRunbook, kept: Runbooks, at: Place) -> str:
         if step.record is None:
             continue
         body = canonical_bytes(step.record)
-        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+        digest = digest_of(body)
         evidence[digest] = body
         steps.append(
             RunbookStep(
@@ -192,8 +191,8 @@ def _seal(one: KeptRunbook, kept: Runbooks, at: Place) -> str:
                 state=step.state,
                 command=step.record.ran.command if step.record.ran is not None else (),
                 evidence=digest,
-                began=_moment(step.began),
-                ended=_moment(step.ended),
+                began=moment(step.began),
+                ended=moment(step.ended),
             )
         )
     signer = at.signer()
@@ -214,7 +213,3 @@ def _seal(one: KeptRunbook, kept: Runbooks, at: Place) -> str:
         artifact = store.put(sealed, evidence, at=at.now(), signer=signer).artifact
     kept.sealed(one.id, artifact)
     return artifact
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds // 1000, UTC)

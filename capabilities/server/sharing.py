@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from arcops.asks import shaped
 from capabilities.contract import Scope, tool
-from capabilities.server.place import author, database, found
+from capabilities.server.place import author, database, found, moment
 from flows.place import Place
 
 _NAME = shaped(positional=True, title="NAME", least=1, most=63)
@@ -65,7 +65,6 @@ def host_share(ask: HostShare, at: Place) -> SharesShown:
         if grant or revoke:
             sharing.change(ask.name, grant=grant, revoke=revoke, author=author(at))
         shares = tuple(
-            ShareShown(share=str(one.share), author=one.author, made=datetime.fromtimestamp(one.made / 1000, UTC))
-            for one in sharing.of(ask.name)
+            ShareShown(share=str(one.share), author=one.author, made=moment(one.made)) for one in sharing.of(ask.name)
         )
         return SharesShown(name=ask.name, owner=row.owner, shares=shares)

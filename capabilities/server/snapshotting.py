@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from arcops.errors import Refused
 from arcops.policy import SKEW
 from capabilities.contract import Scope, tool
 from capabilities.policy.approving import own_public
-from capabilities.server.place import author, database
+from capabilities.server.place import author, database, kept_database
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def host_snapshot(ask: HostSnapshotTake, at: Place) -> SnapshotTaken:
         site=at.settings.site,
         by=author(at),
         taken=at.now(),
-        surroundings=surroundings(at.settings, digest_of),
+        surroundings=surroundings(at.settings),
         configuration=found,
     )
     bundle = seal_statement(HOST_SNAPSHOT.statement(made), signer)
@@ -112,7 +111,7 @@ def host_drift(ask: HostDrift, at: Place) -> DriftFound:
     from artifacts.host_snapshot import content_of
 
     snapshot = opened(bytes_of(ask.snapshot, at), at)
-    with database(at) as there:
+    with kept_database(at) as there:
         from services.host.snapshots.known import changes
         from services.host.snapshots.reading import configuration, differences, surroundings
 
@@ -124,12 +123,12 @@ def host_drift(ask: HostDrift, at: Place) -> DriftFound:
         content=content_of(snapshot.configuration),
         now=content_of(now),
         lines=differences(snapshot.configuration, now),
-        moved=changes(snapshot.surroundings, surroundings(at.settings, digest_of)),
+        moved=changes(snapshot.surroundings, surroundings(at.settings)),
     )
 
 
 def bytes_of(named: str, at: Place) -> bytes:
-    """The bytes of a snapshot: given as text, or by its digest in the store."""
+    """The bytes of an artifact: given as text, or by its digest in the store."""
     if not named.startswith("sha256:"):
         return named.encode()
     from artifacts.store import Store
@@ -169,14 +168,14 @@ def opened(data: bytes, at: Place) -> HostSnapshot:
 def settled(at: Place) -> Iterator[Database]:
     """The database, after a restore that was cut off has ended."""
     with database(at) as there:
-        from services.host.snapshots.restoring import alone, cut_off, finished
-
-        if cut_off(at.settings):
-            with alone(at.settings):
-                finished(there, at.settings)
+        settle(there, at)
         yield there
 
 
-def digest_of(data: bytes) -> str:
-    """``sha256:…`` of *data*."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+def settle(there: Database, at: Place) -> None:
+    """End a restore that was cut off, if there is one. Raises as `finished` does."""
+    from services.host.snapshots.restoring import alone, cut_off, finished
+
+    if cut_off(at.settings):
+        with alone(at.settings):
+            finished(there, at.settings)

@@ -48,6 +48,7 @@ def host_wrap(ask: HostWrap, at: Place) -> ServerWrapped:
     """Write into a repository how its server is hosted (arcops.yaml, and a file that starts it if it needs one); or add the
     row, for a command that starts a published package. Nothing of it runs now, and no shell runs ever.
     """
+    from artifacts.writing import write_new
     from services.host.reserved import refuse_reserved
     from services.host.scaffold.hosting_file import HOSTING, written
     from services.host.scaffold.wrapping import package_spec, words_of, wrapped
@@ -74,8 +75,8 @@ def host_wrap(ask: HostWrap, at: Place) -> ServerWrapped:
     files = {**found.files, HOSTING: written(hosting)}
     if there_already := sorted(one for one in files if (folder / one).exists()):
         raise Refused(f"{folder / there_already[0]} exists already, and would be replaced; remove it first")
-    for path, text in sorted(files.items()):  # arcops.yaml is before arcops_serve.py, and counts only with it
-        (folder / path).write_text(text, encoding="utf-8")
+    for path in sorted(files, key=lambda one: one == HOSTING):  # arcops.yaml is the last one: it says that the others are there
+        write_new(folder / path, files[path].encode())
     return ServerWrapped(name=name, written=tuple(sorted(files)), lacks=found.lacks, next=(f"arcops host deploy {folder}",))
 
 

@@ -25,13 +25,13 @@ class Wanted:
     """What is asked for; an empty value asks for everything.
 
     ``since`` is the first moment, ``until`` the first one that is too late. ``actor`` is an id, with or without its issuer and
-    tenant: ``ID``, ``TENANT/ID`` or ``ISSUER/TENANT/ID``.
+    tenant: ``ID``, ``TENANT/ID`` or ``ISSUER/TENANT/ID``. ``tools`` are those of which one is asked for.
     """
 
     since: datetime | None = None
     until: datetime | None = None
     actor: str = ""
-    tool: str = ""
+    tools: tuple[str, ...] = ()
     object: str = ""
     outcome: Outcome | None = None
 
@@ -41,7 +41,7 @@ class Wanted:
         return (
             (self.since is None or record.at >= self.since)
             and (self.until is None or record.at < self.until)
-            and (not self.tool or record.tool == self.tool)
+            and (not self.tools or record.tool in self.tools)
             and (not self.object or record.object == self.object)
             and (self.outcome is None or record.outcome is self.outcome)
             and (
@@ -53,11 +53,11 @@ class Wanted:
     def may_fit(self) -> Callable[[bytes], bool]:
         """A quick look at a line: false only if its record cannot fit. Most lines need not be parsed."""
         parts = [
-            *((f'"tool":{_quoted(self.tool)}'.encode(),) if self.tool else ()),
             *((f'"object":{_quoted(self.object)}'.encode(),) if self.object else ()),
             *((f'"outcome":"{self.outcome.value}"'.encode(),) if self.outcome is not None else ()),
             *((_quoted(self.actor.rpartition("/")[2])[:-1].encode()[1:],) if self.actor else ()),
         ]
+        tools = [f'"tool":{_quoted(one)}'.encode() for one in self.tools]
         first = moment(self.since)[:_SECOND].encode() if self.since is not None else b""
         last = moment(self.until)[:_SECOND].encode() if self.until is not None else b"~"
 
@@ -66,7 +66,7 @@ class Wanted:
                 begin = line.find(_AT) + len(_AT)
                 if not first <= line[begin : begin + _SECOND] <= last:
                     return False
-            return all(part in line for part in parts)
+            return all(part in line for part in parts) and (not tools or any(one in line for one in tools))
 
         return may_fit
 

@@ -39,7 +39,6 @@ class Sharing:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._now = literal_column(database.clock, BigInteger)
 
     def of(self, name: str) -> tuple[Granted, ...]:
         """What *name* is shared with, in order."""
@@ -49,25 +48,33 @@ class Sharing:
     def change(self, name: str, *, grant: tuple[Share, ...] = (), revoke: tuple[Share, ...] = (), author: str) -> None:
         """Share *name*, and share it no more. What is shared already stays; to revoke what is not shared is refused."""
         with self._database.writing() as connection:
-            self._touch(connection, name)
-            there = {one.share for one in shares_of(connection, name)}
-            if lacking := sorted(set(revoke) - there):
-                raise Refused(
-                    f"{name} is not shared with {lacking[0]}; 'arcops host share {name}' lists what it is shared with"
-                )
-            if len(there | set(grant)) > MOST_SHARES:
-                raise Refused(f"{name} is shared with {len(there)}, and {MOST_SHARES} are the most; share it with a role")
-            for one in revoke:
-                mine = (
-                    (HOSTED_SHARES.c.name == name) & (HOSTED_SHARES.c.kind == one.kind.value) & (HOSTED_SHARES.c.who == one.who)
-                )
-                connection.execute(delete(HOSTED_SHARES).where(mine))
-            for one in sorted(set(grant) - there):
-                values = {"name": name, "kind": one.kind.value, "who": one.who, "author": author, "made": self._now}
-                connection.execute(insert(HOSTED_SHARES).values(values))
+            if not change_shares(connection, self._database, name, grant=grant, revoke=revoke, author=author):
+                raise Refused(f"there is no hosted server {name[:100]!r}; 'arcops host list' shows those that are there")
 
-    def _touch(self, connection: Connection, name: str) -> None:
-        """Its row is changed, so that every host reads it again."""
-        done = connection.execute(update(HOSTED).where(HOSTED.c.name == name).values(changed=self._now))
-        if not done.rowcount:
-            raise Refused(f"there is no hosted server {name[:100]!r}; 'arcops host list' shows those that are there")
+
+def change_shares(
+    connection: Connection,
+    database: Database,
+    name: str,
+    *,
+    grant: tuple[Share, ...] = (),
+    revoke: tuple[Share, ...] = (),
+    author: str,
+) -> bool:
+    """As `Sharing.change`, as a part of the caller's transaction; false, and nothing is changed, without such a server."""
+    now = literal_column(database.clock, BigInteger)
+    touched = connection.execute(update(HOSTED).where(HOSTED.c.name == name).values(changed=now))  # every host reads it again
+    if not touched.rowcount:
+        return False
+    there = {one.share for one in shares_of(connection, name)}
+    if lacking := sorted(set(revoke) - there):
+        raise Refused(f"{name} is not shared with {lacking[0]}; 'arcops host share {name}' lists what it is shared with")
+    if len(there | set(grant)) > MOST_SHARES:
+        raise Refused(f"{name} is shared with {len(there)}, and {MOST_SHARES} are the most; share it with a role")
+    for one in revoke:
+        mine = (HOSTED_SHARES.c.name == name) & (HOSTED_SHARES.c.kind == one.kind.value) & (HOSTED_SHARES.c.who == one.who)
+        connection.execute(delete(HOSTED_SHARES).where(mine))
+    for one in sorted(set(grant) - there):
+        values = {"name": name, "kind": one.kind.value, "who": one.who, "author": author, "made": now}
+        connection.execute(insert(HOSTED_SHARES).values(values))
+    return True

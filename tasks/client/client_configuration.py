@@ -7,7 +7,7 @@ from arcops.collector import collector
 from arcops.evidence import Seen, Sighting, Source, SourceKind
 from arcops.request import Request
 from arcops.seen.client import ClientConfiguration, Draft, HostedVerdict
-from tasks.client.families import families_in, sources_of
+from tasks.client.families import families_and_sources
 from tasks.client.reading import MOST_BYTES, read_draft, read_policy_set
 from tasks.files.reading import read_limited
 
@@ -24,8 +24,8 @@ def look(request: Request, seen: Seen) -> Sighting[ClientConfiguration]:
         policy, digest = read_policy_set(read_limited(request, path, MOST_BYTES), path.name)
         sources = (Source(name=policy.named, kind=SourceKind.TRUST, digest=digest),)
     hosted = _hosted(draft, request)
-    families = families_in(request.trust)
-    sources = (*sources, *sources_of(request.trust, draft.clients))
+    families, described = families_and_sources(request.trust, draft.clients)
+    sources = (*sources, *described)
     body = configured(source.decode(), draft, policy, digest, claims=(), at=request.now, hosted=hosted, families=families)
     return Sighting(body=body, sources=sources)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
+from os import scandir
 from pathlib import Path
 
 from amend.client.described import DescribedFamily, described
@@ -11,13 +11,15 @@ from amend.client.families import KNOWN, Families
 from amend.client.family import Family
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Source, SourceKind
+from artifacts.objects import digest_of
 from artifacts.reading import read_file
 from tasks.client.reading import read_mapping
 
 FOLDER = "clients"
 """Below the trust folder, because a description says which file of the user's is changed, and in which form."""
 MOST_BYTES = 64 * 1024
-_MOST = 200
+MOST_DESCRIBED = 200
+"""Descriptions of clients at one place."""
 
 
 def read_family(data: bytes, what: str) -> Family:
@@ -29,46 +31,69 @@ def families_in(trust: Path) -> Families:
     """The families that are known with the folder *trust*. Raises `Refused` if a description in it cannot be used: a client
     that is half known is not known.
     """
-    return Families(tuple(family for family, _ in _found(trust))) if (trust / FOLDER).is_dir() else KNOWN
+    return families_and_sources(trust, ())[0]
+
+
+def families_and_sources(trust: Path, clients: tuple[str, ...]) -> tuple[Families, tuple[Source, ...]]:
+    """As `families_in`; and the descriptions of those of *clients* that are described in *trust*, each as a source of a
+    verdict.
+    """
+    found = _found(trust)
+    sources = tuple(
+        Source(name=f"client family {family.id}", kind=SourceKind.TRUST, digest=digest_of(data))
+        for family, data in found
+        if family.id in clients
+    )
+    return Families(tuple(family for family, _ in found)), sources
+
+
+def described_in(trust: Path) -> tuple[str, ...]:
+    """The ids that are described in *trust*, in order, by the names of the files: also of those that cannot be used."""
+    return tuple(sorted(path.stem for path in (trust / FOLDER).glob("*.yaml")))
+
+
+def refuse_more(trust: Path, client: str) -> None:
+    """Raise `Refused` if *trust* had more descriptions than are read, with one of *client*."""
+    if len({*described_in(trust), client}) > MOST_DESCRIBED:
+        raise Refused(
+            f"{trust / FOLDER} would hold more than {MOST_DESCRIBED} descriptions of clients, and then none is read; drop one"
+        )
 
 
 class KnownHere:
-    """`families_in` for who lives long: read again when the folder has changed. If what it holds then cannot be used, the last
-    ones that could be still count.
+    """`families_in` for who lives long: read again when a file of the folder has changed. If what it holds then cannot be used,
+    the last ones that could be still count.
     """
 
     def __init__(self, trust: Path) -> None:
         self._trust = trust
-        self._read: tuple[int, Families] = (-1, KNOWN)
+        self._looked: object = None
+        self._families = KNOWN
 
     def __call__(self) -> Families:
-        try:
-            changed = (self._trust / FOLDER).stat().st_mtime_ns
-        except OSError:
-            return KNOWN
-        if changed != self._read[0]:
+        looked = self._look()
+        if looked != self._looked:
             with suppress(ArcOpsError):
-                self._read = (changed, families_in(self._trust))
-        return self._read[1]
+                self._families = families_in(self._trust)
+            self._looked = looked
+        return self._families
 
-
-def sources_of(trust: Path, clients: tuple[str, ...]) -> tuple[Source, ...]:
-    """The descriptions of those of *clients* that are described in *trust*, each as a source of a verdict."""
-    if not (trust / FOLDER).is_dir():
-        return ()
-    return tuple(
-        Source(name=f"client family {family.id}", kind=SourceKind.TRUST, digest=f"sha256:{hashlib.sha256(data).hexdigest()}")
-        for family, data in _found(trust)
-        if family.id in clients
-    )
+    def _look(self) -> object:
+        """Something else after each change of a file in the folder."""
+        try:
+            with scandir(self._trust / FOLDER) as entries:
+                return sorted((one.name, one.stat().st_mtime_ns, one.stat().st_size) for one in entries)
+        except OSError:
+            return None
 
 
 def _found(trust: Path) -> list[tuple[Family, bytes]]:
-    paths = sorted((trust / FOLDER).glob("*.yaml"))
-    if len(paths) > _MOST:
-        raise Refused(f"{trust / FOLDER} holds {len(paths)} descriptions of clients; at most {_MOST} are read")
+    names = described_in(trust)
+    if len(names) > MOST_DESCRIBED:
+        raise Refused(f"{trust / FOLDER} holds {len(names)} descriptions of clients; at most {MOST_DESCRIBED} are read")
     found = []
-    for path in paths:
+    for name in names:
+        path = trust / FOLDER / f"{name}.yaml"
         data = read_file(path, MOST_BYTES)
         family = read_family(data, str(path))
         if path.stem != family.id:

@@ -51,6 +51,10 @@ def test_a_checklist_is_done_by_evidence_that_counts_now_and_opens_again(site: S
         assert [one.subject for one in recorded(database, [Kind.CHECKLIST])] == ["small"]
 
     at = site.place
+    first = done(site)["allowed"]
+    lock = json.loads(arcops("host", "resolve", "small", "--format", "json"))["digest"]
+    arcops("host", "allow", "small", lock)
+    assert done(site)["allowed"] != first, "an older record is shown instead of the newest"
     with Store.at(at.settings) as store:
         path = store.path(rehearsed.artifact)
     path.chmod(0o600)

@@ -131,6 +131,21 @@ def test_from_nothing_to_a_call_to_a_new_version_and_back(site: Site) -> None:
 
 
 @pytest.mark.requirement("HOST-005-006-022/every-change-is-audited", "HOST-OPS/operations-per-server")
+def test_a_client_that_is_not_known_is_said_before_anything_is_done(site: Site) -> None:
+    assert "there is no client family 'vscod'" in site.arcops("deploy", "echo", "--for", "vscod", expect=REFUSED)
+    assert "echo" not in site.arcops("list")
+
+
+def test_a_wrap_writes_through_no_link(site: Site) -> None:
+    repository = site.folder / "repository"
+    repository.mkdir()
+    (repository / "pyproject.toml").write_text('[project]\nname = "r"\nscripts = {r = "r:main"}\n')
+    (repository / "arcops_serve.py").symlink_to(site.folder / "outside")
+    assert "exists already" in site.arcops("wrap", "repository", expect=REFUSED)
+    assert not (site.folder / "outside").exists()
+    assert not (repository / "arcops.yaml").exists()
+
+
 def test_each_change_has_a_record_with_its_actor(site: Site) -> None:
     site.deployed("--no-key")
     site.changes("return text", "return text.upper()")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -21,6 +22,7 @@ from capabilities.server.putting import NOTHING_ELSE
 from foundation.authorization.sharing import named
 from foundation.database.opening import opened
 from foundation.identity.api_keys import ApiKeys
+from services.host import sharing
 from services.host.figures.records import Kind, recorded
 from services.host.onboarding.domains import FREE_MAIL, read_email, refuse_public
 from services.host.onboarding.invitations import MOST_TRIES, By, Invitations
@@ -253,6 +255,36 @@ def test_the_way_ends_at_a_server_or_says_why_not(site: Site) -> None:
     assert len(json.loads(site.home.arcops("access", "key", "list", "--format", "json"))["keys"]) == before
     site.home.arcops("host", "start", "small")
     assert asked(site, "host", "join", "finish", begun["ticket"])["key"]
+
+
+def live(site: Site) -> int:
+    """How many API keys count now."""
+    with opened(site.place.settings) as database:
+        return sum(one.live(site.place.now()) for one in ApiKeys(database).listed())
+
+
+def test_joining_is_whole_or_did_not_happen(site: Site) -> None:
+    begun = accepted(site)
+    age(site, "verified", "1")
+    before = live(site)
+    with mock.patch.object(sharing, "MOST_SHARES", 0), pytest.raises(Refused, match="are the most"):
+        host_join_finish(HostJoinFinish(ticket=begun["ticket"]), site.place)
+    with opened(site.place.settings) as database:
+        assert Invitations(database).begun(begun["ticket"]).ended == 0, "it ended, and no server is shared"
+    assert live(site) == before, "a key that no one saw still counts"
+    assert asked(site, "host", "join", "finish", begun["ticket"])["key"]
+
+
+def test_a_ticket_that_ended_leaves_no_state_open(site: Site) -> None:
+    begun = accepted(site, email="eve@example.org")
+    age(site, "verified", "1")
+    assert "verified by dns: eve@example.org" in site.home.arcops("host", "invitation", "list")
+    age(site, "used", "1")
+    (line,) = [one for one in site.home.arcops("host", "invitation", "list").splitlines() if "eve@example.org" in one]
+    assert " expired " in line
+    age(site, "verified", "0")
+    assert "has expired" in site.home.arcops("host", "invitation", "confirm", line.split()[0], expect=REFUSED)
+    assert "it has ended" in site.home.arcops("host", "join", "finish", begun["ticket"], expect=REFUSED)
 
 
 def test_the_settings_say_how_and_a_wrong_one_is_refused(site: Site, tmp_path: Path) -> None:

@@ -165,6 +165,20 @@ def test_what_was_restored_counts_and_what_counted_before_is_the_way_back(site: 
     assert "pypi:two==2.0" in site.arcops("host", "list").stdout
 
 
+def test_who_only_looks_makes_no_database(site: Site) -> None:
+    snapshot, database = site.taken(), site.home / "database"
+    for path in database.iterdir():
+        path.unlink()
+    database.rmdir()
+    site.arcops("host", "drift", snapshot, expect=DIFFERS)
+    assert "server one: removed" in site.lines(snapshot)
+    assert "there is no hosted server 'one'" in site.arcops("host", "checklist", "show", "one", expect=REFUSED).stderr
+    assert "there is no runbook 'x'" in site.arcops("host", "runbook", "status", "x", expect=REFUSED).stderr
+    for line in (("runbook", "status"), ("invitation", "list"), ("feedback", "list"), ("list",)):
+        site.arcops("host", *line)
+    assert not database.exists()
+
+
 def test_the_digest_in_the_store_names_it_too(site: Site) -> None:
     artifact = json.loads(site.arcops("host", "snapshot", "--format", "json").stdout)["artifact"]
     site.arcops("host", "stop", "two")

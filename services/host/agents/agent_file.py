@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 
 from arcops.errors import Refused
-from artifacts.wire import from_json
+from artifacts.wire import from_values
 from foundation.strict_yaml import load_all
 
 MOST_BYTES = 4 * 1024 * 1024
@@ -68,7 +67,7 @@ def read_agent(data: bytes) -> AgentAsked:
     found = load_all(data, what="the agent's file")
     if len(found) != 1:
         raise Refused(f"the agent's file holds {len(found)} documents instead of one")
-    agent = from_json(AgentAsked, json.dumps(found[0]))
+    agent = from_values(AgentAsked, found[0])
     _refuse_wrong(agent)
     return agent
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 from arcops.errors import Refused
-from artifacts.wire import from_json
+from artifacts.wire import from_values
 from foundation.strict_yaml import load_all
 
 
@@ -63,7 +62,7 @@ def parsed(data: bytes) -> Checklist:
     found = load_all(data, what="the checklist")
     if len(found) != 1:
         raise Refused("the checklist is not one document")
-    read = from_json(Checklist, json.dumps(found[0]))
+    read = from_values(Checklist, found[0])
     ids = [one.id for one in read.items]
     if len(set(ids)) != len(ids) or not all(one.references and one.title for one in read.items):
         raise Refused("the checklist has an item twice, or one without a title or a reference")

@@ -77,10 +77,9 @@ class FeedbackKept:
             found = self._there(connection, id_)
             if status.rank <= found.status.rank:
                 raise Refused(f"the feedback {id_} is {found.status} already, and its status only goes forward")
+            answered = found.answered or self._now
             values = {"status": status.value, "answer": text or found.answer, "answered_by": author}
-            if not found.answered:
-                connection.execute(update(FEEDBACK).where(FEEDBACK.c.id == id_).values(answered=self._now))
-            connection.execute(update(FEEDBACK).where(FEEDBACK.c.id == id_).values(**values))
+            connection.execute(update(FEEDBACK).where(FEEDBACK.c.id == id_).values(answered=answered, **values))
             return self._there(connection, id_)
 
     def listed(self, about: str, status: Status | None, most: int) -> tuple[Feedback, ...]:

@@ -16,8 +16,10 @@ from sqlalchemy.types import BigInteger
 
 from arcops.errors import Refused
 from arcops.identity import Identity
+from foundation.authorization.sharing import Share, With, named
 from foundation.database.engine import Database
 from foundation.database.host_tables import INVITATIONS, TENANT_MAPPINGS
+from services.host.sharing import change_shares
 
 MOST_TRIES = 5
 CODE_MINUTES, TICKET_HOURS = 30, 48
@@ -61,10 +63,9 @@ class Invitation:
             return "joined"
         if self.revoked:
             return "revoked"
-        if self.verified:
-            return "verified"
         if self.used:
-            return "accepted" if self.used + TICKET_HOURS * 3_600_000 > now else "expired"
+            going_on = "verified" if self.verified else "accepted"
+            return going_on if self.used + TICKET_HOURS * 3_600_000 > now else "expired"
         return "open" if self.until > now else "expired"
 
 
@@ -152,13 +153,15 @@ class Invitations:
 
     def confirm(self, id_: str) -> Invitation:
         """Someone vouches for the person instead: they had help."""
-        waits = (INVITATIONS.c.used > 0) & (INVITATIONS.c.verified == 0) & (INVITATIONS.c.revoked == 0)
-        open_ = (INVITATIONS.c.id == id_) & waits
+        waits = (INVITATIONS.c.verified == 0) & (INVITATIONS.c.revoked == 0)
+        open_ = (INVITATIONS.c.id == id_) & waits & (INVITATIONS.c.used + TICKET_HOURS * 3_600_000 > self._now)
         with self._database.writing() as connection:
             done = connection.execute(update(INVITATIONS).where(open_).values(verified=self._now, aided=1))
             found = self._one(connection, INVITATIONS.c.id == id_, f"there is no invitation {id_[:40]!r}")
             if done.rowcount != 1:
-                raise Refused(f"the invitation {id_} cannot be confirmed: it is not accepted yet, is verified, or was revoked")
+                raise Refused(
+                    f"the invitation {id_} cannot be confirmed: it is not accepted yet, is verified, was revoked or has expired"
+                )
             return found
 
     def revoke(self, id_: str) -> Invitation:
@@ -169,7 +172,9 @@ class Invitations:
             return self._one(connection, mine, f"there is no invitation {id_[:40]!r}")
 
     def end(self, ticket: str, who: Identity) -> Invitation:
-        """The person is *who*, of the verified domain: the mapping is kept, and the invitation ends. It ends once."""
+        """The person is *who*, of the verified domain: in one transaction the mapping is kept, each server of the invitation
+        that is still there is shared with them, and the invitation ends. It ends once.
+        """
         open_ = self._ticket(ticket) & (INVITATIONS.c.ended == 0) & (INVITATIONS.c.verified > 0) & (INVITATIONS.c.revoked == 0)
         with self._database.writing() as connection:
             done = connection.execute(update(INVITATIONS).where(open_).values(ended=self._now))
@@ -185,6 +190,9 @@ class Invitations:
                 values = {"id": id_, "issuer": who.issuer, "tenant": who.tenant, "person": who.id, "domain": found.domain}
                 known = {"email": found.email, "invitation": found.id}
                 connection.execute(insert(TENANT_MAPPINGS).values(made=self._now, **values, **known))
+            grant, author = (Share(kind=With.USER, who=named(who)),), f"{found.author}, by the invitation {found.id}"
+            for name in found.servers:
+                change_shares(connection, self._database, name, grant=grant, author=author)
             return found
 
     def listed(self, most: int) -> tuple[tuple[Invitation, str], ...]:

@@ -127,11 +127,11 @@ class Runbooks:
             connection.execute(insert(RUNBOOK_STEPS).values(began=self._now, ended=0, **values))
         return int(last) + 1
 
-    def end(self, number: int, attempt: int, record: StepRecord) -> None:
+    def end(self, attempt: int, record: StepRecord) -> None:
         """Note how the attempt ended."""
         mine = (
             (RUNBOOK_STEPS.c.runbook == record.runbook)
-            & (RUNBOOK_STEPS.c.number == number)
+            & (RUNBOOK_STEPS.c.number == record.number)
             & (RUNBOOK_STEPS.c.attempt == attempt)
         )
         said = canonical_bytes(record).decode()

@@ -69,7 +69,7 @@ def _typed(command: tuple[str, ...]) -> str:
 def _holds(step: Step, values: Mapping[str, str]) -> str:
     from services.host.runbooks.template import filled
 
-    said = [f"`{one.at}` {one.test.value} {filled(one.value, dict(values))}".rstrip() for one in step.check.where]
+    said = [f"`{one.at}` {one.test.value} {filled(one.value, values)}".rstrip() for one in step.check.where]
     return f", in which {' and '.join(said)}" if said else f" ends with {' or '.join(map(str, step.check.exits))}"
 
 

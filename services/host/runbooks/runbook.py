@@ -54,11 +54,10 @@ def made(of: Template, role: Role, given: Iterable[str]) -> Runbook:
 
 def command_of(step: Step, values: Mapping[str, str]) -> tuple[str, ...]:
     """The arguments of *step*'s command; each value is one argument, or a part of one, and never more."""
-    known = dict(values)
-    more = (part for one in step.options if known.get(one.of) for part in (one.option, known[one.of]))
-    return (*(filled(one, known) for one in step.command), *more)
+    more = (part for one in step.options if values.get(one.of) for part in (one.option, values[one.of]))
+    return (*(filled(one, values) for one in step.command), *more)
 
 
 def check_of(step: Step, values: Mapping[str, str]) -> tuple[str, ...]:
     """The arguments of the command that checks *step*."""
-    return tuple(filled(one, dict(values)) for one in step.check.command)
+    return tuple(filled(one, values) for one in step.check.command)

@@ -33,7 +33,10 @@ class Foreseen:
 
 
 def foreseen(kept: KeptRunbook, there: Runbooks, run: Runs, step: int = 0) -> Iterator[Foreseen]:
-    """What a run would do, at every step or at one. Only checks are run: they change nothing."""
+    """What a run would do, at every step or at one. Only checks are run: they change nothing. Raises `Refused` if there is no
+    such step.
+    """
+    _refuse_unknown(kept, step)
     steps, values = there.steps(kept.id), dict(kept.runbook.values)
     for number, one in enumerate(kept.runbook.template.steps, 1):
         found = steps.get(number)
@@ -73,10 +76,8 @@ def carried_on(kept: KeptRunbook, there: Runbooks, run: Runs, step: int = 0) -> 
 
     Raises `Refused` if a step before is not over, or if there is no such step.
     """
-    template = kept.runbook.template
-    if step > len(template.steps):
-        raise Refused(f"the runbook has {len(template.steps)} steps, and no step {step}")
-    for number, one in enumerate(template.steps, 1):
+    _refuse_unknown(kept, step)
+    for number, one in enumerate(kept.runbook.template.steps, 1):
         steps = there.steps(kept.id)
         found = steps.get(number)
         over = found is not None and found.state.over
@@ -86,7 +87,7 @@ def carried_on(kept: KeptRunbook, there: Runbooks, run: Runs, step: int = 0) -> 
             continue
         attempt = there.begin(kept.id, number)
         record = _attempted(kept, number, one, values_of(kept.runbook, steps.values()), run, _killed(found))
-        there.end(number, attempt, record)
+        there.end(attempt, record)
         yield record
         if not record.state.over:
             return
@@ -162,6 +163,12 @@ def _renewed(leases: Leases, held: Lease) -> Iterator[None]:
 def _lacking(command: tuple[str, ...], values: Mapping[str, str]) -> str:
     """The value that *command* uses and that no one gave yet, or nothing."""
     return next((one for one in holes(command) if one not in values), "")
+
+
+def _refuse_unknown(kept: KeptRunbook, step: int) -> None:
+    count = len(kept.runbook.template.steps)
+    if step > count:
+        raise Refused(f"the runbook has {count} steps, and no step {step}")
 
 
 def _killed(found: KeptStep | None) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -12,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from arcops.errors import Broken, Refused
-from artifacts.wire import from_json
+from artifacts.wire import from_values
 from foundation.strict_yaml import load_all
 
 FRESH_DAYS = 30
@@ -167,7 +166,7 @@ def parsed(data: bytes, name: str) -> Template:
     found = load_all(data, what=f"the runbook {name}")
     if len(found) != 1:
         raise Refused(f"the runbook {name} holds {len(found)} documents instead of one")
-    read = from_json(Template, json.dumps(found[0]))
+    read = from_values(Template, found[0])
     problem = next(_problems(read, name), "")
     if problem:
         raise Refused(f"the runbook {name}: {problem}")
@@ -180,7 +179,7 @@ def holes(texts: Iterable[str]) -> Iterator[str]:
         yield from _HOLE.findall(text)
 
 
-def filled(text: str, values: dict[str, str]) -> str:
+def filled(text: str, values: Mapping[str, str]) -> str:
     """*text* with each name in braces replaced by its value, in one pass: a value is never read again.
 
     Raises `Broken` for a name without a value.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from arcops.errors import Refused
 from artifacts.reading import read_file
-from artifacts.wire import from_json
+from artifacts.wire import from_values
 from foundation.strict_yaml import load_all
 from services.host.spec import Spec
 
@@ -55,7 +55,7 @@ def read_hosting(file: Path) -> Hosting:
     found = load_all(read_file(file, _MOST), what=str(file))
     if len(found) != 1:
         raise Refused(f"{file} holds {len(found)} documents; write one, such as 'arcops host new' does")
-    return from_json(Hosting, json.dumps(found[0]))
+    return from_values(Hosting, found[0])
 
 
 def written(hosting: Hosting) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 from sqlalchemy import Connection, Table, select
 
@@ -11,6 +10,7 @@ from arcops.errors import Refused
 from artifacts.canonical import canonical
 from artifacts.host_snapshot import HostConfiguration, HostSurroundings, SnapshotServer, SnapshotTable
 from artifacts.json_values import JSON
+from artifacts.objects import digest_of
 from artifacts.reading import read_file
 from artifacts.wire import from_json
 from foundation.database.engine import Database
@@ -23,8 +23,13 @@ TABLES: tuple[Table, ...] = (HOSTED_ALLOWED, HOSTED_QUOTAS, HOSTED_SHARES)
 """Tables that are configuration as a whole. A row has texts and numbers only, and no secret."""
 
 
-def configuration(database: Database, settings: Settings) -> HostConfiguration:
-    """What *database* and the operator's files say now. Raises `Refused` if a row holds what looks like a secret."""
+def configuration(database: Database | None, settings: Settings) -> HostConfiguration:
+    """What *database*, if there is one, and the operator's files say now. Raises `Refused` if a row holds what looks like a
+    secret.
+    """
+    if database is None:
+        none = tuple(SnapshotTable(name=one.name, rows=()) for one in TABLES)
+        return HostConfiguration(servers=(), files=read_files(settings), tables=none)
     with database.reading() as connection:
         servers = servers_in(connection)
         tables = tuple(_table(connection, one) for one in TABLES)
@@ -81,7 +86,7 @@ def refuse_secret(name: str, spec: Spec) -> None:
             )
 
 
-def surroundings(settings: Settings, digest_of: Callable[[bytes], str]) -> HostSurroundings:
+def surroundings(settings: Settings) -> HostSurroundings:
     """Where this host stands by its *settings*."""
     authorities = ""
     if settings.host_authorities:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -12,6 +13,8 @@ from capabilities.client.applying import ApplyClientConfig, apply_client_config
 from capabilities.client.describing import DropClientFamily, SetClientFamily, drop_client_family, set_client_family
 from capabilities.client.families import ListClientFamilies, list_client_families
 from capabilities.client.publishing import PublishClientConfig, publish_client_config
+from tasks.client import families
+from tasks.client.families import MOST_DESCRIBED, KnownHere
 from tests.adapters.client.test_first_steps import FAMILY
 from tests.adapters.client.test_rest import BASE, Running, served
 from tests.services.config.folders import Machine, machine
@@ -92,6 +95,57 @@ def test_a_broken_description_is_said_with_its_file(here: Machine) -> None:
     (folder / "acme-agent.yaml").rename(folder / "other.yaml")
     with pytest.raises(Refused, match=r"other\.yaml describes the client 'acme-agent'; name the file acme-agent\.yaml"):
         list_client_families(ListClientFamilies(), here.at)
+
+
+def test_a_bad_file_is_repaired_or_dropped(here: Machine) -> None:
+    set_client_family(SetClientFamily(family=FAMILY), here.at)
+    folder = here.at.settings.trust / "clients"
+    (folder / "acme-agent.yaml").write_text("id: [")
+    (folder / "broken.yaml").write_text("id: [")
+    with pytest.raises(Refused):
+        list_client_families(ListClientFamilies(), here.at)
+    set_client_family(SetClientFamily(family=FAMILY), here.at)
+    with pytest.raises(Refused, match="described are: acme-agent, broken"):
+        drop_client_family(DropClientFamily(client="../clients/broken"), here.at)
+    drop_client_family(DropClientFamily(client="broken"), here.at)
+    assert "acme-agent" in {one.client_id for one in list_client_families(ListClientFamilies(), here.at).families}
+
+
+def test_no_more_are_described_than_are_read(here: Machine) -> None:
+    set_client_family(SetClientFamily(family=FAMILY), here.at)
+    folder = here.at.settings.trust / "clients"
+    for number in range(MOST_DESCRIBED - 1):
+        (folder / f"other-{number}.yaml").write_text(FAMILY.replace("acme-agent", f"other-{number}"))
+    set_client_family(SetClientFamily(family=FAMILY), here.at)  # again, which adds nothing
+    one_more = FAMILY.replace("acme-agent", "one-more")
+    with pytest.raises(Refused, match="more than 200 descriptions of clients"):
+        set_client_family(SetClientFamily(family=one_more), here.at)
+    assert list_client_families(ListClientFamilies(), here.at).families
+    drop_client_family(DropClientFamily(client="other-0"), here.at)
+    set_client_family(SetClientFamily(family=one_more), here.at)
+
+
+def test_who_lives_long_reads_a_folder_once_a_change(here: Machine) -> None:
+    set_client_family(SetClientFamily(family=FAMILY), here.at)
+    known = KnownHere(here.at.settings.trust)
+    file = here.at.settings.trust / "clients" / "acme-agent.yaml"
+
+    def ids() -> set[str]:
+        return {one.id for one in known().described}
+
+    with mock.patch.object(families, "read_family", wraps=families.read_family) as read:
+        assert ids() == ids() == {"acme-agent"}
+        assert read.call_count == 1
+        file.write_text("id: [")
+        assert ids() == ids() == {"acme-agent"}, "the last that could be read count"
+        assert read.call_count == 2, "a broken folder is read at each request"
+        file.write_text(FAMILY.replace("Acme", "Acme's"))  # in its place: the folder itself is as it was
+        assert ids() == {"acme-agent"}
+        assert read.call_count == 3
+        file.unlink()
+        assert ids() == set()
+    file.parent.rmdir()
+    assert ids() == set()
 
 
 def test_only_what_was_described_is_dropped(here: Machine) -> None:
