@@ -6,13 +6,14 @@ metadata says what a type alone cannot: how it is spelled on a command line, and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from enum import Enum
 from functools import cache
 from typing import Any, get_type_hints
 
-from arcops.errors import Broken
+from arcops.errors import Broken, Refused
 
 _SHAPE = "arcops.shape"
 _OWN = "arcops.own"
@@ -130,6 +131,30 @@ def questions(ask: type[object]) -> tuple[Question, ...]:
         for one in all_fields
         if one.init
     )
+
+
+def refuse_outside(ask: object) -> None:
+    """Raise `Refused` if a value of *ask* is outside of what its `Shape` says. What is left as it is usually may be."""
+    for one in _bounded(type(ask)):  # type: ignore[arg-type]  # every class is hashable; mypy does not believe it
+        value = getattr(ask, one.name)
+        if value is None or value == one.default:
+            continue
+        texts = (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
+        if (pattern := one.shape.pattern) and not all(re.fullmatch(pattern, text) for text in texts):
+            raise Refused(f"{one.name} does not match the pattern {pattern}")
+        count = value if isinstance(value, int) else len(value) if isinstance(value, str | tuple) else None
+        least, most = one.shape.least, one.shape.most
+        if count is None or ((least is None or least <= count) and (most is None or count <= most)):
+            continue
+        what = "" if isinstance(value, int) else " characters" if isinstance(value, str) else " values"
+        bounds = f"{least} or more" if most is None else f"{most} at most" if least is None else f"from {least} to {most}"
+        raise Refused(f"{one.name} {'has' if what else 'is'} {count}{what}; use {bounds}")
+
+
+@cache
+def _bounded(ask: type[object]) -> tuple[Question, ...]:
+    unbounded = Shape().least, Shape().most, Shape().pattern
+    return tuple(one for one in questions(ask) if (one.shape.least, one.shape.most, one.shape.pattern) != unbounded)
 
 
 @cache

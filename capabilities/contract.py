@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 
-from arcops.asks import Use, use_of
+from arcops.asks import Use, refuse_outside, use_of
 from arcops.errors import Broken, Refused, Unavailable
 from flows.place import Place, bounded, with_paths
 
@@ -120,6 +120,7 @@ class Tool(Generic[A, B]):
         """The answer to *ask*. Raises `Refused` if the ask is wrong, `Unavailable` if the caller may try again."""
         if self.scope is Scope.TRUST and not at.may_trust:
             raise Refused(not_for_remote(self.name))
+        refuse_outside(ask)
         if at.roots is None:
             return self._answered(ask, at)
         answer: Any = self._written(bounded(ask, at), at) if self.writes else self._answered(bounded(ask, at), at)

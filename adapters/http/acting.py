@@ -1,4 +1,5 @@
-"""What a person who is logged in does by a button of a page: a form that no other site can send, and a tool of a hosted server.
+"""What a person who is logged in does by a button of a page: a form that no other site can send, and a tool of hosted servers
+or of their catalog.
 
 The tool decides as everywhere: by the person's roles, by the operator's word about trust (``ARCOPS_REMOTE_TRUST``), and with a
 record of how it ended.
@@ -7,36 +8,62 @@ record of how it ended.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from html import escape
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from adapters.http import login_pages
 from adapters.http.access import Door
 from adapters.http.bound import Bound
 from adapters.http.login import read_form
 from adapters.http.login_cookies import is_forged
+from arcops.asks import questions, refuse_outside
 from arcops.errors import ArcOpsError, Refused
 from arcops.identity import Identity
+from artifacts.wire import from_values
 from capabilities.access.permitting import permitted
-from capabilities.catalogue import all_tools
+from capabilities.catalogue import tool_named
 from capabilities.contract import Tool
 from capabilities.place import Place
 from capabilities.watching import watched
 
-PATH = "/server/act"
-ACTS = {one: f"host_{one}" for one in ("start", "stop", "restart", "rollback", "remove")}
-"""What a button says, and the tool that does it."""
 _MOST_FORM = 4096
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "Cache-Control": "no-store",
-}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buttons:
+    """The buttons of a ``page`` about one thing of a name. Their forms are sent to ``path``; ``tools`` are what each does.
+    After one of ``ends`` the thing is gone, and ``listed`` is shown.
+    """
+
+    path: str
+    page: str
+    listed: str
+    tools: Mapping[str, str]
+    ends: frozenset[str] = frozenset()
+
+
+ALL_BUTTONS = (
+    Buttons(
+        path="/server/act",
+        page="server",
+        listed="servers",
+        tools={one: f"host_{one}" for one in ("start", "stop", "restart", "rollback", "remove", "allow", "deny")},
+        ends=frozenset(("remove",)),
+    ),
+    Buttons(
+        path="/catalog/act",
+        page="catalog/entry",
+        listed="catalog",
+        tools={one: f"host_catalog_{one}" for one in ("approve", "refuse", "rate")},
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,41 +75,53 @@ class Acting:
     place: Callable[[], Place]
 
     def routes(self) -> list[BaseRoute]:
-        """The route that the forms are sent to; before those of the pages, which can only be read."""
-        return [Route(PATH, self._act, methods=["POST"])] if self.door.people is not None else []
+        """The routes that the forms are sent to; before those of the pages, which can only be read."""
+        if self.door.people is None:
+            return []
+        return [Route(one.path, partial(self._act, one), methods=["POST"]) for one in ALL_BUTTONS]
 
-    async def _act(self, request: Request) -> Response:
+    async def _act(self, buttons: Buttons, request: Request) -> Response:
         people = self.door.people
         form = await read_form(request, _MOST_FORM)
-        name = form.get("name", "")[:63]
+        name, do = form.get("name", "")[:200], form.get("do", "")
+        said = partial(self._said, buttons, name)
         try:
             found = await people.found(request.headers) if people is not None else None
             if found is None:
-                return _said(401, "you are not logged in; open the page again", name)
+                return said(401, "you are not logged in; open the page again")
             who, person = found
             if is_forged(request.headers, self.bound.origins, given=form.get("form", ""), expected=person.form):
-                return self._denied(request, who, "form", 403, "this does not come from a page of this server", name)
-            tool = next((one for one in all_tools() if one.name == ACTS.get(form.get("do", ""))), None)
+                self._denied(request, who, "form")
+                return said(403, "this does not come from a page of this server")
+            tool = tool_named(buttons.tools.get(do, ""))
             if tool is None or not name:
-                return _said(400, "this form does not say what to do with which server; open the page again", name)
-            ask = tool.ask(name=name)
+                return said(400, "this form does not say what to do with which of them; open the page again")
+            given = _given(tool, form)
+            try:
+                ask = from_values(tool.ask, given)
+                refuse_outside(ask)
+            except Refused as error:
+                return said(400, str(error))
             decision = permitted(tool, ask, who, self.door.authorization)
             if not decision.allowed:
-                return self._denied(request, who, "policy", 403, decision.reason, name, tool.name)
-            await self._done(request, tool, ask, who, name)
+                self._denied(request, who, "policy", tool.name)
+                return said(403, decision.reason)
+            await self._done(request, tool, ask, who, given)
         except Refused as error:
-            return _said(409, str(error), name)
+            return said(409, str(error))
         except ArcOpsError as error:
-            return _said(503, str(error), name)
-        there = "servers" if tool.name == ACTS["remove"] else f"server?{urlencode({'name': name})}"
-        return RedirectResponse(f"{self.bound.url}/{there}", status_code=303, headers={"Cache-Control": "no-store"})
+            return said(503, str(error))
+        there = self._address(buttons, "" if do in buttons.ends else name)
+        return RedirectResponse(there, status_code=303, headers={"Cache-Control": "no-store"})
 
-    async def _done(self, request: Request, tool: Tool[Any, Any], ask: object, who: Identity, name: str) -> None:
+    async def _done(
+        self, request: Request, tool: Tool[Any, Any], ask: object, who: Identity, given: Mapping[str, object]
+    ) -> None:
         """Call *tool*, with a record of how it ended."""
         accounts = self.door.accounts
         kept = None
         if accounts is not None:
-            kept = accounts.begin(request.scope, who, tool=tool.name, arguments={"name": name}, known=("name",))
+            kept = accounts.begin(request.scope, who, tool=tool.name, arguments=given, known=tuple(given))
         at = replace(self.place(), caller=who)
         try:
             answer = await asyncio.to_thread(watched, tool, ask, at)
@@ -93,18 +132,24 @@ class Acting:
         if kept is not None:
             kept.answered(answer)
 
-    def _denied(
-        self, request: Request, who: Identity, reason: str, status: int, said: str, name: str, tool: str = ""
-    ) -> Response:
+    def _denied(self, request: Request, who: Identity, reason: str, tool: str = "") -> None:
         if self.door.accounts is not None:
             self.door.accounts.denied(request.scope, who, reason, tool=tool, action="tools/call")
-        return _said(status, said, name)
+
+    def _said(self, buttons: Buttons, name: str, status: int, text: str) -> Response:
+        back = self._address(buttons, name)
+        return login_pages.said(status, "Nothing was done", text, go_on=back, words="Back")
+
+    def _address(self, buttons: Buttons, name: str) -> str:
+        """The page of *name*; that of all of them without a name."""
+        return f"{self.bound.url}/" + (f"{buttons.page}?{urlencode({'name': name})}" if name else buttons.listed)
 
 
-def _said(status: int, said: str, name: str) -> Response:
-    back = f"server?{urlencode({'name': name})}" if name else "servers"
-    body = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Nothing was done</title><h1>Nothing was done</h1>'
-        f'<p>{escape(said[:1].upper() + said[1:])}.</p><p><a href="../{escape(back)}">Back</a></p></html>'
-    )
-    return HTMLResponse(body, status_code=status, headers=_HEADERS)
+def _given(tool: Tool[Any, Any], form: Mapping[str, str]) -> dict[str, object]:
+    """What *form* says of the ask of *tool*. A text that should be a number, and is not one, stays a text, which is refused."""
+    given: dict[str, object] = {}
+    for one in questions(tool.ask):
+        said = form.get(one.name)
+        if said is not None:
+            given[one.name] = int(said) if one.hint is int and said.isascii() and said.isdigit() else said
+    return given

@@ -19,10 +19,9 @@ from starlette.types import Scope
 
 from adapters.relay.calling import no_such
 from adapters.relay.exchange import Exchange
-from adapters.relay.failing import Failed
 from adapters.relay.finding import FIND, FIND_TOOL, USE, USE_TOOL, found, unwrapped
 from adapters.relay.legacy import Legacy, Request
-from adapters.relay.modern import Fields, Modern, refuse_mismatch
+from adapters.relay.modern import Fields, Modern
 from arcops.errors import Unavailable
 from arcops.identity import Identity
 from services.host import envelope
@@ -134,15 +133,16 @@ class Together:
             part.requests.pop(id, None)
 
     async def asked_by_modern(
-        self, scope: Scope, caller: Identity, fields: Mapping[bytes, bytes], message: Message, id: bytes, exchange: Exchange
+        self,
+        scope: Scope,
+        caller: Identity,
+        fields: Fields,
+        method: str,
+        params: Mapping[str, Raw] | None,
+        id: bytes,
+        exchange: Exchange,
     ) -> bytes:
         """The answer to a request of a client of 2026-07-28."""
-        method, params = str(message.method), envelope.members(message.params)
-        try:
-            refuse_mismatch(fields, method, params)
-        except Failed:
-            self.legacy.calling.permitting.refused(scope, caller, ALL, method, params, "request")
-            raise
         if method == "server/discover":
             told = {"supportedVersions": [MODERN_VERSION], "capabilities": _CAPABILITIES, "instructions": _INSTRUCTIONS}
             body = envelope.encoded({**told, "_meta": {META + "serverInfo": _INFO}})
@@ -302,10 +302,18 @@ class TogetherModern(Modern):
 
     together: Together
 
-    async def whole(
-        self, scope: Scope, row: Row, caller: Identity, fields: Fields, message: Message, id: bytes, exchange: Exchange
+    async def asked(
+        self,
+        scope: Scope,
+        row: Row,
+        caller: Identity,
+        fields: Fields,
+        method: str,
+        params: Mapping[str, Raw] | None,
+        id: bytes,
+        exchange: Exchange,
     ) -> bytes:
-        return await self.together.asked_by_modern(scope, caller, fields, message, id, exchange)
+        return await self.together.asked_by_modern(scope, caller, fields, method, params, id, exchange)
 
 
 def _text(raw: Raw | None) -> str:

@@ -17,10 +17,11 @@ from capabilities.server.catalog_looking import (
     host_catalog_search,
     host_catalog_show,
 )
-from capabilities.server.looking import HostFind, host_find
 
 _MOST = 50
 """Entries on one page."""
+_MOST_FOUND = 100
+"""Of a search; what is worse than these is found by more words."""
 _STATES = ("proposed", "approved", "refused")
 
 
@@ -32,16 +33,18 @@ def entries(asked: Asked) -> Reply:
         raise Problem(
             400, "The address has a value that is not valid", said, "Correct the address, or start again from the list."
         )
-    every = host_catalog_list(HostCatalogList(state=state, after=after[:200], most=_MOST), asked.at)
+    searched = any(one.isalnum() for one in words)
+    every = host_catalog_list(HostCatalogList(state=state, after=after[:200], most=1 if searched else _MOST), asked.at)
     found: CatalogFound | CatalogListed = every
-    if any(one.isalnum() for one in words):
-        found = host_catalog_search(HostCatalogSearch(words=words, every=True, state=state, most=_MOST), asked.at)
+    if searched:
+        found = host_catalog_search(HostCatalogSearch(words=words, every=True, state=state, most=_MOST_FOUND), asked.at)
     values = {
         "listed": found.entries,
         "by": found.by if isinstance(found, CatalogFound) else "",
         "next": found.next if isinstance(found, CatalogListed) else "",
         "total": every.total,
         "offered": every.offered,
+        "more": searched and len(found.entries) == _MOST_FOUND,
         "words": words,
         "state": state,
         "states": _STATES,
@@ -59,6 +62,4 @@ def entry(asked: Asked) -> Reply:
     except Refused as error:
         said = f"{str(error)[0].upper()}{str(error)[1:]}."
         raise Problem(404, "There is no such entry", said, "Choose one from the catalog.") from error
-    hosted = {server for one in found.versions for server in one.servers}
-    runs = {one.name: not one.missing and one.enabled for one in host_find(HostFind(), asked.at).servers} if hosted else {}
-    return shown(asked, "catalog_entry.html", "catalog", found, found=found, runs=runs, verdict=Verdict)
+    return shown(asked, "catalog_entry.html", "catalog", found, found=found, verdict=Verdict)

@@ -92,7 +92,9 @@ def _acts(found: ServerExplained, asked: Asked) -> tuple[tuple[str, str], ...]:
     if asked.person is None or row is None or not asked.at.may_trust:
         return ()
     running = (("stop", "Stop"), ("restart", "Restart")) if row.enabled else (("start", "Start"),)
-    return (*running, *((("rollback", "Roll back"),) if row.version > 1 else ()), ("remove", "Remove"))
+    back = (("rollback", "Roll back"),) if row.version > 1 else ()
+    lock = (("deny", "Allow nothing of"),) if row.allowed else (("allow", "Allow this lock"),) if row.digest else ()
+    return (*running, *back, *lock, ("remove", "Remove"))
 
 
 def _artifact(found: ServerExplained, asked: Asked) -> Examined | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from arcops.errors import Refused
 from capabilities.contract import Scope, always, tool
-from capabilities.server.catalog_place import NAME, VERSION, kept_catalog, no_entry
+from capabilities.server.catalog_place import NAME, VERSION, catalog_with
 from flows.place import Place
 
 
@@ -57,9 +57,7 @@ def host_catalog_ask(ask: HostCatalogAsk, at: Place) -> CatalogAsked:
             "no source is named; set ARCOPS_CATALOG_SOURCES, such as 'pypi=https://…/pypi npm=https://… github=https://…', "
             "and the tier to restricted"
         )
-    with kept_catalog(at) as there:
-        if there is None:
-            raise no_entry(ask.name)
+    with catalog_with(ask.name, at) as there:
         kept = there.version(ask.name, ask.version)
     found = ask_sources(kept.document, sources, at.settings.tier, at.settings.cache / "catalog", at.now())
     return CatalogAsked(

@@ -41,24 +41,23 @@ def badges(packages: Collection[str], rows: Rows | None, at: Place) -> Mapping[s
     from services.host.site import verdicts
 
     by = verdicts(at.settings, at.now)
-    hosted: dict[str, list[HostedRow]] = defaultdict(list)
-    for one in rows.of_packages(packages):
-        hosted[one.current.spec.package].append(one)
-    current = {one.name: one.current.number for one in rows.all()} if hosted else {}
+    hosted: dict[str, list[tuple[HostedRow, bool]]] = defaultdict(list)
+    for one, current in rows.of_packages(packages):
+        hosted[one.current.spec.package].append((one, current))
     found: dict[str, Badge] = {}
     for package, mine in hosted.items():
         best, standing, running = _EARLIEST, Badge(), set()
-        for row in mine:
+        for row, current in mine:
             try:
                 report = by.standing(row).report
             except Refused:
                 continue
-            if row.enabled and current.get(row.name) == row.current.number:
+            if row.enabled and current:
                 running.add(row.name)
             if report.judged_at > best and row.judged is not None:
                 best = report.judged_at
                 standing = Badge(verdict=report.verdict.value, artifact=row.judged.artifact, publisher=_publisher(report, at))
-        servers = tuple(sorted({one.name for one in mine}))
+        servers = tuple(sorted({one.name for one, _ in mine}))
         found[package] = replace(standing, servers=servers, running=tuple(sorted(running)))
     return found
 

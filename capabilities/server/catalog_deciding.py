@@ -69,8 +69,8 @@ def _decided(name: str, version: str, reason: str, at: Place, *, approve: bool) 
         if approve and who != OPERATOR and kept.author == named(at):
             raise Refused(f"you brought {name} {kept.version} into the catalog, so someone else must approve it")
         state = State.APPROVED if approve else State.REFUSED
-        there.decide(name, kept.version, state, decider=named(at), reason=reason, demanded=at.settings.catalog_tags)
-        return shown(*there.one(name))
+        tags = at.settings.catalog_tags
+        return shown(*there.decide(name, kept.version, state, decider=named(at), reason=reason, demanded=tags))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +93,7 @@ def host_catalog_tag(ask: HostCatalogTag, at: Place) -> CatalogEntry:
         raise Refused(f"{wrong[:50]!r} is not TAG=VALUE")
     tags = read_tags({name: value for name, _, value in pairs if value}, ask.name)
     with catalog(at) as there:
-        there.tag(ask.name, tags, remove=[name for name, _, value in pairs if not value])
-        return shown(*there.one(ask.name))
+        return shown(*there.tag(ask.name, tags, remove=[name for name, _, value in pairs if not value]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,5 +110,4 @@ class HostCatalogRate:
 def host_catalog_rate(ask: HostCatalogRate, at: Place) -> CatalogEntry:
     """Rate an entry of the catalog. Each caller has one rating, and a later one replaces it."""
     with catalog(at) as there:
-        there.rate(ask.name, caller(at), ask.stars)
-        return shown(*there.one(ask.name))
+        return shown(*there.rate(ask.name, caller(at), ask.stars))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from capabilities.server.catalog_place import kept_catalog, no_entry
+from capabilities.server.catalog_place import catalog_with
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ def from_catalog(named: str, given: Spec, at: Place) -> Spec:
     from services.host.catalog.as_row import spec_for
 
     name, _, version = named.partition("@")
-    with kept_catalog(at) as there:
-        if there is None:
-            raise no_entry(name)
+    with catalog_with(name, at) as there:
         entry = there.one(name)[0]
         return spec_for(entry, there.version(name, version or entry.offered), given)

@@ -10,7 +10,7 @@ from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
 from capabilities.server.catalog_badges import badges
-from capabilities.server.catalog_place import NAME, CatalogEntry, kept_catalog, no_entry, shown
+from capabilities.server.catalog_place import NAME, CatalogEntry, catalog_with, kept_catalog, shown
 from capabilities.server.place import database, kept_rows
 from flows.place import Place
 
@@ -88,9 +88,7 @@ def host_catalog_show(ask: HostCatalogShow, at: Place) -> CatalogEntry:
     """
     from services.host.catalog.document import packages_of
 
-    with kept_catalog(at) as there:
-        if there is None:
-            raise no_entry(ask.name)
+    with catalog_with(ask.name, at) as there:
         entry, versions = there.one(ask.name)
     packages = {one for kept in versions for one in packages_of(kept.document)}
     with kept_rows(at) as rows:
@@ -135,11 +133,11 @@ def host_catalog_search(ask: HostCatalogSearch, at: Place) -> CatalogFound:
         if there is None:
             return CatalogFound(entries=(), by="words")
         by = "words"
-        if at.settings.embedding_model and ask.by != "words" and state is None:
+        if at.settings.embedding_model and ask.by != "words":
             with database(at) as open_:
                 meanings = _meanings(open_, at)
                 if meanings.whole() or ask.by == "meaning":
-                    near = there.named(meanings.nearest(ask.words, every=ask.every, most=ask.most))
+                    near = there.named(meanings.nearest(ask.words, every=ask.every, most=ask.most, state=state))
                     return CatalogFound(entries=tuple(shown(one) for one in near), by=f"meaning, by {meanings.model}")
             by = "words, because the meaning of some entries is not computed yet"
         found = there.found(ask.words, every=ask.every, state=state, most=ask.most)

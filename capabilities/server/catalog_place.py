@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.identity import Identity
-from capabilities.server.place import author, database
+from capabilities.server.place import author, database, kept_database
 from flows.place import Place
 from foundation.authorization.authorizing import OPERATOR
 
@@ -41,8 +41,9 @@ class CatalogVersion:
     its publisher says (active, deprecated, deleted). ``packages`` are what a row can name.
 
     ``verdict`` and ``artifact`` are of the newest verdict that counts now about what this site hosts of it; ``publisher`` is
-    who was proven by it to have published that, never what anyone says of himself. ``servers`` are the hosted ones;
-    ``install`` are links that add those which run to VS Code, if this site's address is set (ARCOPS_PUBLIC_URL).
+    who was proven by it to have published that, never what anyone says of himself. ``servers`` are the hosted ones, of which
+    those in ``running`` run it for the next request; ``install`` are links that add these to VS Code, if this site's address is
+    set (ARCOPS_PUBLIC_URL).
     """
 
     version: str
@@ -61,6 +62,7 @@ class CatalogVersion:
     artifact: str = ""
     publisher: str = ""
     servers: tuple[str, ...] = ()
+    running: tuple[str, ...] = ()
     install: tuple[str, ...] = ()
 
 
@@ -99,18 +101,24 @@ def catalog(at: Place) -> Iterator[Catalog]:
 @contextmanager
 def kept_catalog(at: Place) -> Iterator[Catalog | None]:
     """The catalog for one who only looks: a database that is not there is not made, and has none."""
-    from foundation.database.late import is_made
+    with kept_database(at) as found:
+        if found is None:
+            yield None
+            return
+        from services.host.catalog.catalog import Catalog
 
-    if not is_made(at.settings):
-        yield None
-        return
-    with catalog(at) as found:
-        yield found
+        yield Catalog(found)
 
 
-def no_entry(name: str) -> Refused:
-    """What to raise for an entry that is not there."""
-    return Refused(f"the catalog has no entry {name[:200]!r}; 'arcops host catalog search WORDS' finds what it has")
+@contextmanager
+def catalog_with(name: str, at: Place) -> Iterator[Catalog]:
+    """The catalog for one who looks at its entry *name*. Raises `Refused` if there is no database, so no such entry."""
+    with kept_catalog(at) as there:
+        if there is None:
+            from services.host.catalog.entry import no_entry
+
+            raise no_entry(name)
+        yield there
 
 
 def caller(at: Place) -> Identity:
@@ -140,7 +148,7 @@ def shown(
     from services.host.catalog.newest import ordered
 
     by_number = {one.version: one for one in versions}
-    order = ordered((one.version, one.published or one.made) for one in versions)
+    order = ordered(one.dated for one in versions)
     return CatalogEntry(
         name=entry.name,
         kind=entry.kind.value,
@@ -160,7 +168,7 @@ def _version(kept: Kept, badges: Mapping[str, Badge], origin: str) -> CatalogVer
 
     packages = packages_of(kept.document)
     badge = next((badges[one] for one in packages if one in badges), None)
-    running = badge.running if badge is not None and origin else ()
+    running = badge.running if badge is not None else ()
     return CatalogVersion(
         version=kept.version,
         state=kept.state.value,
@@ -178,7 +186,8 @@ def _version(kept: Kept, badges: Mapping[str, Badge], origin: str) -> CatalogVer
         artifact=badge.artifact if badge is not None else "",
         publisher=badge.publisher if badge is not None else "",
         servers=badge.servers if badge is not None else (),
-        install=tuple(install_link(one, f"{origin}/{one}/mcp") for one in running),
+        running=running,
+        install=tuple(install_link(one, f"{origin}/{one}/mcp") for one in running) if origin else (),
     )
 
 

@@ -44,8 +44,8 @@ def registry_versions(name: str, query: Mapping[str, str], origin: str, at: Plac
     found = _versions(name, "", query, at)
     if not found:
         return None
-    order = [one for one, _ in ordered((kept.version, kept.published or kept.made) for _, kept in found)]
-    found = tuple(sorted(found, key=lambda one: order.index(one[1].version)))
+    by_number = {kept.version: (entry, kept) for entry, kept in found}
+    found = tuple(by_number[number] for number, _ in ordered(kept.dated for _, kept in found))
     return page(found, len(found), _here(found, origin, at))
 
 

@@ -142,9 +142,6 @@ def host_quota_show(ask: HostQuotaShow, at: Place) -> QuotasShown:
 
 
 def _shown(server: str, at: Place) -> QuotasShown:
-    from sqlalchemy import select
-
-    from foundation.database.tables import HOSTED_ADVISORIES
     from services.host.costs.advising import id_of
     from services.host.costs.quotas import EACH, Quotas, rules_of
     from services.host.costs.watching import standing_in
@@ -157,7 +154,7 @@ def _shown(server: str, at: Place) -> QuotasShown:
         now = int(at.now().timestamp() * 1000)
         uses = [one for one in quotas.uses(rules_of(rows), now) if not server or one.server == server]
         with found.reading() as connection:
-            standing = {one.id: standing_in(one) for one in connection.execute(select(HOSTED_ADVISORIES)).all()}
+            standing = {one.id: one for one in standing_in(connection)}
     listed = sorted(
         (_use(one, standing.get(id_of(one)), now) for one in uses), key=lambda one: (-one.percent, one.server, one.caller)
     )

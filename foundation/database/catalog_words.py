@@ -17,10 +17,12 @@ MOST_WORDS = 16
 _WORD = re.compile(r"\w+", re.UNICODE)
 _ON_SQLITE = """SELECT e.name FROM (SELECT rowid, rank FROM arcops_catalog_words WHERE arcops_catalog_words MATCH :asked
 AND rank MATCH 'bm25(8.0, 4.0, 2.0, 1.0)' AND (:every = 1 OR rowid IN (SELECT id FROM arcops_catalog_entry WHERE offered <> ''))
-ORDER BY rank LIMIT :most OFFSET :after) w JOIN arcops_catalog_entry e ON e.id = w.rowid ORDER BY w.rank, e.name"""
+AND (:state = '' OR rowid IN (SELECT o.id FROM arcops_catalog_entry o JOIN arcops_catalog_version v ON v.name = o.name
+WHERE v.state = :state)) ORDER BY rank LIMIT :most) w JOIN arcops_catalog_entry e ON e.id = w.rowid ORDER BY w.rank, e.name"""
 _ON_POSTGRESQL = """SELECT e.name FROM arcops_catalog_words w JOIN arcops_catalog_entry e ON e.id = w.id,
 to_tsquery('english', :asked) asked WHERE w.found @@ asked AND (:every = 1 OR e.offered <> '')
-ORDER BY ts_rank('{0.1, 0.25, 0.5, 1.0}', w.found, asked) DESC, e.name LIMIT :most OFFSET :after"""
+AND (:state = '' OR EXISTS (SELECT 1 FROM arcops_catalog_version v WHERE v.name = e.name AND v.state = :state))
+ORDER BY ts_rank('{0.1, 0.25, 0.5, 1.0}', w.found, asked) DESC, e.name LIMIT :most"""
 _PUT_SQLITE = """INSERT INTO arcops_catalog_words (rowid, name, title, description, more)
 VALUES (:id, :name, :title, :description, :more)"""
 _PUT_POSTGRESQL = """INSERT INTO arcops_catalog_words (id, found) VALUES (:id, setweight(to_tsvector('english', :name), 'A') ||
@@ -54,11 +56,12 @@ def put(connection: Connection, entries: Iterable[Words]) -> None:
 
 
 def names_of(
-    connection: Connection, asked: str, *, every: bool, most: int, after: int = 0, any_word: bool = False
+    connection: Connection, asked: str, *, every: bool, most: int, state: str = "", any_word: bool = False
 ) -> Sequence[str]:
     """The names of entries that have all words of *asked*, the best first; each may be the beginning of one.
 
-    Without *every* only those that are offered. With *any_word*, those that have at least one of the words.
+    Without *every* only those that are offered; with a *state* only those with a version in it. With *any_word*, those that
+    have at least one of the words.
     """
     words = [one.replace("_", " ") for one in _WORD.findall(asked)[:MOST_WORDS]]
     words = [part for one in words for part in one.split()]
@@ -69,7 +72,7 @@ def names_of(
         asking = (" OR " if any_word else " AND ").join(f'"{one}"*' for one in words)
     else:
         asking = (" | " if any_word else " & ").join(f"'{one}':*" for one in words)
-    values = {"asked": asking, "every": int(every), "most": most, "after": after}
+    values = {"asked": asking, "every": int(every), "most": most, "state": state}
     return connection.execute(text(_ON_SQLITE if sqlite else _ON_POSTGRESQL), values).scalars().all()
 
 

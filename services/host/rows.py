@@ -25,7 +25,7 @@ from services.host.lock import Lock
 from services.host.row import HostedRow, Judgement, Said, Version
 from services.host.sharing import shares_of
 from services.host.spec import Spec, launching
-from services.host.versions import add_lock, add_version, count_from_now, versions_of
+from services.host.versions import add_lock, add_version, count_from_now, names_of_packages, versions_of
 
 __all__ = ["HostedRow", "Judgement", "Rows", "Said", "Version"]
 
@@ -196,16 +196,16 @@ class Rows:
             names = connection.execute(select(HOSTED.c.name).order_by(HOSTED.c.name)).scalars().all()
             return tuple(self._there(connection, one) for one in names)
 
-    def of_packages(self, packages: Collection[str]) -> tuple[HostedRow, ...]:
-        """Every version of a server that is there now and runs one of *packages*, as if it was the current one."""
+    def of_packages(self, packages: Collection[str]) -> tuple[tuple[HostedRow, bool], ...]:
+        """Every version of a server that is there now and runs one of *packages*, as if it was the current one; is it?"""
         with self._database.reading() as connection:
-            names = connection.execute(select(HOSTED.c.name).order_by(HOSTED.c.name)).scalars().all()
             found = []
-            for name in names:
+            for name in names_of_packages(connection, packages):
                 row = self._there(connection, name)
                 for version in versions_of(connection, name):
                     if version.spec.package in packages:
-                        found.append(row if version.number == row.current.number else self._as_of(connection, row, version))
+                        current = version.number == row.current.number
+                        found.append((row if current else self._as_of(connection, row, version), current))
             return tuple(found)
 
     def versions(self, name: str) -> tuple[Version, ...]:

@@ -5,12 +5,14 @@ Each function is a part of its caller's transaction.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, case, func, insert, literal_column, select
 from sqlalchemy.types import BigInteger
 
 from artifacts.wire import from_json
 from foundation.database.engine import Database
-from foundation.database.tables import HOSTED_LOCKS, HOSTED_SERVED, HOSTED_VERSIONS
+from foundation.database.tables import HOSTED, HOSTED_LOCKS, HOSTED_SERVED, HOSTED_VERSIONS
 from services.host.lock import Lock
 from services.host.row import Version
 from services.host.spec import Spec
@@ -71,6 +73,13 @@ def versions_of(connection: Connection, name: str) -> list[Version]:
         )
         for one in connection.execute(asked).all()
     ]
+
+
+def names_of_packages(connection: Connection, packages: Collection[str]) -> list[str]:
+    """The names of the servers that are there now and have a version of one of *packages*, in their order."""
+    there = HOSTED.c.name == HOSTED_VERSIONS.c.name
+    rows = connection.execute(select(HOSTED_VERSIONS.c.name, HOSTED_VERSIONS.c.spec).join(HOSTED, there)).all()
+    return sorted({one.name for one in rows if from_json(Spec, one.spec).package in packages})
 
 
 def _now(database: Database) -> object:

@@ -167,6 +167,9 @@ HOSTING: tuple[Claim, ...] = (
         ),
         search_by_meaning="A search by meaning with a small model of the site says which kind of search answered.",
         sources_are_asked="An entry is asked about at npm, PyPI and GitHub if the operator said so and the tier permits it.",
+        approved_on_the_pages=(
+            "A person who may approves, refuses and rates an entry, and allows a lock by its digest, on the pages; no one else."
+        ),
         pages_of_the_catalog="Pages show the catalog, an entry with its versions, who decided, and its badge.",
         catalog_with_approvals=(
             "A private catalog has versions that people approve or refuse, tags that the site demands, one rating a caller, "

@@ -17,11 +17,14 @@ from foundation.database.catalog_words import Words
 from foundation.database.engine import Database
 from foundation.database.tables import CATALOG_ENTRIES, CATALOG_RATINGS, CATALOG_VERSIONS
 from services.host.catalog.document import TAGS, Document, Kind, Status
-from services.host.catalog.entry import Entry, Kept, State, entry_id, entry_of, kept_of, newest_offered
+from services.host.catalog.entry import Entry, Kept, State, entry_id, entry_of, kept_of, newest_offered, no_entry
 from services.host.catalog.newest import newest
 
 _BATCH = 400
 """Names in one question to the database."""
+
+Whole = tuple[Entry, tuple[Kept, ...]]
+"""An entry and its versions, in no order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +126,7 @@ class Catalog:
 
     def decide(
         self, name: str, version: str, state: State, *, decider: str, reason: str, demanded: Sequence[str] = ()
-    ) -> Entry:
+    ) -> Whole:
         """Approve or refuse a *version*, the newest one if it is empty. Without the tags *demanded* none is approved."""
         with self._database.writing() as connection:
             now = int(connection.execute(select(self._now)).scalar_one())
@@ -138,16 +141,16 @@ class Catalog:
                 if kept.status is Status.DELETED:
                     raise Refused(f"{name} {kept.version} was deleted by its publisher, so it is not approved")
             if (kept.state, kept.decider, kept.reason) == (state, decider, reason[:1000]):
-                return entry
+                return entry, versions
             mine = (CATALOG_VERSIONS.c.name == name) & (CATALOG_VERSIONS.c.version == kept.version)
             values = {"state": state.value, "decider": decider, "reason": reason[:1000], "changed": now}
             if state is State.APPROVED:
                 values["was_offered"] = 1
             connection.execute(update(CATALOG_VERSIONS).where(mine).values(values))
             self._touch(connection, name, now)
-            return self._there(connection, name)[0]
+            return self._there(connection, name)
 
-    def tag(self, name: str, tags: Mapping[str, str], *, remove: Iterable[str] = ()) -> Entry:
+    def tag(self, name: str, tags: Mapping[str, str], *, remove: Iterable[str] = ()) -> Whole:
         """Give an entry *tags*, and take others from it. The tags by which it is approved are changed, not removed."""
         with self._database.writing() as connection:
             now = int(connection.execute(select(self._now)).scalar_one())
@@ -160,16 +163,16 @@ class Catalog:
                 values = {"tags": msgspec.json.encode(dict(sorted(found.items()))).decode()}
                 connection.execute(update(CATALOG_ENTRIES).where(CATALOG_ENTRIES.c.name == name).values(values))
                 self._touch(connection, name, now)
-            return self._there(connection, name)[0]
+            return self._there(connection, name)
 
-    def rate(self, name: str, caller: Identity, stars: int) -> Entry:
+    def rate(self, name: str, caller: Identity, stars: int) -> Whole:
         """The one rating of *caller*, which replaces an earlier one; 0 *stars* take it away."""
         rater = hashlib.sha256("\n".join((caller.issuer, caller.tenant, caller.id)).encode()).hexdigest()
         with self._database.writing() as connection:
             self._there(connection, name)
             mine = (CATALOG_RATINGS.c.name == name) & (CATALOG_RATINGS.c.rater == rater)
             if connection.execute(select(CATALOG_RATINGS.c.stars).where(mine)).scalar_one_or_none() == (stars or None):
-                return self._there(connection, name)[0]
+                return self._there(connection, name)
             if stars == 0:
                 connection.execute(CATALOG_RATINGS.delete().where(mine))
             else:
@@ -182,9 +185,9 @@ class Catalog:
             every, count = connection.execute(total).one()
             found = update(CATALOG_ENTRIES).where(CATALOG_ENTRIES.c.name == name)
             connection.execute(found.values(stars=int(every), ratings=int(count)))
-            return self._there(connection, name)[0]
+            return self._there(connection, name)
 
-    def one(self, name: str) -> tuple[Entry, tuple[Kept, ...]]:
+    def one(self, name: str) -> Whole:
         """An entry and its versions, in no order. Raises `Refused` if there is no such entry."""
         with self._database.reading() as connection:
             return self._there(connection, name)
@@ -215,13 +218,10 @@ class Catalog:
         those with a version in it.
         """
         with self._database.reading() as connection:
+            names: Sequence[str] = ()
             for any_word in (False, True):
-                count = most if state is None else _BATCH
-                names = catalog_words.names_of(connection, words, every=every, most=count, any_word=any_word)
-                if state is not None and names:
-                    mine = CATALOG_VERSIONS.c.name.in_(names) & (CATALOG_VERSIONS.c.state == state.value)
-                    there = set(connection.execute(select(CATALOG_VERSIONS.c.name).where(mine)).scalars())
-                    names = [one for one in names if one in there][:most]
+                of = "" if state is None else state.value
+                names = catalog_words.names_of(connection, words, every=every, most=most, state=of, any_word=any_word)
                 if names:
                     break
             by_name = {one.name: one for one in self._entries(connection, names)}
@@ -271,10 +271,10 @@ class Catalog:
             every, some = connection.execute(select(func.count(), offered).select_from(CATALOG_ENTRIES)).one()
         return int(every), int(some)
 
-    def _there(self, connection: Connection, name: str) -> tuple[Entry, tuple[Kept, ...]]:
+    def _there(self, connection: Connection, name: str) -> Whole:
         row = connection.execute(select(CATALOG_ENTRIES).where(CATALOG_ENTRIES.c.name == name)).one_or_none()
         if row is None:
-            raise Refused(f"the catalog has no entry {name[:200]!r}; 'arcops host catalog search WORDS' finds what it has")
+            raise no_entry(name)
         return entry_of(row), tuple(self._versions(connection, (name,)))
 
     def _entries(self, connection: Connection, names: Sequence[str]) -> list[Entry]:
@@ -300,7 +300,7 @@ class Catalog:
         """Make what an entry shows follow from its versions again."""
         entry, versions = self._there(connection, name)
         offered = newest_offered(versions)
-        shown = offered or newest((one.version, one.published or one.made) for one in versions)
+        shown = offered or newest(one.dated for one in versions)
         document = next(one for one in versions if one.version == shown)
         known = _shown(entry.kind, document)
         words = {"title": known.title, "description": known.description, "more": _more(known.words, entry.tags)}
@@ -334,7 +334,7 @@ def _words(row: Mapping[str, object]) -> Words:
 
 
 def _chosen(name: str, version: str, versions: Sequence[Kept]) -> Kept:
-    wanted = version or newest((one.version, one.published or one.made) for one in versions)
+    wanted = version or newest(one.dated for one in versions)
     found = next((one for one in versions if one.version == wanted), None)
     if found is None:
         raise Refused(f"the entry {name} has no version {version[:100]!r}; 'arcops host catalog show {name}' lists them")

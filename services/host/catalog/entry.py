@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row
 
+from arcops.errors import Refused
 from services.host.catalog.document import FileLock, Kind, Status
-from services.host.catalog.newest import newest
+from services.host.catalog.newest import Dated, newest
 
 
 class State(StrEnum):
@@ -44,6 +45,11 @@ class Kept:
     published: int
     made: int
     changed: int
+
+    @property
+    def dated(self) -> Dated:
+        """The version and when it was published, or else when it was brought here, by which the newest one is found."""
+        return self.version, self.published or self.made
 
     @property
     def offered(self) -> bool:
@@ -81,7 +87,12 @@ def entry_id(name: str) -> int:
 
 def newest_offered(versions: Iterable[Kept]) -> str:
     """The newest of *versions* that callers may be offered; empty if they may be offered none."""
-    return newest((one.version, one.published or one.made) for one in versions if one.offered)
+    return newest(one.dated for one in versions if one.offered)
+
+
+def no_entry(name: str) -> Refused:
+    """What to raise for an entry that is not there."""
+    return Refused(f"the catalog has no entry {name[:200]!r}; 'arcops host catalog search WORDS' finds what it has")
 
 
 def entry_of(row: Row[Any]) -> Entry:

@@ -16,7 +16,6 @@ from arcops.errors import Refused
 if TYPE_CHECKING:
     import jsonschema_rs
 
-SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
 OFFICIAL = "io.modelcontextprotocol.registry/official"
 """In ``_meta`` of an answer: what the registry itself says of a version."""
 STATUSES = ("active", "deprecated", "deleted")

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from arcops.errors import Refused
+from foundation.limits.rules import Triple
 from foundation.strict_yaml import JSON, load_all
 
 NANO = 1_000_000_000
@@ -24,9 +25,6 @@ _MILLION = 1_000_000
 _MOST_PRICE = Decimal(1_000_000)
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-
-Who = tuple[str, str, str]
-"""Issuer, tenant and id of a caller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +59,11 @@ class Card:
     models: Mapping[str, Model]
     usual: str = ""
     servers: Mapping[str, str] = field(default_factory=dict)
-    callers: Mapping[Who, str] = field(default_factory=dict)
+    callers: Mapping[Triple, str] = field(default_factory=dict)
     call: Decimal = Decimal(0)
     cpu_hour: Decimal = Decimal(0)
 
-    def model(self, who: Who, server: str) -> Model:
+    def model(self, who: Triple, server: str) -> Model:
         """The model that reads what *server* answers to the caller *who*."""
         return self.models.get(self.callers.get(who) or self.servers.get(server) or self.usual, UNKNOWN)
 
@@ -144,7 +142,7 @@ def _card(value: JSON, place: str) -> Card:
     servers = members.get("servers", {})
     if not isinstance(servers, dict) or len(servers) > _MOST_USES:
         raise Refused(f"'servers' of {place} is not a mapping of at most {_MOST_USES} servers to models")
-    callers: dict[Who, str] = {}
+    callers: dict[Triple, str] = {}
     for one in _list(members.get("callers", []), f"callers of {place}", _MOST_USES):
         caller = _members(one, f"a caller of {place}", ("issuer", "tenant", "id", "model"))
         who = (_word(caller, "issuer", place), _word(caller, "tenant", place, empty=True), _word(caller, "id", place))

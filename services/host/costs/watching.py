@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from arcops.errors import ArcOpsError
 from foundation.database.engine import Database
@@ -84,7 +84,7 @@ class Watching:
         if lease is None:
             return
         with self._leases.writing(lease) as connection:
-            found = advised(uses, [standing_in(one) for one in connection.execute(select(HOSTED_ADVISORIES)).all()], now)
+            found = advised(uses, standing_in(connection), now)
             connection.execute(delete(HOSTED_ADVISORIES))
             if found.standing:
                 connection.execute(insert(HOSTED_ADVISORIES), [_row(one) for one in found.standing])
@@ -107,8 +107,12 @@ class Watching:
         record(self._database, Kind.ADVISORY, subject, begun, raised, Ending.DONE, value=one.used / one.amount)
 
 
-def standing_in(row: Any) -> Standing:
-    """The advisory in a *row* of its table."""
+def standing_in(connection: Connection) -> tuple[Standing, ...]:
+    """What is over by the last look."""
+    return tuple(_standing(one) for one in connection.execute(select(HOSTED_ADVISORIES)).all())
+
+
+def _standing(row: Row[Any]) -> Standing:
     return Standing(
         id=row.id,
         rule=row.quota,

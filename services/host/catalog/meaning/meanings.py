@@ -10,7 +10,8 @@ import numpy as np
 from sqlalchemy import delete, func, insert, select
 
 from foundation.database.engine import Database
-from foundation.database.tables import CATALOG_ENTRIES, CATALOG_MEANINGS
+from foundation.database.tables import CATALOG_ENTRIES, CATALOG_MEANINGS, CATALOG_VERSIONS
+from services.host.catalog.entry import State
 from services.host.catalog.meaning.minilm import Floats, MiniLm
 
 LEAST = 0.2
@@ -77,12 +78,17 @@ class Meanings:
             vectors = connection.execute(mine.select_from(CATALOG_MEANINGS)).scalar_one()
         return bool(entries == vectors and entries)
 
-    def nearest(self, words: str, *, every: bool, most: int) -> tuple[str, ...]:
-        """The names of the entries that mean most nearly what *words* do, nearest first; without *every* only offered ones."""
+    def nearest(self, words: str, *, every: bool, most: int, state: State | None = None) -> tuple[str, ...]:
+        """The names of the entries that mean most nearly what *words* do, nearest first; without *every* only offered ones,
+        with a *state* only those with a version in it.
+        """
         asked = select(CATALOG_MEANINGS.c.name, CATALOG_MEANINGS.c.vector).where(CATALOG_MEANINGS.c.model == self._model.digest)
         if not every:
             asked = asked.join(CATALOG_ENTRIES, CATALOG_ENTRIES.c.name == CATALOG_MEANINGS.c.name)
             asked = asked.where(CATALOG_ENTRIES.c.offered != "")
+        if state is not None:
+            of = select(CATALOG_VERSIONS.c.name).where(CATALOG_VERSIONS.c.state == state.value)
+            asked = asked.where(CATALOG_MEANINGS.c.name.in_(of))
         with self._database.reading() as connection:
             rows = connection.execute(asked).all()
         if not rows:

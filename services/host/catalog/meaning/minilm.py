@@ -7,12 +7,12 @@ Devlin et al. 2018 (arXiv:1810.04805); Reimers and Gurevych 2019 (arXiv:1908.100
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,12 @@ from arcops.errors import Refused
 from artifacts.envelope import strict_json
 from artifacts.reading import read_file
 from services.host.catalog.meaning.wordpiece import pieces, vocabulary
+from tasks.model.content.safetensors import header_of, span_of
+from tasks.model.content.window import Malformed, Window
 
 MOST_PIECES = 128
 """Pieces of one text; the model was trained with so many."""
 _BATCH = 64
-_MOST_HEADER = 1024 * 1024
 _MOST_FILE = 4 * 1024 * 1024
 
 Floats = NDArray[np.float32]
@@ -143,23 +144,20 @@ def _read(folder: Path, changed: int, size: int) -> MiniLm:
 
 def _weights(path: Path, size: int) -> Mapping[str, Floats]:
     """The tensors of 32-bit numbers in the safetensors file *path*, mapped and not copied. Raises `Refused`."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if not 0 < length <= min(_MOST_HEADER, size - 8):
-            raise Refused(f"{path.name} is no safetensors file: its header claims {length} bytes")
-        header = json.loads(file.read(length))
-    data = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + length)
+    try:
+        with path.open("rb") as file:
+            header, length = header_of(Window(lambda at, most: os.pread(file.fileno(), most, at), size))
+        spans = {name: span_of(name, said) for name, said in header.items() if name != "__metadata__"}
+    except Malformed as error:
+        raise Refused(f"{path.name} is no safetensors file that can be read: {error}") from error
+    data = np.memmap(path, dtype=np.uint8, mode="r", offset=size - length)
     found: dict[str, Floats] = {}
-    for name, one in header.items():
-        if name != "__metadata__" and one["dtype"] == "F32":
-            found[name] = _tensor(data, one, name)
-    return found
-
-
-def _tensor(data: NDArray[np.uint8], said: Mapping[str, Any], name: str) -> Floats:
-    begin, end = (int(one) for one in said["data_offsets"])
-    shape = tuple(int(one) for one in said["shape"])
-    if not 0 <= begin <= end <= data.shape[0] or end - begin != 4 * int(np.prod(shape)):
-        raise Refused(f"the tensor {name[:100]} is not within its file as its header says")
-    found: Floats = data[begin:end].view(np.float32).reshape(shape)
+    for name, (begin, end) in spans.items():
+        said = header[name]
+        if not isinstance(said, dict) or said["dtype"] != "F32":
+            continue
+        if end > length:
+            raise Refused(f"the tensor {name[:100]} is not within its file as its header says")
+        tensor: Floats = data[begin:end].view(np.float32).reshape(cast(list[int], said["shape"]))  # as `span_of` found it
+        found[name] = tensor
     return found

@@ -103,7 +103,7 @@ def test_tags_that_the_site_demands(catalog: Catalog) -> None:
     catalog.decide(NAME, "", State.APPROVED, decider="bob", reason="", demanded=("env", "owner"))
     with pytest.raises(Refused, match="its tag env is not removed"):
         catalog.tag(NAME, {}, remove=["env"])
-    entry = catalog.tag(NAME, {"env": "test"})
+    entry, _ = catalog.tag(NAME, {"env": "test"})
     assert entry.tags == {"env": "test", "owner": "platform"}
     assert [one.name for one in catalog.found("platform", every=False, most=9)] == [NAME]
 
@@ -112,9 +112,9 @@ def test_each_caller_rates_once(catalog: Catalog) -> None:
     take(catalog, document())
     catalog.rate(NAME, ANN, 5)
     catalog.rate(NAME, BOB, 2)
-    entry = catalog.rate(NAME, ANN, 4)
+    entry, _ = catalog.rate(NAME, ANN, 4)
     assert (entry.stars, entry.ratings) == (6, 2)
-    entry = catalog.rate(NAME, BOB, 0)
+    entry, _ = catalog.rate(NAME, BOB, 0)
     assert (entry.stars, entry.ratings) == (4, 1)
     with pytest.raises(Refused, match="no entry"):
         catalog.rate("no/such", ANN, 5)
@@ -150,6 +150,17 @@ def test_search_by_words(catalog: Catalog) -> None:
     assert names("mcp-server-time") != []
     for odd in ('"', "*", "a:*", "NOT", "' OR 1=1 --", "(((", "\\", "é\u202e", "-", "NEAR(a b)"):
         names(odd)
+
+
+def test_a_search_of_a_state_misses_none(catalog: Catalog) -> None:
+    """The one entry in a state is found, however many better matches are in another one."""
+    names = [f"io.example/clock-{number:03}" for number in range(450)]
+    take(catalog, *(document(one, description="A clock.") for one in names), document("io.example/old", description="clock"))
+    catalog.decide("io.example/old", "", State.REFUSED, decider="bob", reason="")
+    found = catalog.found("clock", every=True, most=9, state=State.REFUSED)
+    assert [one.name for one in found] == ["io.example/old"]
+    assert catalog.found("clock", every=True, most=9, state=State.APPROVED) == ()
+    assert catalog.found("clock", every=False, most=9, state=State.REFUSED) == (), "it is not offered"
 
 
 def test_the_index_of_words_comes_along(catalog: Catalog, database: Database, tmp_path_factory: pytest.TempPathFactory) -> None:

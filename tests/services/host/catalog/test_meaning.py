@@ -139,6 +139,9 @@ def test_a_search_says_which_kind_answered(site: Place, tmp_path: Path) -> None:
     assert found.entries
     assert host_catalog_search(replace(ask, by="words"), there).by == "words"
     assert host_catalog_search(replace(ask, every=False), there).entries == (), "no one has approved any of them"
+    both = host_catalog_search(replace(ask, state="proposed"), there)
+    assert (both.entries, both.by) == (found.entries, found.by), "a state is no reason to search otherwise"
+    assert host_catalog_search(replace(ask, state="refused"), there).entries == ()
 
 
 def test_another_model_or_another_text_is_computed_again(site: Place, tmp_path: Path) -> None:
