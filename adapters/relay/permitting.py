@@ -56,6 +56,10 @@ _GIVES = frozenset(
 _UNKNOWN = "unknown"
 RECORDED = _GIVES | {"tools/call"}
 """Each request of these has one record, however it ends."""
+_ARGUMENTS = {"tools/call": "arguments", "resources/read": "uri", "prompts/get": "arguments", "tasks/result": "taskId"}
+"""Methods whose answer a model reads: each request of these counts for limits and quotas, and has one event of cost. Beside
+each, the member of its params that says what is asked for.
+"""
 
 
 async def _decided(limits: Deciding, caller: Identity, target: str) -> Turn:
@@ -145,7 +149,7 @@ NOTHING_KEPT = Permit()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permitting:
-    """Decides by ``door``; without one everything may be done, and nothing is kept. ``meter`` measures what tools cost."""
+    """Decides by ``door``; without one everything may be done, and nothing is kept. ``meter`` measures what a model reads."""
 
     door: Door | None
     addresses: Addresses = field(default_factory=Addresses)
@@ -178,14 +182,14 @@ class Permitting:
                 self.told(scope, caller, Outcome.DENIED, "policy", server, tool)
                 raise self._denied(server, decision, stronger(caller, may, door.authorization))
         headers: tuple[tuple[bytes, bytes], ...] = ()
-        counted = method == "tools/call"
+        counted = method in _ARGUMENTS
         if counted:
             headers = await self._within_limits(scope, caller, server, tool, target)
         account = metered = None
         try:
             if counted and self.meter is not None:
                 audited = door.accounts is not None and bool(caller.id)
-                arguments = (params or {}).get("arguments")
+                arguments = (params or {}).get(_ARGUMENTS[method])
                 metered = self.meter.begin(caller, server, tool, arguments, trace=_trace(scope), audited=audited)
             if door.accounts is not None:
                 door.accounts.audit.reserve()

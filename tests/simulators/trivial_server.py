@@ -202,6 +202,11 @@ def answer(message: dict[str, Any], modern: bool) -> None:
         write({"jsonrpc": "2.0", "id": id, "result": {"tools": TOOLS}})
     elif method == "tools/call":
         call(id, params)
+    elif method == "resources/read" and params.get("uri") == "test://text":
+        write({"jsonrpc": "2.0", "id": id, "result": {"contents": [{"uri": "test://text", "text": "what it holds"}]}})
+    elif method == "prompts/get" and params.get("name") == "greet":
+        said = {"role": "user", "content": {"type": "text", "text": "Say hello."}}
+        write({"jsonrpc": "2.0", "id": id, "result": {"messages": [said]}})
     elif method == "resources/subscribe":
         write({"jsonrpc": "2.0", "id": id, "result": {}})
         write({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": params["uri"]}})

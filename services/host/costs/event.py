@@ -1,4 +1,6 @@
-"""An event of cost: what one call of a hosted server's tool took, and what it is worth. It holds no value of an argument."""
+"""An event of cost: what one call of a hosted server's tool, or one reading of a resource or a prompt, took and is worth. It
+holds no value of an argument.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from datetime import UTC, datetime
 class CostEvent:
     """One call. ``host`` is the process that counted it, from ``number`` 1 on; ``at`` is in milliseconds since 1970.
 
-    The caller is ``identity`` in the ``tenant`` of an ``issuer``. ``bytes_in`` and ``tokens_in`` are of the arguments,
+    ``tool`` is the tool, or the method that gave out something else, such as ``resources/read``. The caller is ``identity`` in
+    the ``tenant`` of an ``issuer``. ``bytes_in`` and ``tokens_in`` are of the arguments,
     ``bytes_out`` and ``tokens_out`` of the result; ``estimated``: the tokens were not counted by the model's own tokenizer.
     ``model`` is empty if no card names one. ``cpu`` is microseconds of the server's main process, ``None`` if they cannot be
     told from those of other calls. ``price`` is in billionths of ``currency``, by the ``card`` of that day, or ``None``.

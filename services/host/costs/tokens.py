@@ -28,27 +28,42 @@ def estimated(model: Model, size: int) -> int:
     return math.ceil(size / float(model.bytes_a_token))
 
 
+class _Resource(msgspec.Struct):
+    text: str = ""
+
+
 class _Content(msgspec.Struct):
     type: str = ""
     text: str = ""
+    resource: _Resource = msgspec.field(default_factory=_Resource)
+
+
+class _Message(msgspec.Struct):
+    content: _Content
 
 
 class _Result(msgspec.Struct):
     content: list[_Content] = []
+    contents: list[_Resource] = []
+    messages: list[_Message] = []
 
 
 _result = msgspec.json.Decoder(_Result)
 
 
 def read_by_model(result: bytes) -> str:
-    """What a client gives a model of a tool's *result* (JSON): its texts, or all of it if it has none.
+    """What a client gives a model of a *result* (JSON) of a tool, a resource or a prompt: its texts, or all of it without one.
 
-    Source: MCP 2025-11-25, tools, ``content``. Pictures and sounds have no tokens that a tokenizer of text could count.
+    Source: MCP 2025-11-25: tools, ``content``; resources, ``contents``; prompts, ``messages``. Pictures and sounds have no
+    tokens that a tokenizer of text could count.
     """
     try:
-        texts = [one.text for one in _result.decode(result).content if one.type == "text"]
+        found = _result.decode(result)
     except msgspec.DecodeError:
-        texts = []
+        return result.decode(errors="replace")
+    blocks = (*found.content, *(one.content for one in found.messages))
+    said = (one.resource.text if one.type == "resource" else one.text if one.type == "text" else "" for one in blocks)
+    texts = [one for one in (*said, *(one.text for one in found.contents)) if one]
     return "\n".join(texts) if texts else result.decode(errors="replace")
 
 

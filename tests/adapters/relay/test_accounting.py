@@ -15,11 +15,13 @@ import pytest
 from adapters.http.access import Door
 from tests.adapters.relay.talking import Client, Here, serving
 from tests.adapters.relay.test_access import place, shown
+from tests.services.host.costs.calls import Kept, meter
 from tests.simulators import counting_server
 from tests.simulators.hosting import Hosting
 from tests.simulators.issuer import Issuer
 
 __all__ = ["place"]
+GIVEN = ("resources/read", "prompts/get")
 CONTENT = ("tools/call", "resources/read", "prompts/get", "completion/complete")
 SLOW = 30
 MANY = "rates:\n  - {name: calls, calls: 10000, per: minute}\n"
@@ -67,6 +69,18 @@ class Caller:
     async def prompt(self, client: Client) -> None:
         await client.request("prompts/get", {"name": "p"})
 
+    async def read(self, client: Client) -> None:
+        message = await (await client.request("resources/read", {"uri": "test://text"})).last()
+        assert message["result"]["contents"][0]["text"] == "what it holds"
+
+    async def prompted(self, client: Client) -> None:
+        message = await (await client.request("prompts/get", {"name": "greet", "arguments": {"who": "you"}})).last()
+        assert message["result"]["messages"]
+
+    async def completed(self, client: Client) -> None:
+        ref, argument = {"type": "ref/prompt", "name": "greet"}, {"name": "who", "value": "y"}
+        await client.request("completion/complete", {"ref": ref, "argument": argument})
+
     async def cancelled(self, client: Client) -> None:
         waiting = asyncio.create_task(client.call("slow", {"seconds": SLOW}))
         self.slow += 1
@@ -85,7 +99,7 @@ class Caller:
 
 
 KINDS = (
-    *("well", "no_such_tool", "denied", "no_name", "resource", "prompt"),
+    *("well", "no_such_tool", "denied", "no_name", "resource", "prompt", "read", "prompted", "completed"),
     *("cancelled", "wrong_session", "modern_without_its_headers"),
 )
 
@@ -98,30 +112,44 @@ def test_both_sides_count_the_same(place: tuple[Door, Issuer, Path], tmp_path: P
     command = [sys.executable, "-I", "-S", counting_server.__file__, str(book)]
     kinds = [*KINDS, *random.Random(22).choices(KINDS, k=40)]  # noqa: S311  # the same each time
 
+    costs = Kept()
+    measuring = meter(costs, tmp_path)
+
     async def run() -> int:
-        async with serving(Hosting(commands={"t": command}), door) as here:
+        async with serving(Hosting(commands={"t": command}), door, meter=measuring) as here:
             caller = Caller(here, issuer, book)
             for kind in kinds:
                 await caller.one(kind)
             return caller.asked
 
     asked = asyncio.run(run())
+    measuring.close()
     found = records(door, home)
     assert len(found) == asked == len(kinds)
     assert {(one["actor"]["id"], one["object"]) for one in found} == {("ada", "servers/t")}
-    assert {one["action"] for one in found} == {"tools/call", "resources/read", "prompts/get"}
+    assert {one["action"] for one in found} == {"tools/call", *GIVEN, "completion/complete"}
     told = Counter(one["outcome"] for one in found)
     times = Counter(kinds)
     assert told == {
-        "done": times["well"],
+        "done": times["well"] + times["read"] + times["prompted"],
         "denied": times["denied"],
         "refused": times["wrong_session"] + times["modern_without_its_headers"],
-        "failed": sum(times[one] for one in ("no_such_tool", "no_name", "resource", "prompt", "cancelled")),
+        "failed": sum(times[one] for one in ("no_such_tool", "no_name", "resource", "prompt", "completed", "cancelled")),
     }
     reached = [line for line in book.read_text().splitlines() if line.startswith(CONTENT)]
     assert len(reached) == told["done"] + told["failed"]
     assert all(one["latencyUs"] > 0 for one in found if one["outcome"] in ("done", "failed"))
     assert Counter(one["reason"] for one in found)["Stopped"] == times["cancelled"]
+    read_by_a_model = [line for line in reached if not line.startswith("completion/complete")]
+    events = costs.events
+    assert len(events) == len(read_by_a_model), "each has one event of cost, also a resource and a prompt"
+    assert Counter(one.tool for one in events if one.tool in GIVEN) == Counter(
+        line.split()[0] for line in reached if line.startswith(GIVEN)
+    )
+    assert all(one.audited and one.server == "t" and one.identity == "ada" for one in events)
+    paid = [one for one in events if one.outcome == "done"]
+    assert len(paid) == told["done"]
+    assert all(one.bytes_in > 0 and one.tokens_out > 0 for one in paid)
 
 
 @pytest.mark.requirement("HOST-005-006-022/every-call-is-audited")

@@ -127,4 +127,9 @@ def test_what_a_model_reads_of_a_result_is_its_texts() -> None:
     assert read_by_model(two) == "a\nb"
     assert read_by_model(b'{"content":[],"structuredContent":{"n":1}}') == '{"content":[],"structuredContent":{"n":1}}'
     assert read_by_model(b'{"code":-32602,"message":"no"}') == '{"code":-32602,"message":"no"}'
+    assert read_by_model(b'{"contents":[{"uri":"a:b","text":"one"},{"uri":"a:c","blob":"AA=="}]}') == "one"
+    prompt = b'{"messages":[{"role":"user","content":{"type":"text","text":"say"}},{"role":"user","content":{"type":"image"}}]}'
+    assert read_by_model(prompt) == "say"
+    block = b'{"content":[{"type":"resource","resource":{"uri":"a:b","text":"held"}},{"type":"text","text":"and"}]}'
+    assert read_by_model(block) == "held\nand"
     assert read_by_model(b'{"content":"odd"}') == '{"content":"odd"}'
