@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar, cast, get_type_hints
 from arcops.asks import Use, refuse_outside, use_of
 from arcops.errors import Broken, Refused, Unavailable
 from flows.place import Place, bounded, with_paths
+from foundation.half_restored import refuse_half
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -82,7 +83,8 @@ class Tool(Generic[A, B]):
     whatever is asked; ``long`` that it may take longer than a client waits, so it reports progress and can be stopped;
     ``usual`` that a door with little room shows it at once.
     ``connects`` says for an ask whether it opens a connection to a cluster or an endpoint. ``approves`` is what it approves,
-    such as ``waivers``: a caller needs that permission, too, and the place says who they are.
+    such as ``waivers``: a caller needs that permission, too, and the place says who they are. ``restores`` says that it ends a
+    restore that was cut off; until then no other tool does anything.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Tool(Generic[A, B]):
     usual: bool = False
     connects: Callable[[A], bool] = _never
     approves: str = ""
+    restores: bool = False
 
     @property
     def may_connect(self) -> bool:
@@ -121,6 +124,8 @@ class Tool(Generic[A, B]):
         if self.scope is Scope.TRUST and not at.may_trust:
             raise Refused(not_for_remote(self.name))
         refuse_outside(ask)
+        if not self.restores:
+            refuse_half(at.settings.memory)
         if at.roots is None:
             return self._answered(ask, at)
         answer: Any = self._written(bounded(ask, at), at) if self.writes else self._answered(bounded(ask, at), at)
@@ -182,6 +187,7 @@ def tool(
     deployed: Deployed[Any, Any] | None = None,
     connects: Callable[[Any], bool] = _never,
     approves: str = "",
+    restores: bool = False,
 ) -> Callable[[Callable[[A, Place], B]], Tool[A, B]]:
     """Declare the decorated function as a capability. Its ask and answer are the types that its annotations name.
 
@@ -216,6 +222,7 @@ def tool(
             deployed=deployed,
             connects=connects,
             approves=approves,
+            restores=restores,
         )
 
     return declare

@@ -46,13 +46,15 @@ class Settings:
     registered policy that says which of them may run. ``host_address``
     is where the other hosts of this site reach this one, ``host_key`` a reference to the key that they share, and
     ``host_authorities`` a file with the certificates that those of other hosts, and of servers of other machines, must come
-    from; each may be empty. ``host_rates`` is the site's rate card, if it has one, and ``host_costs_required`` says that no
-    call of a hosted server is served if what it costs cannot be kept. ``host_restore`` is the file of the snapshot that a host
-    restores by itself when its tier or address has changed, or nothing. ``catalog_tags`` are the tags without which no entry of
-    the catalog is approved, and ``catalog_public`` says that anyone may read what it offers; ``catalog_sources`` are
+    from; each may be empty. ``host_rates`` is the site's rate card, if it has one, and
+    ``usual_rates`` its usual path; ``host_costs_required`` says that no call of a hosted server is served if what it costs
+    cannot be kept. ``host_restore`` is the file of the snapshot that a host restores by itself when its tier or address has
+    changed, or nothing. ``catalog_tags`` are the tags without which no entry of the catalog is approved, and
+    ``catalog_public`` says that anyone may read what it offers; ``catalog_sources`` are
     addresses that are asked about its entries, ``embedding_model`` the folder of the model that searches it by meaning.
     ``audit`` is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded
-    there. ``also_hosts`` are more hosts that the front answers to.
+    there. ``also_hosts`` are more hosts that the front answers to. ``backup_passphrase`` is a reference to the passphrase of
+    backups, or empty.
     """
 
     tier: Tier
@@ -97,8 +99,10 @@ class Settings:
     catalog_sources: str = ""
     embedding_model: str = ""
     host_rates: Path | None = None
+    usual_rates: Path | None = None
     host_costs_required: bool = True
     audit_required: bool = True
+    backup_passphrase: str = ""
 
     def authorities_for(self, url: str) -> str:
         """The file of authorities for the endpoint at *url*; `None` if the connection has no TLS."""
@@ -153,6 +157,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         catalog_sources=environment.get("ARCOPS_CATALOG_SOURCES", ""),
         embedding_model=_whole("ARCOPS_EMBEDDING_MODEL", environment),
         host_rates=_rates(environment.get("ARCOPS_HOST_RATES", ""), config),
+        usual_rates=(config / "rates.yaml").absolute(),
+        backup_passphrase=_password(environment, "ARCOPS_BACKUP_PASSPHRASE"),
         host_costs_required=_required("ARCOPS_HOST_COSTS", environment),
         audit=audit,
         audit_required=_required("ARCOPS_AUDIT", environment),

@@ -111,11 +111,7 @@ def _schema(database: Database, connection: Connection, script: ScriptDirectory)
     heads = _context(connection).get_current_heads()
     if len(heads) != 1:
         raise damaged(database.shown, f"it names {len(heads)} revisions of its schema")
-    if heads[0] not in {one.revision for one in script.walk_revisions()}:
-        raise Refused(
-            f"the database {database.shown} has the schema {heads[0][:50]!r}, which this version of ArcOps does not know (it "
-            f"knows up to {last!r}): a newer version made it; use that version"
-        )
+    _refuse_unknown(script, heads[0], f"the database {database.shown}")
     if heads[0] == last:
         _whole(database, inspector)
     return Schema(found=heads[0], newest=last)
@@ -156,11 +152,29 @@ def _context(connection: Connection) -> MigrationContext:
     return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
 
 
-def _climb(connection: Connection, script: ScriptDirectory) -> None:
-    def steps(revision: Any, _: object) -> Any:
-        return script._upgrade_revs("head", revision)
+def climb(connection: Connection, to: str = "head", steps: Path = _STEPS) -> None:
+    """In the caller's transaction, bring the tables from the revision that they have, or from none, to the revision *to*."""
+    _climb(connection, _script(steps), to)
 
-    environment = EnvironmentContext(Config(), script, fn=steps, destination_rev="head")
+
+def refuse_unknown(revision: str, what: str, steps: Path = _STEPS) -> None:
+    """Raise `Refused` if *revision*, which *what* has, is not one that this version knows."""
+    _refuse_unknown(_script(steps), revision, what)
+
+
+def _refuse_unknown(script: ScriptDirectory, revision: str, what: str) -> None:
+    if revision not in {one.revision for one in script.walk_revisions()}:
+        raise Refused(
+            f"{what} has the schema {revision[:50]!r}, which this version of ArcOps does not know (it knows up to "
+            f"{_newest(script)!r}): a newer version made it; use that version"
+        )
+
+
+def _climb(connection: Connection, script: ScriptDirectory, to: str = "head") -> None:
+    def steps(revision: Any, _: object) -> Any:
+        return script._upgrade_revs(to, revision)
+
+    environment = EnvironmentContext(Config(), script, fn=steps, destination_rev=to)
     with environment:
         environment.configure(connection=connection, version_table=VERSION_TABLE, transactional_ddl=False)
         environment.run_migrations()

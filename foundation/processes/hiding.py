@@ -14,13 +14,16 @@ SECRETS = (
     "ARCOPS_REDIS_PASSWORD",
     "ARCOPS_REDIS_PASSWORD_FILE",
     "ARCOPS_REDIS_PASSWORD_REF",
+    "ARCOPS_BACKUP_PASSPHRASE",
+    "ARCOPS_BACKUP_PASSPHRASE_FILE",
+    "ARCOPS_BACKUP_PASSPHRASE_REF",
     "VAULT_TOKEN",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AZURE_CLIENT_SECRET",
 )
-"""The variables that hold the signing key's passphrase, the password of the database or of Redis, or a credential for a place
-of secrets, or say where it is."""
+"""The variables that hold the signing key's passphrase, that of backups, the password of the database or of Redis, or a
+credential for a place of secrets, or say where it is."""
 
 
 def hide_secrets() -> None:

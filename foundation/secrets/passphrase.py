@@ -16,12 +16,18 @@ from foundation.settings import read_settings
 AUDIT_KEYS = ("audit.key", "masking.key")
 """The files of the audit log's keys, which lie unencrypted in the memory's folder `audit` (`foundation.audit.keys`)."""
 REFERENCE = "ARCOPS_PASSPHRASE_REF"
-_FILES = ("ARCOPS_PASSPHRASE_FILE", "ARCOPS_DATABASE_PASSWORD_FILE", "ARCOPS_REDIS_PASSWORD_FILE")
+_FILES = (
+    "ARCOPS_PASSPHRASE_FILE",
+    "ARCOPS_DATABASE_PASSWORD_FILE",
+    "ARCOPS_REDIS_PASSWORD_FILE",
+    "ARCOPS_BACKUP_PASSPHRASE_FILE",
+)
 _REFERENCES = (
     *(
         REFERENCE,
         "ARCOPS_DATABASE_PASSWORD_REF",
         "ARCOPS_REDIS_PASSWORD_REF",
+        "ARCOPS_BACKUP_PASSPHRASE_REF",
         "ARCOPS_VAULT_TOKEN_REF",
         "ARCOPS_VAULT_SECRET_ID_REF",
         "ARCOPS_VAULT_JWT_REF",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -40,6 +40,7 @@ from capabilities.audit.key import AskAuditKey
 from capabilities.audit.query import QueryAudit
 from capabilities.audit.report import ReportAudit
 from capabilities.audit.verify import VerifyAudit
+from capabilities.backup.backup import MakeBackup, RestoreBackup, VerifyBackup
 from capabilities.catalogue import all_tools
 from capabilities.client.applying import ApplyClientConfig
 from capabilities.client.checking import CheckClientDraft, ValidateClientDraft
@@ -213,6 +214,15 @@ def a_session(at: Site) -> str:
     with opened(at.here.settings) as database:
         Sessions(database, login).begin(who, at.here.place().now())
     return "ada"
+
+
+def a_backup(at: Site, *, changed: bool = False) -> Path:
+    """The file of a backup of a site with a database, which may have *changed* since."""
+    migrated(at)
+    made = named("make_backup")(MakeBackup(file=at.folder / "site.backup"), place(at, Signing(signer=at.here.signer)))
+    if changed:
+        (at.here.settings.policies / "bench.yaml").write_text(POLICY.replace("name: bench", "name: newer"))
+    return cast(Path, made.path)
 
 
 def migrated(at: Site) -> None:
@@ -512,6 +522,9 @@ ASKS: dict[str, Asking] = {
     ),
     "make_model_sbom": lambda at: MakeSbom(target=at.model, version="1", supplier="x", licence="MIT"),
     "map_network": lambda at: MapNetwork(target=at.shop),
+    "make_backup": lambda at: migrated(at) or MakeBackup(file=at.folder / "site.backup"),
+    "verify_backup": lambda at: VerifyBackup(file=a_backup(at)),
+    "restore_backup": lambda at: RestoreBackup(file=a_backup(at, changed=True), replace=True),
     "migrate_database": lambda at: MigrateDatabase(),
     "move_database": lambda at: migrated(at) or MoveDatabase(to=f"sqlite:///{at.folder}/moved/arcops.sqlite"),
     "new_api_key": lambda at: NewApiKey(name="mine", scopes=(Scope.READ,), days=1),
@@ -565,6 +578,12 @@ NOT_RUN = {
     "check_client_service": "it takes a service to be checked; tests/services/config/test_kit.py",
     "make_baseline": "it takes a benchmark; it signs, and writes nothing",
 }
+
+
+@pytest.fixture(autouse=True)
+def passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of backups."""
+    monkeypatch.setenv("ARCOPS_BACKUP_PASSPHRASE", "correct horse battery staple")
 
 
 @pytest.fixture(scope="module")
@@ -645,6 +664,7 @@ def rows(path: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
 
 def place(site: Site, signing: Signing) -> Place:
     settings = replace(site.here.settings, tier=Tier.RESTRICTED, site="edge-07", output=site.folder)
+    settings = replace(settings, backup_passphrase="env:ARCOPS_BACKUP_PASSPHRASE")
     return replace(site.here.place(now=CLOCK.replace(hour=15)), settings=settings, signer=signing)
 
 

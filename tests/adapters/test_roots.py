@@ -22,6 +22,7 @@ from capabilities.artifact.rejudge import Again, Rejudge
 from capabilities.artifact.store import ExportStore, ImportStore
 from capabilities.audit.assessment import ExportAssessment
 from capabilities.audit.export import ExportAudit
+from capabilities.backup.backup import VerifyBackup
 from capabilities.catalogue import all_tools
 from capabilities.client.checking import CheckClientDraft
 from capabilities.cluster.check import CheckCluster
@@ -42,6 +43,7 @@ from capabilities.policy.policy import CheckPolicy, DraftWaiver
 from capabilities.release.check import CheckRelease, PreviewRelease
 from flows.place import Place, bounded
 from flows.runners import direct
+from foundation.backup.making import make as make_a_backup
 from tests.foundation.audit.home import written
 from tests.manifests import shop
 from tests.models import CLOCK, Bench, bench, good_model, safetensors
@@ -123,6 +125,10 @@ def whole_mirror(path: Path, word: str) -> None:
     path.write_bytes(MIRROR[0])
 
 
+def whole_backup(path: Path, word: str) -> None:
+    path.write_bytes(MIRROR[0])
+
+
 MIRROR: list[bytes] = []
 """A sound mirror, made once, which a tool that follows the link would import."""
 
@@ -160,6 +166,10 @@ CASES: dict[tuple[str, str], tuple[Make, Callable[[Path, Bench], Any]]] = {
     ("import_store", "mirror"): (
         whole_mirror,
         lambda path, here: ImportStore(mirror=path, keys=(here.public.read_text(),)),
+    ),
+    ("verify_backup", "file"): (
+        whole_backup,
+        lambda path, here: VerifyBackup(file=path, keys=(here.public.read_text(),)),
     ),
     ("export_store", "mirror"): (
         folder,
@@ -272,6 +282,9 @@ def test_a_link_that_was_put_there_after_the_door_looked_is_not_followed(
     if make is whole_mirror:
         tool("export_store").work(ExportStore(mirror=tmp_path / "sound.tar", keys=(here.public.read_text(),)), here.place())
         MIRROR[:] = [(tmp_path / "sound.tar").read_bytes()]
+    if make is whole_backup:
+        make_a_backup(tmp_path / "sound", here.settings, signer=here.signer, passphrase=lambda: "a long passphrase", now=CLOCK)
+        MIRROR[:] = [(tmp_path / "sound").read_bytes()]
     inside = tmp_path / "served" / "in"
     outside = tmp_path / "outside" / "in"
     for one in (inside, outside):

@@ -81,6 +81,8 @@ ASKS: dict[str, dict[str, object]] = {
     "list_api_keys": {},
     "list_sessions": {},
     "migrate_database": {},
+    "make_backup": {"file": "site.backup"},
+    "restore_backup": {"file": "site.backup"},
     "move_database": {"to": "sqlite:////nowhere/arcops.sqlite"},
     "new_api_key": {"name": "mine", "scopes": ["read"], "days": 1},
     "list_revoked": {},

@@ -20,6 +20,7 @@ from artifacts.predicates import all_predicates, known
 from artifacts.revocation import RevocationList, revocation_statement
 from artifacts.runbook_run import RUNBOOK_RUN
 from artifacts.schemas import schema_text
+from artifacts.site_backup import SITE_BACKUP
 from artifacts.statement import to_statement
 from artifacts.waiver_approval import approval_statement
 from tests.artifacts.reports import AT, full_report
@@ -28,6 +29,7 @@ from tests.artifacts.test_baseline import baseline
 from tests.artifacts.test_client_release import release
 from tests.artifacts.test_host_snapshot import snapshot
 from tests.artifacts.test_runbook_run import run
+from tests.artifacts.test_signed_tar import site_backup
 from tests.artifacts.test_waiver_approval import approval
 
 pytestmark = pytest.mark.requirement("ARC-1/agents-can-read-it")
@@ -42,6 +44,7 @@ STATED: dict[str, tuple[Callable[[], bytes], Callable[[], object]]] = {
     "https://arcops.dev/predicates/agent-export/v1": (lambda: AGENT_EXPORT.statement(agent()), agent),
     "https://arcops.dev/predicates/host-snapshot/v1": (lambda: HOST_SNAPSHOT.statement(snapshot()), snapshot),
     "https://arcops.dev/predicates/runbook-run/v1": (lambda: RUNBOOK_RUN.statement(run()), run),
+    "https://arcops.dev/predicates/site-backup/v1": (lambda: SITE_BACKUP.statement(site_backup()), site_backup),
     "https://arcops.dev/predicates/revocations/v1": (
         lambda: revocation_statement(RevocationList(issued_at=AT)),
         lambda: RevocationList(issued_at=AT),

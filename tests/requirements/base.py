@@ -72,9 +72,11 @@ BASE: tuple[Claim, ...] = (
         blue_green_with_rollback="An update stands beside the old one, and goes back by itself if it is not healthy; no call "
         "is lost.",
         bundle_for_an_air_gap=(
-            "One signed file installs, upgrades and takes back a site without a network; backups are restored and verified.",
+            "One signed file installs, upgrades and takes back a site without a network.",
             _NOT_BUILT,
         ),
+        backups_are_verified_and_restored="A site is backed up to one signed file, with its secrets encrypted, and "
+        "restored whole or not at all; what is not sound is refused before anything changes.",
     ),
     *of_row(
         "BASE-9",

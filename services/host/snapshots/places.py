@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import os
 import shutil
 from collections.abc import Iterable
@@ -11,18 +9,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
+from artifacts.exchanging import exchange
 from artifacts.host_snapshot import SnapshotFile
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
-from artifacts.writing import write_new
+from artifacts.writing import sync_folder, write_new
 from foundation.settings import Settings
 
 POLICIES, ACCESS, LIMITS = "policies", "access", "limits"
 MOST_BYTES = 1024 * 1024
 MOST_FILES = 1000
 _LIMITS_NAME = "limits.yaml"
-_EXCHANGE = 2
-_HERE = -100
 _MODE = 0o600
 
 
@@ -125,23 +122,4 @@ def _replace(path: Path, waiting: Path | None) -> None:
         exchange(path, waiting)
     else:
         waiting.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def exchange(one: Path, other: Path) -> None:
-    """The two names change places in one step (``renameat2``, Linux 3.15). A file system without it gets two steps."""
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if rename is not None:
-        if rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
-            return
-        number = ctypes.get_errno()
-        if number not in (errno.EINVAL, errno.ENOSYS):
-            raise OSError(number, os.strerror(number))
-    aside = one.with_name(f".{one.name}.before")
-    one.rename(aside)
-    other.rename(one)
-    aside.rename(other)
+    sync_folder(path.parent)

@@ -1,0 +1,209 @@
+"""Backups of the whole site: make one, verify one, put one back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arcops.asks import Use, shaped, used
+from arcops.errors import Refused
+from capabilities.contract import Scope, tool
+from flows.place import Place
+
+if TYPE_CHECKING:
+    from artifacts.public_key import PublicKey
+    from artifacts.site_backup import SiteBackup
+    from foundation.backup.reading import Verified
+
+_MOST_KEY_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """What of the site is not in a backup, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupShown:
+    """What a backup has: the site, when it was made and by which version, the store's log, the tables of the database, and the
+    ids of the keys that signed it.
+    """
+
+    site: str
+    taken: datetime
+    version: str
+    signers: tuple[str, ...]
+    entries: int
+    artifacts: int
+    schema: str
+    tables: int
+    rows: int
+    files: int
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeBackup:
+    """The file to write the backup to."""
+
+    file: Path = field(metadata=used(Use.HERE) | shaped(positional=True))
+    """The new file for the backup."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupMade:
+    """The backup, and where it is."""
+
+    path: Path
+    backup: BackupShown
+
+
+@tool(title="Back the site up", scope=Scope.TRUST, long=True)
+def make_backup(ask: MakeBackup, at: Place) -> BackupMade:
+    """Write the store, its log, the database, the keys, what is trusted and the configuration of this site to one signed file.
+
+    Keys and rows are encrypted with the passphrase of backups (ARCOPS_BACKUP_PASSPHRASE). The site may work meanwhile.
+    """
+    from foundation.backup.making import make  # with SQLAlchemy it costs start-up time
+
+    signer = at.signer()
+    made = make(ask.file, at.settings, signer=signer, passphrase=_passphrase(at), now=at.now())
+    return BackupMade(path=ask.file, backup=_shown(made, (signer.public.id,), made.log.entries))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyBackup:
+    """Which backup to verify, and by which keys."""
+
+    file: Path = field(metadata=used(Use.READ) | shaped(positional=True))
+    """The file of the backup."""
+    keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
+    """Public keys (PEM) of those who may have signed it; by default the trusted keys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupVerified:
+    """A backup that is sound. ``opened``: what is encrypted was decrypted and checked too, as the passphrase was at hand."""
+
+    backup: BackupShown
+    opened: bool
+
+
+@tool(title="Verify a backup", scope=Scope.READ, reads_only=True, long=True)
+def verify_backup(ask: VerifyBackup, at: Place) -> BackupVerified:
+    """Check every byte of a backup: its signature, its log by proofs, each artifact; and what is encrypted, at one's own
+    command line and if the passphrase of backups is set (ARCOPS_BACKUP_PASSPHRASE).
+    """
+    from artifacts.signed_tar import opened_tar
+    from foundation.backup.reading import open_secrets, verify
+
+    with opened_tar(ask.file, f"the backup {at.told(ask.file)}", at.within) as tar:
+        verified = verify(tar, _keys(ask.keys, at))
+        opened = bool(at.settings.backup_passphrase) and not at.remote
+        if opened:
+            open_secrets(tar, verified.backup, _passphrase(at))
+    return BackupVerified(backup=_looked(verified), opened=opened)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreBackup:
+    """Which backup to put in the place of this site."""
+
+    file: Path = field(metadata=used(Use.HERE) | shaped(positional=True))
+    """The file of the backup."""
+    keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
+    """Public keys (PEM) of those who may have signed it, such as on a new machine; by default the trusted keys."""
+    replace: bool = False
+    """Put aside what is here, and restore the backup in its place."""
+    lose_newer: bool = False
+    """Accept that entries are lost which this machine remembers and the backup does not have yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupRestored:
+    """What was restored. ``kept_store``: the store here has all of the backup's log and more, so it stayed as it is. ``aside``
+    is what was there before: remove it when all is well. ``problems`` are what the store's check finds now.
+    """
+
+    backup: BackupShown
+    kept_store: bool
+    aside: tuple[Path, ...]
+    problems: tuple[str, ...]
+
+
+@tool(title="Restore a backup", scope=Scope.TRUST, destructive=True, long=True, restores=True)
+def restore_backup(ask: RestoreBackup, at: Place) -> BackupRestored:
+    """Put a backup in the place of this site: all of it is verified first, and it is restored whole or not at all.
+
+    Stop every host before. A site that has something else is refused, unless it may be replaced; a log that is another than
+    this machine remembers is always refused. If it was cut off, run the same again. It is done on the machine itself only.
+    """
+    if at.remote:
+        raise Refused("a site is only restored on the machine itself, with 'arcops backup restore'; ask its operator")
+    from artifacts.store import Store
+    from foundation.backup.restoring import Permitted, restore
+
+    keys = _keys(ask.keys, at)
+    done = restore(
+        ask.file,
+        at.settings,
+        keys=keys,
+        passphrase=_passphrase(at),
+        now=at.now(),
+        permitted=Permitted(replace=ask.replace, lost=ask.lose_newer),
+    )
+    with Store.at(at.settings) as store:
+        problems = store.check(keys)
+    return BackupRestored(backup=_looked(done.verified), kept_store=done.kept_store, aside=done.aside, problems=problems)
+
+
+def _keys(pems: tuple[str, ...], at: Place) -> tuple[PublicKey, ...]:
+    from capabilities.kept import whose_keys
+
+    return whose_keys(pems, at)[0]
+
+
+def _passphrase(at: Place) -> Callable[[], str]:
+    """The passphrase of backups, which is looked up once and only if it is needed."""
+    from foundation.secrets import referred
+
+    @cache
+    def passphrase() -> str:
+        reference = at.settings.backup_passphrase
+        if not reference:
+            raise Refused(
+                "the passphrase of the backup is needed: set ARCOPS_BACKUP_PASSPHRASE, ARCOPS_BACKUP_PASSPHRASE_FILE or "
+                "ARCOPS_BACKUP_PASSPHRASE_REF; keep it apart from the backup, because nothing opens it otherwise"
+            )
+        return referred(os.environ, reference, "passphrase of the backup", tier=at.settings.tier)
+
+    return passphrase
+
+
+def _looked(verified: Verified) -> BackupShown:
+    return _shown(verified.backup, verified.signers, len({one.artifact for one in verified.entries}))
+
+
+def _shown(backup: SiteBackup, signers: tuple[str, ...], artifacts: int) -> BackupShown:
+    tables = backup.database.tables
+    return BackupShown(
+        site=backup.site,
+        taken=backup.taken,
+        version=backup.version,
+        signers=signers,
+        entries=backup.log.entries,
+        artifacts=artifacts,
+        schema=backup.database.schema,
+        tables=len(tables),
+        rows=sum(one.rows for one in tables),
+        files=len(backup.parts),
+        left_out=tuple(LeftOut(what=one.what, why=one.why) for one in backup.left_out),
+    )

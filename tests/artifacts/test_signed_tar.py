@@ -1,0 +1,148 @@
+"""The tar that ends with a signed statement, and encryption for one reader: every byte counts, and nothing is guessed."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arcops.errors import Refused
+from artifacts.encryption import ContentKey, PassphraseLock, unlocked
+from artifacts.signed_tar import SIGNED, TarPart, TarWriter, opened_tar
+from artifacts.site_backup import (
+    DatabaseBackedUp,
+    LogBackedUp,
+    NotBackedUp,
+    SiteBackup,
+    TableBackedUp,
+)
+from tests.artifacts.reports import AT
+
+pytestmark = pytest.mark.requirement("BASE-8/backups-are-verified-and-restored")
+PASSPHRASE = "correct horse battery"
+
+
+def site_backup() -> SiteBackup:
+    return SiteBackup(
+        site="plant",
+        taken=AT,
+        version="0.1.0",
+        log=LogBackedUp(origin="arcops.local/store", entries=2, root="a" * 64, newest=AT),
+        database=DatabaseBackedUp(
+            kind="sqlite", schema="0016", tables=(TableBackedUp(name="arcops_api_key", rows=1, digest="b" * 64),)
+        ),
+        locks=(PassphraseLock(salt="c" * 32, memory=65536, rounds=3, lanes=4, locked="d" * 120),),
+        parts=(TarPart(name="store/log", size=300, digest=f"sha256:{'e' * 64}"),),
+        left_out=(NotBackedUp(what="cache", why="it is made again"),),
+    )
+
+
+def written(path: Path, members: dict[str, bytes]) -> tuple[TarPart, ...]:
+    with path.open("wb") as file:
+        tar = TarWriter(file)
+        for name, data in members.items():
+            tar.add(name, data)
+        parts = tuple(tar.parts)
+        tar.finish(b"{}")
+    return parts
+
+
+@given(data=st.lists(st.binary(max_size=1500), max_size=4))
+def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, data: list[bytes]) -> None:
+    path = tmp_path_factory.mktemp("tar") / "x.tar"
+    members = {f"folder/{number}": one for number, one in enumerate(data)}
+    parts = written(path, members)
+    with opened_tar(path, "the tar") as tar:
+        assert {name: tar.read(name, 10_000) for name in tar.names} == members
+        tar.verify({one.name: one for one in parts})
+        assert tar.sealed == b"{}"
+    with tarfile.open(path) as plain:
+        assert plain.getnames() == [*members, SIGNED]
+
+
+def test_each_bit_outside_of_the_content_counts(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    parts = written(path, {"a": b"x" * 600, "b": b""})
+    data = path.read_bytes()
+    for at in range(len(data)):
+        if data[at : at + 1] == b"x" or data[at : at + 2] == b"{}" or data[at - 1 : at + 1] == b"{}":
+            continue
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        with pytest.raises(Refused), opened_tar(path, "the tar") as tar:
+            tar.verify({one.name: one for one in parts})
+
+
+@pytest.mark.parametrize("name", ["/a", "../a", "a/../b", "a//b", "", "./a", "a\nb", "ä", "a" * 120, "a/", " a"])
+def test_a_name_that_leads_elsewhere_is_neither_written_nor_read(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Refused, match=r"cannot be the name|is too long"):
+        TarWriter(io.BytesIO()).add(name, b"")
+    path = tmp_path / "x.tar"
+    member = tarfile.TarInfo(name or "x/")
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(member)
+    with pytest.raises(Refused), opened_tar(path, "the tar"):
+        pass
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE])
+def test_only_regular_files_are_read(tmp_path: Path, kind: bytes) -> None:
+    path = tmp_path / "x.tar"
+    member = tarfile.TarInfo("a")
+    member.type, member.linkname, member.mode = kind, "/etc/passwd", 0o644
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        tar.addfile(member)
+    with pytest.raises(Refused, match=r"not as ArcOps writes it|was changed"), opened_tar(path, "the tar"):
+        pass
+
+
+def test_a_name_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    with path.open("wb") as file:
+        tar = TarWriter(file)
+        tar.add("a", b"1")
+        tar.add("a", b"2")
+        tar.finish(b"{}")
+    with pytest.raises(Refused, match="has a twice"), opened_tar(path, "the tar"):
+        pass
+
+
+class TestEncryption:
+    def test_who_has_the_passphrase_reads_it(self) -> None:
+        key = ContentKey.new()
+        locks = (ContentKey.new().locked("another passphrase"), key.locked(PASSPHRASE))
+        opened = unlocked(locks, lambda: PASSPHRASE)
+        assert opened.decrypt(key.encrypt(b"secret", "name"), "name") == b"secret"
+        assert key.encrypt(b"secret", "name") != key.encrypt(b"secret", "name")
+        assert "secret" not in repr(key)
+
+    def test_no_piece_stands_for_another(self) -> None:
+        key = ContentKey.new()
+        sealed = key.encrypt(b"secret", "one")
+        for wrong in (sealed[:-1], sealed[:5], b"", sealed[:-1] + bytes([sealed[-1] ^ 1])):
+            with pytest.raises(Refused, match="one cannot be decrypted"):
+                key.decrypt(wrong, "one")
+        with pytest.raises(Refused, match="two cannot be decrypted"):
+            key.decrypt(sealed, "two")
+        with pytest.raises(Refused, match="one cannot be decrypted"):
+            ContentKey.new().decrypt(sealed, "one")
+
+    def test_a_lock_that_would_take_all_memory_is_not_tried(self) -> None:
+        lock = ContentKey.new().locked(PASSPHRASE)
+        for wrong in (
+            replace(lock, memory=1 << 30),
+            replace(lock, rounds=1 << 20),
+            replace(lock, lanes=0),
+            replace(lock, locked="00"),
+            replace(lock, salt="no hex"),
+        ):
+            with pytest.raises(Refused, match="the lock of the backup"):
+                unlocked((wrong,), lambda: PASSPHRASE)
+
+    def test_nothing_opens_what_has_no_lock(self) -> None:
+        with pytest.raises(Refused, match="the passphrase is wrong"):
+            unlocked((), lambda: PASSPHRASE)
