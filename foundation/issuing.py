@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -24,6 +24,7 @@ from artifacts.envelope import strict_json
 from artifacts.reading import read_file
 from foundation.egress import web
 from foundation.egress.destination import NotPlain, read_destination
+from foundation.egress.outside import Outside
 from foundation.egress.permission import Purpose, permit, plain
 from foundation.egress.remotes import NotAsked
 from foundation.egress.tls import NotUsable
@@ -114,12 +115,13 @@ def _file(path: str, what: str) -> str:
         raise Unavailable(f"the {what} for the issuer cannot be read, so no token can be checked; ask the operator") from error
 
 
-def fetched(url: str, tier: Tier = Tier.AIR_GAPPED, *, seconds: float = FETCH_SECONDS) -> bytes:
-    """The bytes at *url*, within *seconds* in all. Call it only without a running event loop.
+def fetched(url: str, tier: Tier = Tier.AIR_GAPPED, *, seconds: float = FETCH_SECONDS, outside: Outside | None = None) -> bytes:
+    """The bytes at *url*, within *seconds* in all. Call it only without a running event loop. With *outside* someone else chose
+    *url*, as in `foundation.egress.web.client`.
 
     Raises `Unavailable`, and `Refused` unless *tier* reaches it.
     """
-    return asyncio.run(_fetched("GET", url, tier, seconds, MOST_KEYS, {}, None))
+    return asyncio.run(_fetched("GET", url, tier, seconds, MOST_KEYS, {}, None, outside=outside))
 
 
 def posted(url: str, tier: Tier, form: Mapping[str, str], headers: Mapping[str, str], *, seconds: float = ASK_SECONDS) -> bytes:
@@ -137,12 +139,13 @@ async def _fetched(
     headers: Mapping[str, str],
     data: bytes | None,
     pem: Pem = NO_PEM,
+    outside: Outside | None = None,
 ) -> bytes:
     own = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
     try:
         async with (
             asyncio.timeout(seconds),
-            web.client(tier, url, _purpose("the issuer's address"), seconds=seconds, **pem) as client,
+            web.client(tier, url, _purpose("the issuer's address"), seconds=seconds, outside=outside, **pem) as client,
             client.stream(method, url, headers=own, content=data) as response,
         ):
             if response.status_code != 200:
@@ -178,6 +181,11 @@ def fresh_seconds(control: str, age: str = "") -> float | None:
         return None
     spent = float(age) if _DIGITS.fullmatch(age.strip()) else 0.0
     return max(0.0, float(found[0]) - spent)
+
+
+def keys_from(issuer: str, url: str, fetch: Callable[[str, Tier], bytes], tier: Tier) -> bytes:
+    """The key set of *issuer*: at *url*, or if that is empty, where its discovery document says. Raises as `keys_of`."""
+    return fetch(url or keys_of(issuer, fetch(discovery(issuer), tier), tier), tier)
 
 
 def keys_of(issuer: str, text: bytes, tier: Tier) -> str:

@@ -36,7 +36,7 @@ from foundation.claims import NotAccepted, judge, number, parts
 from foundation.identity.accepted import Accepted
 from foundation.identity.issuers import Issuer, read_issuers
 from foundation.identity.reading import PREFIX, granted_scopes, identity_of
-from foundation.issuing import MOST_KEYS, Document, discovery, fetched, is_url, key_set, keys_of
+from foundation.issuing import MOST_KEYS, Document, fetched, is_url, key_set, keys_from
 
 __all__ = ["ALGORITHMS", "PREFIX", "Caller", "Issuer", "NotAccepted", "Tokens", "fetched", "read_issuers"]
 
@@ -169,9 +169,7 @@ class Tokens:
                     "the file of the issuer's keys (ARCOPS_OIDC_JWKS) cannot be read, so no token can be checked; ask the "
                     "operator"
                 ) from error
-        if not keys:
-            keys = keys_of(self.issuer.name, self.fetch(discovery(self.issuer.name), tier), tier)
-        return self.fetch(keys, tier)
+        return keys_from(self.issuer.name, keys, self.fetch, tier)
 
 
 def _fresh_for(data: bytes) -> float:

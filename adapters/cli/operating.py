@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from artifacts.reading import read_file
 from services.operator.observed import Handshake
 from services.operator.resource import ServerResource
 from services.operator.settings import read_settings
+from services.operator.sidecar import TrustedIssuer
 from services.operator.site import Site
 from services.operator.verdicts import Verdicts
 
@@ -38,7 +39,7 @@ def run(own: Running) -> None:
     from adapters.kube.operator import Operator, holder_name
 
     place = surroundings.place(own.tier)
-    site = read_settings(read_file(own.settings, _MOST_BYTES), str(own.settings)).site()
+    site = read_settings(read_file(own.settings, _MOST_BYTES), str(own.settings))
     live = LiveCluster(context=own.context or context_here(own.kubeconfig), clusters=None, kubeconfig=own.kubeconfig)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="arcops operator: %(message)s")
     told = Told(site, lambda: place, own.image_signers, own.image_amber)
@@ -107,11 +108,12 @@ class Told:
             amber_passes=self._amber,
         )
 
-    def keys(self, resource: ServerResource) -> Mapping[str, str]:
-        """The operator fetches no keys yet, so a resource that needs some is refused."""
-        return {}
+    def keys(self, issuer: TrustedIssuer) -> bytes:
+        from services.operator.issuers import fetched_keys
+
+        return fetched_keys(issuer, self._place().settings.tier, self._site.outside)
 
     def shake(self, resource: ServerResource, addresses: tuple[str, ...], of: int) -> Handshake:
         from services.operator.handshake import Asking, shaken
 
-        return shaken(resource, addresses, of, Asking(tier=self._place().settings.tier))
+        return shaken(resource, addresses, of, Asking(tier=self._place().settings.tier, outside=self._site.outside))

@@ -10,8 +10,9 @@ from datetime import datetime
 
 from adapters.kube.kinds import EVENT, Kind
 from arcops.errors import Refused, Unavailable
-from foundation.egress.kube import Answered, KubeClient, Query, Stream
+from foundation.egress.kube import JSON, Answered, KubeClient, Query, Stream
 from manifests.objects import Json
+from manifests.operator.rights import KEYS_URL
 
 MANAGER = "arcops-operator"
 """The field manager of all that the operator applies."""
@@ -22,6 +23,9 @@ _WATCH_SECONDS = 290
 _SILENT_SECONDS = 330.0
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
+_METADATA = "application/json;as={};g=meta.k8s.io;v=v1"
+"""The metadata of objects alone (API Concepts, "Metadata-only fetches")."""
+_KEY_SET = "application/jwk-set+json, application/json;q=0.5"
 
 
 class NotDone(Exception):
@@ -82,25 +86,26 @@ class Cluster:
         """For how many seconds the server asked to be left alone (``Retry-After``)."""
         return max(0.0, self._rests_until - self._clock())
 
-    def page(self, kind: Kind, namespace: str, labels: str, following: str) -> Page:
-        """A part of the list of *kind* with *labels*, in all namespaces if *namespace* is empty."""
+    def page(self, kind: Kind, namespace: str, labels: str, following: str, *, metadata: bool = False) -> Page:
+        """A part of the list of *kind* with *labels*, in all namespaces if *namespace* is empty; *metadata* alone, or all."""
         query = [("limit", str(_PAGE))]
         if labels:
             query.append(("labelSelector", labels))
         if following:
             query.append(("continue", following))
-        said = self._asked("GET", kind.path(namespace), query, seconds=60.0).said()
-        items, metadata = said.get("items"), said.get("metadata")
-        if not isinstance(items, list) or not isinstance(metadata, dict):
+        accept = _METADATA.format("PartialObjectMetadataList") if metadata else JSON
+        said = self._asked("GET", kind.path(namespace), query, accept=accept, seconds=60.0).said()
+        items, of = said.get("items"), said.get("metadata")
+        if not isinstance(items, list) or not isinstance(of, dict):
             raise Unavailable(f"the list of {kind.plural} is not a list")
         return Page(
             items=tuple(one for one in items if isinstance(one, dict)),
-            version=str(metadata.get("resourceVersion") or ""),
-            following=str(metadata.get("continue") or ""),
+            version=str(of.get("resourceVersion") or ""),
+            following=str(of.get("continue") or ""),
         )
 
-    def watch(self, kind: Kind, namespace: str, labels: str, version: str) -> Stream:
-        """What happens to *kind* from *version* on; the server ends it after some minutes."""
+    def watch(self, kind: Kind, namespace: str, labels: str, version: str, *, metadata: bool = False) -> Stream:
+        """What happens to *kind*, or to its *metadata*, from *version* on; the server ends it after some minutes."""
         query = [
             ("watch", "true"),
             ("allowWatchBookmarks", "true"),
@@ -109,7 +114,13 @@ class Cluster:
         ]
         if labels:
             query.append(("labelSelector", labels))
-        found = self._client.stream(kind.path(namespace), query, seconds=SECONDS, silent_seconds=_SILENT_SECONDS)
+        found = self._client.stream(
+            kind.path(namespace),
+            query,
+            accept=_METADATA.format("PartialObjectMetadata") if metadata else JSON,
+            seconds=SECONDS,
+            silent_seconds=_SILENT_SECONDS,
+        )
         if isinstance(found, Answered):
             raise _failure(found)
         return found
@@ -168,6 +179,10 @@ class Cluster:
         path = EVENT.path(namespace, name)
         self._asked("PATCH", path, (), _bytes({"series": series}), form=_MERGE, seconds=seconds)
 
+    def token_keys(self) -> bytes:
+        """The keys of the cluster's own tokens (a JSON Web Key Set)."""
+        return self._asked("GET", KEYS_URL, accept=_KEY_SET).body
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
@@ -179,10 +194,11 @@ class Cluster:
         query: Query = (),
         body: bytes | None = None,
         *,
-        form: str = "application/json",
+        form: str = JSON,
+        accept: str = JSON,
         seconds: float = SECONDS,
     ) -> Answered:
-        answered = self._client.ask(method, path, query, body, form=form, seconds=seconds)
+        answered = self._client.ask(method, path, query, body, form=form, accept=accept, seconds=seconds)
         if not answered.ok:
             if answered.retry_after:
                 self._rests_until = self._clock() + min(answered.retry_after, _MOST_REST)

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from adapters.kube.api import Changed, Cluster, NotDone
-from adapters.kube.cache import Cache, Kept, Place
+from adapters.kube.cache import Cache, Kept, Place, place_of
 from adapters.kube.handshakes import Handshakes
+from adapters.kube.issuers import Issuers
 from adapters.kube.keys import ServerKey
-from adapters.kube.kinds import SERVERS, SLICE, owned
+from adapters.kube.kinds import SECRET, SERVERS, SLICE, owned
 from adapters.kube.lease import DURATION, Leading, NotLeading
-from adapters.kube.passes import Passes
+from adapters.kube.passes import Named, Passes
 from adapters.kube.queue import Queue
 from adapters.kube.slices import of_service
 from adapters.kube.sources import Sources
@@ -67,20 +68,24 @@ class Operator:
             clock=clock,
             duration=duration,
         )
-        self._named: dict[tuple[str, str], set[ServerKey]] = defaultdict(set)
-        self._naming: dict[ServerKey, frozenset[tuple[str, str]]] = {}
+        self._named: dict[Named, set[ServerKey]] = defaultdict(set)
+        self._naming: dict[ServerKey, frozenset[Named]] = {}
         self._lock = threading.Lock()
         self._servers = {one.kind: Cache(self._server_changed(one.kind)) for one in SERVERS}
         self._owned = {one: Cache(self._object_changed) for one in owned(sources.site())}
         self._slices = Cache(self._slice_changed)
+        self._secrets = {one: Cache(self._secret_changed) for one in sources.site().rotating}
         self.handshakes = Handshakes(sources, self.queue.add)
+        self.issuers = Issuers(cluster, sources, self.queue.add, clock)
         self.passes = Passes(
             cluster,
             sources,
             servers=self._servers,
             owned=self._owned,
             slices=self._slices,
+            secrets=self._secrets,
             handshakes=self.handshakes,
+            issuers=self.issuers,
             telling=Telling(cluster, instance=holder, namespace=namespace),
             allowed=self.lease.left,
             now=now,
@@ -92,6 +97,10 @@ class Operator:
             for one, cache in self._owned.items()
         ]
         self.watches.append(Watching(cluster, SLICE, self._slices, labels=LABELS, keep=of_service))
+        self.watches += [
+            Watching(cluster, SECRET, cache, namespace=namespace, keep=_version_alone, metadata=True)
+            for namespace, cache in self._secrets.items()
+        ]
         self._workers = [threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(workers)]
         self.made = 0
         self.failed = 0
@@ -112,6 +121,7 @@ class Operator:
         for watch in self.watches:
             watch.end()
         self.handshakes.end()
+        self.issuers.end()
         for thread in (self.lease, *self.watches):
             thread.join(max(0.1, until - time.monotonic()))
         self._cluster.close()
@@ -179,13 +189,18 @@ class Operator:
         if inner(value, "metadata", "labels", MANAGED_LABEL) == MANAGER:
             return True
         if value.get("kind") == "ConfigMap":
-            place = str(inner(value, "metadata", "namespace")), str(inner(value, "metadata", "name"))
-            for key in tuple(self._named.get(place, ())):
-                self._add(key)
+            self._named_changed("ConfigMap", place_of(value))
         return False
 
-    def _refers(self, key: ServerKey, names: frozenset[tuple[str, str]]) -> None:
-        """*key* names the ConfigMaps *names*."""
+    def _secret_changed(self, place: Place, before: Kept | None, after: Kept | None) -> None:
+        self._named_changed("Secret", place)
+
+    def _named_changed(self, kind: str, place: Place) -> None:
+        for key in tuple(self._named.get((kind, *place), ())):
+            self._add(key)
+
+    def _refers(self, key: ServerKey, names: frozenset[Named]) -> None:
+        """*key* names the objects *names*."""
         with self._lock:
             before = self._naming.get(key, frozenset())
             for one in before - names:
@@ -237,3 +252,10 @@ class Operator:
             self.queue.succeeded(key)
             if again:
                 self.queue.add_later(key, again)
+
+
+def _version_alone(value: dict[str, Json]) -> bool:
+    """Of a Secret only its name and version is kept: annotations may repeat what is in it (``kubectl apply`` does)."""
+    kept = ("name", "namespace", "uid", "resourceVersion")
+    value["metadata"] = {name: inner(value, "metadata", name) for name in kept}
+    return True

@@ -12,6 +12,7 @@ from typing import Protocol
 from adapters.kube.api import MANAGER, SECONDS, Absent, Changed, Cluster, Denied, NotDone
 from adapters.kube.cache import Cache, Kept, controller
 from adapters.kube.handshakes import Handshakes
+from adapters.kube.issuers import Issuers
 from adapters.kube.keys import ServerKey
 from adapters.kube.kinds import SERVERS, Kind
 from adapters.kube.sources import Sources
@@ -19,6 +20,7 @@ from adapters.kube.telling import Telling
 from arcops.errors import Broken
 from manifests.objects import Json, KubeObject, ObjectName, inner, thawed
 from manifests.server.spec import ServerType
+from services.operator.needs import issuer_to_fetch, needs
 from services.operator.observed import Child, Handshake, Observed, SeenConfigMap
 from services.operator.planning import namespace_of
 from services.operator.reconcile import Event, Outcome, Weight, reconcile
@@ -26,6 +28,8 @@ from services.operator.resource import Problems, ServerResource, parse
 
 _log = logging.getLogger(__name__)
 _KINDS = {one.kind: one for one in SERVERS}
+Named = tuple[str, str, str]
+"""Kind, namespace and name of an object of others that a resource names."""
 
 
 class Allowed(Protocol):
@@ -37,7 +41,7 @@ class Allowed(Protocol):
 
 class Passes:
     """Makes passes. ``servers`` are the caches of the resources by kind, ``owned`` those of their objects, ``slices`` that of
-    EndpointSlices.
+    EndpointSlices, ``secrets`` those of the versions of Secrets by namespace. ``references`` hears what a resource names.
     """
 
     def __init__(
@@ -48,17 +52,20 @@ class Passes:
         servers: Mapping[str, Cache],
         owned: Mapping[Kind, Cache],
         slices: Cache,
+        secrets: Mapping[str, Cache],
         handshakes: Handshakes,
+        issuers: Issuers,
         telling: Telling,
         allowed: Allowed,
         now: Callable[[], datetime],
-        references: Callable[[ServerKey, frozenset[tuple[str, str]]], None] = lambda key, names: None,
+        references: Callable[[ServerKey, frozenset[Named]], None] = lambda key, names: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._sleep = sleep
         self._cluster, self._sources, self._servers, self._owned = cluster, sources, servers, owned
         self._by_kind = {(one.api_version, one.kind): one for one in owned}
-        self._slices, self._handshakes, self._telling = slices, handshakes, telling
+        self._slices, self._secrets, self._telling = slices, secrets, telling
+        self._handshakes, self._issuers = handshakes, issuers
         self._allowed, self._now, self._references = allowed, now, references
 
     def make(self, key: ServerKey) -> float:
@@ -66,6 +73,7 @@ class Passes:
         found = self._servers[key.kind].get((key.namespace, key.name))
         if found is None:
             self._handshakes.forget(key)
+            self._issuers.forget(key)
             self._references(key, frozenset())
             self._sweep()
             return 0.0
@@ -115,14 +123,27 @@ class Passes:
         if isinstance(resource, Problems):
             return observed
         namespace = namespace_of(resource.identity, self._sources.site())
-        names = _config_maps(value)
-        self._references(key, frozenset((namespace, name) for name in names))
-        return replace(
+        named = needs(resource)
+        secrets = self._secrets.get(namespace)
+        told = {("ConfigMap", namespace, name) for name in named.config_maps}
+        told |= {("Secret", namespace, name) for name in named.secrets if secrets is not None}
+        self._references(key, frozenset(told))
+        seen = ((name, self._config_map(namespace, name)) for name in sorted(named.config_maps))
+        observed = replace(
             observed,
-            config_maps={name: seen for name in names if (seen := self._config_map(namespace, name)) is not None},
-            key_sets=self._sources.keys(resource),
+            config_maps={name: one for name, one in seen if one is not None},
+            secrets=_versions(secrets, namespace, named.secrets) if secrets is not None else {},
             handshake=self._handshake(key, resource, children, namespace),
         )
+        return self._with_keys(key, resource, observed)
+
+    def _with_keys(self, key: ServerKey, resource: ServerResource, observed: Observed) -> Observed:
+        issuer = issuer_to_fetch(resource, observed, self._sources.site())
+        if issuer is None:
+            self._issuers.forget(key)
+            return observed
+        text, problem = self._issuers.of(key, issuer)
+        return replace(observed, key_sets={issuer.issuer: text} if text else {}, key_problem=problem)
 
     def _config_map(self, namespace: str, name: str) -> SeenConfigMap | None:
         kind = next(one for one in self._owned if one.kind == "ConfigMap")
@@ -272,16 +293,11 @@ def _child(name: ObjectName, value: dict[str, Json]) -> Child:
     )
 
 
-def _config_maps(value: Mapping[str, Json]) -> tuple[str, ...]:
-    """The names of the ConfigMaps that a resource's settings are in."""
-    spec = value.get("spec")
-    found = []
-    if str(inner(spec, "permissionProfile", "type")) == "configmap":
-        found.append(inner(spec, "permissionProfile", "name"))
-    for part in ("oidcConfig", "authzConfig"):
-        if inner(spec, part, "type") == "configMap":
-            found.append(inner(spec, part, "configMap", "name"))
-    return tuple(sorted({str(one) for one in found if one}))
+def _versions(cache: Cache, namespace: str, names: frozenset[str]) -> Mapping[str, str] | None:
+    """The versions of the Secrets *names*; `None` if none was seen yet."""
+    if not cache.ready.is_set():
+        return None
+    return {name: str(one.version) for name in names if (one := cache.get((namespace, name))) is not None}
 
 
 def _denied(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
 from services.operator.observed import Handshake
 from services.operator.resource import ServerResource
+from services.operator.sidecar import TrustedIssuer
 from services.operator.site import Site
 from services.operator.verdicts import Verdicts
 
@@ -20,8 +20,8 @@ class Sources(Protocol):
     def verdicts(self) -> Verdicts:
         """What the gate says of images."""
 
-    def keys(self, resource: ServerResource) -> Mapping[str, str]:
-        """The keys of the issuers that *resource* trusts, by issuer, as far as they are known."""
+    def keys(self, issuer: TrustedIssuer) -> bytes:
+        """The key set of an *issuer* other than the cluster itself. Raises `ArcOpsError` if it does not give one."""
 
     def shake(self, resource: ServerResource, addresses: tuple[str, ...], of: int) -> Handshake:
         """Ask a server: one of its pods' *addresses*, or for a remote server its URL. *of* is the generation that is asked."""

@@ -20,7 +20,9 @@ _MOST_REST = 30.0
 
 
 class Watching(threading.Thread):
-    """One kind, everywhere or in one namespace, with *labels*. ``problem`` says why it cannot be watched now."""
+    """One kind, or its *metadata* alone, everywhere or in one namespace, with *labels*. ``problem`` says why it cannot be
+    watched now.
+    """
 
     def __init__(
         self,
@@ -31,10 +33,11 @@ class Watching(threading.Thread):
         namespace: str = "",
         labels: str = "",
         keep: Callable[[dict[str, Json]], bool] = lambda value: True,
+        metadata: bool = False,
     ) -> None:
         super().__init__(name=f"watch-{kind.plural}", daemon=True)
         self._cluster, self.kind, self.cache = cluster, kind, cache
-        self._namespace, self._labels, self._keep = namespace, labels, keep
+        self._namespace, self._labels, self._keep, self._metadata = namespace, labels, keep, metadata
         self._ended = threading.Event()
         self._stream: Stream | None = None
         self.problem = ""
@@ -73,7 +76,7 @@ class Watching(threading.Thread):
         found: list[tuple[caches.Place, caches.Kept]] = []
         following = ""
         while True:
-            page = self._cluster.page(self.kind, self._namespace, self._labels, following)
+            page = self._cluster.page(self.kind, self._namespace, self._labels, following, metadata=self._metadata)
             for value in page.items:
                 value["apiVersion"], value["kind"] = self.kind.api_version, self.kind.kind  # items of a list have neither
                 if self._keep(value):
@@ -86,7 +89,7 @@ class Watching(threading.Thread):
                 return page.version
 
     def _watch(self, version: str) -> str:
-        self._stream = self._cluster.watch(self.kind, self._namespace, self._labels, version)
+        self._stream = self._cluster.watch(self.kind, self._namespace, self._labels, version, metadata=self._metadata)
         if self._ended.is_set():
             self._stream.close()
         try:

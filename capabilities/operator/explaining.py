@@ -85,7 +85,7 @@ def explain_servers(ask: ExplainServers, at: Place) -> ServersExplained:
     from services.operator.resource import parse
     from services.operator.settings import read_settings
 
-    site = read_settings((ask.settings or _ASSUMED).encode(), "the settings").site()
+    site = read_settings((ask.settings or _ASSUMED).encode(), "the settings")
     documents = load_all(ask.resources.encode(), what="the resources", most_values=_MOST_VALUES)
     values: list[Mapping[str, Json]] = [one for one in documents if isinstance(one, dict)]
     if not values or len(values) != len(documents):

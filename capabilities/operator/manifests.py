@@ -55,7 +55,7 @@ def make_operator_manifests(ask: MakeOperatorManifests, at: Place) -> OperatorMa
     from manifests.operator.installation import ADMISSION, Installation, installation
     from services.operator.settings import read_settings
 
-    site = read_settings(ask.settings.encode(), "the settings").site()
+    site = read_settings(ask.settings.encode(), "the settings")
     if not _BY_DIGEST.fullmatch(ask.image):
         raise Refused(f"{ask.image[:200]!r} does not name an image by its digest; write NAME@sha256:…")
     for one in ask.image_signers:
@@ -66,7 +66,6 @@ def make_operator_manifests(ask: MakeOperatorManifests, at: Place) -> OperatorMa
     conversion = (
         Conversion(namespace=site.operator_namespace, service=ADMISSION, ca_bundle=ask.ca_bundle) if ask.serve_v1 else None
     )
-    rotating = tuple(sorted(name for name, policy in site.policies.items() if policy.rotate_secrets))
     made = installation(
         Installation(
             image=ask.image,
@@ -74,7 +73,8 @@ def make_operator_manifests(ask: MakeOperatorManifests, at: Place) -> OperatorMa
             site=site.network,
             namespace=site.operator_namespace,
             cluster_namespace=site.cluster_namespace,
-            rotating=rotating,
+            rotating=site.rotating,
+            egress=site.egress,
             conversion=conversion,
             signers=ask.image_signers,
         )

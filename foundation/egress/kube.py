@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 Query = Sequence[tuple[str, str]]
+JSON = "application/json"
 
 _PURPOSE = Purpose(
     what="the server of the kubeconfig",
@@ -120,14 +121,17 @@ class KubeClient:
         query: Query = (),
         body: bytes | None = None,
         *,
-        form: str = "application/json",
+        form: str = JSON,
+        accept: str = JSON,
         seconds: float,
     ) -> Answered:
-        """The answer, whatever its status, within *seconds*. Raises `Unavailable` without one: it may have been done."""
+        """The answer in the form *accept*, whatever its status, within *seconds*; *form* is the body's. Raises
+        `Unavailable` without one: it may have been done.
+        """
         from urllib3.exceptions import HTTPError
 
         try:
-            with self._opened(method, path, query, body, form, seconds, seconds) as response:
+            with self._opened(method, path, query, body, (form, accept), seconds, seconds) as response:
                 data = response.read(_MOST_ANSWER + 1, decode_content=True)
                 after = response.headers.get("Retry-After", "")
                 response.release_conn()
@@ -137,14 +141,16 @@ class KubeClient:
             raise Unavailable(f"the answer of the API server has more than {_MOST_ANSWER:,} bytes")
         return Answered(status=response.status, body=data, retry_after=float(after) if after.isdigit() else 0.0)
 
-    def stream(self, path: str, query: Query, *, seconds: float, silent_seconds: float) -> Stream | Answered:
+    def stream(
+        self, path: str, query: Query, *, accept: str = JSON, seconds: float, silent_seconds: float
+    ) -> Stream | Answered:
         """The lines of an answer that stays open, or the answer if it is not 200. A stream that says nothing for
         *silent_seconds* is broken. Raises `Unavailable`.
         """
         from urllib3.exceptions import HTTPError
 
         try:
-            response = self._opened("GET", path, query, None, "application/json", seconds, silent_seconds)
+            response = self._opened("GET", path, query, None, (JSON, accept), seconds, silent_seconds)
             if response.status == 200:
                 return Stream(response)
             data = response.read()
@@ -153,12 +159,13 @@ class KubeClient:
         return Answered(status=response.status, body=data)
 
     def _opened(
-        self, method: str, path: str, query: Query, body: bytes | None, form: str, connect: float, read: float
+        self, method: str, path: str, query: Query, body: bytes | None, forms: tuple[str, str], connect: float, read: float
     ) -> BaseHTTPResponse:
         url = f"{self._server}{path}"
         if query:
             url = f"{url}?{urlencode(query)}"
-        headers = {"Accept": "application/json", "User-Agent": "arcops-operator"}
+        form, accept = forms
+        headers = {"Accept": accept, "User-Agent": "arcops-operator"}
         if body is not None:
             headers["Content-Type"] = form
         if authorization := self._authorization():

@@ -14,6 +14,7 @@ from manifests.objects import Json
 from manifests.operator.admission import policies
 from manifests.operator.rights import KEYS_URL, own_rights, rights, rules, secret_rights
 from manifests.server.names import HEALTH_PORT, MANAGED_LABEL, MANAGER
+from manifests.shapes import NAMESPACE
 from manifests.text import document, documents
 
 OPERATOR = "arcops-operator"
@@ -45,9 +46,9 @@ class Installation:
     """What is installed, and how.
 
     ``image`` is ours, by its digest. ``settings`` is the text of the operator's settings. ``rotating`` are the namespaces in
-    which it may look at Secrets. ``conversion`` makes ``v1`` served. ``signers`` are the ids of the keys that may judge images:
-    with them the pods get the verdicts, which lie in the volume and the ConfigMap of the admission webhook; without, no image
-    was judged, so no pod of a server is made.
+    which it may look at Secrets, ``egress`` the networks that it may ask on TCP 443. ``conversion`` makes ``v1`` served.
+    ``signers`` are the ids of the keys that may judge images: with them the pods get the verdicts, which lie in the volume
+    and the ConfigMap of the admission webhook; without, no image was judged, so no pod of a server is made.
     """
 
     image: str
@@ -56,6 +57,7 @@ class Installation:
     namespace: str
     cluster_namespace: str
     rotating: tuple[str, ...] = ()
+    egress: tuple[str, ...] = ()
     conversion: Conversion | None = None
     signers: tuple[str, ...] = ()
 
@@ -169,9 +171,17 @@ def _network(of: Installation) -> Iterator[Explained]:
     ports: list[Json] = [{"port": one, "protocol": "TCP"} for one in _API_PORTS]
     if blocks and not _is_cilium(of):
         egress.append({"to": blocks, "ports": ports})
+    if of.egress:
+        dns: Json = {
+            "namespaceSelector": {"matchLabels": {NAMESPACE: "kube-system"}},
+            "podSelector": {"matchLabels": dict(of.site.dns_labels)},
+        }
+        both: list[Json] = [{"port": 53, "protocol": one} for one in ("TCP", "UDP")]
+        outside: list[Json] = [{"ipBlock": {"cidr": one}} for one in of.egress]
+        egress += [{"to": [dns], "ports": both}, {"to": outside, "ports": [{"port": 443, "protocol": "TCP"}]}]
     ingress: list[Json] = [{"from": blocks, "ports": [{"port": WEBHOOK_PORT, "protocol": "TCP"}]}] if blocks else []
     yield (
-        "It asks the API server, and the relay of each server what its handshake said; the API server asks its webhook.",
+        "It asks the API server, the relay of each server what its handshake said, and the networks that its settings name.",
         {
             **_named(policy, "NetworkPolicy", of),
             "spec": {

@@ -78,7 +78,7 @@ class ServerPlan:
     namespace: str
     spec: ServerSpec
     site: NetworkSite
-    kubernetes: tuple[int, int]
+    kubernetes: tuple[int, ...]
     operator_namespace: str
     relay_image: str
     config: str

@@ -51,14 +51,16 @@ class Observed:
     """All of it.
 
     ``children`` are objects with the names of ours, also those of other owners, and all that we own. ``config_maps`` are those
-    that the resource names; one that is not there is absent. ``secrets`` has the resource versions of Secrets, only in
-    namespaces that allow that. ``key_sets`` has the keys of each issuer (a JSON Web Key Set) that the operator fetched, by
-    issuer. ``status`` is that of the resource as it stands.
+    that the resource names; one that is not there is absent. ``secrets`` has the resource versions of the Secrets that it
+    names, only in namespaces that allow that; `None` if they cannot be looked at now. ``key_sets`` has the keys of each issuer
+    (a JSON Web Key Set) that the operator fetched, by issuer, and ``key_problem`` says why they could not be. ``status`` is
+    that of the resource as it stands.
     """
 
     children: Mapping[ObjectName, Child] = field(default_factory=dict)
     config_maps: Mapping[str, SeenConfigMap] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] | None = field(default_factory=dict)
     key_sets: Mapping[str, str] = field(default_factory=dict)
+    key_problem: str = ""
     handshake: Handshake | None = None
     status: Mapping[str, Json] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,12 +10,12 @@ from datetime import datetime
 
 from arcops.errors import Refused
 from manifests.crds.definitions import GROUP, STORED, ServerKind
-from manifests.objects import Json, text_of
-from manifests.server.names import HEALTH_PORT, MCP_CONTAINER, RELAY_PORT, SOCKET
+from manifests.objects import Json, ObjectName, inner, text_of
+from manifests.server.names import HEALTH_PORT, MCP_CONTAINER, RELAY_PORT, SECRETS_ANNOTATION, SOCKET
 from manifests.server.plan import Owner, ServerPlan, Tightened
-from manifests.server.pods import digest_of
 from manifests.server.spec import ServerSpec, ServerType, Transport
 from services.operator.linting import Linted, linted
+from services.operator.needs import needs
 from services.operator.observed import Observed
 from services.operator.profiles import Compiled, compile_profile, no_host
 from services.operator.refusal import Reason, Refusal
@@ -100,7 +101,8 @@ def _planned(
     if fetched and (why := no_host(fetched, namespace, site)):
         return Refusal(reason=Reason.NOT_ENFORCEABLE, text=f"the relay needs keys from {fetched[0].name}: {why}")
     if issuer is not None and issuer.keys and issuer.issuer not in observed.key_sets:
-        return Refusal(reason=Reason.WAITING, text=f"the keys of {issuer.issuer} were not fetched yet")
+        why = f": {observed.key_problem}" if observed.key_problem else ""
+        return Refusal(reason=Reason.WAITING, text=f"the keys of {issuer.issuer} were not fetched yet{why}")
     authz = cedar(spec.authz, observed) if spec.authz is not None else None
     lint = linted(authz, identity.name) if authz is not None else Linted()
     if lint.refused:
@@ -118,6 +120,7 @@ def _planned(
         port=spec.port,
         hosts=(f"{identity.name}.{namespace}", f"{identity.name}.{namespace}.svc") if whole else (),
     )
+    rolling = needs(resource).secrets if site.policy(namespace).rotate_secrets else frozenset()
     made = ServerPlan(
         owner=Owner(api_version=f"{GROUP}/{STORED}", kind=identity.kind.value, name=identity.name, uid=identity.uid),
         name=identity.name,
@@ -139,10 +142,13 @@ def _planned(
         stateless=config.stateless,
         scale_to=_scale(identity, spec),
         app_armor=site.read_profile or ("RuntimeDefault" if site.app_armor else ""),
-        secrets=_secrets(observed) if site.policy(namespace).rotate_secrets else "",
+        secrets=_versions(rolling, observed, identity.name, namespace),
     )
     told = tuple(f"also egress to {one.name}, from which the relay gets keys" for one in fetched)
     told += tuple(f"authzConfig: {one}" for one in lint.told[:_MOST_TOLD])
+    if rolling:
+        blind = "; the operator cannot look at them now" if observed.secrets is None else ""
+        told += (f"a change of {', '.join(sorted(rolling))} rolls the pods: by the operator{blind}",)
     return Planned(
         plan=made,
         enforcement=(*compiled.enforcement, *told, *placed.enforcement, *_who_may_call(made, spec)),
@@ -162,8 +168,25 @@ def _scale(identity: Identity, spec: ServerSpec) -> int:
     return int(text)
 
 
-def _secrets(observed: Observed) -> str:
-    return digest_of(text_of(dict(observed.secrets))) if observed.secrets else ""
+def _versions(names: frozenset[str], observed: Observed, name: str, namespace: str) -> str:
+    """The versions of the Secrets *names*, another text of which rolls the pods.
+
+    What cannot be seen, or is not there, keeps the version that the pods have: there is nothing new to roll them to.
+    """
+    found = {one: text for one, text in _standing(observed, name, namespace).items() if one in names}
+    found |= {one: text for one, text in (observed.secrets or {}).items() if one in names}
+    return text_of(dict(sorted(found.items()))) if found else ""
+
+
+def _standing(observed: Observed, name: str, namespace: str) -> Mapping[str, str]:
+    """The versions that the pods have now."""
+    child = observed.children.get(ObjectName(api_version="apps/v1", kind="Deployment", namespace=namespace, name=name))
+    text = inner(child.live, "spec", "template", "metadata", "annotations", SECRETS_ANNOTATION) if child is not None else None
+    try:
+        found = json.loads(text) if isinstance(text, str) else {}
+    except ValueError:  # someone else wrote it; it is replaced
+        return {}
+    return {str(one): str(version) for one, version in found.items()} if isinstance(found, dict) else {}
 
 
 def _who_may_call(made: ServerPlan, spec: ServerSpec) -> Iterator[str]:

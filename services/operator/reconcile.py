@@ -188,7 +188,8 @@ def _refused(why: Refusal, uid: str, generation: int, observed: Observed, now: d
     )
     stopped = tuple(one for one in _ours(uid, observed, keep=frozenset()) if one.name.kind == "Deployment")
     status: dict[str, Json] = {"observedGeneration": generation}
-    return _outcome((), (), stopped if why.stops else (), status, found, generation, observed, now, again=LOOK_AGAIN)
+    again = LOOK_AGAIN_SOON if why.reason is Reason.WAITING else LOOK_AGAIN
+    return _outcome((), (), stopped if why.stops else (), status, found, generation, observed, now, again=again)
 
 
 def _outcome(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 
+from foundation.egress.outside import Outside, inside
 from gates.network.network.sound import ENFORCERS
 from manifests.description import Site as NetworkSite
 
@@ -35,11 +37,12 @@ class Site:
     pods of each ClusterMCPServer, ``operator_namespace`` that of the operator. ``sidecar_image`` is our image, by its digest.
     ``issuer`` is that of the cluster's own tokens. ``supported`` is the feature gate ``MCPServerSupport``. ``plain_urls``: a
     remote server may have an http URL. ``strict_reads``: refuse a profile that limits what is read, unless ``read_profile``
-    names an AppArmor profile on the nodes that does. ``image_volumes``: the nodes mount images as volumes.
+    names an AppArmor profile on the nodes that does. ``image_volumes``: the nodes mount images as volumes. ``egress`` are the
+    networks (CIDR) that the operator itself may ask on TCP 443, for the keys of issuers and for remote servers.
     """
 
     network: NetworkSite
-    kubernetes: tuple[int, int]
+    kubernetes: tuple[int, ...]
     sidecar_image: str
     cluster_namespace: str = "arcops-mcp"
     operator_namespace: str = "arcops-system"
@@ -53,10 +56,22 @@ class Site:
     app_armor: bool = False
     image_volumes: bool = False
     allowed_prefixes: tuple[str, ...] = ()
+    egress: tuple[str, ...] = ()
 
     def policy(self, namespace: str) -> NamespacePolicy:
         """What servers in *namespace* may be given."""
         return self.policies.get(namespace, self.otherwise)
+
+    @property
+    def rotating(self) -> tuple[str, ...]:
+        """The namespaces in which the operator may look at the versions of Secrets."""
+        return tuple(sorted(name for name, policy in self.policies.items() if policy.rotate_secrets))
+
+    @property
+    def outside(self) -> Outside:
+        """Where a resource may send the operator: to the public internet, and to networks inside that the settings name."""
+        networks = ((one, ip_network(one)) for one in self.egress)
+        return Outside(named=tuple(one for one, net in networks if inside(net[0]) and inside(net[-1])))
 
     @property
     def enforces_policies(self) -> bool:

@@ -37,6 +37,9 @@ def trusted_issuer(oidc: Oidc, namespace: str, observed: Observed, site: Site, *
         raise Refused("oidcConfig has no audience; without one, tokens for every other service would count here, too")
     if isinstance(oidc, ClusterTokens):
         issuer = oidc.issuer or site.issuer
+        if oidc.use_cluster_auth and issuer != site.issuer:
+            raise Refused(f"useClusterAuth would show the operator's own token to {issuer}, which is not this cluster's issuer")
+        _refuse_plain(issuer, site)
         own = "" if whole_cluster else namespace
         return TrustedIssuer(
             issuer=issuer,
@@ -46,8 +49,7 @@ def trusted_issuer(oidc: Oidc, namespace: str, observed: Observed, site: Site, *
             service_account=oidc.service_account,
         )
     for url in (oidc.issuer, oidc.jwks_url):
-        if url and urlsplit(url).scheme != "https" and not site.plain_urls:
-            raise Refused(f"{url} is not https, so anyone on the way could say whose tokens count")
+        _refuse_plain(url, site)
     return TrustedIssuer(
         issuer=oidc.issuer,
         audience=oidc.audience,
@@ -58,6 +60,11 @@ def trusted_issuer(oidc: Oidc, namespace: str, observed: Observed, site: Site, *
         client_certificate_path=oidc.client_certificate_path,
         client_key_path=oidc.client_key_path,
     )
+
+
+def _refuse_plain(url: str, site: Site) -> None:
+    if url and urlsplit(url).scheme != "https" and not site.plain_urls:
+        raise Refused(f"{url} is not https, so anyone on the way could say whose tokens count")
 
 
 def _fetched_by_pod(oidc: IssuerTokens) -> bool:

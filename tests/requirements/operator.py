@@ -45,6 +45,11 @@ OPERATOR: tuple[Claim, ...] = (
         oidc_sources="Tokens of service accounts and of an issuer count, with keys that are brought, or are fetched with a "
         "CA bundle, a token and a certificate; clients may need one, too.",
     ),
+    *of_row(
+        "OPER-5",
+        keys_are_brought_by_the_operator="The keys of an issuer come to the relay without egress of the pod, new ones without "
+        "a restart, and those of an issuer that is silent for long count no more.",
+    ),
     *of_row("OPER-6", cedar_decides_each_call="Cedar policies decide each tool call, with a filter on tools."),
     *of_row(
         "OPER-7",
@@ -53,6 +58,8 @@ OPERATOR: tuple[Claim, ...] = (
     *of_row(
         "OPER-8",
         pods_are_configurable="Each field of a resource reaches its pods, or is refused by its name.",
+        a_changed_secret_rolls_the_pods_once="A changed Secret rolls the pods once, only where the operator may look at its "
+        "version; what is in it never reaches the operator.",
         a_template_only_tightens="A pod template closes a pod more and places it; each setting that would open it is refused.",
     ),
     *of_row("OPER-9", metrics_and_audit=("Reconciliations and policy violations have metrics and an audit log.", _NOT_BUILT)),

@@ -1,20 +1,24 @@
-"""The rights that are shipped are those that are used: with them all works, and each of them is asked for."""
+"""The rights that are shipped are exactly those that are used: with them all works, and each of them is asked for."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from manifests.operator.rights import Right, own_rights, rights, rules
+from manifests.operator.rights import KEYS_URL, Right, own_rights, rights, secret_rights
+from services.operator.site import NamespacePolicy
 from services.operator.verdicts import Verdicts
-from tests.adapters.kube.world import Told, a_cluster, a_site, condition, operator, ready, server, until
+from tests.adapters.kube.kubectl import Kubectl
+from tests.adapters.kube.world import Told, a_cluster, a_site, condition, operator, public_key, ready, server, shipped, until
 from tests.simulators.kube.serving import Cluster
 
 pytestmark = pytest.mark.requirement("OPER-2/its-rights-are-one-table")
-RBAC = "rbac.authorization.k8s.io"
+TOKENS = {"type": "kubernetes", "kubernetes": {"audience": "x"}}
+SCALED = {"arcops.dev/max-replicas": "4"}
 
 
 @pytest.fixture
@@ -23,58 +27,65 @@ def found(tmp_path: Path) -> Iterator[Cluster]:
         yield one
 
 
-def _shipped(found: Cluster) -> str:
-    """The operator's own account with the shipped roles; the name of its context."""
-    of = {"kind": "ServiceAccount", "namespace": "arcops-system", "name": "arcops-operator"}
-    for kind, table, namespace in (("ClusterRole", rights(a_site().network), ""), ("Role", own_rights(), "arcops-system")):
-        meta: dict[str, Any] = {"name": "arcops-operator", **({"namespace": namespace} if namespace else {})}
-        bound = {"apiVersion": f"{RBAC}/v1", "metadata": meta}
-        found.create(f"{kind.lower()}s", {**bound, "kind": kind, "rules": rules(table)}, RBAC)
-        reference = {"apiGroup": RBAC, "kind": kind, "name": "arcops-operator"}
-        binding = {**bound, "kind": f"{kind}Binding", "roleRef": reference, "subjects": [of]}
-        found.create(f"{kind.lower()}bindings", binding, RBAC)
-    return found.account("arcops-system", "arcops-operator")
-
-
-def _all(table: tuple[Right, ...]) -> set[tuple[str, str, str]]:
-    return {(verb, one.group, one.resource) for one in table for verb in one.verbs}
+def _all(*tables: tuple[Right, ...]) -> set[tuple[str, str, str]]:
+    return {(verb, one.group, one.resource) for table in tables for one in table for verb in one.verbs}
 
 
 def test_with_what_is_shipped_all_works_and_nothing_else_is_asked_for(found: Cluster) -> None:
-    told = Told()
+    told = Told(settings=a_site(policies={"team": NamespacePolicy(rotate_secrets=True)}))
+    found.api.token_keys = {"keys": [public_key("a")]}
     answers = ["no answer"]
     told.shaken = lambda resource, addresses: answers[0]
-    with operator(found, told, context=_shipped(found)) as one:
-        wide = server("wide", replicas=2)
-        wide["metadata"]["annotations"] = {"arcops.dev/max-replicas": "4"}
+    with operator(found, told, context=shipped(found, rotating=("team",))) as one:
+        wide = server("wide", replicas=2, oidcConfig=TOKENS)
+        wide["metadata"]["annotations"] = SCALED
         found.create("mcpservers", server(), "ome.io")
         found.create("mcpservers", wide, "ome.io")
+        found.create("mcpservers", _remote(limited=True), "ome.io")
         found.create("clustermcpservers", _cluster_wide(), "ome.io")
         until(lambda: (condition(found) or {}).get("reason") == "HandshakeFailed")
         answers[0] = ""
         one.handshakes.forget_all()
         one.all_again()
-        until(lambda: ready(found) and ready(found, "wide") and ready(found, "shared", "", "clustermcpservers"), 20.0)
+        until(lambda: all(ready(found, name) for name in ("time", "wide", "far")), 20.0)
+        until(lambda: ready(found, "shared", "", "clustermcpservers"))
         assert found.get("horizontalpodautoscalers.autoscaling", "team", "wide")
+        _with_less(found)
         # The same refusal again is the same event.
-        told.known = Verdicts()
-        one.all_again()
-        until(lambda: (condition(found) or {}).get("reason") == "ImageNotAllowed")
-        until(lambda: found.get("deployments.apps", "team", "time") is None)
-        until(lambda: one.idle)
+        for known in (Verdicts(), told.known, Verdicts()):
+            told.known = known
+            one.all_again()
+            until(lambda allowed=bool(known.images): bool(found.get("deployments.apps", "team", "time")) is allowed)
+            until(lambda: one.idle)
         assert one.failed == 0
     assert not found.api.access.denied
     used = {right[1:] for right in found.api.access.used if right[0].endswith(":arcops-operator")}
-    shipped = _all(rights(a_site().network)) | _all(own_rights())
-    assert used <= shipped, "the operator asks for what it may not do"
-    # Not used here: what happens only if an object stops being wanted, or an event repeats (shown beside their own tests).
-    rest = {(verb, resource) for verb, _, resource in shipped - used}
-    assert rest <= {("delete", one) for one in _KEPT} | {("patch", "events")}, rest
+    table = _all(rights(a_site().network), own_rights(), secret_rights()) | {("get", "", KEYS_URL)}
+    assert used == table
 
 
-_KEPT = (
-    "services", "serviceaccounts", "configmaps", "networkpolicies", "poddisruptionbudgets", "horizontalpodautoscalers",
-)  # fmt: skip
+def _with_less(found: Cluster) -> None:
+    """Take from the servers what they had objects for, so that these go."""
+    kubectl = Kubectl(found)
+    kubectl.good("-n", "team", "annotate", "mcpserver", "wide", "arcops.dev/max-replicas-")
+    less = {"spec": {"replicas": 1, "serviceAccount": "own"}}
+    kubectl.good("-n", "team", "patch", "mcpserver", "wide", "--type=merge", "-p", json.dumps(less))
+    gone = [
+        ("horizontalpodautoscalers.autoscaling", "wide"),
+        ("poddisruptionbudgets.policy", "wide"),
+        ("serviceaccounts", "wide"),
+    ]
+    kubectl.good("-n", "team", "patch", "mcpserver", "far", "--type=merge", "-p", '{"spec": {"oidcConfig": null}}')
+    gone += [(kind, "far") for kind in ("services", "configmaps", "networkpolicies.networking.k8s.io", "deployments.apps")]
+    for kind, name in gone:
+        until(lambda kind=kind, name=name: found.get(kind, "team", name) is None, what=f"{kind} {name}")
+
+
+def _remote(*, limited: bool) -> dict[str, Any]:
+    made = server("far")
+    made["spec"] = {"type": "Remote", "url": "https://mcp.example.com/mcp", "transport": "streamable-http"}
+    made["spec"] |= {"oidcConfig": TOKENS} if limited else {}
+    return made
 
 
 def _cluster_wide() -> dict[str, Any]:

@@ -5,22 +5,28 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import yaml
+from joserfc.jwk import ECKey
+
 from adapters.kube.api import Cluster as Api
 from adapters.kube.operator import Operator
+from arcops.errors import Unavailable
 from arcops.request import LiveCluster
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from manifests.crds.definitions import ServerKind, definition
 from manifests.description import Site as NetworkSite
+from manifests.operator.installation import Installation, installation
 from services.operator.observed import Handshake
 from services.operator.resource import ServerResource
+from services.operator.sidecar import TrustedIssuer
 from services.operator.site import NamespacePolicy, Site
 from services.operator.verdicts import ImageVerdict, Verdicts
 from tests.simulators.kube.serving import Cluster, cluster
@@ -68,6 +74,8 @@ class Told:
     known: Verdicts = field(default_factory=lambda: verdicts(DIGEST))
     shaken: Callable[[ServerResource, tuple[str, ...]], str] = lambda resource, addresses: ""
     asked: list[str] = field(default_factory=list)
+    issuers: dict[str, bytes] = field(default_factory=dict)
+    fetched: list[str] = field(default_factory=list)
 
     def site(self) -> Site:
         return self.settings
@@ -75,8 +83,12 @@ class Told:
     def verdicts(self) -> Verdicts:
         return self.known
 
-    def keys(self, resource: ServerResource) -> Mapping[str, str]:
-        return {}
+    def keys(self, issuer: TrustedIssuer) -> bytes:
+        self.fetched.append(issuer.issuer)
+        found = self.issuers.get(issuer.issuer)
+        if found is None:
+            raise Unavailable(f"{issuer.issuer} does not answer")
+        return found
 
     def shake(self, resource: ServerResource, addresses: tuple[str, ...], of: int) -> Handshake:
         self.asked.append(str(resource.identity))
@@ -115,6 +127,32 @@ def operator(found: Cluster, told: Told | None = None, *, context: str = "admin"
         yield made
     finally:
         made.end()
+
+
+RBAC = "rbac.authorization.k8s.io"
+
+
+def shipped(found: Cluster, *, rotating: tuple[str, ...] = ()) -> str:
+    """The operator's own account with the roles that are shipped; the name of its context."""
+    made = Installation(
+        image="",
+        settings="",
+        site=a_site().network,
+        namespace="arcops-system",
+        cluster_namespace="arcops-mcp",
+        rotating=rotating,
+    )
+    (text,) = [one.text for one in installation(made) if "rights" in one.name]
+    for one in yaml.safe_load_all(text):
+        if one["kind"] != "ServiceAccount":
+            found.create(f"{one['kind'].lower()}s", one, RBAC)
+    return found.account("arcops-system", "arcops-operator")
+
+
+def public_key(kid: str) -> dict[str, Any]:
+    """A key of an issuer, as its key set has it."""
+    key = ECKey.generate_key("P-256", {"kid": kid, "use": "sig"}, private=False)
+    return {**key.as_dict(private=False), "alg": "ES256"}
 
 
 def server(name: str = "time", namespace: str = "team", **spec: Any) -> dict[str, Any]:

@@ -51,8 +51,8 @@ class Access:
     def may(self, user: User, asked: Asked) -> bool:
         if "system:masters" in user.groups:
             return True
-        if asked.path:
-            return asked.path.startswith(("/api", "/apis", "/openapi", "/version", "/healthz", "/livez", "/readyz"))
+        if asked.path and asked.path.startswith(("/api", "/apis", "/openapi", "/version", "/healthz", "/livez", "/readyz")):
+            return True
         if asked.group == "authorization.k8s.io" and asked.resource.startswith("self"):
             return True
         for binding in self.store.of("clusterrolebindings.rbac.authorization.k8s.io").values():
@@ -89,6 +89,10 @@ class Access:
             return False
         wanted = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
         for rule in held.obj.get("rules") or ():
+            if asked.path:
+                if asked.verb in (rule.get("verbs") or []) and asked.path in (rule.get("nonResourceURLs") or []):
+                    return True
+                continue
             verbs, groups, resources = (rule.get(one) or [] for one in ("verbs", "apiGroups", "resources"))
             names = rule.get("resourceNames") or []
             if (

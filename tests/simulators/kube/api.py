@@ -22,6 +22,7 @@ from tests.simulators.kube.writing import Writing
 _WRITES = frozenset(("create", "update", "patch", "delete", "deletecollection"))
 _REASONS = {429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable", 409: "Conflict", 403: "Forbidden",
             410: "Expired", 404: "NotFound", 504: "Timeout"}  # fmt: skip
+KEYS = "/openid/v1/jwks"
 _DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 
 
@@ -32,6 +33,7 @@ class Api:
         self.store = Store()
         self.access = Access(self.store)
         self.faults = Faults()
+        self.token_keys: dict[str, Any] = {"keys": []}
         self.services: dict[tuple[str, str], str] = {}
         self.kinds: dict[tuple[str, str], Resource] = {(one.group, one.plural): one for one in BUILT_IN}
         self.bookmark_seconds = bookmark_seconds
@@ -67,6 +69,11 @@ class Api:
         user = self.access.who(request.headers.get("authorization", ""), certificate)
         if user is None:
             raise Refusal(401, "Unauthorized", "Unauthorized")
+        if request.path == KEYS:
+            self.allowed(user, Asked(verb="get", resource=KEYS, path=KEYS))
+            if "application/jwk-set+json" not in request.headers.get("accept", ""):
+                raise Refusal(406, "NotAcceptable", "only the following media types are accepted: application/jwk-set+json")
+            return of(self.token_keys)
         served = discovery.answered(request, self.kinds.values())
         if served is not None:
             return served
@@ -195,6 +202,11 @@ class Api:
         if tables.wanted(request.headers.get("accept", "")):
             rows = [self.shown(kind, version, one.whole()) for one in part]
             return of(tables.table(kind, version, rows, metadata, whole=_whole(request)))
+        if _metadata(request):
+            rows = [_partial(self.shown(kind, version, one.whole())) for one in part]
+            return of(
+                {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": rows}
+            )
         items = b",".join(self._data(kind, version, one) for one in part)
         whole = json.dumps({"kind": f"{kind.kind}List", "apiVersion": kind.version(version), "metadata": metadata})
         return Answer(body=whole[:-1].encode() + b',"items":[' + items + b"]}")
@@ -226,6 +238,9 @@ class Api:
         def line(what: str, held: Held) -> bytes:
             if table:
                 obj = tables.table(kind, version, [self.shown(kind, version, held.whole())], {}, whole=_whole(request))
+                return json.dumps({"type": what, "object": obj}).encode() + b"\n"
+            if _metadata(request):
+                obj = _partial(self.shown(kind, version, held.whole()))
                 return json.dumps({"type": what, "object": obj}).encode() + b"\n"
             return b'{"type":"%b","object":%b}\n' % (what.encode(), self._data(kind, version, held))
 
@@ -285,6 +300,15 @@ class Api:
 
 class _Cut(Exception):
     """The connection ends without an answer."""
+
+
+def _metadata(request: Request) -> bool:
+    """Are the metadata of objects wanted alone?"""
+    return "as=PartialObjectMetadata" in request.headers.get("accept", "")
+
+
+def _partial(obj: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
 
 
 def _whole(request: Request) -> bool:
