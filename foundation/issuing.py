@@ -184,7 +184,7 @@ def fresh_seconds(control: str, age: str = "") -> float | None:
 
 
 def keys_from(issuer: str, url: str, fetch: Callable[[str, Tier], bytes], tier: Tier) -> bytes:
-    """The key set of *issuer*: at *url*, or if that is empty, where its discovery document says. Raises as `keys_of`."""
+    """The key set of *issuer*: at *url*, or if that is empty, at the address in its discovery document. Raises as `keys_of`."""
     return fetch(url or keys_of(issuer, fetch(discovery(issuer), tier), tier), tier)
 
 

@@ -1,6 +1,6 @@
 """The keys of an issuer that a resource names, fetched by the operator so that the pod needs no way out for that.
 
-Who writes a resource chooses the address: it is asked only where a resource may send the operator (`Site.outside`), without a
+Who writes a resource chooses the address: only addresses are asked to which a resource may send the operator (`Site.outside`), without a
 credential and without a proxy.
 """
 

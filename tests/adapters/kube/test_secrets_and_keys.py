@@ -1,4 +1,4 @@
-"""A changed Secret rolls the pods once, where the operator may look; keys of issuers come without egress of a pod."""
+"""A changed Secret rolls the pods once, if the operator may look; keys of issuers come without egress of a pod."""
 
 from __future__ import annotations
 
