@@ -1,7 +1,7 @@
 """The keys of an issuer that a resource names, fetched by the operator so that the pod needs no way out for that.
 
-Who writes a resource chooses the address: only addresses are asked to which a resource may send the operator (`Site.outside`), without a
-credential and without a proxy.
+Who writes a resource chooses the address: only addresses are asked to which a resource may send the operator
+(`Site.outside`), without a credential and without a proxy.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Site:
 
     @property
     def outside(self) -> Outside:
-        """The addresses to which a resource may send the operator: the public internet, and networks inside that the settings name."""
+        """The addresses to which a resource may send the operator: public ones, and networks inside that the settings name."""
         networks = ((one, ip_network(one)) for one in self.egress)
         return Outside(named=tuple(one for one, net in networks if inside(net[0]) and inside(net[-1])))
 
