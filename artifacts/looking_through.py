@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from arcops.errors import Refused
 from arcops.late_pattern import late
@@ -15,15 +15,21 @@ _HEX = late(rb"[0-9a-f]{32,}")
 _ARTIFACT = late(rb'\{"artifact":"(?P<artifact>sha256:[0-9a-f]{64})",')
 
 
+def first(lines: Sequence[bytes], artifact: str) -> int | None:
+    """The position of the first of *lines* that is the entry of *artifact*; ``None`` if there is none."""
+    return next(_entries(lines, artifact), None)
+
+
 def earlier(lines: Sequence[bytes], artifact: str, evidence: Sequence[str]) -> Entry | None:
     """The first entry of *lines* for *artifact* with at least this *evidence*."""
+    found = (read_line(lines[position]) for position in _entries(lines, artifact))
+    return next((entry for entry in found if set(evidence) <= set(entry.evidence)), None)
+
+
+def _entries(lines: Sequence[bytes], artifact: str) -> Iterator[int]:
+    """An entry is canonical JSON, and the member ``artifact`` comes first in it."""
     wanted = f'{{"artifact":"{artifact}"'.encode()
-    for line in lines:
-        if line.startswith(wanted):
-            entry = read_line(line)
-            if set(evidence) <= set(entry.evidence):
-                return entry
-    return None
+    return (position for position, line in enumerate(lines) if line.startswith(wanted))
 
 
 class Unnamed:

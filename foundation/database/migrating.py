@@ -8,9 +8,10 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.engine.reflection import Inspector
 
 from arcops.errors import Refused, Unavailable
 from foundation.database.address import SqliteFile
@@ -70,7 +70,7 @@ def migrate(database: Database, steps: Path = _STEPS) -> Schema:
         found = _schema(database, connection, script)
         if not found.current:
             _climb(connection, script)
-        _whole(database, inspect(connection))
+        _whole(database, connection)
     return found
 
 
@@ -81,7 +81,9 @@ def ready(database: Database, steps: Path = _STEPS) -> Database:
     return database
 
 
+@cache
 def _script(steps: Path) -> ScriptDirectory:
+    """The steps in the folder *steps*, which are files of this version: they are read once."""
     config = Config()
     config.set_main_option("script_location", str(steps).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -113,7 +115,7 @@ def _schema(database: Database, connection: Connection, script: ScriptDirectory)
         raise damaged(database.shown, f"it names {len(heads)} revisions of its schema")
     _refuse_unknown(script, heads[0], f"the database {database.shown}")
     if heads[0] == last:
-        _whole(database, inspector)
+        _whole(database, connection)
     return Schema(found=heads[0], newest=last)
 
 
@@ -137,15 +139,29 @@ def _refuse_elsewhere(database: Database, connection: Connection) -> None:
         )
 
 
-def _whole(database: Database, inspector: Inspector) -> None:
+def _whole(database: Database, connection: Connection) -> None:
     """Raise `Refused` if a table or a column of this version's schema is missing."""
-    there = set(inspector.get_table_names())
+    there = _columns(connection)
     for table in METADATA.sorted_tables:
         if table.name not in there:
             raise damaged(database.shown, f"the table {table.name} is missing")
-        lacking = {one.name for one in table.columns} - {one["name"] for one in inspector.get_columns(table.name)}
-        if lacking:
+        if lacking := {one.name for one in table.columns} - there[table.name]:
             raise damaged(database.shown, f"the table {table.name} has no column {min(lacking)}")
+
+
+def _columns(connection: Connection) -> Mapping[str, set[str]]:
+    """The columns of each table. At SQLite it is one query, and not one of SQLAlchemy's for each table."""
+    if connection.dialect.name == "sqlite":
+        query = (
+            "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c "
+            "WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL%'"
+        )
+        found: dict[str, set[str]] = {}
+        for table, column in connection.execute(text(query)):
+            found.setdefault(table, set()).add(column)
+        return found
+    many = inspect(connection).get_multi_columns()
+    return {name: {one["name"] for one in columns} for (_, name), columns in many.items()}
 
 
 def _context(connection: Connection) -> MigrationContext:

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from amend.client.families import Families
 from arcops.errors import Refused
-from artifacts.entries import read_line
 from artifacts.log.checkpoint import claimed
+from artifacts.looking_through import first
 from artifacts.private_key import Signer
 from artifacts.store import Store
 from foundation.telemetry.spans import span
@@ -97,12 +97,7 @@ class Releasing:
 
     def position(self, data: str) -> int | None:
         """The position of this record in the log; ``None`` if it is not there. The log is asked, and not an index of it."""
-        record = digest_of(data.encode())
-        written = record.encode()
-        for position, line in enumerate(self.store.log.read().lines):
-            if written in line and read_line(line).artifact == record:
-                return position
-        return None
+        return first(self.store.log.read().lines, digest_of(data.encode()))
 
 
 def digest_of(data: bytes) -> str:
