@@ -12,6 +12,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -29,8 +30,10 @@ from services.host.envelope import INVALID_PARAMS, METHOD_NOT_FOUND, Malformed, 
 from services.host.eras import LEGACY_VERSION, META, MODERN_VERSION, lower_version
 from services.host.handshake import Opening
 from services.host.hosted import Row
-from services.host.offers import Offer, Offered, Offers
 from services.host.sessions import Session, Sessions
+
+if TYPE_CHECKING:  # the relay in a pod knows no verdicts and no rows
+    from services.host.offers import Offer, Offered, Offers
 
 ALL = "all"
 """The name under which all of them are; no hosted server has it (`services.host.reserved`)."""

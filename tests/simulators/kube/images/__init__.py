@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from tests.simulators.kube.images.relay_alone import without
 from tests.simulators.kube.kubelet import Image
 
 _HOUSE = Path(__file__).parents[4]
@@ -12,8 +13,8 @@ _BEGIN = f"import sys; sys.path.insert(0, {str(_HOUSE)!r}); "
 
 
 def sidecar() -> Image:
-    """ArcOps' own image of the relay."""
-    start = _BEGIN + "from adapters.relay.sidecar.main import main; main()"
+    """ArcOps' own image of the relay, without what the real one does not hold."""
+    start = without() + _BEGIN + "from adapters.relay.sidecar.main import main; main()"
     return Image(argv=(sys.executable, "-I", "-c", start))
 
 
