@@ -62,6 +62,11 @@ class Rounds:
             self._seen.append((time.perf_counter() - began, _cpu() - used, count[0]))
 
     @property
+    def walls(self) -> list[float]:
+        """Seconds of each round that counts."""
+        return [wall for wall, _, _ in self._seen[1:]]
+
+    @property
     def spent(self) -> Spent:
         walls, cpus, calls = zip(*self._seen[1:], strict=True)
         return Spent(wall=statistics.median(walls), cpu=statistics.median(cpus), calls=round(statistics.median(calls)))

@@ -22,9 +22,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.kept import checkpoint, finding, keep, report, result
-from tests.models import PASSPHRASE, bench
+from tests.models import PASSPHRASE, Bench, bench
 
 AIM_CPU, AIM_MEMORY, AIM_RATIO = 1.0, 150, 1.2
+SITE = "edge-07"
 POLICY = "name: well\nvalidFor: P2D\ngates: {gpu-health: {}}\n"
 _BEGIN = """
 import json, os, resource, sys, time
@@ -51,8 +52,8 @@ def measured(work):
         took, after = time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps([took, (after - before) / 1024, answer]))
 
-def check(at, description, policy):
-    return check_release(CheckRelease(description=Path(description), policy=policy), at).report.verdict.value
+def check(at, description):
+    return check_release(CheckRelease(description=Path(description), policy="ours"), at).report.verdict.value
 
 def verify(at, artifacts):
     return " ".join({verify_artifact(Verify(artifact=one), at).report.verdict.value for one in artifacts.split()})
@@ -61,37 +62,42 @@ CHECK = f"{_BEGIN}\nmeasured(check)"
 VERIFY = f"{_BEGIN}\nmeasured(verify)"
 
 
-def site(folder: Path, parts: int) -> tuple[str, str]:
-    """What `CHECK` and `VERIFY` are told of a release of so many nodes below *folder*: its home, and description and policy,
-    or the artifacts that answer.
+def described(here: Bench, folder: Path, parts: int, site: str) -> tuple[Path, list[str]]:
+    """The description in *folder* of a release of so many nodes of *site*, to be judged by the policy ``ours``, registered
+    *here*; and the artifacts that answer.
     """
-    here = bench(folder)
     now = datetime.now(UTC).replace(microsecond=0)
-    fit, release = folder / "well.yaml", folder / "release.policy.yaml"
-    fit.write_text(POLICY)
     digest = f"sha256:{hashlib.sha256(POLICY.encode()).hexdigest()}"
     rule = f"{{flow: gpu-validation, policies: ['{digest}'], signers: [{{key: own}}]}}"
-    release.write_text(f"name: ours\nvalidFor: P7D\ngates: {{release: {{parts: [{rule}]}}}}\n")
+    (here.settings.policies / "well.yaml").write_text(POLICY)
+    (here.settings.policies / "ours.yaml").write_text(f"name: ours\nvalidFor: P7D\ngates: {{release: {{parts: [{rule}]}}}}\n")
     nodes = [f"gpu-{number:03}" for number in range(parts)]
     said = result("gpu-health", *(finding(f"gpu-health/rule-{number}") for number in range(12)))
     artifacts = []
     for node in nodes:
-        made = report(node, said, kind="gpu-node", site="edge-07", at=now)
+        made = report(node, said, kind="gpu-node", site=site, at=now)
         artifacts.append(
             keep(here, replace(made, policy_name="well", policy_digest=digest, valid_until=now + timedelta(days=2)))
         )
     checkpoint(here)
-    described = folder / "release.yaml"
-    described.write_text(
-        f"name: all-at-edge-07\nsite: edge-07\nmodel: sha256:{'1' * 64}\nparts:\n"
-        f"  gpus: {{flow: gpu-validation, nodes: [{', '.join(nodes)}], policy: ./well.yaml}}\n"
+    description = folder / "release.yaml"
+    description.write_text(
+        f"name: all-at-{site}\nsite: {site}\nmodel: sha256:{'1' * 64}\nparts:\n"
+        f"  gpus: {{flow: gpu-validation, nodes: [{', '.join(nodes)}], policy: well}}\n"
     )
-    return f"{here.home},{described},{release}", f"{here.home},{' '.join(artifacts)}"
+    return description, artifacts
+
+
+def told(folder: Path, parts: int) -> tuple[str, str]:
+    """What `CHECK` and `VERIFY` are told of a release of so many nodes: its home, and its description, or the artifacts."""
+    here = bench(folder)
+    description, artifacts = described(here, folder, parts, SITE)
+    return f"{here.home},{description}", f"{here.home},{' '.join(artifacts)}"
 
 
 def child(code: str, *words: str) -> list[float | str]:
     """What *code* printed."""
-    env = {**os.environ, "ARCOPS_PASSPHRASE": PASSPHRASE, "ARCOPS_TIER": "air-gapped", "ARCOPS_SITE": "edge-07"}
+    env = {**os.environ, "ARCOPS_PASSPHRASE": PASSPHRASE, "ARCOPS_TIER": "air-gapped", "ARCOPS_SITE": SITE}
     command = [sys.executable, "-c", code, *words]
     done = subprocess.run(command, env=env, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True)
     return list(json.loads(done.stdout.splitlines()[-1]))
@@ -103,7 +109,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        first, second = (site(Path(name) / one, parts) for one, parts in (("one", 1), ("all", given.parts)))
+        first, second = (told(Path(name) / one, parts) for one, parts in (("one", 1), ("all", given.parts)))
         checks, verifies = [], []
         for _ in range(given.rounds):
             checks.append(child(CHECK, first[0], second[0]))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from arcops.errors import Refused, Unavailable
 from flows.prefect.api import HTTPError, ObjectNotFound, PrefectClient, PrefectHTTPStatusError, get_client
@@ -12,9 +12,16 @@ from flows.prefect.api import HTTPError, ObjectNotFound, PrefectClient, PrefectH
 @asynccontextmanager
 async def asked(what: str) -> AsyncIterator[PrefectClient]:
     """A client to ask about *what*. Raises `Refused` if the API refuses, `Unavailable` if it does not answer."""
-    try:
+    with translated(what):
         async with get_client() as client:
             yield client
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Inside this, Prefect's API is asked about *what*; its errors are ours, as `asked` says."""
+    try:
+        yield
     except ObjectNotFound as error:
         raise Refused(f"Prefect does not know {what}") from error
     except PrefectHTTPStatusError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -17,9 +18,9 @@ from pydantic import Field
 
 from arcops.errors import ArcOpsError
 from flows.place import Place
-from flows.prefect.api import State, arun_deployment, flow
-from flows.prefect.client import asked
+from flows.prefect.api import State, flow
 from flows.prefect.flow import begun, evaluated, here
+from flows.prefect.side_by_side import Asked, runs_of
 from flows.subjects.release.describing import Described
 from flows.subjects.release.evaluation import RELEASE
 from flows.subjects.release.planning import Step, described_here, plan_of, release_policy, steps
@@ -55,7 +56,7 @@ async def _judged(at: Place, named: dict[str, str], minutes: int, run: str) -> S
         described, found = await asyncio.to_thread(_planned, Path(named["target"]), named["policy"], at)
     except (ArcOpsError, OSError) as error:
         return await evaluated(at, RELEASE, named, run, refusal=error)
-    parts = await asyncio.gather(*(_done(one, at, minutes) for one in found))
+    parts = await _all_done(found, minutes)
     with tempfile.TemporaryDirectory() as folder:
         plan = write_plan(plan_of(described, parts), Path(folder))
         judged = {"name": described.head.name, "target": str(plan), "policy": named["policy"]}
@@ -67,18 +68,20 @@ def _planned(path: Path, policy: str, at: Place) -> tuple[Described, tuple[Step,
     return described, steps(described, at, release_policy(at.policy(policy)), own_key=at.signer().public.id)
 
 
-async def _done(step: Step, at: Place, minutes: int) -> PlannedPart:
-    """The part of *step*, after its run if it runs. What that run left is found by the collector, which trusts only the log."""
-    if not step.runs:
-        return step.planned
-    one = step.described
-    name = f"{one.what.flow}/{one.what.flow}"
-    try:
-        told = {**one.what.told(one.subject), "policy": step.planned.policy}
-        async with asked(f"the deployment {name}") as client:
-            left = await arun_deployment(name, client=client, parameters=told, timeout=minutes * 60, as_subflow=False)
-    except ArcOpsError as error:
-        return replace(step.planned, problem=str(error))
-    if left.state is None or not left.state.is_final():
-        return replace(step.planned, problem=f"its run {left.id} did not end within {minutes} minutes")
-    return replace(step.planned, run=str(left.id))
+async def _all_done(found: Sequence[Step], minutes: int) -> list[PlannedPart]:
+    """Every part, after its run if it runs. What a run left is found by the collector, which trusts only the log."""
+    parts = [one.planned for one in found]
+    wanted: dict[int, Asked] = {}
+    for number, step in enumerate(found):
+        one = step.described
+        if step.runs:
+            try:
+                told = {**one.what.told(one.subject), "policy": step.planned.policy}
+                wanted[number] = Asked(deployment=f"{one.what.flow}/{one.what.flow}", parameters=told)
+            except ArcOpsError as error:
+                parts[number] = replace(parts[number], problem=str(error))
+    ended = await runs_of(tuple(wanted.values()), minutes=minutes)
+    for number, run in zip(wanted, ended, strict=True):
+        changed = replace(parts[number], problem=run.problem) if run.problem else replace(parts[number], run=run.run)
+        parts[number] = changed
+    return parts
