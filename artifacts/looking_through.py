@@ -16,7 +16,7 @@ _ARTIFACT = late(rb'\{"artifact":"(?P<artifact>sha256:[0-9a-f]{64})",')
 
 
 def first(lines: Sequence[bytes], artifact: str) -> int | None:
-    """The position of the first of *lines* that is the entry of *artifact*; ``None`` if there is none."""
+    """The position of the first of *lines* that is the entry of *artifact*; ``None`` if it has no entry."""
     return next(_entries(lines, artifact), None)
 
 
