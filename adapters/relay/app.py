@@ -216,7 +216,7 @@ class Relay:
             self._sweeping = None
         self.sse.close()
         if self.together is not None:
-            self.together.close()
+            self.together.changes.close()
         self.sessions.close()
 
     @staticmethod

@@ -28,7 +28,7 @@ from arcops.errors import ArcOpsError, Refused
 from arcops.identity import Identity
 from foundation.audit.record import NO_ONE, Actor, Outcome, Record
 from foundation.audit.telling import Tells
-from foundation.authorization.authorizing import decide
+from foundation.authorization.authorizing import decide, possible
 from foundation.authorization.decision import Decision
 from foundation.authorization.objects import CALL
 from foundation.authorization.role_policy import RESERVED
@@ -181,6 +181,23 @@ class Permitting:
             if not decision.allowed:
                 self.told(scope, caller, Outcome.DENIED, "policy", server, tool)
                 raise self._denied(server, decision, stronger(caller, may, door.authorization))
+        return await self._begun(scope, caller, server, method, tool, params)
+
+    async def permit_here(
+        self, scope: Scope, caller: Identity, server: str, tool: str, params: Mapping[str, Raw] | None
+    ) -> Permit:
+        """*caller* calls a *tool* of this host itself, under the name *server*, which shows only what they may see. Raises as
+        `permit`: over a limit, or no place for its record.
+        """
+        return await self._begun(scope, caller, server, "tools/call", tool, params)
+
+    async def _begun(
+        self, scope: Scope, caller: Identity, server: str, method: str, tool: str, params: Mapping[str, Raw] | None
+    ) -> Permit:
+        """A request that may be done, within its limits and with a place for its record and its cost."""
+        door, target = self.door, f"servers/{server}/{tool}"
+        if door is None:
+            return NOTHING_KEPT
         headers: tuple[tuple[bytes, bytes], ...] = ()
         counted = method in _ARGUMENTS
         if counted:
@@ -210,15 +227,15 @@ class Permitting:
             self.told(scope, caller, Outcome.REFUSED, reason, server, _tool(method, params))
 
     def may(self, caller: Identity, row: Row, tool: str) -> bool:
-        """May *caller* call this *tool* of the server of *row*, or the method ``prompts/get``, without arguments? It is asked
-        for a list; a call is decided by `permit`.
+        """May *caller* call this *tool* of the server of *row*, or one of the methods that give out something else, with some
+        arguments? It is asked for a list; a call is decided by `permit`.
         """
-        if row.tools is not None and tool not in (*row.tools, "prompts/get"):
+        if row.tools is not None and tool not in row.tools and tool not in _GIVES:
             return False
         if self.door is None or caller.issuer == RESERVED:
             return True
         target = f"servers/{row.name}/{tool}"
-        return decide(caller, CALL, target, {}, self.door.authorization, shared=row.shares).allowed
+        return possible(caller, CALL, target, self.door.authorization, shared=row.shares)
 
     def _denied(self, server: str, decision: Decision, acr: tuple[str, ...]) -> Failed:
         if not acr:

@@ -1,4 +1,4 @@
-"""``/all/mcp``: the tools and prompts of all hosted servers under one address, each under a legal name that begins
+"""``/all/mcp``: the tools, prompts and resources of all hosted servers under one address, each under a legal name that begins
 with its server's.
 
 Only listing is done here, from the verdicts of the servers. A call goes to its server as if its client had named that: through
@@ -7,7 +7,6 @@ the same permission, scope, limits, record, start and bridge, in a session of it
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -23,14 +22,18 @@ from adapters.relay.exchange import Exchange
 from adapters.relay.finding import FIND, FIND_TOOL, USE, USE_TOOL, found, unwrapped
 from adapters.relay.legacy import Legacy, Request
 from adapters.relay.modern import Fields, Modern
-from arcops.errors import Unavailable
+from adapters.relay.renaming import RENAMED, UPDATED, renamed, updated
+from adapters.relay.together_changes import Changes
 from arcops.identity import Identity
+from foundation.audit.record import Outcome
 from services.host import envelope
 from services.host.envelope import INVALID_PARAMS, METHOD_NOT_FOUND, Malformed, Message
 from services.host.eras import LEGACY_VERSION, META, MODERN_VERSION, lower_version
 from services.host.handshake import Opening
 from services.host.hosted import Row
+from services.host.resource_names import own_uri
 from services.host.sessions import Session, Sessions
+from tasks.server.definitions import LISTS
 
 if TYPE_CHECKING:  # the relay in a pod knows no verdicts and no rows
     from services.host.offers import Offer, Offered, Offers
@@ -40,32 +43,26 @@ ALL = "all"
 ROW = Row(name=ALL, stateless=True)
 MOST_LISTED = 100
 """Tools that are listed to one caller. Above it there are two that find the others and call them."""
-LOOK_SECONDS = 1.0
+FINDING = FIND.removeprefix("_")
+"""The tool that finds others, in records and limits: names there begin with a letter."""
 _MOST_KEPT = 1000
 _INFO = {"name": "arcops-all", "version": "1"}
-_CHANGED = {"tool": "notifications/tools/list_changed", "prompt": "notifications/prompts/list_changed"}
-_ASKED_FOR = {"tool": "toolsListChanged", "prompt": "promptsListChanged"}
-_CAPABILITIES = {"tools": {"listChanged": True}, "prompts": {"listChanged": True}, "completions": {}}
-_ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
+_CHANGING = {"listChanged": True}
+_MODERN_CAPABILITIES = {"tools": _CHANGING, "prompts": _CHANGING, "resources": _CHANGING, "completions": {}}
+_CAPABILITIES = {**_MODERN_CAPABILITIES, "resources": {**_CHANGING, "subscribe": True}}
+_PASSED_ON = frozenset(("notifications/tools/list_changed", "notifications/prompts/list_changed"))
+"""What a server tells of itself, and means here, too. Its resources are listed as they were judged."""
 _MODERN = b'"resultType":"complete","ttlMs":0,"cacheScope":"private",'
+_LISTED = {method: (kind, member) for kind, (method, member, _) in LISTS.items()}
+_CALLED = {"tools/call": "tool", "prompts/get": "prompt"}
+_COMPLETED = {"ref/prompt": ("prompt", "name"), "ref/resource": ("template", "uri")}
+_READ = frozenset(("resources/read", "resources/subscribe", "resources/unsubscribe"))
 _INSTRUCTIONS = (
-    "Tools and prompts of several servers. A name begins with its server's. What is not in the list is found by "
-    f"{FIND}, if that is there, and called by {USE}. Resources are at each server's own address, /NAME/mcp."
+    "Tools, prompts and resources of several servers. A name begins with its server's, and the address of a resource with "
+    f"arcops:// and its server's name. A tool that is not in the list is found by {FIND}, if that is there, and called by "
+    f"{USE}. "
+    "The lists have what was judged; what a server adds to its resources later is read here, too."
 )
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Heard:
-    """A request of 2026-07-28 that is told of changes of these ``kinds``, until ``over``."""
-
-    id: bytes
-    kinds: frozenset[str]
-    exchange: Exchange
-    over: asyncio.Future[None]
-
-    def tell(self, kind: str) -> None:
-        meta = {META + "subscriptionId": Raw(self.id)}
-        self.exchange.tell(_CHANGED[kind], envelope.notification(_CHANGED[kind], envelope.encoded({"_meta": meta})))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -78,18 +75,16 @@ class Together:
     sessions: Sessions
     for_legacy: TogetherLegacy = field(init=False)
     for_modern: TogetherModern = field(init=False)
+    changes: Changes
     most_listed: int = MOST_LISTED
     _parts: dict[str, dict[str, Session]] = field(default_factory=dict)
     """The sessions with single servers, by the session with all of them and by server."""
-    _whole: dict[str, Session] = field(default_factory=dict)
-    _heard: dict[_Heard, None] = field(default_factory=dict)
     _visible: OrderedDict[Identity, tuple[object, str, Mapping[str, bytes]]] = field(default_factory=OrderedDict)
-    _watching: asyncio.Task[None] | None = None
 
     @classmethod
     def of(cls, offers: Offers, legacy: Legacy, modern: Modern) -> Together:
         """All *offers*, and how clients of both eras ask for them."""
-        made = cls(offers=offers, legacy=legacy, modern=modern, sessions=legacy.sessions)
+        made = cls(offers=offers, legacy=legacy, modern=modern, sessions=legacy.sessions, changes=Changes(offers=offers))
         made.for_legacy = TogetherLegacy(calling=legacy.calling, sessions=legacy.sessions, together=made)
         made.for_modern = TogetherModern(calling=modern.calling, together=made)
         legacy.sessions.when_gone(made.gone)
@@ -98,42 +93,34 @@ class Together:
     def opened(self, session: Session) -> bytes:
         """The result of ``initialize``."""
         session.version = lower_version(session.opening.version, LEGACY_VERSION)
-        self._whole[session.id] = session
-        self._watch()
+        self.changes.opened(session)
         told = {"protocolVersion": session.version, "capabilities": _CAPABILITIES, "serverInfo": _INFO}
         return envelope.encoded({**told, "instructions": _INSTRUCTIONS})
 
     def gone(self, id: str) -> None:
         """The session *id* with all of them has ended: those with single servers end, too."""
-        self._whole.pop(id, None)
+        self.changes.gone(id)
         for part in self._parts.pop(id, {}).values():
             self.sessions.end(part, "the session with all servers ended")
-
-    def close(self) -> None:
-        """This host ends."""
-        if self._watching is not None:
-            self._watching.cancel()
-        for one in self._heard:
-            if not one.over.done():
-                one.over.set_exception(Unavailable("this host ends"))
 
     async def asked_by_legacy(
         self, scope: Scope, caller: Identity, session: Session, message: Message, id: bytes, exchange: Request
     ) -> bytes:
         """The answer to a request of a client up to 2025-11-25."""
         method, params = str(message.method), envelope.members(message.params)
-        here = await self._here(scope, method, params, caller, id, modern=False)
+        here = await self._here(scope, method, params, caller, id, exchange, modern=False)
         if isinstance(here, bytes):
             return here
-        offer, changed = here
-        row = self._row(offer)
+        server, changed = here
+        row = self._row(server)
         part = self._part(session, row, caller)
         inner = Message(jsonrpc="2.0", id=message.id, method=method, params=Raw(envelope.encoded(changed)))
         part.requests[id] = exchange  # type: ignore[assignment]  # an `Exchange`, which can be aborted
         try:
-            return await self.legacy.asked(scope, row, caller, part, inner, id, exchange)
+            body = await self.legacy.asked(scope, row, caller, part, inner, id, exchange)
         finally:
             part.requests.pop(id, None)
+        return renamed(body, server) if method in RENAMED else body
 
     async def asked_by_modern(
         self,
@@ -147,36 +134,46 @@ class Together:
     ) -> bytes:
         """The answer to a request of a client of 2026-07-28."""
         if method == "server/discover":
-            told = {"supportedVersions": [MODERN_VERSION], "capabilities": _CAPABILITIES, "instructions": _INSTRUCTIONS}
+            told = {"supportedVersions": [MODERN_VERSION], "capabilities": _MODERN_CAPABILITIES, "instructions": _INSTRUCTIONS}
             body = envelope.encoded({**told, "_meta": {META + "serverInfo": _INFO}})
             return envelope.result(id, b"{%b%b" % (_MODERN, body[1:]))
         if method == "subscriptions/listen":
-            return await self._listened(params, id, exchange)
-        here = await self._here(scope, method, params, caller, id, modern=True)
+            return await self.changes.listened(params, id, exchange)
+        here = await self._here(scope, method, params, caller, id, exchange, modern=True)
         if isinstance(here, bytes):
             return here
-        offer, changed = here
-        return await self.modern.asked(scope, self._row(offer), caller, fields, method, changed, id, exchange)
+        server, changed = here
+        body = await self.modern.asked(scope, self._row(server), caller, fields, method, changed, id, exchange)
+        return renamed(body, server) if method in RENAMED else body
 
     async def _here(
-        self, scope: Scope, method: str, params: Mapping[str, Raw] | None, caller: Identity, id: bytes, *, modern: bool
-    ) -> bytes | tuple[Offer, Mapping[str, Raw]]:
-        """The answer that is known here; or what one server is asked instead: what it offers, and the params for it."""
-        if method not in ("tools/list", "tools/call", "prompts/list", "prompts/get", "completion/complete"):
+        self,
+        scope: Scope,
+        method: str,
+        params: Mapping[str, Raw] | None,
+        caller: Identity,
+        id: bytes,
+        exchange: Request,
+        *,
+        modern: bool,
+    ) -> bytes | tuple[str, Mapping[str, Raw]]:
+        """The answer that is known here; or which server is asked instead, and the params for it."""
+        given = dict(params or {})
+        if method in _READ:
+            return self._read(scope, method, given, caller, id)
+        if method not in _LISTED and method not in _CALLED and method != "completion/complete":
             said = f"{method} is not to be had of all servers together; ask one of them at its own address, /NAME/mcp"
             return envelope.error(id, METHOD_NOT_FOUND, said)
         offered = await self.offers.now()
         extra = _MODERN if modern else b""
-        if method in ("tools/list", "prompts/list"):
-            kind = "tool" if method == "tools/list" else "prompt"
-            return envelope.result(id, b'{%b"%bs":[%b]}' % (extra, kind.encode(), self._listed(kind, offered, caller)))
-        given = dict(params or {})
+        if method in _LISTED:
+            kind, member = _LISTED[method]
+            return envelope.result(id, b'{%b"%b":[%b]}' % (extra, member.encode(), self._listed(kind, offered, caller)))
         if method == "completion/complete":
             return self._completed(given, offered, caller, id)
-        kind, name = ("tool" if method == "tools/call" else "prompt"), _text(given.get("name"))
+        kind, name = _CALLED[method], _text(given.get("name"))
         if kind == "tool" and name == FIND and self._many(offered, caller):
-            tools = [one for one in offered.tools if self._may(one, caller)]
-            return envelope.result(id, b"{%b%b" % (extra, envelope.encoded(found(tools, given.get("arguments")))[1:]))
+            return await self._found(scope, given, offered, caller, id, exchange, extra)
         if kind == "tool" and name == USE and self._many(offered, caller):
             name, arguments = unwrapped(given.get("arguments"))
             given["arguments"] = arguments
@@ -184,23 +181,60 @@ class Together:
         if offer is None or not self._may(offer, caller):
             self.legacy.calling.permitting.refused(scope, caller, ALL, method, params, "unlisted")
             return envelope.error(id, INVALID_PARAMS, f"there is no {kind} {name[:100]!r} for you here; list the {kind}s")
-        return offer, {**given, "name": Raw(envelope.encoded(offer.own))}
+        return offer.server, {**given, "name": Raw(envelope.encoded(offer.own))}
+
+    def _read(
+        self, scope: Scope, method: str, given: dict[str, Raw], caller: Identity, id: bytes
+    ) -> bytes | tuple[str, Mapping[str, Raw]]:
+        """Which server has the resource. It need not be listed: resources come and go, and are not judged one by one."""
+        uri = _text(given.get("uri"))
+        server, own = own_uri(uri)
+        row = self.legacy.calling.hosted.row(server) if server else None
+        if row is None or not self.legacy.calling.permitting.may(caller, row, "resources/read"):
+            self.legacy.calling.permitting.refused(scope, caller, ALL, method, given, "unlisted")
+            return envelope.error(id, INVALID_PARAMS, f"there is no resource {uri[:100]!r} for you here; list the resources")
+        return server, {**given, "uri": Raw(envelope.encoded(own))}
+
+    async def _found(
+        self,
+        scope: Scope,
+        given: Mapping[str, Raw],
+        offered: Offered,
+        caller: Identity,
+        id: bytes,
+        exchange: Request,
+        extra: bytes,
+    ) -> bytes:
+        """The answer of the tool that finds tools: limited, recorded and measured as a call of any other."""
+        permit = await self.legacy.calling.permitting.permit_here(scope, caller, ALL, FINDING, given)
+        exchange.headers = (*exchange.headers, *permit.headers)
+        exchange.allowed()
+        outcome, reason, message = Outcome.REFUSED, "request", None
+        try:
+            tools = [one for one in offered.tools if self._may(one, caller)]
+            body = envelope.result(id, b"{%b%b" % (extra, envelope.encoded(found(tools, given.get("arguments")))[1:]))
+            outcome, reason, message = Outcome.DONE, "", envelope.heard(body)
+            return body
+        finally:
+            permit.ended(outcome, reason, message)
 
     def _completed(
         self, given: dict[str, Raw], offered: Offered, caller: Identity, id: bytes
-    ) -> bytes | tuple[Offer, Mapping[str, Raw]]:
+    ) -> bytes | tuple[str, Mapping[str, Raw]]:
         ref = envelope.members(given.get("ref", UNSET)) or {}
-        offer = offered.by_name.get(("prompt", _text(ref.get("name")))) if _text(ref.get("type")) == "ref/prompt" else None
+        kind, named = _COMPLETED.get(_text(ref.get("type")), ("", ""))
+        offer = offered.by_name.get((kind, _text(ref.get(named)))) if kind else None
         if offer is None or not self._may(offer, caller):
-            return envelope.error(id, INVALID_PARAMS, "only arguments of a prompt that is listed here are completed")
-        return offer, {**given, "ref": Raw(envelope.encoded({**ref, "name": offer.own}))}
+            said = "only arguments of a prompt or of a template of resources that is listed here are completed"
+            return envelope.error(id, INVALID_PARAMS, said)
+        return offer.server, {**given, "ref": Raw(envelope.encoded({**ref, named: offer.own}))}
 
     def _listed(self, kind: str, offered: Offered, caller: Identity) -> bytes:
         """The definitions that *caller* sees, with commas between. They are remembered until the policy or an offer changes."""
         policy = self._policy(caller)
         kept = self._visible.get(caller)
         if kept is None or kept[0] is not policy or kept[1] != offered.digest:
-            kept = (policy, offered.digest, {one: self._definitions(one, offered, caller) for one in _CHANGED})
+            kept = (policy, offered.digest, {one: self._definitions(one, offered, caller) for one in LISTS})
             self._visible[caller] = kept
             while len(self._visible) > _MOST_KEPT:
                 self._visible.popitem(last=False)
@@ -217,17 +251,17 @@ class Together:
 
     def _may(self, offer: Offer, caller: Identity) -> bool:
         row = self.legacy.calling.hosted.row(offer.server)
-        tool = offer.own if offer.kind == "tool" else "prompts/get"
+        tool = offer.own if offer.kind == "tool" else "prompts/get" if offer.kind == "prompt" else "resources/read"
         return row is not None and self.legacy.calling.permitting.may(caller, row, tool)
 
     def _policy(self, caller: Identity) -> object:
         door = self.legacy.calling.permitting.door
         return door.authorization.policy_for(caller) if door is not None else None
 
-    def _row(self, offer: Offer) -> Row:
-        row = self.legacy.calling.hosted.row(offer.server)
+    def _row(self, server: str) -> Row:
+        row = self.legacy.calling.hosted.row(server)
         if row is None:
-            raise no_such(offer.server)
+            raise no_such(server)
         return row
 
     def _part(self, session: Session, row: Row, caller: Identity) -> Session:
@@ -240,48 +274,13 @@ class Together:
             part.version = session.version
 
             def told(method: str, message: bytes) -> None:
-                if method in _CHANGED.values():
+                if method in _PASSED_ON:
                     session.standing.put(message)
+                elif method == UPDATED:
+                    session.standing.put(updated(message, row.name))
 
             part.forward = told
         return part
-
-    async def _listened(self, params: Mapping[str, Raw] | None, id: bytes, exchange: Exchange) -> bytes:
-        asked = envelope.members((params or {}).get("notifications", UNSET)) or {}
-        kinds = frozenset(kind for kind, name in _ASKED_FOR.items() if _is_true(asked.get(name)))
-        meta = {META + "subscriptionId": Raw(id)}
-        told = {"notifications": {_ASKED_FOR[kind]: True for kind in sorted(kinds)}, "_meta": meta}
-        exchange.tell(_ACKNOWLEDGED, envelope.notification(_ACKNOWLEDGED, envelope.encoded(told)))
-        one = _Heard(id=id, kinds=kinds, exchange=exchange, over=asyncio.get_running_loop().create_future())
-        self._heard[one] = None
-        self._watch()
-        try:
-            await one.over
-        finally:
-            self._heard.pop(one, None)
-        return envelope.result(id, b"{}")
-
-    def _watch(self) -> None:
-        if self._watching is None or self._watching.done():
-            self._watching = asyncio.get_running_loop().create_task(self._until_alone())
-
-    async def _until_alone(self) -> None:
-        """Tell everyone who listens if what is offered has changed, as long as someone listens."""
-        before = await self.offers.now()
-        while self._whole or self._heard:
-            await asyncio.sleep(LOOK_SECONDS)
-            now = await self.offers.now()
-            if now.digest == before.digest:
-                continue
-            for kind, method in _CHANGED.items():
-                if [one.definition for one in now.of(kind)] == [one.definition for one in before.of(kind)]:
-                    continue
-                for session in self._whole.values():
-                    session.standing.put(envelope.notification(method, None))
-                for one in self._heard:
-                    if kind in one.kinds:
-                        one.tell(kind)
-            before = now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,7 +322,3 @@ def _text(raw: Raw | None) -> str:
     with contextlib.suppress(msgspec.DecodeError):
         return envelope.text(raw)
     raise Malformed(INVALID_PARAMS, "a name holds half of a letter")
-
-
-def _is_true(raw: Raw | None) -> bool:
-    return raw is not None and bytes(raw) == b"true"

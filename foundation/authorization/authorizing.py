@@ -158,6 +158,21 @@ def decide(
         return Decision(allowed=False, reason=FAILED, engines=(said,), epoch="none")
 
 
+def possible(identity: Identity, action: str, object: str, at: Authorization, *, shared: tuple[Share, ...] = ()) -> bool:
+    """Could *identity* be allowed to do *action* to *object* with some arguments? That is asked for a list of what there is;
+    each call is decided by `decide`. Never raises: what fails, is not possible.
+    """
+    found = decide(identity, action, object, {}, at, shared=shared)
+    if found.allowed or not found.reads:
+        return found.allowed
+    question = Question(caller=identity, action=action, object=object, arguments={}, shared=shared)
+    try:
+        engines = explained(question, at).engines
+    except Exception:
+        return False
+    return bool(engines) and all(one.allowed or (one.reads and not one.failed) for one in engines)
+
+
 def _kept_or_made(question: Question, at: Authorization) -> Decision:
     at_hand = at.policy_for(question.caller)
     key = (question.caller, question.action, question.object, question.shared)
@@ -212,7 +227,8 @@ def _asked(engine: Authorizer, question: Question) -> Said:
         return engine.decide(question)
     except Exception as error:
         reason = f"the engine {engine.name} failed, so nothing is allowed; ask the operator"
-        return Said(engine=engine.name, allowed=False, reason=reason, rule=f"{type(error).__name__}: {error}"[:500], reads=True)
+        rule = f"{type(error).__name__}: {error}"[:500]
+        return Said(engine=engine.name, allowed=False, reason=reason, rule=rule, reads=True, failed=True)
 
 
 def _impossible(question: Question, objects: Objects) -> str:

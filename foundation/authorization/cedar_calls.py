@@ -65,13 +65,30 @@ class CedarCalls:
         except BaseException as error:
             if not is_failure(error):
                 raise
-            return replace(self._said(False, _UNDECIDED, f"{type(error).__name__}: {error}"[:500]), reads=True)
+            return replace(self._said(False, _UNDECIDED, f"{type(error).__name__}: {error}"[:500]), reads=True, failed=True)
 
     def _decided(self, question: Question) -> Said:
         chosen, conditional = self._chosen(question)
         reads = any(one.reads for one in chosen)
         found = self._by(chosen, conditional, question, reads)
-        return replace(found, reads=True) if reads else found
+        return replace(found, reads=True) if reads and (found.allowed or self._possible(chosen, question)) else found
+
+    def _possible(self, chosen: list[_Part], question: Question) -> bool:
+        """Could the call be allowed with other arguments? A policy that reads them is taken for one that allows it then; the
+        others say the same whatever the arguments are.
+        """
+        if any(one.forbidding for one in chosen):
+            return False
+        conditional = sorted(number for one in chosen for number in one.conditional)
+        permitted = any(one.permitting for one in chosen) or any(
+            self.policies[one].reads and self.policies[one].permits for one in conditional
+        )
+        if others := tuple(one for one in conditional if not self.policies[one].reads):
+            answer = self._evaluated(self._request(question, reads=False), others, self._entities(question))
+            if answer.diagnostics.errors or (answer.diagnostics.reasons and not answer.allowed):
+                return False
+            permitted = permitted or bool(answer.allowed)
+        return permitted
 
     def _by(self, chosen: list[_Part], conditional: list[tuple[int, ...]], question: Question, reads: bool) -> Said:
         permission = question.permission

@@ -32,7 +32,7 @@ class Question:
 class Said:
     """What one *engine* says. ``reason`` may be shown to the caller; ``rule`` names the rule, for the operator.
 
-    ``reads``: it depends on the arguments.
+    ``reads``: it depends on the arguments. ``failed``: the engine could not say anything, which denies.
     """
 
     engine: str
@@ -40,6 +40,7 @@ class Said:
     reason: str
     rule: str = ""
     reads: bool = False
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

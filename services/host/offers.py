@@ -20,15 +20,19 @@ from arcops.errors import ArcOpsError, Refused
 from arcops.seen.server_tools import ServerTools
 from artifacts.wire import from_json
 from services.host.legal_names import legal_name
+from services.host.resource_names import together_uri
 from services.host.rows import HostedRow
 from services.host.verdicts import Verdicts
+from tasks.server.definitions import LISTS
 
 AGAIN_SECONDS = 5.0
 """After so long the verdicts are looked at again: by the clock one may have ended, or its signer may be revoked."""
 STALE_SECONDS = 30.0
 """So old what is shown may be while it is looked at again. A call is decided by the server's own verdict at that moment."""
-KINDS = ("tool", "prompt")
-"""What is offered together. Resources come and go without a new verdict, and their addresses are not ours to change."""
+KINDS = tuple(LISTS)
+"""What is offered together: tools, prompts, resources and templates of these. A resource may come and go without a new verdict;
+what is listed are those that were there when it was made.
+"""
 
 _log = logging.getLogger(__name__)
 _members = msgspec.json.Decoder(dict[str, Raw])
@@ -36,8 +40,8 @@ _members = msgspec.json.Decoder(dict[str, Raw])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A tool or a prompt: ``server`` calls it ``own``; together it is ``name``, and ``definition`` is JSON with that name.
-    ``about`` is what it is found by, in small letters.
+    """A tool, a prompt, a resource or a template: ``server`` calls it ``own``; together it is ``name``, and ``definition`` is
+    JSON with that name. A resource's is its address. ``about`` is what it is found by, in small letters.
     """
 
     server: str
@@ -53,13 +57,13 @@ class Offered:
     """Everything that is offered, in the order of servers and names; ``digest`` is another one after each change."""
 
     tools: tuple[Offer, ...] = ()
-    prompts: tuple[Offer, ...] = ()
+    others: tuple[Offer, ...] = ()
     by_name: Mapping[tuple[str, str], Offer] = field(default_factory=dict)
     digest: str = ""
 
     def of(self, kind: str) -> tuple[Offer, ...]:
         """The offers of a *kind*."""
-        return self.tools if kind == "tool" else self.prompts
+        return self.tools if kind == "tool" else tuple(one for one in self.others if one.kind == kind)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,16 +129,21 @@ def offers_of(server: str, tools: ServerTools) -> tuple[Offer, ...]:
     for text in tools.definitions:
         digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
         for kind in KINDS:
-            own = pinned.get((kind, digest))
-            if own is not None and (kind, own) not in found:
-                found[kind, own] = _offer(server, kind, own, text)
+            pin = pinned.get((kind, digest))
+            if pin is not None and (kind, pin) not in found and (offer := _offer(server, kind, text)) is not None:
+                found[kind, pin] = offer
     return tuple(found[key] for key in sorted(found))
 
 
-def _offer(server: str, kind: str, own: str, text: str) -> Offer:
-    name = legal_name(server, own)
+def _offer(server: str, kind: str, text: str) -> Offer | None:
+    """The offer of a *kind* that *text* defines; ``None`` if it defines something else."""
     members = _members.decode(text)
-    members["name"] = Raw(msgspec.json.encode(name))
+    _, _, named = LISTS[kind]
+    own = msgspec.json.decode(members.get(named, b"null"))  # whole, while a pin has only the beginning of a very long one
+    if not isinstance(own, str):
+        return None
+    name = legal_name(server, own) if named == "name" else together_uri(server, own)
+    members[named] = Raw(msgspec.json.encode(name))
     said = " ".join(str(msgspec.json.decode(members[one])) for one in ("title", "description") if one in members)
     return Offer(
         server=server,
@@ -160,7 +169,7 @@ def _together(offers: Iterable[Offer], digest: str) -> Offered:
         del by_name[key]
     return Offered(
         tools=tuple(one for one in by_name.values() if one.kind == "tool"),
-        prompts=tuple(one for one in by_name.values() if one.kind == "prompt"),
+        others=tuple(one for one in by_name.values() if one.kind != "tool"),
         by_name=by_name,
         digest=digest,
     )

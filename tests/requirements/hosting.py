@@ -124,7 +124,10 @@ HOSTING: tuple[Claim, ...] = (
     *of_row("HOST-025", rate_limits="Rate limits per identity are configurable and logged, and decide in under 50 ms."),
     *of_row(
         "HOST-026-028",
-        cost_events="Each call gives a cost event, or is not done: who, which tool, tokens, model, price; never its arguments.",
+        cost_events=(
+            "Each call, read resource and prompt gives a cost event, or is not done: who, what, tokens, model, price; never "
+            "its arguments."
+        ),
         cost_within_the_bill="Cost events differ by less than 5 % from the bill of a real llama.cpp server.",
         costs_and_quotas="Use is shown against quotas; over 80 % of one gives an advisory within five minutes, once.",
     ),
@@ -150,8 +153,8 @@ HOSTING: tuple[Claim, ...] = (
             "What is approved is served as an MCP registry answers, with cursors and filters; by its address if it is hosted."
         ),
         all_servers_together=(
-            "Tools and prompts of all servers are under one address and legal names, for each caller what they may call; "
-            "a call is permitted, limited and recorded like a direct one."
+            "Tools, prompts and resources of all servers are under one address and legal names, for each caller what they "
+            "may call; a call is permitted, limited and recorded like a direct one."
         ),
         rows_from_the_catalog="A version that was approved becomes a row with its exact package, or a sentence says why not.",
         managed_through_mcp=("Servers are found, deployed and managed through an MCP endpoint with a catalog.", _NOT_BUILT),

@@ -204,6 +204,10 @@ def answer(message: dict[str, Any], modern: bool) -> None:
         call(id, params)
     elif method == "resources/read" and params.get("uri") == "test://text":
         write({"jsonrpc": "2.0", "id": id, "result": {"contents": [{"uri": "test://text", "text": "what it holds"}]}})
+    elif method == "resources/read" and params.get("uri", "").startswith("test://late/"):
+        write({"jsonrpc": "2.0", "id": id, "result": {"contents": [{"uri": params["uri"], "text": "came later"}]}})
+    elif method == "completion/complete":
+        write({"jsonrpc": "2.0", "id": id, "result": {"completion": {"values": [json.dumps(params["ref"])]}}})
     elif method == "prompts/get" and params.get("name") == "greet":
         said = {"role": "user", "content": {"type": "text", "text": "Say hello."}}
         write({"jsonrpc": "2.0", "id": id, "result": {"messages": [said]}})

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.http.access import Door
 from adapters.relay.finding import FIND, USE
-from adapters.relay.together import MOST_LISTED
+from adapters.relay.renaming import renamed
+from adapters.relay.together import FINDING, MOST_LISTED
 from arcops.seen.server_tools import ServerTools
 from artifacts.canonical import canonical
+from capabilities.access.known import known_objects
+from foundation.authorization.authorizing import Authorization
 from services.host.offers import Offer, Offered, Offers, _digest, _together, offers_of
+from services.host.resource_names import own_uri, together_uri
 from tasks.server.definitions import pinned
 from tests.adapters.relay.talking import META, MODERN, serving, until
 from tests.adapters.relay.test_access import place as place
 from tests.adapters.relay.test_access import shown
+from tests.services.host.costs.calls import Kept, meter
 from tests.simulators.hosting import Hosting, trivial
 from tests.simulators.issuer import Issuer
 from tests.simulators.trivial_server import TOOLS
@@ -28,9 +35,10 @@ from tests.simulators.trivial_server import TOOLS
 pytestmark = pytest.mark.requirement("HOST-META/all-servers-together")
 
 
-def evidence(tools: list[dict[str, Any]]) -> ServerTools:
-    pins = tuple(pinned("tool", one) for one in tools)
-    texts = tuple(sorted(canonical(one).decode() for one in tools))
+def evidence(tools: list[dict[str, Any]], **others: list[dict[str, Any]]) -> ServerTools:
+    every = [("tool", one) for one in tools] + [(kind, one) for kind, mine in others.items() for one in mine]
+    pins = tuple(pinned(kind, one) for kind, one in every)
+    texts = tuple(sorted(canonical(one).decode() for _, one in every))
     return ServerTools(eras=("legacy",), version="2025-11-25", pins=pins, texts=(), definitions=texts)
 
 
@@ -107,7 +115,7 @@ def test_a_client_of_2026_lists_all_and_calls_each() -> None:
                 assert (await response.last())["result"]["content"][0]["text"] == server
             wrong = await client.modern("tools/call", {"name": "t_echo", "arguments": {}}, mcp_name="echo")
             assert wrong.status == 400, "the header says another name than the body"
-            unknown = await client.modern("resources/list")
+            unknown = await client.modern("tasks/get", {"taskId": "a"})
             assert unknown.status == 404
 
     asyncio.run(run())
@@ -121,7 +129,10 @@ def test_what_is_not_there_is_said() -> None:
                 error = (await client.call(name))["error"]
                 assert error["code"] == -32602
                 assert "there is no tool" in error["message"]
-            assert (await (await client.request("resources/read", {"uri": "a:b"})).last())["error"]["code"] == -32601
+            for uri in ("a:b", "arcops://", "arcops://t", "arcops://t/", "arcops://nothing/a:b", "arcops:///a", "ARCOPS://t/a"):
+                error = (await (await client.request("resources/read", {"uri": uri})).last())["error"]
+                assert (error["code"], "there is no resource" in error["message"]) == (-32602, True), uri
+            assert (await (await client.request("tasks/get", {"taskId": "a"})).last())["error"]["code"] == -32601
             for kind in ("status", "sse"):
                 assert (await _get(here.port, f"/all/{kind}")) == 404
             assert await client.text("t_echo", {"text": "still"}) == "still"
@@ -239,6 +250,163 @@ def test_a_caller_sees_and_calls_only_what_they_may(place: tuple[Door, Issuer, P
     assert text.count('"tool":"echo"') == 4, "three calls and one over the limit, under the server's own name"
     assert '"object":"servers/t"' in text
     assert "t_echo" not in text
+
+
+NOTE = {"uri": "test://text", "name": "text"}
+LATE = {"uriTemplate": "test://late/{+path}", "name": "late"}
+
+
+def resourceful() -> Fixed:
+    """Two servers with the same resource, one of them with a template."""
+    made = Fixed(rows=lambda: (), verdicts=mock.Mock())
+    offers = [
+        *offers_of("s", evidence(TOOLS, resource=[NOTE])),
+        *offers_of("t", evidence([], resource=[NOTE], template=[LATE])),
+    ]
+    made.found = _together(offers, _digest(offers, ()))
+    return made
+
+
+async def asked(client: Any, method: str, params: dict[str, Any] | None = None) -> Any:
+    return (await (await client.request(method, params or {})).last())["result"]
+
+
+def test_resources_of_several_servers_are_listed_and_read() -> None:
+    async def run() -> None:
+        async with serving(hosting(), offers=resourceful()) as here:
+            client = await here.opened("all")
+            listed_ = (await asked(client, "resources/list"))["resources"]
+            assert [one["uri"] for one in listed_] == ["arcops://s/test://text", "arcops://t/test://text"]
+            (template,) = (await asked(client, "resources/templates/list"))["resourceTemplates"]
+            assert template["uriTemplate"] == "arcops://t/test://late/{+path}"
+            assert here.hosting.started == 0
+            for uri, text in (("arcops://s/test://text", "what it holds"), ("arcops://t/test://late/a%20b?c#d", "came later")):
+                (content,) = (await asked(client, "resources/read", {"uri": uri}))["contents"]
+                assert content == {"uri": uri, "text": text}, "it says the address by which it was asked"
+            ref = {"type": "ref/resource", "uri": template["uriTemplate"]}
+            told = await asked(client, "completion/complete", {"ref": ref, "argument": {"name": "path", "value": "a"}})
+            assert json.loads(told["completion"]["values"][0])["uri"] == LATE["uriTemplate"], "its server is asked in its words"
+            modern = here.client("all")
+            found = (await (await modern.modern("resources/list")).last())["result"]
+            assert found["resources"] == listed_
+            read = await modern.modern("resources/read", {"uri": "arcops://s/test://text"}, mcp_name="arcops://s/test://text")
+            assert (await read.last())["result"]["contents"][0]["uri"] == "arcops://s/test://text"
+
+    asyncio.run(run())
+
+
+def test_what_changes_in_resources_is_told() -> None:
+    async def run() -> None:
+        offers = resourceful()
+        async with serving(hosting(), offers=offers) as here:
+            client = await here.opened("all")
+            told = (await client.stream()).events()
+            await asked(client, "resources/subscribe", {"uri": "arcops://t/test://text"})
+            _, message = await anext(told)
+            assert (message["method"], message["params"]["uri"]) == (
+                "notifications/resources/updated",
+                "arcops://t/test://text",
+            )
+            offers.offer(s=TOOLS)
+            methods = {(await anext(told))[1]["method"] for _ in range(1)}
+            assert methods == {"notifications/resources/list_changed"}, "the tools of s are the same"
+
+    asyncio.run(run())
+
+
+def test_a_link_to_a_resource_can_be_followed() -> None:
+    body = json.dumps(
+        {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "result": {
+                "content": [
+                    {"type": "resource_link", "uri": "test://text", "name": "x", "size": 12345678901234567890},
+                    {"type": "resource", "resource": {"uri": "test://late/a", "text": "held"}},
+                    {"type": "text", "text": 'this "uri" stays'},
+                ],
+                "structuredContent": {"uri": "stays", "ratio": 1.0},
+            },
+        }
+    ).encode()
+    found = json.loads(renamed(body, "s"))["result"]
+    assert found["content"][0]["uri"] == "arcops://s/test://text"
+    assert found["content"][0]["size"] == 12345678901234567890
+    assert found["content"][1]["resource"]["uri"] == "arcops://s/test://late/a"
+    assert found["content"][2]["text"] == 'this "uri" stays'
+    assert found["structuredContent"] == {"uri": "stays", "ratio": 1.0}
+    prompt = b'{"jsonrpc":"2.0","id":1,"result":{"messages":[{"role":"user","content":{"type":"resource_link","uri":"a:b"}}]}}'
+    assert b'"arcops://s/a:b"' in renamed(prompt, "s")
+    for odd in (b'{"jsonrpc":"2.0","id":1,"result":{"content":"uri","uri":1}}', b'{"jsonrpc":"2.0","id":1,"error":{"uri":1}}'):
+        assert renamed(odd, "s") == odd
+
+
+@given(st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True), st.text(min_size=1, max_size=80))
+def test_an_address_together_is_that_of_one_server_alone(server: str, own: str) -> None:
+    assert own_uri(together_uri(server, own)) == (server, own)
+
+
+CERTAIN = """\
+permit (principal, action, resource == Object::"servers/s/echo") when { context.arguments.text == "please" };
+permit (principal, action, resource == Object::"servers/t/echo");
+forbid (principal, action, resource == Object::"servers/t/echo") when { context.arguments.text == "never" };
+"""
+
+
+def test_what_may_be_called_with_certain_arguments_is_seen(place: tuple[Door, Issuer, Path]) -> None:
+    found, issuer, home = place
+    (home / "access" / "roles.yaml").write_text("engines: {roles: false, cedar: true}\n")
+    (home / "access" / "site.cedar").write_text(CERTAIN)
+
+    async def run() -> None:
+        async with serving(hosting(), replace(found, authorization=again(home)), offers=several()) as here:
+            client = here.client("all", **shown(issuer, "ada"))
+            await client.open()
+            assert await listed(client) == ["s_echo", "t_echo"]
+            assert await client.text("s_echo", {"text": "please"}) == "please"
+            assert "forbids" in (await client.call("t_echo", {"text": "never"}))["error"]["message"]
+            assert "permits" in (await client.call("s_echo", {"text": "now"}))["error"]["message"]
+            assert here.hosting.started == 1, "a call that is not allowed starts nothing"
+
+    asyncio.run(run())
+
+
+def again(home: Path) -> Authorization:
+    return Authorization(home / "access", known_objects())
+
+
+def test_to_find_tools_is_limited_recorded_and_measured(place: tuple[Door, Issuer, Path], tmp_path: Path) -> None:
+    found, issuer, home = place
+    costs = Kept()
+    measuring = meter(costs, tmp_path)
+    many = [{"name": f"tool{number}", "inputSchema": {"type": "object"}} for number in range(120)]
+
+    async def run() -> None:
+        async with serving(hosting(), found, offers=fixed(t=many), meter=measuring) as here:
+            client = here.client("all", **shown(issuer, "ada"))
+            await client.open()
+            assert await listed(client) == [FIND, USE]
+            assert "t_tool1" in await client.text(FIND, {"query": "tool1"})
+            assert (await client.call(FIND, {"query": 1}))["error"]["code"] == -32602
+            answers = [await client.begin(FIND, {"query": "tool2"}) for _ in range(2)]
+            assert [one.status for one in answers] == [200, 429], "three calls a minute, as of any tool"
+
+    asyncio.run(run())
+    measuring.close()
+    assert found.accounts is not None
+    found.accounts.audit.close()
+    text = "".join(path.read_text(errors="replace") for path in (home / "audit").rglob("*") if path.is_file())
+    records = [json.loads(line) for line in text.splitlines() if f'"tool":"{FINDING}"' in line]
+    assert [(one["outcome"], one["object"], one["actor"]["id"]) for one in records] == [
+        ("done", "servers/all", "ada"),
+        ("refused", "servers/all", "ada"),
+        ("done", "servers/all", "ada"),
+        ("limit", "servers/all", "ada"),
+    ]
+    assert [(one.server, one.tool, one.outcome) for one in costs.events] == [
+        ("all", FINDING, outcome) for outcome in ("done", "refused", "done")
+    ]
+    assert costs.events[0].tokens_out > 10
 
 
 def test_the_record_is_that_of_a_direct_call(place: tuple[Door, Issuer, Path]) -> None:

@@ -69,7 +69,8 @@ def test_the_decision_is_that_of_the_engine_with_every_policy(
     allowed = whole.decision is cedarpy.Decision.Allow and not whole.diagnostics.errors
     assert mine.decide(question).allowed is allowed
     if not mine.decide(question).reads:
-        assert mine.decide(ask(tool, action, n=5)).allowed is allowed, "then the arguments change nothing"
+        for others in ({"n": 5}, {"n": 1}, {"n": 2}, {}, {"n": "x"}):
+            assert mine.decide(ask(tool, action, **others)).allowed is allowed, "then the arguments change nothing"
 
 
 def test_one_evaluation_is_enough_if_many_roles_have_policies() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from arcops.identity import Identity
-from foundation.authorization.authorizing import OPERATOR, Authorization, decide, explained, nearby
+from foundation.authorization.authorizing import OPERATOR, Authorization, decide, explained, nearby, possible
 from foundation.authorization.casbin_roles import enforced
 from foundation.authorization.decision import Decision, Question
 from foundation.strict_yaml import load_all
@@ -81,6 +82,49 @@ def test_what_reads_arguments_is_never_kept(tmp_path: Path) -> None:
     assert (other.allowed, other.reads) == (True, False), "no policy about this tool reads them"
     assert decide(who, "call", "check_gpus", None, at) is other
     assert not decide(caller(), "call", "check_model", {"n": 1}, at).reads, "the roles deny it, whatever the arguments"
+
+
+@pytest.mark.parametrize(
+    ("cedar", "found"),
+    [
+        (ANY, True),
+        ('permit (principal, action, resource) when { context.arguments.n == 1 };', True),
+        (ANY + 'forbid (principal, action, resource) when { context.arguments.n == 1 };', True),
+        (ANY + 'forbid (principal, action, resource == Object::"check_model");', False),
+        ('permit (principal, action, resource == Object::"check_gpus") when { context.arguments.n == 1 };', False),
+        ('forbid (principal, action, resource) when { context.arguments.n == 1 };', False),
+        (
+            'permit (principal, action, resource) when { context.arguments.n == 1 };'
+            'forbid (principal, action, resource == Object::"check_model");',
+            False,
+        ),
+        (
+            'permit (principal, action, resource) when { context.arguments.n == 1 };'
+            'forbid (principal, action, resource) when { principal.tenant == "acme" };',
+            False,
+        ),
+        (
+            'permit (principal, action, resource) when { principal.tenant == "no such" };'
+            'forbid (principal, action, resource) when { context.arguments.n == 1 };',
+            False,
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_possible_with_some_arguments(cedar: str, found: bool, tmp_path: Path) -> None:
+    """A list shows what some call of may be allowed; it shows nothing that no arguments would open."""
+    at = site(tmp_path / "access", one=cedar)
+    assert possible(caller(scopes=("check",)), "call", "check_model", at) is found
+    assert not possible(caller(), "call", "check_model", at), "the roles deny it"
+
+
+def test_what_fails_is_not_possible(tmp_path: Path) -> None:
+    at = site(tmp_path / "access", one="permit (principal, action, resource) when { context.arguments.n == 1 };")
+    who = caller(scopes=("check",))
+    assert possible(who, "call", "check_model", at)
+    with mock.patch("cedarpy.is_authorized", side_effect=RuntimeError("lost")):
+        assert not possible(who, "call", "check_model", at)
+    (tmp_path / "access" / "one.cedar").write_text("no policy")
+    assert not possible(who, "call", "check_model", at)
 
 
 def test_the_user_of_this_machine_is_decided_by_what_ships(tmp_path: Path) -> None:
