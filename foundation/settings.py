@@ -50,8 +50,9 @@ class Settings:
     ``usual_rates`` its usual path; ``host_costs_required`` says that no call of a hosted server is served if what it costs
     cannot be kept. ``host_restore`` is the file of the snapshot that a host restores by itself when its tier or address has
     changed, or nothing. ``catalog_tags`` are the tags without which no entry of the catalog is approved, and
-    ``catalog_public`` says that anyone may read what it offers; ``catalog_sources`` are
-    addresses that are asked about its entries, ``embedding_model`` the folder of the model that searches it by meaning.
+    ``catalog_public`` says that anyone may read what it offers; ``join_public`` says that anyone with an invitation may join by
+    the pages; ``catalog_sources`` are addresses that are asked about its entries, ``embedding_model`` the folder of the model
+    that searches it by meaning.
     ``audit`` is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded
     there. ``also_hosts`` are more hosts that the front answers to. ``backup_passphrase`` is a reference to the passphrase of
     backups, or empty.
@@ -96,6 +97,7 @@ class Settings:
     host_restore: Path | None = None
     catalog_tags: tuple[str, ...] = ()
     catalog_public: bool = False
+    join_public: bool = False
     catalog_sources: str = ""
     embedding_model: str = ""
     host_rates: Path | None = None
@@ -154,6 +156,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         host_restore=Path(one) if (one := _whole("ARCOPS_HOST_RESTORE", environment)) else None,
         catalog_tags=tuple(environment.get("ARCOPS_CATALOG_TAGS", "").replace(",", " ").split()),
         catalog_public=_yes(environment.get("ARCOPS_CATALOG_PUBLIC", ""), "ARCOPS_CATALOG_PUBLIC"),
+        join_public=_yes(environment.get("ARCOPS_JOIN_PUBLIC", ""), "ARCOPS_JOIN_PUBLIC"),
         catalog_sources=environment.get("ARCOPS_CATALOG_SOURCES", ""),
         embedding_model=_whole("ARCOPS_EMBEDDING_MODEL", environment),
         host_rates=_rates(environment.get("ARCOPS_HOST_RATES", ""), config),

@@ -149,8 +149,11 @@ def _pages(at: Place, bound: Bound, door: Door, *, engine: str = "") -> DoorPart
     from starlette.routing import Mount
 
     from adapters.http.acting import Acting
+    from adapters.http.joining import Joining
     from adapters.web.app import site
 
     acting = Acting(door=door, bound=bound, place=lambda: at).routes()
     pages = Mount("/", app=door.for_readers(site(lambda: at, engine=engine), f"{bound.url}/mcp"))
-    return DoorPart(routes=[*acting, pages])
+    keys = door.accepting.keys is not None
+    joining = Joining(accounts=door.accounts, place=lambda: at, url=bound.url, keys=keys).routes()
+    return DoorPart(routes=[*joining, *acting, pages])

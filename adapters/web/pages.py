@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from adapters.web import catalog, configuring, hosting, mapping, releasing, showing
+from adapters.web import catalog, configuring, guiding, hosting, mapping, releasing, showing
 from adapters.web.replies import HEADERS, Problem, Reply, json_reply, prefers_json, respond
 from adapters.web.words import STATIC, render, static_bytes, static_tag
 from arcops.errors import Refused, Stopped, Unavailable
@@ -26,7 +26,7 @@ from artifacts.wire import JSON
 from capabilities.place import Place
 from foundation.login.person import PERSON
 
-__all__ = ["HEADERS", "error_page", "routes"]
+__all__ = ["HEADERS", "error_page", "routes", "static_route"]
 
 _LOG = logging.getLogger("arcops.web")
 
@@ -59,6 +59,9 @@ _PAGES = (
     _Page(path="/servers", show=hosting.servers),
     _Page(path="/servers/figures", show=hosting.figures),
     _Page(path="/server", show=hosting.server),
+    _Page(path="/checklist", show=guiding.checklist),
+    _Page(path="/runbooks", show=guiding.runbooks),
+    _Page(path="/runbook", show=guiding.runbook),
 )
 
 
@@ -70,8 +73,13 @@ def routes(place: Callable[[], Place], *, engine: str = "") -> list[BaseRoute]:
     """
     return [
         *(Route(page.path, _endpoint(page.show, place, engine), methods=["GET"]) for page in _PAGES),
-        Route("/static/{name}", _static, methods=["GET"]),
+        static_route(),
     ]
+
+
+def static_route() -> Route:
+    """The files that every page needs. They say nothing of this place, so anyone may have them."""
+    return Route("/static/{name}", _static, methods=["GET"])
 
 
 async def error_page(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -57,8 +58,16 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"day": _day, "moment": moment, "short": short, "part": _part, "query": urlencode, "worded": worded}
-    made.filters |= {"ratio": ratio, "amount": amount}
+    made.filters |= {
+        "day": _day,
+        "moment": moment,
+        "short": short,
+        "part": _part,
+        "query": urlencode,
+        "worded": worded,
+        "typed": shlex.join,
+    }
+    made.filters |= {"ratio": ratio, "amount": amount, "typed": shlex.join}
     made.globals |= {
         "static": lambda name: f"static/{name}?v={static_tag(name)}",
         "trusted": _TRUSTED,

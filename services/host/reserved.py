@@ -10,11 +10,11 @@ MOST_NAME = 63
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _WORDS = """
 about access account accounts admin admission admit admit-servers all api approvals arcops artifact artifacts assets audit
-auth authorize callback catalog catalogue check clusters convert cost dashboard data docs events favicon flows gates health
-healthz help home host hosts index keys limits livez log login logout logs map mcp me messages meta metrics models new oauth
-open openapi pages ping policies policy prefect readyz redoc report reports robots root rows runs server servers session
-sessions settings sse startupz static status store subject subjects swagger tokens tools trust user users validate webhook
-webhooks well-known
+auth authorize callback catalog catalogue check checklist clusters convert cost dashboard data docs events favicon flows
+gates health healthz help home host hosts index join keys limits livez log login logout logs map mcp me messages meta
+metrics models new oauth open openapi pages ping policies policy prefect readyz redoc report reports robots root rows
+runbook runbooks runs server servers session sessions settings sse startupz static status store subject subjects swagger
+tokens tools trust user users validate webhook webhooks well-known
 """
 RESERVED = frozenset(_WORDS.split())
 """What the front answers to now (a test compares), and what it or others that mount it will likely want."""

@@ -58,6 +58,7 @@ HOSTING: tuple[Claim, ...] = (
         feedback_and_checklist=(
             "Feedback on pages and templates has a status; a checklist of each deployment cites evidence that verifies now."
         ),
+        pages_of_runbooks="Runbooks, how far they are, and a server's checklist are pages, for a keyboard and a screen reader.",
     ),
     *of_row(
         "HOST-013",
