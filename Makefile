@@ -13,7 +13,7 @@ COMPILED = $(BIN)/python -m compileall -q -j 0 "$$($(BIN)/python -c 'import sysc
 # If the environment forbids compiled files, each worker and each process that the tests start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: ready test test-site test-deep test-foundry test-llama test-clients coverage newest lock lint docs bench bench-gpu definitions conformance dev inspect clean
+.PHONY: ready test test-site test-deep test-foundry test-llama test-clients coverage newest lock lint docs release bench bench-gpu definitions conformance dev inspect clean
 
 ready: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deployments/local/ready.sh
@@ -176,6 +176,12 @@ $(VENV)/lock/.installed: Makefile | $(VENV)/bin/python
 	$(BIN)/python -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 	touch $@
+
+# The wheel and the source archive of the commit that is checked out, in the new folder build/release, with SBOM, provenance and signature, and
+# the verdict about them. It takes a key (`arcops keys new`), and BUILDER and SOURCE, URIs of who builds and of the repository.
+release: $(VENV)/.installed
+	@test -n "$(BUILDER)" -a -n "$(SOURCE)" || { echo "say who builds from what: make release BUILDER=URI SOURCE=URI" >&2; exit 2; }
+	PYTHON="$(CURDIR)/$(BIN)/python" deployments/release/release.sh build/release "$(BUILDER)" "$(SOURCE)"
 
 # The tests on the newest versions that the bounds allow, in an environment of its own; if they fail, it says which version broke them.
 newest: $(VENV)/bin/python
