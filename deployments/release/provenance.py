@@ -33,7 +33,7 @@ LOCK = "requirements.lock"
 
 
 def main(folder: Path, builder: str, source: str, revision: str, started: str) -> Path:
-    """Write it beside what was built; where it is."""
+    """Write it beside what was built, and give its path."""
     if not re.fullmatch(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", revision):
         raise Refused(f"the revision {revision[:100]!r} is no commit of Git; write its whole name")
     at = place()

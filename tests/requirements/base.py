@@ -51,8 +51,9 @@ BASE: tuple[Claim, ...] = (
         its_folders_are_private="What ArcOps makes for itself is private to its user, in the platform's own folders.",
         one_command_by_uvx="One command runs ArcOps locally (uvx), from nothing to a first verdict in less than five minutes.",
         a_wheel_of_the_same_bytes="A wheel and a source archive are the same bytes each time, and hold all it needs.",
-        a_release_is_judged_by_its_own_gates="A release has an SBOM, SLSA provenance and a signature that ArcOps makes, and its own "
-        "gates judge them.",
+        a_release_is_judged_by_its_own_gates="A release has an SBOM, SLSA provenance and a signature that ArcOps makes, and "
+        "its own gates judge them.",
+        scorecard_as_far_as_files_tell="What OpenSSF Scorecard asks of files is held: pins, rights, workflows, policy.",
         every_extra_on_every_python="The wheel installs with every extra on each Python at hand, and judges there.",
     ),
     *of_row(

@@ -19,6 +19,7 @@ from services.host.scaffold.kinds import Language, kind_of, kinds
 from services.host.scaffold.making import project, put
 from services.host.spec import checked
 from tests.adapters.typed import typed
+from tests.deployments.tools import tool
 
 ALONE = {"PATH": os.environ.get("PATH", ""), "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -72,12 +73,10 @@ def test_it_has_what_it_takes_to_ship_it(kind: str, language: Language, tmp_path
     assert "USER 10001:10001" in image
 
 
+@pytest.mark.site
 @pytest.mark.parametrize("language", Language)
 def test_an_image_is_as_the_linter_wants_it(language: Language, tmp_path: Path) -> None:
-    hadolint = shutil.which("hadolint") or shutil.which("hadolint", path=str(Path(sys.executable).parent))
-    if hadolint is None:
-        pytest.skip("there is no hadolint here")
-    done = subprocess.run([hadolint, made("echo", language, tmp_path) / "Dockerfile"], capture_output=True, check=False)
+    done = subprocess.run([tool("hadolint"), made("echo", language, tmp_path) / "Dockerfile"], capture_output=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
