@@ -16,14 +16,19 @@ import yaml
 
 from adapters.admission import __main__ as admission
 from adapters.cli.main import read
+from adapters.kube.slots import Slots
 from arcops.result import Report
 from arcops.verdict import Verdict
 from capabilities.network.check import CheckNetwork, check_network
 from manifests.operator.rights import KEYS_URL, own_rights, rights, rules, secret_rights
 from services.operator.settings import read_settings
+from services.operator.switching import Health
+from tests.adapters.kube.world import client
 from tests.deployments.building import HOUSE
 from tests.deployments.tools import tool
 from tests.models import Bench, bench
+from tests.simulators.kube.serving import cluster
+from tests.simulators.kube.workloads import Workloads
 
 pytestmark = [pytest.mark.site, pytest.mark.requirement("BASE-8/a-chart-that-is-closed"), pytest.mark.xdist_group("chart")]
 
@@ -279,6 +284,27 @@ def test_calls_go_to_the_live_colour_alone_and_each_scales_from_1_to_100() -> No
         if one["metadata"]["name"] == "site-front-blue" and one["kind"] == "Deployment"
     ]
     assert "replicas" not in deployment["spec"], "the scaler decides"
+
+
+@pytest.mark.requirement("BASE-8/blue-green-with-rollback")
+def test_what_the_chart_renders_is_what_a_switch_takes(tmp_path: Path) -> None:
+    """`arcops front switch` on the very objects: their names, labels and the update of the Service fit."""
+    with cluster(tmp_path) as there:
+        there.namespace("arcops")
+        there.do(lambda: Workloads(there.api, instant=True))
+        for one in objects(rendered("two colours")):
+            if one["kind"] in ("Service", "Deployment") and "front" in one["metadata"]["name"]:
+                for port in one["spec"].get("ports", ()):
+                    port["targetPort"] = 8420  # the simulator knows no names of ports
+                there.create(f"{one['kind'].lower()}s", one, "apps" if one["kind"] == "Deployment" else "")
+        slots = Slots(client(there), "arcops", "site-front")
+        standing = slots.standing()
+        assert (standing.live, standing.switch) == ("green", None)
+        assert [slots.pods(one, live=False).health for one in ("blue", "green")] == [Health.GOOD, Health.GOOD]
+        slots.send(standing, "blue", None)
+        assert slots.standing().live == "blue"
+        for slot in ("blue", "green"):
+            assert there.get("services", "arcops", f"site-front-{slot}")
 
 
 def without(kind: str, name: str) -> Callable[[str], str]:
