@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from unittest import mock
@@ -49,10 +49,10 @@ class Guests(Home):
 MORE: dict[str, str] = {}
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One site for all tests here: each has invitations of its own."""
-    folder = tmp_path_factory.mktemp("guests")
+@contextmanager
+def guests(folder: Path, **more: str) -> Iterator[Site]:
+    """A site that serves one server and invites people to it; *more* are variables of its commands."""
+    MORE.update(more)
     (folder / "source").mkdir()
     small = Path(__file__).resolve().parents[1] / "services" / "host" / "small.py"
     (folder / "source" / "server.py").write_bytes(small.read_bytes())
@@ -68,6 +68,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         MORE.update(ARCOPS_DNS=names.address, ARCOPS_MAIL=mails.url, ARCOPS_MAIL_FROM="arcops@plant.example")
         yield made
     MORE.clear()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One site for all tests here: each has invitations of its own."""
+    with guests(tmp_path_factory.mktemp("guests")) as made:
+        yield made
 
 
 @pytest.fixture
@@ -167,6 +174,12 @@ def test_a_code_ends(site: Site, mails: Mails) -> None:
 
 def test_an_invitation_opens_once_also_for_two_at_a_time(site: Site) -> None:
     token = invited(site)
+    opens_once(site, token)
+    assert "was used already" in site.home.arcops("host", "join", "accept", token, expect=REFUSED)
+
+
+def opens_once(site: Site, token: str) -> None:
+    """Eight try it at a time, and one succeeds."""
     with opened(site.place.settings) as database:
         kept, start = Invitations(database), threading.Barrier(8)
         outcomes: list[str] = []
@@ -186,7 +199,6 @@ def test_an_invitation_opens_once_also_for_two_at_a_time(site: Site) -> None:
             one.join()
     assert outcomes.count("opened") == 1
     assert all("was used already" in one for one in outcomes if one != "opened")
-    assert "was used already" in site.home.arcops("host", "join", "accept", token, expect=REFUSED)
 
 
 def test_what_does_not_count_is_refused_and_changes_nothing(site: Site, mails: Mails, names: Names) -> None:

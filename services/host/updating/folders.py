@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import os
+import filecmp
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -57,30 +56,36 @@ def changes(old: Path, new: Path, *, lines: bool) -> list[str]:
     before, after = _files(old), _files(new)
     found: list[str] = []
     for path in sorted(before.keys() | after.keys()):
-        texts = [one.get(path) for one in (before, after)]
-        if texts[0] == texts[1]:
+        ours, theirs = before.get(path), after.get(path)
+        if ours is not None and theirs is not None and _same(ours, theirs):
             continue
-        if not lines or None in texts or any(b"\0" in one for one in texts if one is not None):
-            found += [f"{sign}{path}" for sign, one in zip("-+", texts, strict=True) if one is not None]
+        texts = tuple(_lines(one) if lines else None for one in (ours, theirs))
+        if texts[0] is None or texts[1] is None:
+            found += [f"{sign}{path}" for sign, one in zip("-+", (ours, theirs), strict=True) if one is not None]
             continue
-        ours, theirs = ((one or b"").decode("utf-8", "replace").splitlines() for one in texts)
-        told = (one for one in difflib.unified_diff(ours, theirs, n=0) if not one.startswith(("---", "+++", "@@")))
+        told = (one for one in difflib.unified_diff(texts[0], texts[1], n=0) if not one.startswith(("---", "+++", "@@")))
         found += [f"{one[0]}{path}: {one[1:]}" for one in told]
     return found if len(found) <= MOST_LINES else [*found[:MOST_LINES], f"+… and {len(found) - MOST_LINES} more"]
 
 
-def _files(folder: Path) -> dict[str, bytes]:
-    """The bytes of each file below *folder*; of a link, its target; of one that is long, its digest."""
-    found: dict[str, bytes] = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink():
-            found[name] = b"\0link " + os.fsencode(path.readlink())
-        elif path.is_file():
-            with path.open("rb") as file:
-                large = path.stat().st_size > _MOST_TEXT
-                found[name] = b"\0" + hashlib.file_digest(file, "sha256").digest() if large else file.read()
-    return found
+def _files(folder: Path) -> dict[str, Path]:
+    """Each file and link below *folder*."""
+    return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_symlink() or path.is_file()}
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Are two files the same byte by byte, or two links of the same target? Of a large file only a part is in memory."""
+    if one.is_symlink() or other.is_symlink():
+        return one.is_symlink() and other.is_symlink() and one.readlink() == other.readlink()
+    return filecmp.cmp(one, other, shallow=False)
+
+
+def _lines(path: Path | None) -> list[str] | None:
+    """The lines of a text; ``None`` without a file, for a link, for a file that is long, and for one that is no text."""
+    if path is None or path.is_symlink() or path.stat().st_size > _MOST_TEXT:
+        return None
+    data = path.read_bytes()
+    return None if b"\0" in data else data.decode("utf-8", "replace").splitlines()
 
 
 def _left_out(_: str, names: Iterable[str]) -> set[str]:

@@ -43,6 +43,22 @@ def test_what_is_no_folder_with_files_is_refused(tmp_path: Path) -> None:
             kept(tmp_path / name, tmp_path / "below")
 
 
+def test_what_is_the_same_or_long_is_not_read_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = b"a\n" * (1 << 20)
+    old = folder(tmp_path / "old", same="2", long=long, text="a")
+    new = folder(tmp_path / "new", same="2", long=long + b"b", text="b")
+    read: list[str] = []
+    whole = Path.read_bytes
+
+    def noted(path: Path) -> bytes:
+        read.append(path.name)
+        return whole(path)
+
+    monkeypatch.setattr(Path, "read_bytes", noted)
+    assert changes(old, new, lines=True) == ["-long", "+long", "-text: a", "+text: b"]
+    assert set(read) == {"text"}
+
+
 def test_what_differs_is_said(tmp_path: Path) -> None:
     old = folder(tmp_path / "old", gone="1", same="2", text="a\nb\n", data=b"\0\1")
     new = folder(tmp_path / "new", came="1", same="2", text="a\nc\n", data=b"\0\2")
@@ -50,5 +66,9 @@ def test_what_differs_is_said(tmp_path: Path) -> None:
     assert changes(old, new, lines=True) == ["+came", "-data", "+data", "-gone", "+link", "-text: b", "+text: c"]
     assert changes(old, new, lines=False) == ["+came", "-data", "+data", "-gone", "+link", "-text", "+text"]
     assert changes(old, old, lines=True) == []
+    (new / "link").unlink()
+    (new / "link").write_text("text")
+    (old / "link").symlink_to("text")
+    assert "-link" in changes(old, new, lines=True), "a link and a file with its target are taken for the same"
     (new / "text").write_text("x\n" * (MOST_LINES + 100))
     assert len(changes(old, new, lines=True)) == MOST_LINES + 1
