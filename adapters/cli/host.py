@@ -164,7 +164,9 @@ def resolve(given: Given[HostResolve, ServerResolved, Resolving]) -> None:
             print(printable(one))
         listed = f"is {len(found.packages)} packages for {found.runtime}" if found.packages else "has no list of packages"
         print(printable(f"{found.server.package} {listed}"))
-        if not found.server.allowed:
+        for one in found.unlike:
+            print(printable(f"NOT AS THE CATALOG HAS IT: {one}; its gate is RED until that is known to be right"))
+        if not found.server.allowed and not found.unlike:
             print(f"To allow exactly this: arcops host allow {found.server.name} {found.digest}")
         print(f"Next: arcops host gate {found.server.name}")
 

@@ -35,12 +35,24 @@ def server_digest(lock: str, tree: str, launch: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogued:
+    """What an ``entry`` of this site's catalog says of a ``file`` of the server's package: its ``digest``, ``sha256:`` or
+    ``sha512:`` and hex.
+    """
+
+    file: str
+    digest: str
+    entry: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Installation(Body):
     """The server as it is installed. ``lock``, ``tree`` and ``launch`` are digests (``sha256:…``): of the lock, of every
     installed file but what the installer made for this machine, and of ``launching``. ``sealed`` is the tree's digest that was
     noted when it was installed. ``allowed`` says who allowed this lock, or is empty. ``hosted`` are the packages of the other
-    rows of this site. ``leaving`` are links that lead out of the installation. ``host`` is where a server of another machine
-    is asked, with its port unless that is 443; empty for one that runs here.
+    rows of this site. ``catalogued`` is what this site's catalog says of the package's files. ``leaving`` are links that lead
+    out of the installation. ``host`` is where a server of another machine is asked, with its port unless that is 443; empty for
+    one that runs here.
     """
 
     KIND: ClassVar[str] = "server-installation"
@@ -55,6 +67,7 @@ class Installation(Body):
     launching: Launching
     allowed: str = ""
     hosted: tuple[str, ...] = ()
+    catalogued: tuple[Catalogued, ...] = ()
     files: int = 0
     leaving: tuple[str, ...] = ()
     host: str = ""

@@ -24,12 +24,15 @@ class HostResolve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerResolved:
-    """What the package is, file by file: ``packages`` are all that would be installed, ``digest`` is what is allowed."""
+    """What the package is, file by file: ``packages`` are all that would be installed, ``digest`` is what is allowed.
+    ``unlike`` are files of which the catalog has a digest that is not in this lock, one sentence each: the gate will be RED.
+    """
 
     server: ServerShown
     digest: str
     runtime: str
     packages: tuple[str, ...]
+    unlike: tuple[str, ...] = ()
 
 
 @tool(title="Resolve a hosted server's package", scope=Scope.TRUST, idempotent=True, connects=always)
@@ -49,11 +52,21 @@ def host_resolve(ask: HostResolve, at: Place) -> ServerResolved:
         row = found(ask.name, there)
         resolving = provisioning(at.settings, open_, new_holder(), tell=_unheard)
         lock = asyncio.run(resolving.resolved(row))
+        from gates.server.catalogued import unlike
+        from services.host.catalog.known_files import known_files
+        from tasks.server.locks import read_lock
+
+        known = known_files(open_, lock.package)
+        packages = read_lock(lock.package, lock.text).packages if known else ()
         return ServerResolved(
             server=shown(found(ask.name, there), there, at),
             digest=lock.digest,
             runtime=lock.runtime,
             packages=packages_of(lock.text),
+            unlike=tuple(
+                f"{one.file} is not the file of which the catalog ({one.entry}) has the digest {one.digest}"
+                for one in unlike(packages, known)
+            ),
         )
 
 

@@ -66,6 +66,7 @@ def gated(row: HostedRow, rows: Rows, open_: Database, at: Place, *, attested: t
     import asyncio
 
     from foundation.database.lease import new_holder
+    from services.host.catalog.known_files import known_files
     from services.host.gating import ready
     from services.host.site import attested_in, policy_of, provisioning, verdicts
 
@@ -78,6 +79,7 @@ def gated(row: HostedRow, rows: Rows, open_: Database, at: Place, *, attested: t
             preparing,
             Path(scratch),
             attested=attested,
+            catalogued=known_files(open_, row.current.spec.package),
             beside=partial(attested_in, at.settings),
             published=partial(_published, at),
         )

@@ -26,10 +26,11 @@ from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import Example, gate
 from arcops.header import may_be_given
-from arcops.seen.server import Installation, Launching, Packages, Pinned
+from arcops.seen.server import Catalogued, Installation, Launching, Packages, Pinned
 from arcops.subjects.server import Server
 from arcops.verdict import Verdict
 from gates.listing import answered, listed
+from gates.server.catalogued import unlike
 from gates.server.lookalikes import imitated
 from gates.words import shown
 
@@ -80,6 +81,11 @@ INSTALLED = Rule(
     asks="Are exactly the packages of the lock installed, with no link that leads out of the installation?",
     fix="Remove the installation and gate the server again; if it stays, one of its packages installs others.",
 )
+CATALOG = Rule(
+    id="server-origin/catalog",
+    asks="Are the server's own files those that this site's catalog has digests of?",
+    fix="Find out why its index gives other files now; if the catalog is wrong, refuse that version of the entry.",
+)
 NAME = Rule(
     id="server-origin/name",
     asks="Is the name unlike that of every other known server?",
@@ -104,7 +110,7 @@ _ELSEWHERE = ("remote", "sse")
     judges=(Server,),
     needs=(Installation, Packages),
     policy=ServerOriginPolicy,
-    rules=(ALLOWED, SOURCE, LOCKED, INSTALLED, NAME, LAUNCH),
+    rules=(ALLOWED, SOURCE, LOCKED, INSTALLED, CATALOG, NAME, LAUNCH),
     examples=lambda: _examples(),
     speaks_to=nist("CM-7(5)", "CM-14", "SR-11") + soc("CC6.8"),
 )
@@ -115,6 +121,7 @@ def server_origin(seen: Seen, policy: ServerOriginPolicy) -> Iterator[Finding]:
     yield from _source(here, packages, policy)
     yield from _locked(here, packages)
     yield from _installed(here, packages)
+    yield from _catalogued(here, packages)
     yield _name(here, policy)
     yield from _launch(here, policy)
 
@@ -195,6 +202,21 @@ def _installed(here: Evidence[Installation], packages: Evidence[Packages]) -> It
         found.append(INSTALLED.fails(f"The link {shown(link)} leads out of the installation.", here, about=link))
     count = sum(one.installed for one in packages.body.packages)
     yield from listed(found, INSTALLED.passes(f"Exactly the {count} packages of the lock are installed.", here, packages))
+
+
+def _catalogued(here: Evidence[Installation], packages: Evidence[Packages]) -> Iterator[Finding]:
+    known = here.body.catalogued
+    wrong = (
+        CATALOG.fails(
+            f"The lock has no file with the digest that {shown(one.entry)} of the catalog has for {shown(one.file)}.",
+            here,
+            packages,
+            about=f"{one.entry}: {one.file}",
+        )
+        for one in unlike(packages.body.packages, known)
+    )
+    said = f"All {len(known)} files that the catalog has are in the lock." if known else "The catalog has no digest."
+    yield from listed(wrong, CATALOG.passes(said, here, packages))
 
 
 def _name(here: Evidence[Installation], policy: ServerOriginPolicy) -> Finding:
@@ -292,6 +314,10 @@ def _examples() -> Iterator[Example[ServerOriginPolicy]]:
     yield example("a package that is not in the lock", Verdict.RED, here, replace(packages, beside=("extra 1.0",)))
     yield example("a package that is not installed", Verdict.RED, here, Packages(packages=(replace(root, installed=False),)))
     yield example("a lock that cannot be read", Verdict.RED, here, replace(packages, problems=("a line has no digest",)))
+    said = Catalogued(file="mcp_server_time-1.0.whl", digest=lock, entry="dev.example/time 1.0")
+    yield example("a file that is as the catalog has it", Verdict.GREEN, replace(here, catalogued=(said,)))
+    other = replace(said, digest=f"sha256:{'9' * 64}")
+    yield example("a file that is not as the catalog has it", Verdict.RED, replace(here, catalogued=(said, other)))
     yield example("a link that leads out", Verdict.RED, replace(here, leaving=("node_modules/x",)))
     yield example("a row that asks for the network", Verdict.RED, asking(network="open"))
     yield example("a row that asks for files", Verdict.RED, asking(reads=("/srv/data",)))

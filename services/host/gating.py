@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from arcops.seen.server import Catalogued
 from arcops.seen.server_tools import ServerTools
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
@@ -45,13 +46,15 @@ async def ready(
     folder: Path,
     *,
     attested: Sequence[Path],
+    catalogued: Iterable[Catalogued],
     beside: Callable[[Lock], Path],
     published: Callable[[Judgement], tuple[str, ...] | None],
 ) -> Ready:
     """Resolve and install *row*, and write its case into *folder*. Nothing of it runs.
 
-    *attested* are files with attestations, which are kept *beside* the lock from now on. *published* says which kinds of
-    attestations an earlier verdict saw, ``None`` if that cannot be seen here.
+    *catalogued* is what this site's catalog says of its package's files. *attested* are files with attestations, which are kept
+    *beside* the lock from now on. *published* says which kinds of attestations an earlier verdict saw, ``None`` if that cannot
+    be seen here.
 
     Raises `Refused` if it cannot be resolved or installed, or the row is not there any more.
     """
@@ -72,6 +75,7 @@ async def ready(
         lock=Locked(package=lock.package, runtime=lock.runtime, text=lock.text),
         launching=launching(row.current.spec),
         allowed=row.by,
+        catalogued=tuple(catalogued),
         hosted=tuple(sorted(one.current.spec.package for one in rows.all() if one.name != name)),
         command=tuple(launch.command),
         environment=tuple(sorted(f"{one}={value}" for one, value in environment.items())),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from arcops.errors import Refused
 from arcops.request import Request
-from arcops.seen.server import Launching
+from arcops.seen.server import Catalogued, Launching
 from arcops.seen.server_tools import Pin
 from artifacts.reading import read_file
 from artifacts.wire import canonical_bytes, digest, from_json
@@ -37,14 +37,15 @@ class Locked:
 class Case:
     """``command`` and ``environment`` (``NAME=value``, no secret) start the server; ``cleared`` says that everything that can
     be judged without starting it was judged well, so that it may be started behind walls, without a network. ``before`` is what
-    it offered when it was judged well before. ``published`` are the kinds of attestations that the version before had, if that
-    is not lost.
+    it offered when it was judged well before. ``catalogued`` is what the site's catalog says of the package's files.
+    ``published`` are the kinds of attestations that the version before had, if that is not lost.
     """
 
     lock: Locked
     launching: Launching
     allowed: str = ""
     hosted: tuple[str, ...] = ()
+    catalogued: tuple[Catalogued, ...] = ()
     command: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
     cleared: bool = False

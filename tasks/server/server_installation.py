@@ -24,7 +24,7 @@ from tasks.server.locks import ELSEWHERE
 _MOST_LINKS = 1000
 
 
-@collector("server-installation", Installation, version="2", deadline=timedelta(minutes=5))
+@collector("server-installation", Installation, version="3", deadline=timedelta(minutes=5))
 def server_installation(request: Request, seen: Seen) -> Sighting[Installation]:
     """Read all that is installed. Raises `Refused` if it is not what was noted when it was installed."""
     case = read_case(request)
@@ -50,6 +50,7 @@ def server_installation(request: Request, seen: Seen) -> Sighting[Installation]:
             launching=case.launching,
             allowed=case.allowed,
             hosted=case.hosted,
+            catalogued=case.catalogued,
             files=found.files,
             leaving=tuple(_leaving(request.target / TREE)),
             host=installed_address(request.target / TREE, package, text).host if elsewhere else "",

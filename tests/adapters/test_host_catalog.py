@@ -18,8 +18,9 @@ from capabilities.access.known import authorization
 from capabilities.access.permitting import permitted
 from capabilities.server.catalog_deciding import HostCatalogApprove, host_catalog_approve
 from flows.place import Place
+from services.host.catalog.document import OURS
 from tests.adapters.hosted_world import Named
-from tests.adapters.test_host_mirror import GREEN, POLICY, Mirror
+from tests.adapters.test_host_mirror import GREEN, POLICY, RED, Mirror
 from tests.services.host.catalog.documents import page, server
 
 pytestmark = pytest.mark.requirement("HOST-OPS/catalog-with-approvals", "HOST-META/rows-from-the-catalog")
@@ -131,6 +132,51 @@ def test_a_badge_is_of_a_verdict_that_counts(tmp_path: Path, site: Named) -> Non
     done = site.arcops("keys", "revoke", own, "--reason", "stolen")
     assert done.returncode == GREEN, done.stderr
     assert shown(site)["verdict"] == "", "its signer is revoked"
+
+
+@pytest.mark.requirement("HOST-META/locks-are-compared-with-the-catalog")
+def test_a_file_that_is_not_the_catalogs_is_red(tmp_path: Path, site: Named) -> None:
+    """What an entry says of a file's digest is compared with what the package resolves to: said aloud, and judged."""
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    mirror = Mirror(tmp_path)
+    for line in (
+        ("keys", "new"),
+        ("keys", "trust", tmp_path / "home" / "keys" / "arcops.pub"),
+        ("policy", "register", tmp_path / "policy.yaml"),
+        ("host", "mirror", "use", mirror.write()),
+    ):
+        assert site.arcops(*line).returncode == GREEN
+    right = mirror.server.files[0].sha256
+
+    def catalogued(name: str, package: str, digest: str) -> None:
+        lock = {
+            "package": package,
+            "file": "made_server-1.0-py3-none-any.whl",
+            "digest": f"sha256:{digest}",
+            "seen": "2026-11-30",
+        }
+        entry = {"server": server(name), "_meta": {OURS: {"locks": [lock]}}}
+        (tmp_path / "one.json").write_text(json.dumps({"servers": [entry], "metadata": {"count": 1}}))
+        assert site.arcops("host", "catalog", "import", tmp_path / "one.json").returncode == GREEN
+
+    def findings() -> list[str]:
+        done = site.arcops("host", "explain", "made", "--format", "json")
+        return [one for one in json.loads(done.stdout)["findings"] if "catalog" in one]
+
+    catalogued("io.example/right", "pypi:Made_Server==1.0", right)
+    catalogued("io.example/older", "pypi:made-server==0.9", "0" * 64)
+    assert site.arcops("host", "gate", "made").returncode == GREEN
+    catalogued("io.example/wrong", "pypi:made-server==1.0", "0" * 64)
+    resolved = site.arcops("host", "resolve", "made")
+    assert "NOT AS THE CATALOG HAS IT: made_server-1.0-py3-none-any.whl" in resolved.stdout
+    assert "io.example/wrong 1.0.0" in resolved.stdout
+    assert "io.example/right" not in resolved.stdout
+    assert "To allow" not in resolved.stdout
+    assert site.arcops("host", "gate", "made").returncode == RED
+    assert any("io.example/wrong 1.0.0 of the catalog" in one for one in findings())
+    assert site.arcops("host", "catalog", "refuse", "io.example/wrong", "--reason", "a false digest").returncode == GREEN
+    assert site.arcops("host", "gate", "made").returncode == GREEN, "a version that was refused says nothing"
+    assert "NOT AS" not in site.arcops("host", "resolve", "made").stdout
 
 
 def test_hostile_files(site: Named, tmp_path: Path) -> None:

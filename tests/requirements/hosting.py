@@ -157,6 +157,9 @@ HOSTING: tuple[Claim, ...] = (
             "Tools, prompts and resources of all servers are under one address and legal names, for each caller what they "
             "may call; a call is permitted, limited and recorded like a direct one."
         ),
+        locks_are_compared_with_the_catalog=(
+            "A file of which the catalog has another digest is said aloud when it is resolved, and its gate is RED."
+        ),
         rows_from_the_catalog="A version that was approved becomes a row with its exact package, or a sentence says why not.",
         managed_through_mcp=("Servers are found, deployed and managed through an MCP endpoint with a catalog.", _NOT_BUILT),
     ),
