@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError
+from capabilities.server.advisories import keep_advisory
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None 
         authorities=authorities,
         record=recording.tell,
     )
-    watching, sizing = Watching(database, ledger, leases), Sizing(database, holder, made.processes)
+    watching = Watching(database, ledger, leases, advise=partial(keep_advisory, at))
+    sizing = Sizing(database, holder, made.processes)
     made.beside += (recording.always, watching.always, sizing.always)
 
     def healthy() -> str:

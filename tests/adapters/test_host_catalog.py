@@ -136,7 +136,7 @@ def test_a_badge_is_of_a_verdict_that_counts(tmp_path: Path, site: Named) -> Non
 
 @pytest.mark.requirement("HOST-META/locks-are-compared-with-the-catalog")
 def test_a_file_that_is_not_the_catalogs_is_red(tmp_path: Path, site: Named) -> None:
-    """What an entry says of a file's digest is compared with what the package resolves to: said aloud, and judged."""
+    """What an entry says of a file's digest is compared with what the package resolves to: said, and judged."""
     (tmp_path / "policy.yaml").write_text(POLICY)
     mirror = Mirror(tmp_path)
     for line in (

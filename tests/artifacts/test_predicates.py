@@ -17,6 +17,7 @@ from artifacts.host_snapshot import HOST_SNAPSHOT
 from artifacts.predicate import Predicate, name_of
 from artifacts.predicate_schema import predicate_schema
 from artifacts.predicates import all_predicates, known
+from artifacts.quota_advisory import QUOTA_ADVISORY
 from artifacts.revocation import RevocationList, revocation_statement
 from artifacts.runbook_run import RUNBOOK_RUN
 from artifacts.schemas import schema_text
@@ -28,6 +29,7 @@ from tests.artifacts.test_agent_export import agent
 from tests.artifacts.test_baseline import baseline
 from tests.artifacts.test_client_release import release
 from tests.artifacts.test_host_snapshot import snapshot
+from tests.artifacts.test_quota_advisory import advisory
 from tests.artifacts.test_runbook_run import run
 from tests.artifacts.test_signed_tar import site_backup
 from tests.artifacts.test_waiver_approval import approval
@@ -44,6 +46,7 @@ STATED: dict[str, tuple[Callable[[], bytes], Callable[[], object]]] = {
     "https://arcops.dev/predicates/agent-export/v1": (lambda: AGENT_EXPORT.statement(agent()), agent),
     "https://arcops.dev/predicates/host-snapshot/v1": (lambda: HOST_SNAPSHOT.statement(snapshot()), snapshot),
     "https://arcops.dev/predicates/runbook-run/v1": (lambda: RUNBOOK_RUN.statement(run()), run),
+    "https://arcops.dev/predicates/quota-advisory/v1": (lambda: QUOTA_ADVISORY.statement(advisory()), advisory),
     "https://arcops.dev/predicates/site-backup/v1": (lambda: SITE_BACKUP.statement(site_backup()), site_backup),
     "https://arcops.dev/predicates/revocations/v1": (
         lambda: revocation_statement(RevocationList(issued_at=AT)),

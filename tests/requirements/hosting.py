@@ -130,6 +130,7 @@ HOSTING: tuple[Claim, ...] = (
             "its arguments."
         ),
         cost_within_the_bill="Cost events differ by less than 5 % from the bill of a real llama.cpp server.",
+        advisories_reach_receivers="An advisory is a signed artifact that receivers are told of; it does not say which caller.",
         costs_and_quotas="Use is shown against quotas; over 80 % of one gives an advisory within five minutes, once.",
     ),
     *of_row(
@@ -158,7 +159,7 @@ HOSTING: tuple[Claim, ...] = (
             "may call; a call is permitted, limited and recorded like a direct one."
         ),
         locks_are_compared_with_the_catalog=(
-            "A file of which the catalog has another digest is said aloud when it is resolved, and its gate is RED."
+            "A file of which the catalog has another digest is shown when it is resolved, and its gate is RED."
         ),
         rows_from_the_catalog="A version that was approved becomes a row with its exact package, or a sentence says why not.",
         managed_through_mcp=("Servers are found, deployed and managed through an MCP endpoint with a catalog.", _NOT_BUILT),

@@ -104,6 +104,15 @@ def action(one: Used, now: int) -> str:
     return f"{at_this}{raise_it}, or use fewer {what}"
 
 
+def public_action(one: Used, now: int) -> str:
+    """As `action`, for those who need not know whose use it is."""
+    when = _used_up(one, now)
+    until = datetime.fromtimestamp((one.until if one.used >= one.amount else when or 0) / 1000, UTC)
+    said = f"calls are refused until {until:%Y-%m-%d %H:%M}Z: " if one.used >= one.amount else ""
+    said = said or (f"at this pace it is used up at {until:%Y-%m-%d %H:%M}Z: " if when else "")
+    return f"{said}'arcops host quota show {one.server}' says whose use it is, and how to raise the quota"
+
+
 def _used_up(one: Used, now: int) -> int | None:
     """When all of a day's or a month's quota is used if it goes on so; ``None`` if the window ends before."""
     if one.rule.per not in (DAY, MONTH) or not one.used:

@@ -37,7 +37,9 @@ _log = logging.getLogger(__name__)
 
 
 class Watching:
-    """Keeps *ledger* as the database says. Advisories are raised by the one host that holds their lease."""
+    """Keeps *ledger* as the database says. Advisories are raised by the one host that holds their lease; *advise* is told each,
+    with the use and the moment in milliseconds since 1970.
+    """
 
     def __init__(
         self,
@@ -46,8 +48,10 @@ class Watching:
         leases: Leases,
         *,
         wall: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        advise: Callable[[Standing, Used, int], object] = lambda standing, used, now: None,
     ) -> None:
         self._database, self._ledger, self._leases, self._wall = database, ledger, leases, wall
+        self._tell = advise
         self._quotas = Quotas(database)
         self._advised = self._forgot = float("-inf")
 
@@ -95,6 +99,10 @@ class Watching:
         by_id = {id_of(one): one for one in uses}
         for one in found.raised:
             self._raise(one, action(by_id[one.id], now), now)
+            try:
+                self._tell(one, by_id[one.id], now)
+            except ArcOpsError as error:
+                _log.warning("receivers are not told of this advisory, because it cannot be kept as an artifact: %s", error)
         for one in found.ended:
             if one.raised is not None:
                 _log.warning("%s: use of the quota %s is not over %d %% any more", _who(one), one.rule, OVER_PERCENT)

@@ -1,0 +1,36 @@
+"""An advisory: for minutes, a caller of a hosted server used more of a quota than is good. It does not say which caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from artifacts.record import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaAdvisory:
+    """``used`` of ``amount`` of the ``unit`` (tokens, calls) that the ``quota`` gives a caller of ``server`` per period
+    (``per``) were used, over the limit of the advisory since ``since``. ``use`` is a digest that tells this use from those of
+    others; who it is, only those may know who may read the quotas. ``action`` says what to do.
+    """
+
+    site: str
+    server: str
+    quota: str
+    unit: str
+    per: str
+    used: int
+    amount: int
+    since: datetime
+    raised: datetime
+    use: str
+    action: str
+
+
+QUOTA_ADVISORY: Record[QuotaAdvisory] = Record(
+    uri="https://arcops.dev/predicates/quota-advisory/v1",
+    what="the advisory about a quota",
+    holds=QuotaAdvisory,
+    about=lambda one: (f"servers/{one.server}", one.use),
+)
