@@ -7,7 +7,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +26,10 @@ from services.operator.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from adapters.cli.operator import Running
+    from adapters.kube.api import Cluster
+    from adapters.kube.operator import Operator
     from capabilities.place import Place
+    from foundation.settings import Settings
 
 _MOST_BYTES = 1024 * 1024
 _READ_SECONDS = 20.0
@@ -33,24 +38,59 @@ _log = logging.getLogger(__name__)
 
 
 def run(own: Running) -> None:
-    """Run the operator until a signal."""
+    """Run the operator until a signal. What it does is recorded on standard output, a line of JSON each."""
+    from adapters.kube.accounting import Accounts
     from adapters.kube.api import Cluster
     from adapters.kube.connecting import connected
     from adapters.kube.operator import Operator, holder_name
+    from foundation.audit.lines import LinesAudit
 
     place = surroundings.place(own.tier)
     site = read_settings(read_file(own.settings, _MOST_BYTES), str(own.settings))
     live = LiveCluster(context=own.context or context_here(own.kubeconfig), clusters=None, kubeconfig=own.kubeconfig)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="arcops operator: %(message)s")
     told = Told(site, lambda: place, own.image_signers, own.image_amber)
-    operator = Operator(Cluster(connected(live, place.settings.tier, os.environ)), told, holder=holder_name())
-    stop = surroundings.stop_on_signals()
-    operator.start()
-    _log.info("it watches the cluster of the context %s, as %s", live.context, operator.lease.holder)
-    try:
+    cluster, holder = Cluster(connected(live, place.settings.tier, os.environ)), holder_name()
+    with ExitStack() as opened:
+        lines = LinesAudit(sys.stdout.buffer)
+        opened.callback(lines.close)
+        accounts = Accounts(holder=holder, now=lambda: datetime.now(UTC), tells=lines)
+        operator = Operator(cluster, told, holder=holder, accounts=accounts)
+        for served in _served(own, operator, cluster, place.settings):
+            opened.enter_context(served)
+        stop = surroundings.stop_on_signals()
+        opened.callback(operator.end)
+        operator.start()
+        _log.info("it watches the cluster of the context %s, as %s", live.context, operator.lease.holder)
         stop.wait()
-    finally:
-        operator.end()
+
+
+def _served(own: Running, operator: Operator, cluster: Cluster, settings: Settings) -> Iterator[AbstractContextManager[object]]:
+    """What is served beside the work: probes and metrics, and the discovery."""
+    if own.port is None and own.discovery_port is None:
+        return
+    from adapters.http.app import DoorPart, front
+    from adapters.http.beside import beside
+    from adapters.http.bound import bind
+    from adapters.http.serve import listen
+
+    if own.port is not None:
+        from adapters.kube.probes import probes
+
+        yield (listening := listen(own.host, own.port))
+        _log.info("it says how it is at port %d", listening.getsockname()[1])
+        yield beside(probes(operator), listening)
+    if own.discovery_port is not None:
+        from adapters.kube.discovery import routes
+
+        if own.tls_cert is None or own.tls_key is None:
+            raise Refused("callers of the discovery show tokens, which need TLS; give --tls-cert and --tls-key")
+        yield (listening := listen(own.host, own.discovery_port))
+        port = listening.getsockname()[1]
+        bound = bind(own.host, port, settings, certificate=own.tls_cert, key=own.tls_key, behind_proxy=False)
+        app = front([DoorPart(routes=routes(operator, cluster))], bound)
+        _log.info("callers find servers at %s/servers", bound.url)
+        yield beside(app, listening, certificate=str(own.tls_cert), key=str(own.tls_key))
 
 
 def context_here(kubeconfig: Path | None) -> str:

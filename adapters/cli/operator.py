@@ -24,6 +24,16 @@ class Running:
     """The id of a key that may judge images; repeatable. Without it, this place's own key."""
     image_amber: bool = False
     """Let images run that were judged AMBER."""
+    host: str = "127.0.0.1"
+    """The address to listen at; in a pod, 0.0.0.0."""
+    port: int | None = None
+    """The port for probes and metrics; without it, none is opened."""
+    discovery_port: int | None = None
+    """The port at which callers find the servers that they may list, over TLS; without it, none is opened."""
+    tls_cert: Path | None = None
+    """The certificate chain for the discovery, PEM."""
+    tls_key: Path | None = None
+    """Its private key, PEM."""
     tier: Tier | None = None
     """How far it may connect; a cluster needs restricted [environment: ARCOPS_TIER]."""
 

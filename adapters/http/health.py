@@ -1,6 +1,6 @@
 """Probes: is the process alive, has it started, and can it do its work now?
 
-``/livez`` says only that the event loop runs: a restart repairs nothing else. ``/readyz`` names each thing that the work needs.
+``/livez`` says that the event loop runs, and what else a restart repairs. ``/readyz`` names each thing that the work needs.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ _DEADLINE_SECONDS = 3.0
 @dataclass(slots=True, kw_only=True)
 class Health:
     """``probes`` are called in threads, each within three seconds. ``started`` becomes true when everything is served.
-
-    ``notes`` are said at ``/readyz``, too, but this process is ready all the same: another one would say the same.
+    ``alive`` is what only a restart repairs. ``notes`` are said at ``/readyz``, too, but this process is ready all the same:
+    another one would say the same.
     """
 
     probes: Mapping[str, Probe]
     notes: Mapping[str, Probe] = field(default_factory=dict)
+    alive: Mapping[str, Probe] = field(default_factory=dict)
     started: bool = False
     _busy: dict[str, asyncio.Task[str]] = field(default_factory=dict)
 
@@ -35,7 +36,7 @@ class Health:
         return [Route("/livez", self._live), Route("/readyz", self._ready), Route("/startupz", self._startup)]
 
     async def _live(self, _: Request) -> Response:
-        return _answer({"process": ""})
+        return _answer({"process": "", **{name: probe() for name, probe in self.alive.items()}})
 
     async def _startup(self, _: Request) -> Response:
         return _answer({"startup": "" if self.started else "not everything is served yet"})

@@ -66,10 +66,25 @@ def serve(app: ASGIApp, bound: Bound, listening: socket.socket, *, per_address: 
     """
     if per_address is None and not is_loopback(bound.host) and not bound.behind_proxy:
         per_address = MOST_PER_ADDRESS
-    config = uvicorn.Config(
+    config = configured(
+        app,
+        certificate=str(bound.certificate or ""),
+        key=str(bound.key or ""),
+        per_address=per_address,
+        most=most_connections(_OTHER_FILES),
+        grace=_GRACE_SECONDS,
+    )
+    RenewingServer(config).run(sockets=[listening])
+
+
+def configured(app: ASGIApp, *, certificate: str, key: str, per_address: int | None, most: int, grace: int) -> uvicorn.Config:
+    """How *app* is served: with TLS if there is a *certificate*, over at most *most* connections. *grace* are the seconds that
+    work in progress has at the end.
+    """
+    return uvicorn.Config(
         app,
         loop="adapters.http.loops:new",
-        http=protocol(most_per_address=per_address, most=most_connections(_OTHER_FILES)),
+        http=protocol(most_per_address=per_address, most=most),
         ws="websockets-sansio" if find_spec("websockets") else "none",  # only Prefect's pages use them
         lifespan="on",
         log_config=None,
@@ -77,12 +92,11 @@ def serve(app: ASGIApp, bound: Bound, listening: socket.socket, *, per_address: 
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_graceful_shutdown=grace,
         h11_max_incomplete_event_size=MOST_HEAD,
-        ssl_certfile=str(bound.certificate) if bound.certificate else None,
-        ssl_keyfile=str(bound.key) if bound.key else None,
+        ssl_certfile=certificate or None,
+        ssl_keyfile=key or None,
     )
-    RenewingServer(config).run(sockets=[listening])
 
 
 def most_connections(others: int) -> int:

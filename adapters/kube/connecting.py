@@ -25,7 +25,9 @@ def connected(live: LiveCluster, tier: Tier, environment: Mapping[str, str]) -> 
     cluster.refuse_unreached(tier)
     found = _whole(access(live, environment), environment)
     try:
-        context = tls.context(found.authority, verify=found.verify, certificate=found.certificate, key=found.key)
+        plain = found.server.lower().startswith("http://")
+        own = {"certificate": found.certificate, "key": found.key}
+        context = tls.none() if plain else tls.context(found.authority, verify=found.verify, **own)
     except tls.NotUsable:
         raise Refused("TLS cannot use the certificates or the key of the kubeconfig; write them again") from None
     way = cluster.ClusterWay(

@@ -14,6 +14,10 @@ SERVERS = tuple(
 )
 LEASE = Kind(api_version="coordination.k8s.io/v1", kind="Lease", plural="leases")
 EVENT = Kind(api_version="events.k8s.io/v1", kind="Event", plural="events")
+TOKEN_REVIEW = Kind(api_version="authentication.k8s.io/v1", kind="TokenReview", plural="tokenreviews", namespaced=False)
+ACCESS_REVIEW = Kind(
+    api_version="authorization.k8s.io/v1", kind="SubjectAccessReview", plural="subjectaccessreviews", namespaced=False
+)
 SECRET = Kind(api_version="v1", kind="Secret", plural="secrets")
 SLICE = Kind(api_version="discovery.k8s.io/v1", kind="EndpointSlice", plural="endpointslices")
 

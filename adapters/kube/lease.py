@@ -47,7 +47,7 @@ class Leading(threading.Thread):
         duration: float = DURATION,
     ) -> None:
         super().__init__(name="lease", daemon=True)
-        self._cluster, self._namespace, self._name, self.holder = cluster, namespace, name, holder
+        self._cluster, self._namespace, self._called, self.holder = cluster, namespace, name, holder
         self._began, self._lost, self._clock, self._wall, self._duration = began, ended, clock, wall, duration
         self._until = 0.0
         self._leads = False
@@ -73,7 +73,7 @@ class Leading(threading.Thread):
                 self.step()
             except (NotDone, ArcOpsError) as error:
                 if not isinstance(error, Changed):
-                    _log.warning("the lease %s/%s cannot be taken or renewed: %s", self._namespace, self._name, error)
+                    _log.warning("the lease %s/%s cannot be taken or renewed: %s", self._namespace, self._called, error)
             if self._leads and not self.leads:
                 self._leads = False
                 _log.warning("this operator does not lead any more")
@@ -87,7 +87,7 @@ class Leading(threading.Thread):
 
     def step(self) -> None:
         """Ask once: renew, take, or wait."""
-        found = self._cluster.read(LEASE, self._namespace, self._name)
+        found = self._cluster.read(LEASE, self._namespace, self._called)
         asked = self._clock()
         if found is None:
             self._cluster.create(LEASE, self._namespace, self._lease({}, transitions=0, since=None))
@@ -101,7 +101,7 @@ class Leading(threading.Thread):
         if holder == self.holder:
             since = told.get("acquireTime")
             renewed = self._lease(found, transitions=count, since=since if isinstance(since, str) else None)
-            self._cluster.replace(LEASE, self._namespace, self._name, renewed, seconds=self._patience())
+            self._cluster.replace(LEASE, self._namespace, self._called, renewed, seconds=self._patience())
             self._take(asked)
             return
         version = str(inner(found, "metadata", "resourceVersion"))
@@ -112,7 +112,7 @@ class Leading(threading.Thread):
         if holder and self._clock() - self._seen[1] < waits:
             return
         taken = self._lease(found, transitions=count + 1, since=None)
-        self._cluster.replace(LEASE, self._namespace, self._name, taken, seconds=self._duration / 2)
+        self._cluster.replace(LEASE, self._namespace, self._called, taken, seconds=self._duration / 2)
         self._take(asked)
 
     def _patience(self) -> float:
@@ -127,7 +127,7 @@ class Leading(threading.Thread):
 
     def _lease(self, found: Mapping[str, Json], *, transitions: int, since: str | None) -> dict[str, object]:
         now = f"{self._wall():%Y-%m-%dT%H:%M:%S.%fZ}"
-        metadata: dict[str, object] = {"name": self._name, "namespace": self._namespace}
+        metadata: dict[str, object] = {"name": self._called, "namespace": self._namespace}
         if found:
             metadata["resourceVersion"] = inner(found, "metadata", "resourceVersion")
             metadata["uid"] = inner(found, "metadata", "uid")
@@ -151,11 +151,11 @@ class Leading(threading.Thread):
         self._until, self._leads = 0.0, False
         self._lost()
         try:
-            found = self._cluster.read(LEASE, self._namespace, self._name)
+            found = self._cluster.read(LEASE, self._namespace, self._called)
             if found is not None and inner(found, "spec", "holderIdentity") == self.holder:
                 given = self._lease(found, transitions=0, since=None)
                 spec = found.get("spec")
                 given["spec"] = {**(spec if isinstance(spec, Mapping) else {}), "holderIdentity": "", "leaseDurationSeconds": 1}
-                self._cluster.replace(LEASE, self._namespace, self._name, given, seconds=2.0)
+                self._cluster.replace(LEASE, self._namespace, self._called, given, seconds=2.0)
         except (NotDone, ArcOpsError) as error:
             _log.info("the lease was not given back: %s", error)

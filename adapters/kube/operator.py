@@ -12,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from adapters.kube.api import Changed, Cluster, NotDone
+from adapters.kube.accounting import Accounts, Ended
+from adapters.kube.api import Changed, Cluster, Denied, NotDone
 from adapters.kube.cache import Cache, Kept, Place, place_of
 from adapters.kube.handshakes import Handshakes
 from adapters.kube.issuers import Issuers
@@ -50,6 +51,7 @@ class Operator:
         sources: Sources,
         *,
         holder: str,
+        accounts: Accounts | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
         workers: int = WORKERS,
@@ -77,6 +79,7 @@ class Operator:
         self._secrets = {one: Cache(self._secret_changed) for one in sources.site().rotating}
         self.handshakes = Handshakes(sources, self.queue.add)
         self.issuers = Issuers(cluster, sources, self.queue.add, clock)
+        self.accounts = accounts or Accounts(holder=holder, now=now)
         self.passes = Passes(
             cluster,
             sources,
@@ -86,7 +89,8 @@ class Operator:
             secrets=self._secrets,
             handshakes=self.handshakes,
             issuers=self.issuers,
-            telling=Telling(cluster, instance=holder, namespace=namespace),
+            telling=Telling(cluster, instance=holder),
+            accounts=self.accounts,
             allowed=self.lease.left,
             now=now,
             references=self._refers,
@@ -102,8 +106,21 @@ class Operator:
             for namespace, cache in self._secrets.items()
         ]
         self._workers = [threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(workers)]
-        self.made = 0
-        self.failed = 0
+
+    @property
+    def made(self) -> int:
+        """How many passes came to their end."""
+        return self.accounts.passes[Ended.DONE]
+
+    @property
+    def failed(self) -> int:
+        """How many did not, and are made again."""
+        return self.accounts.passes.total() - self.made
+
+    def dead(self) -> str:
+        """Which thread ended by itself, so that only another process goes on; empty if all of them run."""
+        ended = [one.name for one in (self.lease, *self.watches, *self._workers) if one.ident and not one.is_alive()]
+        return "" if self.queue.ended or not ended else f"{', '.join(ended)} ended"
 
     def start(self) -> None:
         """Watch, and work if this process leads."""
@@ -135,6 +152,17 @@ class Operator:
     def idle(self) -> bool:
         """Is there nothing to do?"""
         return self.lease.leads and self.synchronised and self.queue.idle
+
+    def watched(self) -> dict[str, bool]:
+        """Of each resource, can it be watched now?"""
+        found: dict[str, bool] = {}
+        for one in self.watches:
+            found[one.kind.plural] = found.get(one.kind.plural, True) and not one.problem
+        return found
+
+    def servers(self, kind: str) -> list[tuple[Place, Kept]]:
+        """The resources of this *kind* as they are watched."""
+        return self._servers[kind].items()
 
     def problems(self) -> list[str]:
         """What cannot be watched, and why."""
@@ -226,32 +254,34 @@ class Operator:
                 self.queue.done(key)
 
     def _pass(self, key: ServerKey) -> None:
+        begun = time.monotonic()
+        again, rest, ended = 0.0, 0.0, Ended.DONE
         try:
             again = self.passes.make(key)
         except NotLeading:
             return
         except Changed as error:
+            ended = Ended.CHANGED
             _log.info("%s: %s", key, error)
             self.queue.failed(key)
-            self.failed += 1
         except NotDone as error:
+            ended = Ended.DENIED if isinstance(error, Denied) else Ended.FAILED
             rest = self.queue.failed(key, error.retry_after)
             _log.warning("%s: %s; again in %.1f seconds", key, error, rest)
-            self.failed += 1
         except ArcOpsError as error:
+            ended = Ended.FAILED
             rest = self.queue.failed(key)
             log = _log.info if isinstance(error, Unavailable) else _log.warning
             log("%s: %s; again in %.1f seconds", key, error, rest)
-            self.failed += 1
         except Exception:  # a fault in one resource must not end the operator
+            ended = Ended.BROKEN
             _log.exception("the pass over %s broke", key)
             self.queue.failed(key)
-            self.failed += 1
         else:
-            self.made += 1
             self.queue.succeeded(key)
             if again:
                 self.queue.add_later(key, again)
+        self.accounts.passed(key.kind, ended, time.monotonic() - begun)
 
 
 def _version_alone(value: dict[str, Json]) -> bool:

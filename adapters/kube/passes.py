@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from adapters.kube.accounting import Accounts, Wrote
 from adapters.kube.api import MANAGER, SECONDS, Absent, Changed, Cluster, Denied, NotDone
 from adapters.kube.cache import Cache, Kept, controller
 from adapters.kube.handshakes import Handshakes
@@ -20,10 +21,11 @@ from adapters.kube.telling import Telling
 from arcops.errors import Broken
 from manifests.objects import Json, KubeObject, ObjectName, inner, thawed
 from manifests.server.spec import ServerType
+from services.operator.conditions import condition_in
 from services.operator.needs import issuer_to_fetch, needs
 from services.operator.observed import Child, Handshake, Observed, SeenConfigMap
 from services.operator.planning import namespace_of
-from services.operator.reconcile import Event, Outcome, Weight, reconcile
+from services.operator.reconcile import Event, Outcome, Weight, reconcile, unchanged
 from services.operator.resource import Problems, ServerResource, parse
 
 _log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class Passes:
         handshakes: Handshakes,
         issuers: Issuers,
         telling: Telling,
+        accounts: Accounts,
         allowed: Allowed,
         now: Callable[[], datetime],
         references: Callable[[ServerKey, frozenset[Named]], None] = lambda key, names: None,
@@ -65,7 +68,7 @@ class Passes:
         self._cluster, self._sources, self._servers, self._owned = cluster, sources, servers, owned
         self._by_kind = {(one.api_version, one.kind): one for one in owned}
         self._slices, self._secrets, self._telling = slices, secrets, telling
-        self._handshakes, self._issuers = handshakes, issuers
+        self._handshakes, self._issuers, self._accounts = handshakes, issuers, accounts
         self._allowed, self._now, self._references = allowed, now, references
 
     def make(self, key: ServerKey) -> float:
@@ -74,6 +77,7 @@ class Passes:
         if found is None:
             self._handshakes.forget(key)
             self._issuers.forget(key)
+            self._accounts.forget(key)
             self._references(key, frozenset())
             self._sweep()
             return 0.0
@@ -206,10 +210,15 @@ class Passes:
     ) -> None:
         uid = str(inner(value, "metadata", "uid"))
         for one in outcome.writes:
-            self._apply(one, observed.children.get(one.name), uid)
+            there = observed.children.get(one.name)
+            with self._accounts.writing(key, one.name) as wrote:
+                self._apply(one, there, uid)
+                wrote(Wrote.CREATED if there is None else Wrote.PUT_BACK if unchanged(one, there) else Wrote.CHANGED)
         for gone in outcome.deletions:
             kind = self._kind(gone.name)
-            self._cluster.delete(kind, gone.name.namespace, gone.name.name, gone.uid, seconds=self._seconds())
+            with self._accounts.writing(key, gone.name) as wrote:
+                self._cluster.delete(kind, gone.name.namespace, gone.name.name, gone.uid, seconds=self._seconds())
+                wrote(Wrote.DELETED)
 
     def _apply(self, wanted: KubeObject, there: Child | None, owner: str) -> None:
         """Apply *wanted*: over all other managers if the object is ours, over no one if it is new."""
@@ -239,6 +248,7 @@ class Passes:
     ) -> None:
         """Write the status, and tell the events."""
         status, events, changed = outcome.status, outcome.events, outcome.status_changed
+        self._accounts.stands(key, outcome, denied="WriteDenied" if problem else "")
         if problem:
             status, changed = _denied(outcome.status, value, problem, now)
             events = (Event(weight=Weight.WARNING, reason="WriteDenied", text=problem),) if changed else ()
@@ -304,15 +314,7 @@ def _denied(
     status: Mapping[str, Json], value: Mapping[str, Json], problem: str, now: datetime
 ) -> tuple[Mapping[str, Json], bool]:
     """The *status* of a resource whose objects the API server does not let us write."""
-    conditions = inner(value, "status", "conditions")
-    before = next(
-        (
-            one
-            for one in (conditions if isinstance(conditions, list) else ())
-            if isinstance(one, Mapping) and one.get("type") == "Ready"
-        ),
-        {},
-    )
+    before = condition_in(value.get("status"), "Ready")
     same = before.get("status") == "False" and before.get("reason") == "WriteDenied" and before.get("message") == problem
     since = before.get("lastTransitionTime") if before.get("status") == "False" else None
     made: list[Json] = []

@@ -30,8 +30,8 @@ class _Told:
 class Telling:
     """What was told, for a while."""
 
-    def __init__(self, cluster: Cluster, *, instance: str, namespace: str) -> None:
-        self._cluster, self._instance, self._namespace = cluster, instance, namespace
+    def __init__(self, cluster: Cluster, *, instance: str) -> None:
+        self._cluster, self._instance = cluster, instance
         self._told: OrderedDict[tuple[str, str, str], _Told] = OrderedDict()
         self._lock = threading.Lock()
 

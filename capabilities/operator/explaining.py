@@ -156,11 +156,7 @@ def _refused(name: str, reason: str, text: str) -> ServerExplained:
 
 def _accepted(outcome: Outcome) -> tuple[str, str]:
     """The reason and the sentence for which the resource is refused; both empty if it is not."""
-    found = outcome.status.get("conditions")
-    for one in found if isinstance(found, tuple) else ():
-        if isinstance(one, Mapping) and one.get("type") == "Accepted" and one.get("status") != "True":
-            return str(one.get("reason")), str(one.get("message"))
-    return "", ""
+    return (outcome.ready.reason, outcome.ready.message) if outcome.refused else ("", "")
 
 
 def _assumed_keys(resource: ServerResource, observed: Observed, site: Site) -> Mapping[str, str]:

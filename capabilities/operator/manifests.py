@@ -14,6 +14,7 @@ from manifests.bundle import ManifestText
 _MOST_TEXT = 1024 * 1024
 _BY_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 _KEY_ID = re.compile(r"sha256:[0-9a-f]{64}")
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 
@@ -30,6 +31,9 @@ class MakeOperatorManifests:
 
     image_signers: tuple[str, ...] = field(default=(), metadata=shaped(option="--image-signer", most=20, title="KEY_ID"))
     """The id of a key (sha256:…) whose verdicts on images count; without one, no image was judged, and no server starts."""
+
+    discovery_tls: str = ""
+    """The Secret (tls.crt, tls.key) under which callers find the servers that they may list; without it, they cannot ask."""
 
     serve_v1: bool = False
     """Serve ome.io/v1, too; the admission webhook (arcops-admission) converts."""
@@ -61,6 +65,8 @@ def make_operator_manifests(ask: MakeOperatorManifests, at: Place) -> OperatorMa
     for one in ask.image_signers:
         if not _KEY_ID.fullmatch(one):
             raise Refused(f"{one[:100]!r} is not the id of a key; write sha256:…, as 'arcops keys trust' says it")
+    if ask.discovery_tls and not _NAME.fullmatch(ask.discovery_tls):
+        raise Refused(f"{ask.discovery_tls[:100]!r} is not the name of a Secret")
     if ask.ca_bundle and not (ask.serve_v1 and _BASE64.fullmatch(ask.ca_bundle)):
         raise Refused("the CA bundle is base64 on one line, and only for --serve-v1")
     conversion = (
@@ -75,6 +81,8 @@ def make_operator_manifests(ask: MakeOperatorManifests, at: Place) -> OperatorMa
             cluster_namespace=site.cluster_namespace,
             rotating=site.rotating,
             egress=site.egress,
+            monitoring=site.monitoring,
+            discovery_tls=ask.discovery_tls,
             conversion=conversion,
             signers=ask.image_signers,
         )

@@ -17,8 +17,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
 from arcops.errors import ArcOpsError, Broken, Unavailable
@@ -27,6 +26,7 @@ from foundation.audit.masking import Masking, Told
 from foundation.audit.place import AuditPlace, this_host
 from foundation.audit.record import Outcome, Record, fitted
 from foundation.audit.seals import MOST_BATCH
+from foundation.audit.telling import Reserving
 from foundation.audit.writing import SOON_FULL, LogWriter, open_next
 from foundation.settings import Settings
 
@@ -44,7 +44,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Audit:
+class Audit(Reserving):
     """The audit log that this process writes. One object serves all threads of the process."""
 
     def __init__(
@@ -57,6 +57,7 @@ class Audit:
         most: int = MOST_WAITING,
         again: float = _AGAIN_SECONDS,
     ) -> None:
+        super().__init__()
         self._open_log = open_log
         self._writer: LogWriter | None = None
         try:
@@ -70,10 +71,8 @@ class Audit:
         self._most = most
         self._again = again
         self._queue: deque[Record] = deque()
-        self._reserved = 0
         self._lost = 0
         self._problem = ""
-        self._counting = threading.Lock()
         self._told, self._plenty, self._ending = threading.Event(), threading.Event(), threading.Event()
         self._idle = threading.Condition()
         self._busy = False
@@ -120,32 +119,13 @@ class Audit:
                 raise self._full()
             self._reserved += 1
 
-    @contextmanager
-    def recording(self) -> Iterator[Callable[[Record], None]]:
-        """`reserve` for what is done meanwhile; gives the function that tells its record. Raises as `reserve`."""
-        self.reserve()
-        told = False
-
-        def tell(record: Record) -> None:
-            nonlocal told
-            first, told = not told, True
-            self.tell(record, reserved=first)
-
-        try:
-            yield tell
-        finally:
-            if not told:
-                with self._counting:
-                    self._reserved -= 1
-
     def tell(self, record: Record, *, reserved: bool = False) -> None:
         """Have *record* written. With ``reserved`` it is always taken; see `reserve`.
 
         Without it, raises `Unavailable` if the log is required and the queue is full, or this object was closed.
         """
         if reserved:
-            with self._counting:
-                self._reserved -= 1
+            self._give_back()
         if len(self._queue) >= self._most and not (reserved and self._required):
             if self._required:
                 raise self._full()

@@ -10,13 +10,13 @@ import logging
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from typing import BinaryIO
 
 from arcops.errors import Unavailable
 from foundation.audit.masking import Masking, Told
 from foundation.audit.record import Record, fitted
+from foundation.audit.telling import Reserving
 
 MOST_WAITING = 10_000
 _MOST_AT_ONCE = 500
@@ -24,19 +24,18 @@ _CLOSE_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
-class LinesAudit:
+class LinesAudit(Reserving):
     """As `foundation.audit.telling.Tells`, onto *stream*, by a thread of its own: a stream that no one reads stops no loop.
 
     ``counts`` are the records so far by outcome and reason, which are words of ours.
     """
 
     def __init__(self, stream: BinaryIO, *, most: int = MOST_WAITING) -> None:
+        super().__init__()
         self._stream, self._most = stream, most
         self._masking = Masking(key=os.urandom(32))
         self._queue: deque[Record] = deque()
         self.counts: Counter[tuple[str, str]] = Counter()
-        self._reserved = 0
-        self._counting = threading.Lock()
         self._told = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
@@ -55,24 +54,14 @@ class LinesAudit:
                 )
             self._reserved += 1
 
-    @contextmanager
-    def recording(self) -> Iterator[Callable[[Record], None]]:
-        """As `Audit.recording`."""
-        self.reserve()
-        try:
-            yield self.tell
-        finally:
-            with self._counting:
-                self._reserved -= 1
-
     def tell(self, record: Record, *, reserved: bool = False) -> None:
         """As `Audit.tell`."""
         if reserved:
-            with self._counting:
-                self._reserved -= 1
+            self._give_back()
         elif len(self._queue) >= self._most:
             raise Unavailable("this cannot be recorded: no one takes the records; tell the operator")
-        self.counts[record.outcome.value, record.reason] += 1
+        with self._counting:
+            self.counts[record.outcome.value, record.reason] += 1
         self._queue.append(record)
         self._told.set()
 

@@ -41,12 +41,16 @@ def client(
     to = permitted(tier, url, purpose)
     from httpx2 import Limits, Timeout
 
+    from foundation.egress import tls
     from foundation.egress.asking_web import client_of, outward
-    from foundation.egress.tls import context
 
     timeout = Timeout(seconds, read=seconds if read_seconds is None else read_seconds)
     limits = Limits(max_connections=connections, max_keepalive_connections=min(20, connections))
-    verify = context(authorities, certificate=certificate, key=key) if authorities or certificate else True
+    verify: tls.SSLContext | bool = True
+    if authorities or certificate:
+        verify = tls.context(authorities, certificate=certificate, key=key)
+    elif to.scheme == "http":
+        verify = tls.none()
     return client_of(to, seconds)(
         headers=dict(headers or {}),
         timeout=timeout,

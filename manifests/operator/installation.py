@@ -12,8 +12,8 @@ from manifests.crds.files import definition_files
 from manifests.description import Site
 from manifests.objects import Json
 from manifests.operator.admission import policies
-from manifests.operator.rights import KEYS_URL, own_rights, rights, rules, secret_rights
-from manifests.server.names import HEALTH_PORT, MANAGED_LABEL, MANAGER
+from manifests.operator.rights import KEYS_URL, own_rights, review_rights, rights, rules, secret_rights
+from manifests.server.names import HEALTH_PORT, MANAGED_LABEL, MANAGER, OPERATOR_PORT
 from manifests.shapes import NAMESPACE
 from manifests.text import document, documents
 
@@ -21,10 +21,15 @@ OPERATOR = "arcops-operator"
 ADMISSION = "arcops-admission"
 """The Service of the webhook, in deployments/kubernetes/admission.yaml: it answers `/convert`, too."""
 USER = 65532
-WEBHOOK_PORT = 8443
+DISCOVERY_PORT = 8443
 SERVERS_LABEL, SERVERS_HERE = "arcops.dev/mcp-servers", "allowed"
 """The label of namespaces in which the operator may ask servers; without it, it would ask in every later one, too."""
 _API_PORTS = (443, 6443)
+_DISCOVERS = (
+    f"--discovery-port={DISCOVERY_PORT}",
+    "--tls-cert=/etc/arcops/tls/tls.crt",
+    "--tls-key=/etc/arcops/tls/tls.key",
+)
 _WHERE: tuple[Json, ...] = (
     {"name": "ARCOPS_TRUST", "value": "/etc/arcops/trust"},
     {"name": "ARCOPS_STORE", "value": "/var/lib/arcops-store/artifacts"},
@@ -46,9 +51,11 @@ class Installation:
     """What is installed, and how.
 
     ``image`` is ours, by its digest. ``settings`` is the text of the operator's settings. ``rotating`` are the namespaces in
-    which it may look at Secrets, ``egress`` the networks that it may ask on TCP 443. ``conversion`` makes ``v1`` served.
-    ``signers`` are the ids of the keys that may judge images: with them the pods get the verdicts, which lie in the volume
-    and the ConfigMap of the admission webhook; without, no image was judged, so no pod of a server is made.
+    which it may look at Secrets, ``egress`` the networks that it may ask on TCP 443. ``monitoring`` is the namespace whose
+    pods read its metrics, ``discovery_tls`` the Secret with the certificate (tls.crt, tls.key) under which callers find
+    servers. ``conversion`` makes ``v1`` served. ``signers`` are the ids of the keys that may judge images: with them the pods
+    get the verdicts, which lie in the volume and the ConfigMap of the admission webhook; without, no image was judged, so no
+    pod of a server is made.
     """
 
     image: str
@@ -58,6 +65,8 @@ class Installation:
     cluster_namespace: str
     rotating: tuple[str, ...] = ()
     egress: tuple[str, ...] = ()
+    monitoring: str = ""
+    discovery_tls: str = ""
     conversion: Conversion | None = None
     signers: tuple[str, ...] = ()
 
@@ -101,7 +110,7 @@ def _rights(of: Installation) -> Iterator[Explained]:
             "apiVersion": rbac,
             "kind": "ClusterRole",
             "metadata": {"name": OPERATOR},
-            "rules": rules(rights(of.site), addresses=(KEYS_URL,)),
+            "rules": rules((*rights(of.site), *(review_rights() if of.discovery_tls else ())), addresses=(KEYS_URL,)),
         },
     )
     yield (
@@ -179,7 +188,13 @@ def _network(of: Installation) -> Iterator[Explained]:
         both: list[Json] = [{"port": 53, "protocol": one} for one in ("TCP", "UDP")]
         outside: list[Json] = [{"ipBlock": {"cidr": one}} for one in of.egress]
         egress += [{"to": [dns], "ports": both}, {"to": outside, "ports": [{"port": 443, "protocol": "TCP"}]}]
-    ingress: list[Json] = [{"from": blocks, "ports": [{"port": WEBHOOK_PORT, "protocol": "TCP"}]}] if blocks else []
+    ingress: list[Json] = []
+    if of.monitoring:
+        scrapers: Json = {"namespaceSelector": {"matchLabels": {NAMESPACE: of.monitoring}}}
+        ingress.append({"from": [scrapers], "ports": [{"port": OPERATOR_PORT, "protocol": "TCP"}]})
+    if of.discovery_tls:
+        callers: Json = {"namespaceSelector": {"matchLabels": {SERVERS_LABEL: SERVERS_HERE}}}
+        ingress.append({"from": [callers], "ports": [{"port": DISCOVERY_PORT, "protocol": "TCP"}]})
     yield (
         "It asks the API server, the relay of each server what its handshake said, and the networks that its settings name.",
         {
@@ -221,9 +236,22 @@ def _operator(of: Installation) -> Iterator[Explained]:
         "image": of.image,
         "args": [
             *("operator", "run", "--settings=/etc/arcops/operator/operator.yaml", "--tier=restricted"),
+            *("--host=0.0.0.0", f"--port={OPERATOR_PORT}"),
             *(f"--image-signer={one}" for one in of.signers),
+            *(_DISCOVERS if of.discovery_tls else ()),
         ],
-        "env": [{"name": "ARCOPS_HOME", "value": "/var/lib/arcops"}, *(_WHERE if of.signers else ())],
+        "env": [
+            {"name": "ARCOPS_HOME", "value": "/var/lib/arcops"},
+            *([{"name": "ARCOPS_PUBLIC_URL", "value": f"https://{OPERATOR}.{of.namespace}.svc"}] if of.discovery_tls else ()),
+            *(_WHERE if of.signers else ()),
+        ],
+        "ports": [
+            {"name": "health", "containerPort": OPERATOR_PORT, "protocol": "TCP"},
+            *([{"name": "https", "containerPort": DISCOVERY_PORT, "protocol": "TCP"}] if of.discovery_tls else ()),
+        ],
+        "startupProbe": _probe("/startupz", 2, 30),
+        "livenessProbe": _probe("/livez", 20, 3),
+        "readinessProbe": _probe("/readyz", 10, 3),
         "securityContext": closed,
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "2", "memory": "512Mi"}},
         "volumeMounts": [
@@ -231,6 +259,7 @@ def _operator(of: Installation) -> Iterator[Explained]:
             {"name": "home", "mountPath": "/var/lib/arcops"},
             {"name": "token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": True},
             *(_MOUNTS if of.signers else ()),
+            *([{"name": "tls", "mountPath": "/etc/arcops/tls", "readOnly": True}] if of.discovery_tls else ()),
         ],
     }
     root: Json = {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
@@ -258,6 +287,7 @@ def _operator(of: Installation) -> Iterator[Explained]:
             {"name": "home", "emptyDir": {"sizeLimit": "256Mi"}},
             {"name": "token", "projected": {"sources": token, "defaultMode": 0o440}},
             *(_VOLUMES if of.signers else ()),
+            *([{"name": "tls", "secret": {"secretName": of.discovery_tls, "defaultMode": 0o440}}] if of.discovery_tls else ()),
         ],
     }
     yield (
@@ -271,6 +301,12 @@ def _operator(of: Installation) -> Iterator[Explained]:
             },
         },
     )
+    if of.discovery_tls:
+        port: Json = {"name": "https", "port": 443, "targetPort": DISCOVERY_PORT, "protocol": "TCP"}
+        yield (
+            "Callers find there the servers that they may list.",
+            {**_named("v1", "Service", of), "spec": {"type": "ClusterIP", "selector": _labels(), "ports": [port]}},
+        )
     yield (
         "A node that is drained leaves one.",
         {
@@ -278,6 +314,15 @@ def _operator(of: Installation) -> Iterator[Explained]:
             "spec": {"maxUnavailable": 1, "selector": {"matchLabels": _labels()}},
         },
     )
+
+
+def _probe(path: str, every: int, failures: int) -> Json:
+    return {
+        "httpGet": {"path": path, "port": "health"},
+        "periodSeconds": every,
+        "timeoutSeconds": 4,
+        "failureThreshold": failures,
+    }
 
 
 def _admission(of: Installation) -> Iterator[Explained]:

@@ -114,6 +114,14 @@ def secret_rights() -> tuple[Right, ...]:
     return (Right(group="", resource="secrets", verbs=("list", "watch"), why="a changed Secret rolls the pods"),)
 
 
+def review_rights() -> tuple[Right, ...]:
+    """What it may do besides if callers find servers there: ask who they are, and what they may list."""
+    return (
+        Right(group="authentication.k8s.io", resource="tokenreviews", verbs=("create",), why="who asks for servers"),
+        Right(group="authorization.k8s.io", resource="subjectaccessreviews", verbs=("create",), why="what they may list"),
+    )
+
+
 KEYS_URL = "/openid/v1/jwks"
 """The keys of the cluster's own tokens; the address has no resource."""
 

@@ -27,6 +27,8 @@ RELAY_PORT = 15080
 """The relay listens there for clients."""
 HEALTH_PORT = 15081
 """The relay says there whether the server answers, and what it said at its handshake."""
+OPERATOR_PORT = 8090
+"""The operator says there how it is, and gives its metrics."""
 CONFIG_FOLDER = "/etc/arcops"
 SHIM_FOLDER = "/arcops"
 SOCKET_FOLDER = "/arcops-run"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from manifests.objects import Json
+from manifests.objects import Json, inner
 
 
 class Held(StrEnum):
@@ -15,7 +15,6 @@ class Held(StrEnum):
 
     TRUE = "True"
     FALSE = "False"
-    UNKNOWN = "Unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,16 +27,20 @@ class Condition:
     message: str
 
 
+def condition_in(status: Json, kind: str) -> Mapping[str, Json]:
+    """The condition *kind* of a resource with this *status*; empty without one."""
+    kept = inner(status, "conditions")
+    for one in kept if isinstance(kept, list | tuple) else ():
+        if isinstance(one, Mapping) and one.get("type") == kind:
+            return one
+    return {}
+
+
 def conditions(found: Iterable[Condition], before: Mapping[str, Json], generation: int, now: datetime) -> list[Json]:
     """*found* as the API server keeps them. Each keeps the moment at which it last changed, from the status *before*."""
-    kept = before.get("conditions")
-    earlier: dict[str, Mapping[str, Json]] = {}
-    for one in kept if isinstance(kept, list | tuple) else ():
-        if isinstance(one, Mapping):
-            earlier[str(one.get("type"))] = one
     made: list[Json] = []
     for one in found:
-        last = earlier.get(one.type, {})
+        last = condition_in(before, one.type)
         since = last.get("lastTransitionTime") if last.get("status") == one.held.value else None
         made.append(
             {

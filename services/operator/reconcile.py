@@ -17,7 +17,7 @@ from manifests.server.names import DIGEST_ANNOTATION
 from manifests.server.objects import server_objects
 from manifests.server.spec import ServerType
 from services.operator import remote
-from services.operator.conditions import Condition, Held, conditions
+from services.operator.conditions import Condition, Held, condition_in, conditions
 from services.operator.covering import covers
 from services.operator.observed import Child, Observed
 from services.operator.planning import Planned, namespace_of, plan
@@ -61,7 +61,8 @@ class Outcome:
     """What is to be.
 
     ``objects`` are all that are wanted, ``writes`` those that must be applied now. ``status`` is the whole status;
-    ``status_changed``: it is another one than before. ``look_again_seconds``: without any news, look again then.
+    ``status_changed``: it is another one than before. ``ready`` is the condition of this name; ``refused``: nothing is made of
+    the resource, for its reason. ``look_again_seconds``: without any news, look again then.
     """
 
     objects: tuple[KubeObject, ...]
@@ -70,6 +71,8 @@ class Outcome:
     status: Mapping[str, Json]
     status_changed: bool
     events: tuple[Event, ...]
+    ready: Condition
+    refused: bool
     look_again_seconds: float
 
 
@@ -215,6 +218,8 @@ def _outcome(
         status=frozen_mapping(whole),
         status_changed=changed,
         events=events,
+        ready=ready,
+        refused=any(one.type == "Accepted" and one.held is Held.FALSE for one in found),
         look_again_seconds=again,
     )
 
@@ -226,19 +231,20 @@ def _event(ready: Condition) -> Event:
 
 def _turned(ready: Condition, before: Mapping[str, Json]) -> bool:
     """Is *ready* another one than *before*? Only then is it told."""
-    kept = before.get("conditions")
-    for one in kept if isinstance(kept, list | tuple) else ():
-        if isinstance(one, Mapping) and one.get("type") == "Ready":
-            return (one.get("status"), one.get("reason"), one.get("message")) != (ready.held, ready.reason, ready.message)
-    return True
+    one = condition_in(before, "Ready")
+    return (one.get("status"), one.get("reason"), one.get("message")) != (ready.held, ready.reason, ready.message)
 
 
 def _stands(wanted: KubeObject, found: Child | None) -> bool:
     """Is the object there as it is *wanted*?"""
     if found is None:
         return False
-    value = wanted.value
-    return _digest(found.live) == _digest(value) and covers(found.live, value)
+    return unchanged(wanted, found) and covers(found.live, wanted.value)
+
+
+def unchanged(wanted: KubeObject, found: Child) -> bool:
+    """Is *found* what was applied, so that what differs from *wanted* was changed by someone else?"""
+    return _digest(found.live) == _digest(wanted.value)
 
 
 def _digest(value: Mapping[str, Json]) -> Json:

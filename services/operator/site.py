@@ -38,7 +38,8 @@ class Site:
     ``issuer`` is that of the cluster's own tokens. ``supported`` is the feature gate ``MCPServerSupport``. ``plain_urls``: a
     remote server may have an http URL. ``strict_reads``: refuse a profile that limits what is read, unless ``read_profile``
     names an AppArmor profile on the nodes that does. ``image_volumes``: the nodes mount images as volumes. ``egress`` are the
-    networks (CIDR) that the operator itself may ask on TCP 443, for the keys of issuers and for remote servers.
+    networks (CIDR) that the operator itself may ask on TCP 443, for the keys of issuers and for remote servers;
+    ``monitoring`` is the namespace whose pods read its metrics.
     """
 
     network: NetworkSite
@@ -57,6 +58,7 @@ class Site:
     image_volumes: bool = False
     allowed_prefixes: tuple[str, ...] = ()
     egress: tuple[str, ...] = ()
+    monitoring: str = ""
 
     def policy(self, namespace: str) -> NamespacePolicy:
         """What servers in *namespace* may be given."""

@@ -20,7 +20,7 @@ from adapters.kube.slots import Slots
 from arcops.result import Report
 from arcops.verdict import Verdict
 from capabilities.network.check import CheckNetwork, check_network
-from manifests.operator.rights import KEYS_URL, own_rights, rights, rules, secret_rights
+from manifests.operator.rights import KEYS_URL, own_rights, review_rights, rights, rules, secret_rights
 from services.operator.settings import read_settings
 from services.operator.switching import Health
 from tests.adapters.kube.world import client
@@ -109,9 +109,13 @@ MATRIX: dict[str, dict[str, Any]] = {
                 "policies": {"shop": {"rotateSecrets": True}, "team": {"openNetwork": True}},
             },
             "imageSigners": [DIGEST],
+            "discovery": {"tls": "operator-tls"},
         },
         "images": {"operator": IMAGE, "relay": IMAGE},
-        "network": {"controlPlane": ["10.0.0.0/28"]},
+        "network": {
+            "controlPlane": ["10.0.0.0/28"],
+            "monitoring": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+        },
     },
 }
 
@@ -196,9 +200,7 @@ def test_every_pod_is_as_restricted_as_kubernetes_knows(name: str) -> None:
                 "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
             }  # fmt: skip
             assert "@sha256:" in container["image"]
-            assert {"readinessProbe", "livenessProbe"} <= container.keys() or owner.endswith("-operator"), (
-                "its lease says who works"
-            )
+            assert {"readinessProbe", "livenessProbe"} <= container.keys(), owner
             assert container["resources"]["limits"]["memory"]
             mounted = {one["name"] for one in container["volumeMounts"]}
             assert mounted == {one["name"] for one in [*pod["volumes"], *([{"name": "data"}] if "postgresql" in owner else [])]}
@@ -244,7 +246,7 @@ def test_the_operator_is_the_one_that_its_own_manifests_install() -> None:
         one["metadata"]["namespace"] for one in found if one["kind"] == "RoleBinding" and "secrets" in one["metadata"]["name"]
     }
     assert bound == set(site.rotating) == {"shop"}
-    assert role["rules"] == rules(rights(site.network), addresses=(KEYS_URL,))
+    assert role["rules"] == rules((*rights(site.network), *review_rights()), addresses=(KEYS_URL,))
     [own] = [one for one in found if one["kind"] == "Role"]
     assert own["rules"] == rules(own_rights())
 

@@ -77,7 +77,7 @@ class Sidecar:
             return "this replica is ending"
         if self.wrong:
             return f"its configuration cannot be used: {self.wrong}"
-        if why := self.alone.wrong():
+        if why := self.tells.healthy() or self.alone.wrong():
             return why
         heard = self.alone.spoken
         return unlike(

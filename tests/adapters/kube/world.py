@@ -132,7 +132,7 @@ def operator(found: Cluster, told: Told | None = None, *, context: str = "admin"
 RBAC = "rbac.authorization.k8s.io"
 
 
-def shipped(found: Cluster, *, rotating: tuple[str, ...] = ()) -> str:
+def shipped(found: Cluster, *, rotating: tuple[str, ...] = (), discovery_tls: str = "") -> str:
     """The operator's own account with the roles that are shipped; the name of its context."""
     made = Installation(
         image="",
@@ -141,6 +141,7 @@ def shipped(found: Cluster, *, rotating: tuple[str, ...] = ()) -> str:
         namespace="arcops-system",
         cluster_namespace="arcops-mcp",
         rotating=rotating,
+        discovery_tls=discovery_tls,
     )
     (text,) = [one.text for one in installation(made) if "rights" in one.name]
     for one in yaml.safe_load_all(text):

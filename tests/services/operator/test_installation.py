@@ -65,9 +65,11 @@ def test_every_object_is_valid_by_the_schema_of_kubernetes(cni: str) -> None:
             kubernetes_validate.validate(value, "1.34", strict=True)
 
 
-def test_no_namespace_of_it_is_open_by_arcops_network_itself() -> None:
+@pytest.mark.parametrize("opened", [False, True])
+def test_no_namespace_of_it_is_open_by_arcops_network_itself(*, opened: bool) -> None:
     """toolhive, mcp-lifecycle: an operator whose own egress is open reaches what its servers may not."""
-    files = [(file.name, file.text.encode()) for file in installation(installed())]
+    whole = {"egress": ("203.0.113.0/24",), "monitoring": "monitoring", "discovery_tls": "operator-tls"}
+    files = [(file.name, file.text.encode()) for file in installation(installed(**(whole if opened else {})))]
 
     def verdict(*clients: str) -> Verdict:
         policy = NetworkSafetyPolicy(enforcer="calico", api_server=API, api_clients=clients, schemas=False)
@@ -120,8 +122,10 @@ def test_its_pods_are_as_restricted_as_kubernetes_knows() -> None:
 
 
 def test_the_programs_take_the_arguments_that_their_pods_give_them() -> None:
-    (container,) = one("Deployment", installed())["spec"]["template"]["spec"]["containers"]
-    assert read([*container["args"]]) is not None
+    for of in (installed(), installed(signers=(f"sha256:{'1' * 64}",), discovery_tls="operator-tls")):
+        (container,) = one("Deployment", of)["spec"]["template"]["spec"]["containers"]
+        assert read([*container["args"]]) is not None
+        assert {probe["httpGet"]["port"] for name, probe in container.items() if name.endswith("Probe")} == {"health"}
     pod = of_kind(made(written()), "Deployment")["spec"]["template"]["spec"]
     (relay,) = [found for found in pod["initContainers"] if found["name"] == "arcops-relay"]
     given = command_line().parse_args(relay["args"])

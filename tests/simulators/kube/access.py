@@ -8,6 +8,7 @@ from typing import Any
 from tests.simulators.kube.answers import User
 from tests.simulators.kube.store import Store
 
+API_AUDIENCE = "https://kubernetes.default.svc"
 ADMIN = User(name="admin", groups=("system:masters", "system:authenticated"), uid="admin")
 
 
@@ -30,6 +31,7 @@ class Access:
 
     store: Store
     tokens: dict[str, User] = field(default_factory=dict)
+    audiences: dict[str, tuple[str, ...]] = field(default_factory=dict)
     used: set[tuple[str, str, str, str]] = field(default_factory=set)
     denied: list[tuple[str, str, str, str, str]] = field(default_factory=list)
 
@@ -108,13 +110,16 @@ class Access:
         """The answer to a SubjectAccessReview, a TokenReview or one about oneself."""
         spec = body.get("spec") or {}
         if kind == "TokenReview":
-            found = self.tokens.get(spec.get("token", ""))
+            token = spec.get("token", "")
+            of = self.audiences.get(token, (API_AUDIENCE,))
+            common = [one for one in spec.get("audiences") or [API_AUDIENCE] if one in of]
+            found = self.tokens.get(token) if common else None
             status: dict[str, Any] = {"authenticated": found is not None}
             if found is None:
                 status["error"] = "invalid bearer token"
             else:
                 status["user"] = {"username": found.name, "uid": found.uid, "groups": list(found.groups)}
-                status["audiences"] = spec.get("audiences") or ["https://kubernetes.default.svc"]
+                status["audiences"] = common
             return {**body, "status": status}
         if kind == "SelfSubjectReview":
             return {**body, "status": {"userInfo": {"username": user.name, "uid": user.uid, "groups": list(user.groups)}}}
