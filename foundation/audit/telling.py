@@ -45,7 +45,7 @@ class Reserving(ABC):
     def reserve(self) -> None:
         """Keep a place for the record of what is about to be done; then `tell` it with ``reserved``, whatever happens.
 
-        Raises `Unavailable` if there is none: then it must not be done.
+        Raises `Unavailable` if there is no place: then it must not be done.
         """
 
     @abstractmethod

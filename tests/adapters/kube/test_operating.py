@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -50,7 +53,7 @@ def test_an_operator_that_is_killed_is_followed_by_another(tmp_path: Path) -> No
             until(lambda: found.get("networkpolicies.networking.k8s.io", "team", "time"), 30.0)
             first.kill()
         assert not ready(found)
-        with operating(found, here, tmp_path) as second:
+        with operating(found, here, tmp_path, "--port", "0") as second:
             try:
                 until(lambda: ready(found), 45.0)
             except AssertionError:
@@ -63,6 +66,17 @@ def test_an_operator_that_is_killed_is_followed_by_another(tmp_path: Path) -> No
             other = server("other", image=f"registry.example.com/other@sha256:{'9' * 64}")
             found.create("mcpservers", other, "ome.io")
             until(lambda: (condition(found, "other") or {}).get("reason") == "ImageNotAllowed")
+            log = (tmp_path / "operator.log").read_text()
+            (port,) = re.findall(r"it says how it is at port (\d+)", log)
+            for path, said in (
+                ("livez", '"threads":"ok"'),
+                ("readyz", '"records":"ok"'),
+                ("metrics", "arcops_operator_leads 1.0"),
+            ):
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:  # noqa: S310  # our own
+                    assert said in answer.read().decode()
+            recorded = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+            assert {"object/created", "resource/refused"} <= {one["action"] for one in recorded}
             second.terminate()
             assert second.wait(15) == 0
         assert found.get(LEASES, "arcops-system", "arcops-operator")["spec"]["holderIdentity"] == ""
