@@ -73,7 +73,7 @@ def test_an_operator_that_is_killed_is_followed_by_another(tmp_path: Path) -> No
                 ("readyz", '"records":"ok"'),
                 ("metrics", "arcops_operator_leads 1.0"),
             ):
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:  # noqa: S310  # our own
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:  # our own
                     assert said in answer.read().decode()
             recorded = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
             assert {"object/created", "resource/refused"} <= {one["action"] for one in recorded}
