@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from starlette.types import ASGIApp
 
@@ -19,7 +19,7 @@ _MOST_PER_ADDRESS, _MOST = 50, 500
 
 
 @contextmanager
-def beside(app: ASGIApp, listening: socket.socket, *, certificate: str = "", key: str = "") -> Iterator[None]:
+def beside(app: ASGIApp, listening: Any, *, certificate: str = "", key: str = "") -> Iterator[None]:
     """Serve *app* at the socket *listening*, with TLS if there is a *certificate* with its *key* (PEM files)."""
     config = configured(app, certificate=certificate, key=key, per_address=_MOST_PER_ADDRESS, most=_MOST, grace=_GRACE_SECONDS)
     server = RenewingServer(config)
