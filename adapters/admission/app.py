@@ -24,7 +24,7 @@ from starlette.routing import BaseRoute, Route
 
 from adapters.admission import converting
 from adapters.admission.review import AdmissionAsked, NoReview, answer, read_review, refusal
-from adapters.admission.servers import Judges, answer_servers
+from adapters.admission.servers import Judges, answering
 from capabilities.place import Place
 
 PATH, SERVERS = "/admit", "/admit-servers"
@@ -49,7 +49,7 @@ def routes(
     *place* is called for each request, in a thread. *policy* is a shipped policy's name, or a file that the place may read.
     *deadline* is in seconds. *judges* says who may judge the images of MCP servers: without it, the place's own key.
     """
-    doors: dict[str, Decide] = {PATH: partial(_workloads, policy), SERVERS: partial(answer_servers, judges or Judges())}
+    doors: dict[str, Decide] = {PATH: partial(_workloads, policy), SERVERS: answering(judges or Judges())}
     judged = [Route(path, _Door(place, decide, deadline).admit, methods=["POST"]) for path, decide in doors.items()]
     return [*judged, converting.route()]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from adapters.admission.review import AdmissionAsked, decided, refusal, taken
-from capabilities.operator.images import image_verdicts
+from capabilities.operator.images import JudgedImages
 from capabilities.place import Place
 from manifests.objects import Json, frozen
 from services.operator.admitting import admission
-from tasks.signing.grounds import grounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,24 +26,23 @@ class Judges:
     prefixes: tuple[str, ...] = ()
 
 
-def answer_servers(judges: Judges, asked: AdmissionAsked, place: Callable[[], Place]) -> dict[str, object]:
+def answering(judges: Judges) -> Callable[[AdmissionAsked, Callable[[], Place]], dict[str, object]]:
+    """What answers reviews; all of them share what was vouched for."""
+    return partial(answer_servers, judges, JudgedImages(signers=judges.signers, amber_passes=judges.amber_passes))
+
+
+def answer_servers(
+    judges: Judges, images: JudgedImages, asked: AdmissionAsked, place: Callable[[], Place]
+) -> dict[str, object]:
     """The AdmissionReview that answers *asked*; never an exception."""
 
     def decide(at: Place) -> dict[str, object]:
         request = json.loads(asked.text)["request"]
-        verdicts = image_verdicts(
-            at.settings.store,
-            at.settings.memory,
-            grounds(at.settings.trust),
-            at.now(),
-            signers=judges.signers or (at.signer().public.id,),
-            amber_passes=judges.amber_passes,
-        )
         found = admission(
             str(request.get("operation", "")),
             _object(request.get("object")),
             _object(request.get("oldObject")),
-            verdicts,
+            lambda: images.at(at),
             at.now(),
             prefixes=judges.prefixes,
         )

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from foundation.settings import Settings
 
 _MOST_BYTES = 1024 * 1024
-_READ_SECONDS = 20.0
-"""How long what the store says counts."""
+_LOOK_SECONDS = 2.0
+"""How often the store is looked at."""
 _log = logging.getLogger(__name__)
 
 
@@ -109,7 +109,10 @@ class Told:
     """
 
     def __init__(self, site: Site, place: Callable[[], Place], signers: tuple[str, ...], amber_passes: bool) -> None:
-        self._site, self._place, self._signers, self._amber = site, place, signers, amber_passes
+        from capabilities.operator.images import JudgedImages
+
+        self._site, self._place = site, place
+        self._images = JudgedImages(signers=signers, amber_passes=amber_passes)
         self._lock = threading.Lock()
         self._verdicts, self._until = Verdicts(), 0.0
         self._problem = ""
@@ -118,7 +121,7 @@ class Told:
         return self._site
 
     def verdicts(self) -> Verdicts:
-        """What the store says, read again from time to time. If there is no store or no key, no image was judged.
+        """What the store says, looked at again from time to time. If there is no store or no key, no image was judged.
 
         Raises `Unavailable` if it cannot be read now: then nothing is known, and what runs goes on.
         """
@@ -126,27 +129,13 @@ class Told:
             if time.monotonic() >= self._until:
                 problem = ""
                 try:
-                    self._verdicts = self._read()
+                    self._verdicts = self._images.at(self._place())
                 except Refused as error:
                     self._verdicts, problem = Verdicts(), str(error)
                 if problem and problem != self._problem:
                     _log.warning("no verdict on an image counts: %s", problem)
-                self._problem, self._until = problem, time.monotonic() + _READ_SECONDS
+                self._problem, self._until = problem, time.monotonic() + _LOOK_SECONDS
             return self._verdicts
-
-    def _read(self) -> Verdicts:
-        from capabilities.operator.images import image_verdicts
-        from tasks.signing.grounds import grounds
-
-        at = self._place()
-        return image_verdicts(
-            at.settings.store,
-            at.settings.memory,
-            grounds(at.settings.trust),
-            at.now(),
-            signers=self._signers or (at.signer().public.id,),
-            amber_passes=self._amber,
-        )
 
     def keys(self, issuer: TrustedIssuer) -> bytes:
         from services.operator.issuers import fetched_keys

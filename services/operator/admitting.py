@@ -6,7 +6,7 @@ locks anyone out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,12 +34,14 @@ def admission(
     operation: str,
     value: Mapping[str, Json] | None,
     before: Mapping[str, Json] | None,
-    verdicts: Verdicts,
+    verdicts: Callable[[], Verdicts],
     now: datetime,
     *,
     prefixes: Sequence[str] = (),
 ) -> Admission:
-    """The decision on *value*, which was *before*. *prefixes* are those of labels and annotations that a template may set."""
+    """The decision on *value*, which was *before*. *verdicts* are asked for only if an image is decided about. *prefixes* are
+    those of labels and annotations that a template may set.
+    """
     if operation == DELETE:
         return Admission()
     if value is None:
@@ -52,7 +54,7 @@ def admission(
     if resource.spec.type is ServerType.REMOTE:
         return _of_policies(resource)
     unsafe = tuple(tighten(resource.spec, tuple(prefixes))[1][:_MOST_TOLD])
-    image = verdicts.refusal(resource.spec.image, now)
+    image = verdicts().refusal(resource.spec.image, now)
     told: tuple[str, ...] = ()
     if image and operation == UPDATE and before is not None and _image(before) == resource.spec.image:
         image, told = "", (f"{image}; it runs already, and the operator decides about that",)

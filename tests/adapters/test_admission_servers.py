@@ -18,10 +18,10 @@ from arcops.seen.server import Installation, Launching
 from arcops.verdict import Verdict
 from artifacts.store import Store
 from artifacts.wire import to_json
-from capabilities.operator.images import image_verdicts
+from capabilities.operator import images
+from capabilities.operator.images import JudgedImages
 from services.operator.admitting import Admission, admission
 from services.operator.verdicts import Verdicts
-from tasks.signing.grounds import grounds
 from tests.adapters.test_admission import Webhook, serving
 from tests.kept import checkpoint, emptied, finding, keep, report, result
 from tests.models import CLOCK, Bench, bench
@@ -34,7 +34,7 @@ PERMIT = "permit (principal, action, resource);"
 def asked(
     value: Any, operation: str = "CREATE", before: Any = None, verdicts: Verdicts = VERDICTS, now: datetime = NOW
 ) -> Admission:
-    return admission(operation, value, before, verdicts, now)
+    return admission(operation, value, before, lambda: verdicts, now)
 
 
 def inline(*policies: str, **more: Any) -> dict[str, Any]:
@@ -184,9 +184,7 @@ def keep_image(here: Bench, digest: str = DIGEST, outcome: Outcome = Outcome.PAS
 
 
 def verdicts(here: Bench, *signers: str, now: datetime = CLOCK) -> Verdicts:
-    settings = here.settings
-    own = signers or (here.place(now=now).signer().public.id,)
-    return image_verdicts(settings.store, settings.memory, grounds(settings.trust), now, signers=own)
+    return JudgedImages(signers=signers).at(here.place(now=now))
 
 
 def test_the_newest_artifact_about_an_image_counts(here: Bench, tmp_path: Path) -> None:
@@ -220,6 +218,51 @@ def test_a_log_that_is_not_whole_says_nothing(here: Bench, tmp_path: Path) -> No
     path.write_bytes(b"{}")
     with pytest.raises((Refused, Unavailable)):
         verdicts(own)
+
+
+def test_an_artifact_is_vouched_for_once_and_a_new_one_alone(
+    here: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = emptied(here, tmp_path)
+    vouched: list[bytes] = []
+    real = images.vouch_report
+    monkeypatch.setattr(images, "vouch_report", lambda data, *words: (vouched.append(data), real(data, *words))[1])
+    keep_image(own)
+    shared = JudgedImages()
+    for _ in range(3):
+        assert shared.at(own.place(now=CLOCK)).refusal(IMAGE, CLOCK) == ""
+    assert len(vouched) == 1
+    keep_image(own, outcome=Outcome.FAIL, at=CLOCK + timedelta(seconds=1))
+    later = CLOCK + timedelta(seconds=2)
+    assert "RED" in shared.at(own.place(now=later)).refusal(IMAGE, later)
+    assert len(vouched) == 2, "the first one is known"
+    much_later = CLOCK + timedelta(hours=1)
+    shared.at(own.place(now=much_later))
+    assert len(vouched) == 4, "a list of revocations may be too old by now"
+    shared.at(own.place(now=CLOCK))
+    assert len(vouched) == 6, "a clock that was set back says nothing"
+
+
+def test_a_key_that_is_trusted_no_more_judges_nothing_at_once(here: Bench, tmp_path: Path) -> None:
+    own = emptied(here, tmp_path)
+    keep_image(own)
+    shared = JudgedImages()
+    assert shared.at(own.place(now=CLOCK)).images
+    (key,) = (own.settings.trust / "keys").glob("*.pub")
+    (other,) = (bench(tmp_path / "other").settings.trust / "keys").glob("*.pub")
+    key.write_bytes(other.read_bytes())
+    assert not shared.at(own.place(now=CLOCK)).images
+
+
+def test_what_decides_about_no_image_asks_for_no_verdict() -> None:
+    def never() -> Verdicts:
+        raise AssertionError("the store was read")
+
+    assert admission("DELETE", None, written(), never, NOW) == Admission()
+    assert admission("UPDATE", written(), written(), never, NOW) == Admission()
+    far = written(type="Remote", url="https://mcp.example.com/mcp", transport="streamable-http")
+    del far["spec"]["image"]
+    assert admission("CREATE", far, None, never, NOW) == Admission()
 
 
 @pytest.mark.requirement("OPER-11/versions-convert")
