@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from urllib.parse import urlsplit
 
 from arcops.errors import Refused
 
@@ -75,6 +76,13 @@ class Host:
     name: str
     ports: tuple[Port, ...]
     wildcard: bool = False
+
+    @classmethod
+    def at(cls, url: str) -> Host:
+        """The host of *url*, with its port. Raises `Refused` if that is an address."""
+        parts = urlsplit(url)
+        port = Port(port=parts.port or (443 if parts.scheme == "https" else 80))
+        return cls(name=(parts.hostname or "").rstrip("."), ports=(port,))
 
     def __post_init__(self) -> None:
         exact = self.name.removeprefix("*.") if self.wildcard else self.name
@@ -198,11 +206,16 @@ class Site:
             raise Refused("an egress gateway needs a mesh; set 'mesh: istio', or remove 'egressGateway'")
 
     @property
+    def is_cilium(self) -> bool:
+        """Is the network plugin Cilium, which has policies of its own?"""
+        return self.cni.lower() == "cilium"
+
+    @property
     def names(self) -> Names | None:
         """What enforces host names for pods here; `None` if nothing does."""
         if self.egress_gateway is not None:
             return Names.EGRESS_GATEWAY
-        if self.cni.lower() == "cilium":
+        if self.is_cilium:
             return Names.CILIUM
         return Names.CLUSTER_POLICY if self.domain_names is not None else None
 

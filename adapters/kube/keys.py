@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from manifests.crds.definitions import ServerKind
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class ServerKey:
@@ -14,11 +12,6 @@ class ServerKey:
     kind: str
     namespace: str
     name: str
-
-    @property
-    def cluster_wide(self) -> bool:
-        """Is it of the whole cluster?"""
-        return self.kind == ServerKind.CLUSTER.value
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"

@@ -113,10 +113,8 @@ def _explained(
     resource: ServerResource | Problems, maps: Mapping[tuple[str, str], SeenConfigMap], site: Site, at: Place
 ) -> ServerExplained:
     from services.operator.observed import Observed
-    from services.operator.planning import namespace_of, plan
-    from services.operator.proof import prove
+    from services.operator.planning import namespace_of
     from services.operator.reconcile import reconcile
-    from services.operator.refusal import Refusal
     from services.operator.resource import Problems
 
     now = at.now()
@@ -133,10 +131,6 @@ def _explained(
     reason, text = _accepted(outcome)
     if text:
         return _refused(str(resource.identity), reason, text)
-    planned = plan(resource, observed, site, verdicts, now) if outcome.objects else None
-    connections = 0
-    if planned is not None and not isinstance(planned, Refusal):
-        connections = prove(planned.plan, outcome.objects)
     enforced = outcome.status.get("enforcement")
     return ServerExplained(
         name=str(resource.identity),
@@ -145,7 +139,7 @@ def _explained(
         enforced=tuple(str(one) for one in enforced) if isinstance(enforced, tuple) else (),
         objects=_yaml(outcome),
         kinds=tuple(str(one.name) for one in outcome.objects),
-        connections=connections,
+        connections=outcome.proven,
         image=_NOT_ASKED if resource.spec.image else "",
     )
 

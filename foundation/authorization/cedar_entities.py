@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 
 from arcops.errors import Refused
 from artifacts.envelope import strict_json
@@ -125,19 +126,8 @@ def _depth(value: object) -> int:
 
 def _refuse_circles(entities: Mapping[Uid, Entity], where: str) -> None:
     """Raise `Refused` for an entity that is above itself: Cedar would take none of them."""
-    done: set[Uid] = set()
-    for start in entities:
-        path: list[tuple[Uid, Iterator[Uid]]] = [(start, iter(entities[start].parents))]
-        on = {start}
-        while path and start not in done:
-            uid, parents = path[-1]
-            following = next(parents, None)
-            if following is None:
-                done.add(uid)
-                on.discard(uid)
-                path.pop()
-            elif following in on:
-                raise Refused(f"{where}: {following[0]}::{json.dumps(following[1])} is above itself")
-            elif following not in done and following in entities:
-                on.add(following)
-                path.append((following, iter(entities[following].parents)))
+    try:
+        TopologicalSorter({uid: one.parents for uid, one in entities.items()}).prepare()
+    except CycleError as error:
+        kind, id = error.args[1][0]
+        raise Refused(f"{where}: {kind}::{json.dumps(id)} is above itself") from None

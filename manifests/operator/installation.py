@@ -80,7 +80,7 @@ def installation(of: Installation) -> tuple[ManifestText, ...]:
         *definitions,
         ManifestText(name="10-namespaces.yaml", text=_text(_namespaces(of))),
         ManifestText(name="20-rights.yaml", text=_text(_rights(of))),
-        ManifestText(name="30-network.yaml", text=_text(_network(of)), custom=_is_cilium(of)),
+        ManifestText(name="30-network.yaml", text=_text(_network(of)), custom=of.site.is_cilium),
         ManifestText(name="40-operator.yaml", text=_text(_operator(of))),
         ManifestText(name="50-admission.yaml", text=_text(_admission(of))),
     )
@@ -178,7 +178,7 @@ def _network(of: Installation) -> Iterator[Explained]:
     }
     egress: list[Json] = [{"to": [servers], "ports": [{"port": HEALTH_PORT, "protocol": "TCP"}]}]
     ports: list[Json] = [{"port": one, "protocol": "TCP"} for one in _API_PORTS]
-    if blocks and not _is_cilium(of):
+    if blocks and not of.site.is_cilium:
         egress.append({"to": blocks, "ports": ports})
     if of.egress:
         dns: Json = {
@@ -207,7 +207,7 @@ def _network(of: Installation) -> Iterator[Explained]:
             },
         },
     )
-    if _is_cilium(of):
+    if of.site.is_cilium:
         entity: list[Json] = [{"port": str(one), "protocol": "TCP"} for one in _API_PORTS]
         yield (
             "Cilium knows the API server by what it is, and a block of addresses never means it.",
@@ -341,7 +341,3 @@ def _labels() -> dict[str, Json]:
 def _named(api_version: str, kind: str, of: Installation) -> dict[str, Json]:
     metadata: Json = {"name": OPERATOR, "namespace": of.namespace, "labels": _labels()}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
-
-
-def _is_cilium(of: Installation) -> bool:
-    return of.site.cni.lower() == "cilium"

@@ -68,7 +68,7 @@ _ISTIO = (
 def owned_kinds(site: Site) -> tuple[OwnedKind, ...]:
     """The kinds of objects that servers at *site* may have; kinds that nothing there defines are not among them."""
     found = list(_EVERYWHERE)
-    if site.cni.lower() == "cilium":
+    if site.is_cilium:
         found.append(_CILIUM)
     if site.names is Names.EGRESS_GATEWAY:
         found += _ISTIO

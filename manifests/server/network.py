@@ -22,7 +22,7 @@ def network_objects(plan: ServerPlan) -> Iterator[Mapping[str, Json]]:
     """The policies of the pods: a NetworkPolicy, and what else enforces host names at the site."""
     yield _network_policy(plan)
     described, site = _described(plan), plan.site
-    if plan.egress.api_server and _is_cilium(plan):
+    if plan.egress.api_server and plan.site.is_cilium:
         yield _to_api_server(plan)
     if not plan.egress.hosts:
         return
@@ -90,7 +90,7 @@ def _egress(plan: ServerPlan) -> Iterator[Json]:
         yield {"to": [{"ipBlock": {"cidr": block.cidr}}], "ports": [_port(one.port) for one in block.ports]}
     for one in egress.pods:
         yield {"to": [pods(one, described)], "ports": [_port(each.port) for each in one.ports]}
-    if egress.api_server and not _is_cilium(plan):
+    if egress.api_server and not plan.site.is_cilium:
         blocks: list[Json] = [{"ipBlock": {"cidr": str(ipaddress.ip_network(one))}} for one in plan.site.api_server]
         yield {"to": blocks, "ports": [_port(one) for one in egress.api_server]}
     gateway = plan.site.egress_gateway
@@ -117,10 +117,6 @@ def _everything(plan: ServerPlan, described: Description) -> Json:
 
 def _port(number: int, protocol: str = "TCP") -> Json:
     return {"port": number, "protocol": protocol}
-
-
-def _is_cilium(plan: ServerPlan) -> bool:
-    return plan.site.cni.lower() == "cilium"
 
 
 def _to_api_server(plan: ServerPlan) -> dict[str, Json]:

@@ -160,7 +160,7 @@ def _refuse_closed(block: Addresses, site: Site) -> None:
 def _refuse_api_server(namespace: str, site: Site) -> None:
     if not site.policy(namespace).api_server:
         raise Refused(f"the API server is closed to servers in {namespace}; the operator's settings can open it")
-    if site.network.cni.lower() != "cilium" and not site.network.api_server:
+    if not site.network.is_cilium and not site.network.api_server:
         raise Refused("the operator was not told the addresses of the API server (apiServer), so no rule could name them")
 
 

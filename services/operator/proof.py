@@ -129,7 +129,7 @@ class _Opened:
             self._dns |= end.name == "dns" and egress.names
         else:
             self._never = _within(end, _never(plan))
-            self._api = plan.site.cni.lower() != "cilium" and _within(end, plan.site.api_server)
+            self._api = not plan.site.is_cilium and _within(end, plan.site.api_server)
             self._ports = _ports(one.ports for one in egress.addresses if _within(end, (one.cidr,)))
 
     def leaves(self, piece: Ports) -> bool:

@@ -7,7 +7,7 @@ anywhere is repeated from the start.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -61,8 +61,9 @@ class Outcome:
     """What is to be.
 
     ``objects`` are all that are wanted, ``writes`` those that must be applied now. ``status`` is the whole status;
-    ``status_changed``: it is another one than before. ``ready`` is the condition of this name; ``refused``: nothing is made of
-    the resource, for its reason. ``look_again_seconds``: without any news, look again then.
+    ``status_changed``: it is another one than before. ``ready`` is the condition of this name; ``refused``: nothing is made
+    of the resource, for its reason. ``proven`` is how many connections the engine asked to prove the policies.
+    ``look_again_seconds``: without any news, look again then.
     """
 
     objects: tuple[KubeObject, ...]
@@ -73,6 +74,7 @@ class Outcome:
     events: tuple[Event, ...]
     ready: Condition
     refused: bool
+    proven: int
     look_again_seconds: float
 
 
@@ -97,14 +99,14 @@ def reconcile(
         return _refused(planned, identity.uid, identity.generation, observed, now)
     objects = server_objects(planned.plan)
     try:
-        prove(planned.plan, objects)
+        proven = prove(planned.plan, objects)
     except Broken as error:
         return _refused(
             Refusal(reason=Reason.NOT_ENFORCEABLE, text=str(error)), identity.uid, identity.generation, observed, now
         )
     if taken := _taken(objects, identity.uid, observed):
         return _refused(taken, identity.uid, identity.generation, observed, now)
-    return _applied(resource, planned, objects, observed, site, verdicts, now)
+    return replace(_applied(resource, planned, objects, observed, site, verdicts, now), proven=proven)
 
 
 def _taken(objects: tuple[KubeObject, ...], uid: str, observed: Observed) -> Refusal | None:
@@ -219,6 +221,7 @@ def _outcome(
         status_changed=changed,
         events=events,
         ready=ready,
+        proven=0,
         refused=any(one.type == "Accepted" and one.held is Held.FALSE for one in found),
         look_again_seconds=again,
     )

@@ -61,4 +61,4 @@ def _egress(spec: ServerSpec) -> Egress:
     ports = (Port(port=parts.port or (443 if parts.scheme == "https" else 80)),)
     if is_block(name):
         return Egress(addresses=(Addresses(cidr=str(ipaddress.ip_network(name)), ports=ports),))
-    return Egress(hosts=(Host(name=name, ports=ports),))
+    return Egress(hosts=(Host.at(spec.url),))

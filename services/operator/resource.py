@@ -24,7 +24,7 @@ from manifests.server.spec import (
     ServerType,
     Transport,
 )
-from tasks.kubernetes.manifests.schemas import Schema
+from tasks.kubernetes.manifests.schemas import Schema, as_written
 
 DEFAULT_PORT = 8080
 _MOST_RULES = 10_000
@@ -83,7 +83,7 @@ def parse(value: Mapping[str, Json]) -> ServerResource | Problems:
         text = f"this is not a resource of {GROUP}/{STORED} of kind {' or '.join(ServerKind)} with a name"
         return Problems(identity=None, problems=(Problem(at="", text=text),))
     copy = thawed_mapping(value)
-    found = tuple(Problem(at=_said(path), text=text) for path, text, _ in _schema().problems(copy, [_MOST_RULES]))
+    found = tuple(Problem(at=as_written(path), text=text) for path, text, _ in _schema().problems(copy, [_MOST_RULES]))
     if identity.kind is ServerKind.CLUSTER and identity.namespace:
         found = (*found, Problem(at="metadata.namespace", text=f"a {identity.kind} is of the whole cluster"))
     spec = value.get("spec")
@@ -244,7 +244,3 @@ def _profile(of: _Fields) -> Profile:
     if not of:
         return Builtin.NONE
     return _key(of, "") if of.text("type") == "configmap" else Builtin(of.text("name"))
-
-
-def _said(path: tuple[str | int, ...]) -> str:
-    return "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in path).lstrip(".")

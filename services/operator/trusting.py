@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from urllib.parse import urlsplit
 
 from arcops.errors import Refused
 from foundation.messages import one_reading
-from manifests.description import Host, Port
+from manifests.description import Host
+from manifests.objects import text_of
 from manifests.server.plan import Egress
 from manifests.server.spec import Authz, ClusterTokens, IssuerTokens, KeyOf, Oidc, Policies
 from services.operator.observed import Observed
@@ -74,13 +74,7 @@ def _fetched_by_pod(oidc: IssuerTokens) -> bool:
 
 def for_keys(issuer: TrustedIssuer) -> tuple[Host, ...]:
     """The hosts from which the relay fetches keys."""
-    if issuer.keys:
-        return ()
-    made: dict[str, set[int]] = {}
-    for url in (issuer.jwks_url or issuer.issuer,):
-        parts = urlsplit(url)
-        made.setdefault(parts.hostname or "", set()).add(parts.port or (443 if parts.scheme == "https" else 80))
-    return tuple(Host(name=name, ports=tuple(Port(port=one) for one in sorted(ports))) for name, ports in made.items())
+    return () if issuer.keys else (Host.at(issuer.jwks_url or issuer.issuer),)
 
 
 def also(egress: Egress, hosts: tuple[Host, ...]) -> Egress:
@@ -125,7 +119,7 @@ def _entities(text: str) -> str:
     found = one_reading(text.encode(), "the entities of authzConfig")
     if not isinstance(found, list):
         raise Refused("the entities of authzConfig are not a list")
-    return json.dumps(found, sort_keys=True, separators=(",", ":"))
+    return text_of(found)
 
 
 def _text(key: KeyOf, observed: Observed) -> str:

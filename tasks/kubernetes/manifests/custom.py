@@ -12,7 +12,7 @@ from arcops.finding import Location
 from arcops.seen.network import Complaint
 from tasks.kubernetes.manifests.definitions import Definition, without_descriptions
 from tasks.kubernetes.manifests.nodes import Mapping, Node, Sequence, idle
-from tasks.kubernetes.manifests.schemas import Schema, plain
+from tasks.kubernetes.manifests.schemas import Schema, as_written, plain
 from tasks.kubernetes.manifests.values import Plain
 
 CHECKED_GROUPS = ("gateway.networking.k8s.io", "istio.io", "cilium.io")
@@ -90,9 +90,9 @@ class Custom:
             for path, text, certain in schema.problems(plain(one.node), budget, tick):
                 at = Location(path=one.at.path, line=_line(one.node, path))
                 if certain:
-                    self.refused.append(Complaint(at=at, about=one.about, field=_said(path), text=text))
+                    self.refused.append(Complaint(at=at, about=one.about, field=as_written(path), text=text))
                 else:
-                    self.unchecked.append(Complaint(at=at, about=one.about, field=_said(path), text=text))
+                    self.unchecked.append(Complaint(at=at, about=one.about, field=as_written(path), text=text))
         self._waiting.clear()
 
     def _schema(self, group: str, kind: str, version: str) -> Schema | Complaint:
@@ -118,11 +118,6 @@ def _moves_packets(group: str) -> bool:
 
 def _member(value: Plain, name: str) -> Plain:
     return value.get(name) if isinstance(value, dict) else None
-
-
-def _said(path: tuple[str | int, ...]) -> str:
-    """*path* as the API server writes it: ``spec.rules[0].matches``."""
-    return "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in path).lstrip(".")
 
 
 def _line(node: Node, path: tuple[str | int, ...]) -> int:

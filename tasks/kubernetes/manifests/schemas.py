@@ -50,6 +50,11 @@ class Unusable(Exception):
     """The definition's schema is not valid."""
 
 
+def as_written(path: tuple[str | int, ...]) -> str:
+    """*path* as the API server writes it: ``spec.rules[0].matches``."""
+    return "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in path).lstrip(".")
+
+
 def plain(node: Node) -> Plain:
     """*node* as JSON; members that are null are left out, as the API server drops them."""
     match node:
