@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError, Refused
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _MOST_LOOKED = 50
 _ALLOWING = ("host_allow", "host_put")
 """The tools by which a person allows a lock."""
+_BEGAN = timedelta(hours=1)
+"""How long before a lock was allowed the call may have begun that did it; the clocks of two machines differ, too."""
 
 
 def facts_of(row: HostedRow, there: Database, at: Place) -> Facts:
@@ -52,7 +55,7 @@ def facts_of(row: HostedRow, there: Database, at: Place) -> Facts:
         missing=missing,
         verdict=row.judged.artifact if row.judged is not None and not missing else "",
         allowed_by=row.by if row.allowed else "",
-        record=_record(row.name, at) if row.allowed else "",
+        record=_record(row, at) if row.allowed else "",
         row=digest(row.current.spec),
         snapshot=snapshot,
         rollback=rollback,
@@ -136,13 +139,14 @@ def _rollback(name: str, store: Store, ground: Grounds | str, at: Place) -> Foun
     return None
 
 
-def _record(name: str, at: Place) -> str:
-    """The newest record of a log that verifies, in which someone allowed a lock of *name*."""
+def _record(row: HostedRow, at: Place) -> str:
+    """The newest record of a log that verifies, in which someone allowed the lock of *row*: none that is from before."""
     from capabilities.audit.place import logs_at
     from foundation.audit.asking import Wanted, newest
     from foundation.audit.record import Outcome
 
-    wanted = Wanted(tools=_ALLOWING, object=f"servers/{name}", outcome=Outcome.DONE)
+    since = moment(row.allowed_at) - _BEGAN
+    wanted = Wanted(tools=_ALLOWING, object=f"servers/{row.name}", outcome=Outcome.DONE, since=since)
     try:
         found, _ = newest((log for log in logs_at(at) if not log.problems), wanted, 1)
     except ArcOpsError:

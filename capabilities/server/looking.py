@@ -133,7 +133,7 @@ class HostDiff:
     name: str = field(metadata=_NAME)
     """The server's name."""
     old: int = field(default=0, metadata=shaped(option="--from", least=0, most=1_000_000))
-    """The older version; the one before the newer if it is 0."""
+    """The older version; the one that counted before the newer if it is 0, or that counts now if the newer is only proposed."""
     new: int = field(default=0, metadata=shaped(option="--to", least=0, most=1_000_000))
     """The newer version; the newest if it is 0."""
 
@@ -153,12 +153,14 @@ def host_diff(ask: HostDiff, at: Place) -> DiffShown:
     """Say what differs between two versions of a hosted server: its settings, every file of its lock, and the files of folders
     that were deployed here.
     """
+    from services.host.row import counted_before
+
     with kept_rows(at) as there:
         versions = {one.number: one for one in there.versions(ask.name)} if there is not None else {}
     if not versions:
         raise Refused(f"there was never a hosted server {ask.name!r}")
     new = ask.new or max(versions)
-    old = ask.old or max((one for one in versions if one < new), default=new)
+    old = ask.old or counted_before(versions.values(), new) or new
     for one in (old, new):
         if one not in versions:
             raise Refused(f"{ask.name} has no version {one}; 'arcops host history {ask.name}' lists them")

@@ -94,10 +94,12 @@ def switch(name: str, number: int, rows: Rows, open_: Database, at: Place) -> Ho
 
 def _before(name: str, current: int, rows: Rows) -> int:
     """The number of the version that counted before the *current* one."""
-    others = [one for one in rows.versions(name) if one.served and one.number != current]
-    if not others:
+    from services.host.row import counted_before
+
+    found = counted_before(rows.versions(name), current)
+    if not found:
         raise Refused(f"no other version of {name} ever counted; 'arcops host history {name}' lists them")
-    return max(others, key=lambda one: one.served).number
+    return found
 
 
 def made_good(row: HostedRow, rows: Rows, open_: Database, at: Place, *, allow: bool = False) -> None:

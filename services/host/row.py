@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from foundation.authorization.sharing import Share
@@ -23,6 +24,16 @@ class Version:
     served: int
 
 
+def counted_before(versions: Iterable[Version], number: int) -> int:
+    """The number of the version of *versions* that counted last before version *number* did; before now, if that is only
+    proposed. 0 if none did.
+    """
+    known = {one.number: one for one in versions}
+    until = known[number].served if number in known else 0
+    earlier = [one for one in known.values() if one.number != number and one.served and (not until or one.served < until)]
+    return max(earlier, key=lambda one: one.served).number if earlier else 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """A verdict as it is kept: ``bundle`` is the sealed artifact, ``artifact`` its digest, ``tools`` the evidence about what
@@ -38,8 +49,9 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostedRow:
-    """A hosted server as its row is now. ``allowed``: its operator allowed its lock; ``by`` says who. ``judged`` is the last
-    verdict about this lock and this way to start it. ``shares`` say who may call it, besides those that a policy allows.
+    """A hosted server as its row is now. ``allowed``: its operator allowed its lock; ``by`` says who, and
+    ``allowed_at`` when, in milliseconds. ``judged`` is the last verdict about this lock and this way to start it. ``shares``
+    say who may call it, besides those that a policy allows.
     """
 
     name: str
@@ -49,6 +61,7 @@ class HostedRow:
     generation: int
     allowed: bool
     by: str = ""
+    allowed_at: int = 0
     judged: Judgement | None = None
     shares: tuple[Share, ...] = ()
 

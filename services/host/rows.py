@@ -304,15 +304,16 @@ class Rows:
     def _as_of(self, connection: Connection, row: HostedRow, version: Version) -> HostedRow:
         """*row* with *version* as the current one: who allowed its lock, and the last verdict about it."""
         lock = version.lock.digest if version.lock is not None else ""
-        asked = select(HOSTED_ALLOWED.c.author).where(HOSTED_ALLOWED.c.name == row.name, HOSTED_ALLOWED.c.digest == lock)
-        by = connection.execute(asked).scalar_one_or_none()
+        asked = select(HOSTED_ALLOWED).where(HOSTED_ALLOWED.c.name == row.name, HOSTED_ALLOWED.c.digest == lock)
+        allowed = connection.execute(asked).one_or_none()
         about = (HOSTED_VERDICTS.c.lock == lock) & (HOSTED_VERDICTS.c.launch == digest(launching(version.spec)))
         judged = connection.execute(select(HOSTED_VERDICTS).where(HOSTED_VERDICTS.c.name == row.name, about)).one_or_none()
         return replace(
             row,
             current=version,
-            allowed=by is not None,
-            by=by or "",
+            allowed=allowed is not None,
+            by=allowed.author if allowed is not None else "",
+            allowed_at=allowed.made if allowed is not None else 0,
             judged=None if judged is None else _judgement(judged),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from sqlalchemy import text
 
 from artifacts.store import Store
 from foundation.database.opening import opened
@@ -55,6 +56,9 @@ def test_a_checklist_is_done_by_evidence_that_counts_now_and_opens_again(site: S
     lock = json.loads(arcops("host", "resolve", "small", "--format", "json"))["digest"]
     arcops("host", "allow", "small", lock)
     assert done(site)["allowed"] != first, "an older record is shown instead of the newest"
+    with opened(at.settings) as database, database.writing() as connection:
+        connection.execute(text("UPDATE arcops_hosted_allowed SET made = made + 7200000"))
+    assert "allowed" not in done(site), "the record of another lock shows who allowed this one"
     with Store.at(at.settings) as store:
         path = store.path(rehearsed.artifact)
     path.chmod(0o600)

@@ -13,6 +13,7 @@ from arcops.errors import Refused
 from foundation.database.engine import Database
 from foundation.database.migrating import ready
 from services.host.lock import Lock
+from services.host.row import Version, counted_before
 from services.host.rows import Rows, Said
 from services.host.spec import Spec
 from tests.foundation.database.open_here import at_server, hurried
@@ -97,6 +98,23 @@ def test_what_counted_last_is_known_whatever_the_numbers_and_the_clock_say(rows:
         connection.execute(text("UPDATE arcops_hosted_served SET made = made + 86400000"))
     rows.switch("time", 3, author="bob")
     assert counted(rows) == [3, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("served", "number", "before"),
+    [
+        ({1: 10, 2: 20}, 2, 1),
+        ({1: 10, 2: 20}, 1, 0),
+        ({1: 30, 2: 20}, 1, 2),  # switched back to
+        ({1: 10, 2: 0, 3: 0}, 3, 1),  # of two that are only proposed
+        ({1: 10, 2: 20, 3: 0}, 3, 2),
+        ({1: 10}, 1, 0),
+        ({}, 1, 0),
+    ],
+)
+def test_which_one_counted_before(served: dict[int, int], number: int, before: int) -> None:
+    versions = [Version(number=one, spec=SPEC, lock=None, author="ann", made=0, served=at) for one, at in served.items()]
+    assert counted_before(versions, number) == before
 
 
 def test_a_removed_server_leaves_its_history_and_no_allowance(rows: Rows) -> None:
