@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=${ARCOPS_READY:-${XDG_DATA_HOME:-$HOME/.local/share}/arcops-ready}
 python=${ARCOPS_PYTHON:-python}
 : "${ARCOPS_HOME:=$work/home}"
-export ARCOPS_HOME ARCOPS_TIER=air-gapped ARCOPS_SITE=${ARCOPS_SITE:-make-ready}
+export ARCOPS_HOME ARCOPS_TIER=air-gapped ARCOPS_SITE="${ARCOPS_SITE:-make-ready}"
 arcops="$python -m adapters.cli"
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }

@@ -126,5 +126,9 @@ def test_a_folder_that_exists_and_a_revision_that_is_none_are_refused(released: 
     assert "is no commit of Git" in done.stderr
 
 
-def test_its_script_is_lint_clean() -> None:
-    subprocess.run([tool("shellcheck"), RELEASE / "release.sh"], check=True)
+@pytest.mark.requirement("BASE-8/images-without-root-or-shell")
+def test_each_script_and_image_is_as_the_linters_want_it() -> None:
+    scripts = sorted((HOUSE / "deployments").rglob("*.sh"))
+    assert len(scripts) >= 7
+    subprocess.run([tool("shellcheck"), *scripts], check=True)
+    subprocess.run([tool("hadolint"), HOUSE / "deployments/docker/Dockerfile", HOUSE / ".devcontainer/Dockerfile"], check=True)
