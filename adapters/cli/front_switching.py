@@ -97,8 +97,9 @@ class Slot:
             proven = verify_artifact(Verify(artifact=kept.text), self._place)
         except Stopped:
             raise
-        except ArcOpsError as error:
-            return Look(health=Health.UNSEEN, why=f"its smoke verdict is not known: {error}")
+        except ArcOpsError as error:  # what is refused now is refused again
+            health = Health.BAD if isinstance(error, Refused) else Health.UNSEEN
+            return Look(health=health, why=f"its smoke verdict is not known: {error}")
         report = proven.report
         if proven.expired or report.judged_at < asked - SKEW:
             return Look(
