@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from tests.requirements.claims import Claim, deferred, of_row
 
-_NOT_BUILT = deferred("not built", "Hosting MCP servers is not built yet.")
-
 HOSTING: tuple[Claim, ...] = (
     *of_row(
         "HOST-001-004",
@@ -162,7 +160,7 @@ HOSTING: tuple[Claim, ...] = (
             "A file of which the catalog has another digest is shown when it is resolved, and its gate is RED."
         ),
         rows_from_the_catalog="A version that was approved becomes a row with its exact package, or a sentence says why not.",
-        managed_through_mcp=("Servers are found, deployed and managed through an MCP endpoint with a catalog.", _NOT_BUILT),
+        managed_through_mcp="Servers are found, deployed and managed through an MCP endpoint with a catalog.",
     ),
     *of_row(
         "HOST-KPI",

@@ -15,6 +15,8 @@ from foundation.database.tables import COST_EVENTS
 
 GAP_MS = 60_000
 MOST_EVENTS = 50_000
+_TOGETHER = "all"
+"""The name under which this host itself finds tools of all servers (`adapters.relay.together`): no server has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ class Workflows:
 def workflows(database: Database, since: int, *, most: int = MOST_EVENTS) -> Workflows:
     """Those that began after *since*, in milliseconds since 1970: of the newest *most* calls."""
     columns = ("at", "issuer", "tenant", "identity", "server", "trace")
-    asked = select(*(COST_EVENTS.c[one] for one in columns)).where(COST_EVENTS.c.at >= since)
+    asked = select(*(COST_EVENTS.c[one] for one in columns)).where(COST_EVENTS.c.at >= since, COST_EVENTS.c.server != _TOGETHER)
     with database.reading() as connection:
         rows = connection.execute(asked.order_by(COST_EVENTS.c.at.desc()).limit(most + 1)).all()
     found = counted([(row[0], tuple(row[1:4]), row[4], row[5]) for row in reversed(rows[:most])])

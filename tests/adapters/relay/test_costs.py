@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.http.access import Door
+from capabilities.access.known import known_objects
+from foundation.authorization.authorizing import Authorization
+from foundation.database.migrating import ready
 from services.host.costs.event import CostEvent
+from services.host.costs.store import CostStore
+from services.host.figures.workflows import workflows
 from tests.adapters.relay.talking import Here, serving
 from tests.adapters.relay.test_access import of, place, shown
+from tests.foundation.database.open_here import at_server, hurried
 from tests.services.host.costs.calls import Kept, meter
 from tests.simulators.hosting import Hosting, trivial
 from tests.simulators.issuer import Issuer
 
 __all__ = ["place"]  # a fixture
+EVERYTHING = """\
+roles: {callers: {allows: ["servers/*:call"]}}
+callers:
+  - {issuer: "ISSUER", tenant: "", id: ada, roles: [callers]}
+  - {issuer: "ISSUER", tenant: "", id: eve, roles: [callers]}
+"""
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
@@ -51,6 +64,31 @@ def test_each_call_has_its_event(place: tuple[Door, Issuer, Path], tmp_path: Pat
     assert first.bytes_out > 10
     assert first.tokens_out == -(-first.bytes_out // 4)
     assert (second.tool, second.outcome) == ("no-such-tool", "failed")
+
+
+@pytest.mark.requirement("HOST-KPI/figures-of-hosting")
+def test_an_agent_that_calls_several_servers_is_one_composite_workflow(
+    place: tuple[Door, Issuer, Path], tmp_path: Path
+) -> None:
+    """Counted from what really went through the relay: by its trace, or by one caller's calls in a row."""
+    door, issuer, home = place
+    (home / "access" / "roles.yaml").write_text(EVERYTHING.replace("ISSUER", issuer.url))
+
+    async def calls(here: Here, issuer: Issuer) -> None:
+        for server, who, trace in (("t", "ada", TRACE), ("m", "eve", TRACE), ("t", "ada", "")):
+            client = here.client(server, **shown(issuer, who))
+            await client.open()
+            if trace:
+                client.headers["traceparent"] = f"00-{trace}-00f067aa0ba902b7-01"
+            await client.call("echo", {"text": "x"})
+
+    kept = events((replace(door, authorization=Authorization(home / "access", known_objects())), issuer, home), tmp_path, calls)
+    found_tools = replace(kept[-1], number=kept[-1].number + 1, server="all", tool="find_tools")
+    with hurried(at_server(f"sqlite:///{tmp_path}/database/arcops.sqlite")) as opened:
+        database = ready(opened)
+        CostStore(database).write([*kept, found_tools])
+        found = workflows(database, 0)
+    assert (found.all, found.composite, found.widest) == (2, 1, 2), "to find tools is no call of a server"
 
 
 def test_what_was_not_let_through_costs_nothing(place: tuple[Door, Issuer, Path], tmp_path: Path) -> None:
