@@ -68,9 +68,8 @@ def server(address: Address, key: str, tier: Tier | None, *, worker: bool) -> No
         if worker:  # the tools give long work to it
             os.environ.update(prefect.client_environment(site, os.environ))
             at = replace(at, settings=replace(at.settings, prefect_api=site.api), at_once=at_once)
-        _serve(
-            at, bound, listening, "everything", [_mcp, lambda *_: part, _hosted, partial(_pages, engine=prefect.PATH), _telling]
-        )
+        makers: list[Maker] = [_mcp, lambda *_: part, _hosted, _joining, partial(_pages, engine=prefect.PATH), _telling]
+        _serve(at, bound, listening, "everything", makers)
 
 
 def _bounds(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
@@ -145,15 +144,20 @@ def _telling(at: Place, bound: Bound, door: Door) -> DoorPart:
     return part(at)
 
 
+def _joining(at: Place, bound: Bound, door: Door) -> DoorPart:
+    """The pages for people with an invitation, if the operator said so; before those for readers."""
+    from adapters.http.joining import Joining
+
+    keys = door.accepting.keys is not None
+    return DoorPart(routes=Joining(accounts=door.accounts, place=lambda: at, url=bound.url, keys=keys).routes())
+
+
 def _pages(at: Place, bound: Bound, door: Door, *, engine: str = "") -> DoorPart:
     from starlette.routing import Mount
 
     from adapters.http.acting import Acting
-    from adapters.http.joining import Joining
     from adapters.web.app import site
 
     acting = Acting(door=door, bound=bound, place=lambda: at).routes()
     pages = Mount("/", app=door.for_readers(site(lambda: at, engine=engine), f"{bound.url}/mcp"))
-    keys = door.accepting.keys is not None
-    joining = Joining(accounts=door.accounts, place=lambda: at, url=bound.url, keys=keys).routes()
-    return DoorPart(routes=[*joining, *acting, pages])
+    return DoorPart(routes=[*acting, pages])
