@@ -8,13 +8,26 @@ from importlib.resources import files
 
 import pytest
 from playwright.sync_api import Browser, expect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.web.app import site
+from foundation.login.person import PERSON, Person
 from tests.adapters.catalog_world import MADE, catalog_site
 from tests.adapters.test_web_browser import World, watched
 from tests.browser import chromium, served
 
 pytestmark = [pytest.mark.requirement("HOST-OPS/pages-of-the-catalog"), pytest.mark.site]
+
+
+def for_a_person(pages: ASGIApp) -> ASGIApp:
+    """*pages*, which show a person what they may do there, if the address says so."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("query_string", b"").endswith(b"as=ada"):
+            scope[PERSON] = Person(name="Ada", id="ada", issuer="https://i", leave="/logout", form="0" * 64)
+        await pages(scope, receive, send)
+
+    return app
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +41,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "refused": "/catalog/entry?name=io.example/old",
         "agent": "/catalog/entry?name=com.example.agents/travel-planner",
         "hostile": "/catalog/entry?name=io.example/odd",
+        "entry, for a person": f"/catalog/entry?name={MADE}&as=ada",
+        "hostile, for a person": "/catalog/entry?name=io.example/odd&as=ada",
     }
-    with served(site(lambda: here)) as address:
+    with served(for_a_person(site(lambda: here))) as address:
         yield World(address=address, pages=pages)
 
 
