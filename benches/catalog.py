@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -35,29 +36,43 @@ VOCABULARY = 5_000
 SYLLABLES = ("ba", "ce", "di", "fo", "gu", "ha", "ki", "lo", "mu", "ne")
 WORDS = tuple(syllable + str(number) for number in range(VOCABULARY // 10) for syllable in SYLLABLES)
 OFTEN = tuple(1 / rank for rank in range(1, VOCABULARY + 1))
+COMMON = tuple(f"{syllable}{number}x" for number in range(5) for syllable in SYLLABLES)
+"""So few different words that each is in more than a quarter of all entries."""
 
 
-def some(chance: random.Random, count: int) -> list[str]:
-    """Words as a text has them."""
-    return chance.choices(WORDS, weights=OFTEN, k=count)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language:
+    """Words, and how often each is used."""
+
+    words: tuple[str, ...]
+    often: tuple[float, ...] | None = None
+
+    def some(self, chance: random.Random, count: int) -> list[str]:
+        """Words as a text has them."""
+        return chance.choices(self.words, weights=self.often, k=count)
 
 
 def main() -> None:
     """Print what was measured."""
-    with tempfile.TemporaryDirectory() as folder:
-        search(Path(folder))
+    for name, language in (
+        ("words as frequent as in a language", Language(words=WORDS, often=OFTEN)),
+        ("each word in more than a quarter of the entries", Language(words=COMMON)),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            print(name)
+            search(Path(folder), language)
     asyncio.run(together())
 
 
-def search(folder: Path) -> None:
+def search(folder: Path, language: Language) -> None:
     chance = random.Random(7)  # noqa: S311  # the same words each time
     database = ready(at_server(f"sqlite:///{folder}/database/arcops.sqlite"))
     catalog = Catalog(database)
-    documents = [document(number, chance) for number in range(ENTRIES)]
+    documents = [document(number, chance, language) for number in range(ENTRIES)]
     began = time.perf_counter()
     catalog.take(documents, author="bench", source="bench")
     print(f"import of {ENTRIES:,} documents: {time.perf_counter() - began:.1f} s")
-    questions = [" ".join(some(chance, chance.randint(1, 3))) for _ in range(TIMES)]
+    questions = [" ".join(language.some(chance, chance.randint(1, 3))) for _ in range(TIMES)]
     found = measured(lambda words: catalog.found(words, every=True, most=20), questions)
 
     def scanned(words: str) -> object:
@@ -67,11 +82,18 @@ def search(folder: Path) -> None:
 
     peer = measured(scanned, questions)
     print(f"search of {ENTRIES:,} entries: P50 {found[0]:.1f} ms, P95 {found[1]:.1f} ms (bar: P95 20 ms)")
+    with database.writing() as connection:
+        connection.execute(text("UPDATE arcops_catalog_entry SET offered = '1.0.0' WHERE id % 2 = 0"))
+    offered = measured(lambda words: catalog.found(words, every=False, most=20), questions)
+    print(f"of those that are offered, a half: P50 {offered[0]:.1f} ms, P95 {offered[1]:.1f} ms")
+    lacking = measured(lambda words: catalog.found(f"{words} nowhere", every=True, most=20), questions)
+    print(f"if no entry has all words: P50 {lacking[0]:.1f} ms, P95 {lacking[1]:.1f} ms")
     print(f"against LIKE over the same rows (P95 {peer[1]:.1f} ms): {found[1] / peer[1]:.2f}")
     database.close()
 
 
-def document(number: int, chance: random.Random) -> Document:
+def document(number: int, chance: random.Random, language: Language) -> Document:
+    some = language.some
     name = f"io.example.{some(chance, 1)[0]}/{some(chance, 1)[0]}-{number}"
     said = " ".join(some(chance, 12))
     value = {"name": name, "version": "1.0.0", "description": said}
