@@ -206,9 +206,18 @@ def test_the_relay_is_small_and_starts_as_fast_as_outside(images: Store, roots: 
         subprocess.run([*interpreter, "-s", "-c", loader, str(root / SITE)], env=environment, cwd=tmp_path, check=True)
         return time.monotonic() - begun
 
-    ratios = sorted(inside() / outside() for _ in range(7))
-    print(f"a start of the relay takes {ratios[3]:.2f} times the same code outside")
-    assert ratios[3] <= 1.2
+    # Nothing is compiled at a start, neither ours nor Python's own.
+    path = "getattr(getattr(one, '__spec__', None), 'cached', None)"
+    left = f"[one for one in sys.modules.values() if {path} and not os.path.exists({path})]"
+    asked = ("-I", "-c", f"import os, sys, adapters.relay.sidecar.main; print({left})")
+    with started(roots["relay"], said, tmp_path / "asked", *asked, program=(python,)) as process:
+        assert process.communicate(timeout=120)[0].strip() == "[]"
+
+    # The best of each, because whatever else this machine does makes only some of them slower.
+    pairs = [(inside(), outside()) for _ in range(7)]
+    ratio = min(one for one, _ in pairs) / min(one for _, one in pairs)
+    print(f"a start of the relay takes {min(one for one, _ in pairs):.2f} s, {ratio:.2f} times the same code outside")
+    assert ratio <= 1.2
 
 
 @pytest.fixture(scope="module")
