@@ -86,6 +86,28 @@ def test_both_ways_sign_the_same_bytes(values: list[_Signed]) -> None:
         assert load(_Signed, strict_json(written or b"", "the value")) == value
 
 
+@given(st.lists(_OUTER, min_size=1, max_size=3))
+def test_many_values_are_said_as_few_are(values: list[_Outer]) -> None:
+    many = tuple(values * 256)
+    assert straight(many, tuple[_Outer, ...]) == canonical([to_json(one) for one in many])
+
+
+@given(st.lists(_SIGNED, min_size=1, max_size=3))
+def test_many_signed_values_are_said_as_few_are(values: list[_Signed]) -> None:
+    many = tuple(values * 256)
+    assert straight(many, tuple[_Signed, ...], signed=True) == canonical([dump(one) for one in many])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"z": 1}, {"cites": ["a"]}, {"at": ""}, {"colour": "red"}, {"patch": False}, {"any_content": ""}, {"more": ""}]
+)
+def test_one_wrong_value_among_many_is_left_to_the_long_way(wrong: dict[str, Any]) -> None:
+    good = _Signed(z="a", at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert straight((good,) * 300, tuple[_Signed, ...], signed=True) is not None
+    for strange in (replace(good, **wrong), _Inner(text_b="a")):
+        assert straight((*(good,) * 300, strange), tuple[_Signed, ...], signed=True) is None
+
+
 @pytest.mark.parametrize("wrong", [{"patch": False}, {"any_content": ""}, {"more": ""}, {"cites": (True,)}, {"patch": None}])
 def test_what_is_signed_has_its_declared_types_also_if_it_is_left_out(wrong: dict[str, Any]) -> None:
     value = replace(_Signed(z="a", at=datetime(2026, 1, 1, tzinfo=UTC)), **wrong)
