@@ -58,7 +58,6 @@ def paths(folder: Path) -> list[str]:
         ("objects/zz/", lambda path: path.mkdir()),
         ("objects/AB/", lambda path: path.mkdir()),
         ("objects/abc/", lambda path: path.mkdir()),
-        ("objects/ab", lambda path: path.symlink_to("/tmp")),
         ("objects/00/short", lambda path: path.write_bytes(b"")),
         (f"objects/00/{'0' * 62}", lambda path: path.write_bytes(b"")),
         (f"objects/00/{'0' * 62}.tmp", lambda path: path.write_bytes(b"")),
@@ -71,6 +70,13 @@ def test_what_is_not_the_stores_shows_by_its_path(folder: Path, path: str, make:
     (folder / path.rstrip("/")).parent.mkdir(exist_ok=True)
     make(folder / path.rstrip("/"))
     assert paths(folder) == [path]
+
+
+def test_a_link_in_place_of_a_folder_of_objects_shows(folder: Path) -> None:
+    used = {path.name for path in (folder / "objects").iterdir()}
+    free = next(name for name in (f"{number:02x}" for number in range(256)) if name not in used)
+    (folder / "objects" / free).symlink_to("/tmp")
+    assert paths(folder) == [f"objects/{free}"]
 
 
 def test_an_object_that_no_entry_names_shows(folder: Path) -> None:
