@@ -52,7 +52,14 @@ def thawed(value: Json) -> Thawed:
 
 def text_of(value: Json) -> str:
     """*value* as JSON: the same text for equal values."""
-    return json.dumps(thawed(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_members)
+
+
+def _members(value: object) -> dict[str, Json]:
+    """*value* as the encoder takes it: a mapping that cannot be changed is no dictionary."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,15 @@ elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from arcops.errors import Broken
 from arcops.seen.network import METADATA_SERVICES, Direction, PodSet, Protocol
 from manifests.description import Port
-from manifests.objects import Json, KubeObject, text_of
+from manifests.objects import Json, KubeObject, Thawed, inner, text_of
 from manifests.server.names import HEALTH_PORT, RELAY_PORT, SERVER_LABEL, labels
 from manifests.server.network import by_gateway
 from manifests.server.plan import ServerPlan
@@ -25,6 +26,7 @@ from tasks.network.network import network_of
 
 _POLICIES = ("NetworkPolicy", "CiliumNetworkPolicy", "ClusterNetworkPolicy")
 _ELSEWHERE = "arcops-elsewhere"
+_NAME = "arcops-any-name"
 _OTHER_LABELS = {"arcops.dev/stand-in": "other"}
 
 
@@ -33,8 +35,33 @@ def prove(plan: ServerPlan, objects: Sequence[KubeObject]) -> int:
 
     Raises `Broken` with the first connection that is open and should not be, or the other way round.
     """
-    texts = tuple(one.text for one in objects if one.name.kind in _POLICIES)
-    return _proven(_Key(plan), texts)
+    policies = [one for one in objects if one.name.kind in _POLICIES]
+    if any(SERVER_LABEL in one.labels for one in plan.egress.pods) or any(_NAME in one.text for one in policies):
+        return _proven(_Key(plan), tuple(one.text for one in policies))
+    # What the policies open does not depend on the server's name: with another one in its place, servers of one profile share
+    # their proof.
+    texts = tuple(text_of(_renamed(one.value, plan.name, number)) for number, one in enumerate(policies))
+    try:
+        return _proven(_Key(replace(plan, name=_NAME)), texts)
+    except Broken as error:
+        raise Broken(str(error).replace(_NAME, plan.name)) from None
+
+
+def _renamed(value: dict[str, Thawed], name: str, number: int) -> Json:
+    """The policy with this *number* of the server *name*, as one of another server. Only its spec decides what it opens."""
+    namespace = inner(value, "metadata", "namespace")
+    metadata: Json = {"name": f"{_NAME}-{number}", **({"namespace": namespace} if namespace else {})}
+    return {**_of_another(value, name), "metadata": metadata}
+
+
+def _of_another(value: Mapping[str, Json], name: str) -> dict[str, Json]:
+    return {key: _NAME if key == SERVER_LABEL and one == name else _inside(one, name) for key, one in value.items()}
+
+
+def _inside(value: Json, name: str) -> Json:
+    if isinstance(value, dict):
+        return _of_another(value, name)
+    return [_inside(one, name) for one in value] if isinstance(value, list) else value
 
 
 class _Key:
@@ -194,7 +221,7 @@ def _pods(plan: ServerPlan) -> list[tuple[str, str, dict[str, str]]]:
     gateway, plane = plan.site.egress_gateway, plan.site.control_plane
     pods: list[tuple[str, str, dict[str, str]]] = [
         ("own", plan.namespace, labels(plan.name, plan.owner.kind)),
-        ("sibling", plan.namespace, {**labels(plan.name, plan.owner.kind), SERVER_LABEL: "another"}),
+        ("sibling", plan.namespace, {**labels(plan.name, plan.owner.kind), SERVER_LABEL: f"{plan.name}-other"}),
         ("neighbour", plan.namespace, _OTHER_LABELS),
         ("unrelated", _ELSEWHERE, _OTHER_LABELS),
         ("dns", "kube-system", dict(plan.site.dns_labels)),

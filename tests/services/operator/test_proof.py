@@ -13,6 +13,7 @@ from arcops.errors import Broken
 from manifests.objects import KubeObject, text_of
 from manifests.server.objects import server_objects
 from manifests.server.plan import ServerPlan
+from services.operator import proof
 from services.operator.observed import Observed, SeenConfigMap
 from services.operator.planning import Planned, plan
 from services.operator.proof import prove
@@ -105,6 +106,42 @@ def test_rules_by_name_are_proven_too(change: Callable[[dict[str, Any]], object]
     made, objects = planned("names by Cilium")
     with pytest.raises((Broken, KeyError)):  # a name that no rule has any more cannot be asked for
         prove(made, changed(objects, "CiliumNetworkPolicy", change))
+
+
+def _named(name: str, **spec: Any) -> tuple[ServerPlan, tuple[KubeObject, ...]]:
+    found = plan(resource(written(name=name, **spec)), Observed(), CALICO, VERDICTS, NOW)
+    assert isinstance(found, Planned), found
+    return found.plan, server_objects(found.plan)
+
+
+def test_servers_of_one_profile_share_their_proof() -> None:
+    prove(*_named("first"))
+    before = proof._proven.cache_info().misses
+    for name in ("second", "third", "another", proof._NAME):
+        prove(*_named(name))
+    assert proof._proven.cache_info().misses <= before + 1  # the stand-in's own name is never shared
+
+
+@pytest.mark.parametrize("label", ["first", "second-other", proof._NAME])
+def test_a_shared_proof_says_nothing_of_a_policy_that_selects_another_server(label: str) -> None:
+    prove(*_named("first"))
+    made, objects = _named("second")
+    prove(made, objects)
+
+    def other(spec: dict[str, Any]) -> None:
+        spec["podSelector"]["matchLabels"]["arcops.dev/mcp-server"] = label
+
+    with pytest.raises(Broken, match="the policy of second"):
+        prove(made, changed(objects, "NetworkPolicy", other))
+
+
+@pytest.mark.parametrize(("kind", "change"), OPENED.values(), ids=OPENED)
+def test_a_shared_proof_is_of_what_is_applied(kind: str, change: Callable[[dict[str, Any]], object]) -> None:
+    prove(*planned("addresses and pods"))
+    made, _ = planned("addresses and pods")
+    other = replace(made, name="other", owner=replace(made.owner, name="other"))
+    with pytest.raises(Broken, match="the policy of other"):
+        prove(other, changed(server_objects(other), kind, change))
 
 
 def changed(objects: tuple[KubeObject, ...], kind: str, change: Callable[[dict[str, Any]], object]) -> tuple[KubeObject, ...]:
