@@ -79,9 +79,12 @@ class Host:
 
     @classmethod
     def at(cls, url: str) -> Host:
-        """The host of *url*, with its port. Raises `Refused` if that is an address."""
-        parts = urlsplit(url)
-        port = Port(port=parts.port or (443 if parts.scheme == "https" else 80))
+        """The host of *url*, with its port. Raises `Refused` if that is an address, or no URL."""
+        try:
+            parts = urlsplit(url)
+            port = Port(port=parts.port or (443 if parts.scheme == "https" else 80))
+        except ValueError as error:
+            raise Refused(f"{url[:200]!r} is no URL: {error}") from None
         return cls(name=(parts.hostname or "").rstrip("."), ports=(port,))
 
     def __post_init__(self) -> None:

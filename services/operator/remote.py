@@ -27,7 +27,10 @@ def refusal(spec: ServerSpec, namespace: str, site: Site) -> Refusal | None:
         return Refusal(reason=Reason.INVALID, text=f"{spec.url} is not https, so anyone on the way could read and answer calls")
     if parts.username or parts.password:
         return Refusal(reason=Reason.INVALID, text="the url holds a user or a password; leave it out")
-    egress = _egress(spec)
+    try:
+        egress = _egress(spec)
+    except (Refused, ValueError) as error:
+        return Refusal(reason=Reason.INVALID, text=f"the url cannot be asked: {error}")
     if egress.addresses:
         address = ipaddress.ip_network(egress.addresses[0].cidr)
         if address.is_loopback or address.is_link_local:

@@ -60,6 +60,9 @@ def test_a_relay_whose_egress_cannot_be_narrow_is_said_to_reach_more() -> None:
         "https://127.0.0.1:8080",
         "https://user:word@mcp.example",
         "https://[::1]/",
+        "https://localhost/",
+        "https://a_b.example/",
+        "https://mcp.example:99999/",
     ],
 )
 def test_the_operator_is_not_sent_to_where_no_one_should_go(url: str) -> None:

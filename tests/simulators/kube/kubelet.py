@@ -55,11 +55,14 @@ def missing() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What an image runs. ``argv`` is its entry point; ``binds`` are folders of this machine that are in it, read-only."""
+    """What an image runs. ``argv`` is its entry point; ``binds`` are folders of this machine that are in it, read-only;
+    ``files`` are files of it in folders that hold nothing else.
+    """
 
     argv: tuple[str, ...]
     env: dict[str, str] = field(default_factory=dict)
     binds: tuple[str, ...] = ()
+    files: dict[str, Path] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -392,6 +395,10 @@ class Kubelet:
         line += ["--uid", str(user), "--gid", str(group), "--dev", "/dev", "--proc", "/proc", *_root()]
         for place in dict.fromkeys((sys.prefix, sys.base_prefix, str(_HOUSE), *image.binds)):
             line += ["--ro-bind", place, place]
+        for folder in {str(Path(one).parent) for one in image.files}:
+            line += ["--tmpfs", folder]
+        for name, file in image.files.items():
+            line += ["--ro-bind", str(file), name]
         for mount in container.get("volumeMounts") or ():
             source = volumes[mount["name"]] / mount.get("subPath", "")
             line += ["--ro-bind" if mount.get("readOnly") else "--bind", str(source), mount["mountPath"]]

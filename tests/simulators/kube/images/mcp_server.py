@@ -1,4 +1,7 @@
-"""A server of MCP over streamable HTTP, by the SDK: it says where it runs and what it may do there."""
+"""A server of MCP by the SDK, over any transport: it says where it runs, and what it may do.
+
+TRANSPORT NAME [PORT [HOST]]
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,12 @@ def echo(text: str) -> str:
 def where() -> str:
     """The name of the pod."""
     return os.environ["HOSTNAME"]
+
+
+@server.tool()
+def process() -> str:
+    """Which process it is, by when it began."""
+    return Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
 
 
 @server.tool()
@@ -66,4 +75,11 @@ def environment(name: str) -> str:
     return os.environ.get(name, "")
 
 
-uvicorn.run(server.streamable_http_app(), host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+match sys.argv[1]:
+    case "stdio":
+        server.run("stdio")
+    case "sse":
+        uvicorn.run(server.sse_app(), host="127.0.0.1", port=int(sys.argv[3]), log_level="warning")
+    case _:
+        app = server.streamable_http_app(host=sys.argv[4] if len(sys.argv) > 4 else "127.0.0.1")
+        uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[3]), log_level="warning")
