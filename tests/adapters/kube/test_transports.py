@@ -80,7 +80,7 @@ def test_a_server_over_sse(tmp_path: Path) -> None:
         _applied(found, image=SSE, transport="sse")
         with Caller(found) as call:
             assert call("echo", text="hello") == "hello"
-            assert call("where").startswith("time-")
+            assert call("environment", name="HOSTNAME").startswith("time-")
 
 
 class _Asking(Told):
