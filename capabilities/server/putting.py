@@ -155,7 +155,11 @@ def _with_key(put: ServerPut, days: int, open_: Database, at: Place) -> ServerPu
         return put
     at.say(f"making an API key for {put.name}")
     key, secret = keys.new(f"server {put.name}", (NOTHING_ELSE,), timedelta(days=days), now)
-    sharing.change(put.name, grant=(share_of(key.id),), author=author(at))
+    try:
+        sharing.change(put.name, grant=(share_of(key.id),), author=author(at))
+    except BaseException:
+        keys.revoke(key.id, now)  # no one saw it
+        raise
     return replace(put, key=key.id, secret=secret, until=key.until)
 
 

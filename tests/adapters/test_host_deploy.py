@@ -8,10 +8,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx2
 import pytest
 
+from services.host import sharing
 from services.host.scaffold.kinds import kinds
 from tests.adapters.serving import Served, served
 from tests.adapters.test_host_serve import HEADERS, said
@@ -134,6 +136,14 @@ def test_from_nothing_to_a_call_to_a_new_version_and_back(site: Site) -> None:
 def test_a_client_that_is_not_known_is_said_before_anything_is_done(site: Site) -> None:
     assert "there is no client family 'vscod'" in site.arcops("deploy", "echo", "--for", "vscod", expect=REFUSED)
     assert "echo" not in site.arcops("list")
+
+
+def test_a_key_that_is_not_shared_does_not_stay(site: Site) -> None:
+    with mock.patch.object(sharing, "MOST_SHARES", 0):
+        assert "are the most" in site.arcops("deploy", "echo", expect=REFUSED)
+    made = typed("access", "key", "list", "--all", "--format", "json", environment=site.environment).stdout
+    assert [one["revoked"] is not None for one in json.loads(made)["keys"]] == [True]
+    assert site.deployed()["secret"]
 
 
 def test_a_wrap_writes_through_no_link(site: Site) -> None:

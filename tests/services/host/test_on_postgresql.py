@@ -10,6 +10,8 @@ import pytest
 
 from services.host.hosted import NotYet
 from services.host.hosting import Hosting
+from services.host.row import counted_before
+from services.host.spec import Spec
 from tests.foundation.database.open_here import Server
 from tests.foundation.test_keeping import lives
 from tests.postgres import postgres
@@ -52,3 +54,15 @@ def test_two_hosts_share_what_there_is(site: Site) -> None:
 
     hosted(work, site.host())
     database.close()
+
+
+@pytest.mark.requirement("HOST-001-004/rows-have-versions")
+def test_what_counted_before_is_known_when_an_older_version_counts_again(site: Site) -> None:
+    rows = site.rows
+    for most in (1, 2, 3):
+        rows.put("time", Spec(package="pypi:time==1", most=most), author="ann")
+    rows.switch("time", 1, author="bob")
+    assert [counted_before(rows.versions("time"), number) for number in (1, 2, 3)] == [3, 0, 2]
+    assert rows.there("time").current.number == 1
+    assert rows.switch("time", 3, author="bob").current.author == "ann"
+    assert counted_before(rows.versions("time"), 3) == 1
