@@ -140,6 +140,8 @@ class Hosting:
     """The address of the other host that runs every server."""
     environment: dict[str, str] = field(default_factory=lambda: {"PATH": os.environ["PATH"]})
     links: dict[tuple[str, str, str, Era], tuple[Link, ChildPipe]] = field(default_factory=dict)
+    pipes: list[ChildPipe] = field(default_factory=list)
+    """Of every child that there ever was, also of one whose session ended."""
     started: int = 0
     left: list[tuple[str, str]] = field(default_factory=list)
     refusing: Exception | None = None
@@ -177,6 +179,7 @@ class Hosting:
             )
             link = Link(pipe, name=name, private=not shared, seconds=self.seconds)
             self.links[key] = (link, pipe)
+            self.pipes.append(pipe)
             return link
 
     def shown(self, name: str) -> Shown | None:
