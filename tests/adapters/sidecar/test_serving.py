@@ -268,3 +268,20 @@ def test_so_many_sessions_and_no_more(tmp_path: Path) -> None:
         began = time.monotonic()
         assert made.ready()
         assert time.monotonic() - began < 10
+
+
+@pytest.mark.requirement("OPER-9/metrics-and-audit")
+def test_without_room_for_records_no_call_is_done_and_no_caller_is_sent_here(tmp_path: Path) -> None:
+    (tmp_path / "records").symlink_to("/dev/full")  # every write finds no space
+    with stdio_pod(tmp_path) as pod:
+
+        async def run() -> None:
+            ada = Here(port=pod.port)
+            await ada.open()
+            assert await ada.text("count") == "1", "its place was kept before anyone knew"
+            await asyncio.to_thread(until, lambda: pod.asked("/ready")[0] == 503)
+            assert "cannot be written" in str(pod.asked("/ready")[1])
+            refused = await ada.call("count")
+            assert "cannot be recorded, so it is not done" in refused["error"]["message"]
+
+        asyncio.run(run())
