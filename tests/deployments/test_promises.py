@@ -7,17 +7,22 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 import yaml
 
+from adapters.http.serve import reserved_port
 from services.config.documents import BASE
-from tests.adapters.test_observability import FOLDER, asked
+from tests.adapters.test_observability import FOLDER, asked, every
 from tests.deployments.building import HOUSE
+from tests.waiting import until
 
 pytestmark = pytest.mark.site
 
 SLO = FOLDER / "arcops.slo.yaml"
+RUN = ("--config.file=prometheus.yml", "--storage.tsdb.path=data")
 PAGE = (FOLDER / "runbooks.md").read_text(encoding="utf-8")
 observed = pytest.mark.requirement("BASE-8/promises-are-watched")
 
@@ -74,6 +79,49 @@ def test_an_error_budget_that_is_ten_times_as_large_is_found(tmp_path: Path) -> 
     shutil.copy(FOLDER / "arcops.slo.test.yaml", folder)
     done = subprocess.run([program, "test", "rules", "arcops.slo.test.yaml"], cwd=folder, capture_output=True, check=False)
     assert done.returncode != 0
+
+
+@observed
+def test_a_real_prometheus_loads_the_rules_and_runs_every_expression(tmp_path: Path) -> None:
+    """Each of the rules and of the dashboard is evaluated by the server itself; a wrong one would be an error."""
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("prometheus is not installed")
+    (tmp_path / "prometheus.yml").write_text(
+        json.dumps({"rule_files": [str(FOLDER / "arcops.rules.yaml"), str(SLO)], "global": {"evaluation_interval": "1s"}})
+    )
+    with (
+        reserved_port() as port,
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen([program, *RUN, f"--web.listen-address=127.0.0.1:{port}"], cwd=tmp_path, stderr=log) as server,
+    ):
+        address = f"127.0.0.1:{port}"
+        try:
+
+            def answered(path: str, **query: str) -> Any:
+                assert server.poll() is None, (tmp_path / "log").read_text()
+                try:
+                    return httpx2.get(f"http://{address}{path}", params=query, trust_env=False)
+                except httpx2.TransportError:
+                    return None
+
+            def evaluated() -> list[dict[str, Any]]:
+                told = answered("/api/v1/rules")
+                if told is None or told.status_code != 200:
+                    return []
+                found = [one for group in told.json()["data"]["groups"] for one in group["rules"]]
+                return found if found and all(one["health"] != "unknown" for one in found) else []
+
+            found = until(evaluated, "each rule was evaluated", seconds=60)
+            assert len(found) == len(rules())
+            assert {one["health"] for one in found} == {"ok"}, [one for one in found if one["health"] != "ok"]
+            for expression in every():
+                said = answered("/api/v1/query", query=expression.replace("$__rate_interval", "5m"))
+                assert said.json()["status"] == "success", (expression, said.text)
+            assert answered("/api/v1/query", query="sum(").json()["status"] == "error"
+        finally:
+            server.terminate()
+            server.wait()
 
 
 @pytest.mark.requirement("BASE-10/developer-setup")
