@@ -233,7 +233,9 @@ async def serving(
         hosting.close()
         for link, _ in list(hosting.links.values()):
             await until(lambda link=link: bool(link.ended))  # type: ignore[misc]  # bound now
-        for pipe in hosting.pipes:  # a child whose session ended is waited for, too: its transport is closed before the loop
+        for pipe in getattr(
+            hosting, "pipes", ()
+        ):  # of the simulator: a child whose session ended is waited for, too: its transport is closed before the loop
             await until(lambda pipe=pipe: pipe.over)  # type: ignore[misc]  # bound now
 
 
