@@ -21,5 +21,5 @@ def refuse_half(memory: Path) -> None:
     if is_half(memory):
         raise Refused(
             f"this site is being restored, or that was cut off ({memory / RESTORING}): nothing is done before it has ended; "
-            "run the same 'arcops backup restore' again"
+            "run the same command again ('arcops backup restore', 'arcops bundle install' or 'arcops bundle rollback')"
         )

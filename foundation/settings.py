@@ -55,7 +55,7 @@ class Settings:
     that searches it by meaning.
     ``audit`` is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded
     there. ``also_hosts`` are more hosts that the front answers to. ``backup_passphrase`` is a reference to the passphrase of
-    backups, or empty.
+    backups, or empty; ``bundles`` is the folder of what was installed from bundles, a version beside the other.
     """
 
     tier: Tier
@@ -105,6 +105,7 @@ class Settings:
     host_costs_required: bool = True
     audit_required: bool = True
     backup_passphrase: str = ""
+    bundles: Path = Path()
 
     def authorities_for(self, url: str) -> str:
         """The file of authorities for the endpoint at *url*; `None` if the connection has no TLS."""
@@ -162,6 +163,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         host_rates=_rates(environment.get("ARCOPS_HOST_RATES", ""), config),
         usual_rates=(config / "rates.yaml").absolute(),
         backup_passphrase=_password(environment, "ARCOPS_BACKUP_PASSPHRASE"),
+        bundles=Path(environment.get("ARCOPS_BUNDLES") or data / "bundles").absolute(),
         host_costs_required=_required("ARCOPS_HOST_COSTS", environment),
         audit=audit,
         audit_required=_required("ARCOPS_AUDIT", environment),

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
+from capabilities.passphrase import backup_passphrase
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -75,7 +73,7 @@ def make_backup(ask: MakeBackup, at: Place) -> BackupMade:
     from foundation.backup.making import make  # with SQLAlchemy it costs start-up time
 
     signer = at.signer()
-    made = make(ask.file, at.settings, signer=signer, passphrase=_passphrase(at), now=at.now())
+    made = make(ask.file, at.settings, signer=signer, passphrase=backup_passphrase(at), now=at.now())
     return BackupMade(path=ask.file, backup=_shown(made, (signer.public.id,), made.log.entries))
 
 
@@ -109,7 +107,7 @@ def verify_backup(ask: VerifyBackup, at: Place) -> BackupVerified:
         verified = verify(tar, _keys(ask.keys, at))
         opened = bool(at.settings.backup_passphrase) and not at.remote
         if opened:
-            open_secrets(tar, verified.backup, _passphrase(at))
+            open_secrets(tar, verified.backup, backup_passphrase(at))
     return BackupVerified(backup=_looked(verified), opened=opened)
 
 
@@ -156,7 +154,7 @@ def restore_backup(ask: RestoreBackup, at: Place) -> BackupRestored:
         ask.file,
         at.settings,
         keys=keys,
-        passphrase=_passphrase(at),
+        passphrase=backup_passphrase(at),
         now=at.now(),
         permitted=Permitted(replace=ask.replace, lost=ask.lose_newer),
     )
@@ -169,23 +167,6 @@ def _keys(pems: tuple[str, ...], at: Place) -> tuple[PublicKey, ...]:
     from capabilities.kept import whose_keys
 
     return whose_keys(pems, at)[0]
-
-
-def _passphrase(at: Place) -> Callable[[], str]:
-    """The passphrase of backups, which is looked up once and only if it is needed."""
-    from foundation.secrets import referred
-
-    @cache
-    def passphrase() -> str:
-        reference = at.settings.backup_passphrase
-        if not reference:
-            raise Refused(
-                "the passphrase of the backup is needed: set ARCOPS_BACKUP_PASSPHRASE, ARCOPS_BACKUP_PASSPHRASE_FILE or "
-                "ARCOPS_BACKUP_PASSPHRASE_REF; keep it apart from the backup, because nothing opens it otherwise"
-            )
-        return referred(os.environ, reference, "passphrase of the backup", tier=at.settings.tier)
-
-    return passphrase
 
 
 def _looked(verified: Verified) -> BackupShown:

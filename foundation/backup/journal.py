@@ -42,10 +42,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
-    """The restore of the ``backup`` (its digest). ``stamp`` is a part of the names of what is put aside. While it is
-    ``loading``, rows go to a server and nothing else has changed; then the ``moves`` are made, in their order.
+    """The restore of the ``backup`` (its digest) by a ``command``. ``stamp`` is a part of the names of what is put aside. While
+    it is ``loading``, rows go to a server and nothing else has changed; then the ``moves`` are made, in their order.
     """
 
+    command: str
     backup: str
     stamp: str
     loading: bool
@@ -94,6 +95,12 @@ def read_journal(settings: Settings) -> Journal | None:
     if not is_half(settings.memory):
         return None
     return from_json(Journal, read_file(settings.memory / RESTORING, _MOST_BYTES, follow=False))
+
+
+def refuse_other(journal: Journal, command: str) -> None:
+    """Raise `Refused` if another *command* than this was cut off: its own end comes first."""
+    if not journal.command.startswith(command):
+        raise Refused(f"'{journal.command}' was cut off: run that again first, which ends it")
 
 
 def note(journal: Journal, settings: Settings) -> None:

@@ -21,6 +21,7 @@ DATABASE = "encrypted/database"
 _ALWAYS = (
     NotBackedUp(what="data", why="advisory databases are imported again: 'arcops data import'"),
     NotBackedUp(what="hosted", why="hosted servers are installed again from their locks; what they wrote themselves is theirs"),
+    NotBackedUp(what="bundles", why="they are installed again from their files"),
     NotBackedUp(what="cache", why="it is made again"),
     NotBackedUp(what="index", why="the store's index and nodes are made again from its log"),
     NotBackedUp(what=LEFT_OUT, why="people log in again"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -39,6 +39,8 @@ from foundation.database.lease import Held, Leases
 from foundation.only_one import only_one
 from foundation.settings import Settings
 
+RESTORE = "arcops backup restore"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permitted:
@@ -48,6 +50,19 @@ class Permitted:
 
     replace: bool = False
     lost: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """How the restored site differs from the backup, if another ``command`` is at work: ``files`` are put over those of the
+    same names (``trust/…``, ``policies/…``), and each function in ``also`` writes what takes the place of its path, or nothing
+    if that is to go. The store stays as it is. Without ``forward``, the database keeps the schema of the backup.
+    """
+
+    command: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    also: Mapping[Path, Callable[[Path], None]] = field(default_factory=dict)
+    forward: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +92,11 @@ def restore(
     passphrase: Callable[[], str],
     now: datetime,
     permitted: Permitted,
+    changes: Changes | None = None,
     environment: Mapping[str, str] = os.environ,
     step: Callable[[str], None] = unheard,
 ) -> Restored:
-    """Put the backup in the file *path* in the place of this site. *step* is told of each step.
+    """Put the backup in the file *path* in the place of this site, with these *changes*. *step* is told of each step.
 
     Raises `Refused` with nothing changed if the backup is not sound, not signed by one of *keys* or of another site, if
     something is in the way, or if someone works with the database; and `Unavailable` if the disk or the database does not
@@ -88,6 +104,8 @@ def restore(
     """
     with only_one(settings.memory, "backup restore"), opened_tar(path, f"the backup {path}") as tar:
         before = journal.read_journal(settings)
+        if before is not None:
+            journal.refuse_other(before, RESTORE if changes is None else changes.command)
         if before is not None and not before.loading:
             aside = journal.finish(before, settings, step)
             if before.backup == digest_of(tar):
@@ -97,7 +115,7 @@ def restore(
         secrets = open_secrets(tar, verified.backup, passphrase)
         step("verified")
         _refuse_other_site(verified, settings)
-        log = _log(verified, settings, permitted)
+        log = _log(verified, settings, permitted) if changes is None else _Log(keep=True)
         again = before is not None and before.backup == digest_of(tar)
         with _database(settings, environment) as database:
             if database is not None:
@@ -110,6 +128,7 @@ def restore(
             secrets=secrets,
             settings=settings,
             log=log,
+            changes=changes or Changes(command=RESTORE),
             passphrase=passphrase,
             environment=environment,
             step=step,
@@ -127,6 +146,7 @@ class _Work:
     secrets: Secrets
     settings: Settings
     log: _Log
+    changes: Changes
     passphrase: Callable[[], str]
     environment: Mapping[str, str]
     step: Callable[[str], None]
@@ -139,7 +159,13 @@ class _Work:
             self._stage()
             self.step("staged")
             moves = tuple(journal.moves_for(self._targets))
-            noted = Journal(backup=digest_of(self.tar), stamp=journal.stamp_for(now, self._targets), loading=far, moves=moves)
+            noted = Journal(
+                command=self.changes.command,
+                backup=digest_of(self.tar),
+                stamp=journal.stamp_for(now, self._targets),
+                loading=far,
+                moves=moves,
+            )
             journal.note(noted, self.settings)
         except OSError as error:
             self._undone(resumed)
@@ -165,7 +191,7 @@ class _Work:
         sent = False
         try:
             with _opened(self.settings, self.environment) as database, database.writing() as connection:
-                load(connection, self._schema, self.secrets.rows(), meant(self.verified.backup))
+                load(connection, self._schema, self.secrets.rows(), meant(self.verified.backup), forward=self.changes.forward)
                 sent = True  # from here on, the answer to the commit may be lost
         except BaseException:
             if not sent:
@@ -187,6 +213,7 @@ class _Work:
             *folders(self.settings).values(),
             *single_files(self.settings).values(),
             *key_files(self.settings).values(),
+            *self.changes.also,
         )
 
     def _stage(self) -> None:
@@ -195,13 +222,18 @@ class _Work:
             for path, what in self.log.memories:
                 _write(staged(path), canonical(dump(what)))
         self.step("staged the store")
+        over = self.changes.files
         for place, folder in folders(self.settings).items():
-            for name in (one for one in self.tar.names if one.startswith(f"{place}/")):
-                _write(staged(folder) / name.removeprefix(f"{place}/"), self.tar.read(name, MOST_FILE), mode=0o644)
+            for name in (one for one in {**dict.fromkeys(self.tar.names), **over} if one.startswith(f"{place}/")):
+                data = over[name] if name in over else self.tar.read(name, MOST_FILE)
+                _write(staged(folder) / name.removeprefix(f"{place}/"), data, mode=0o644)
         for name, path in single_files(self.settings).items():
             if name in self.tar.names:
                 _write(staged(path), self.tar.read(name, MOST_FILE))
         _stage_keys(self.secrets, self.settings, self.passphrase)
+        for path, write in self.changes.also.items():
+            make_private(path.parent)
+            write(staged(path))
         self.step("staged the files")
         address = read_address(self.settings.database)
         if isinstance(address, SqliteFile) and self._schema:
@@ -210,7 +242,7 @@ class _Work:
     def _stage_database(self, address: SqliteFile) -> None:
         with connected(address, self.settings.tier) as database:
             with database.writing() as connection:
-                load(connection, self._schema, self.secrets.rows(), meant(self.verified.backup))
+                load(connection, self._schema, self.secrets.rows(), meant(self.verified.backup), forward=self.changes.forward)
             database.write_ahead()
 
 

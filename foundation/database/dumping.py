@@ -106,8 +106,11 @@ def dumped(connection: Connection) -> Iterator[Rows]:
             yield Rows(table=table.name, rows=tuple(found))
 
 
-def load(connection: Connection, revision: str, parts: Iterable[Rows], meant: Iterable[Summed]) -> None:
-    """Make the tables those of *parts*, which are of the schema *revision* and *meant* to have these digests; then migrate.
+def load(
+    connection: Connection, revision: str, parts: Iterable[Rows], meant: Iterable[Summed], *, forward: bool = True
+) -> None:
+    """Make the tables those of *parts*, which are of the schema *revision* and *meant* to have these digests; then migrate,
+    unless the schema is not to go *forward*.
 
     What was there before is gone. It is one transaction of the caller. Raises `Refused` if the rows are not what is meant.
     """
@@ -130,8 +133,10 @@ def load(connection: Connection, revision: str, parts: Iterable[Rows], meant: It
     for one in found.sums:
         if wanted.get(one.table) != one:
             raise Refused(f"the rows of {one.table} are not those that the backup says it has")
-    climb(connection)
-    catalog_words.rebuild(connection)
+    if forward:
+        climb(connection)
+    if inspect(connection).has_table(_WORDS):
+        catalog_words.rebuild(connection)
 
 
 def is_empty(connection: Connection) -> bool:

@@ -41,6 +41,7 @@ from capabilities.audit.query import QueryAudit
 from capabilities.audit.report import ReportAudit
 from capabilities.audit.verify import VerifyAudit
 from capabilities.backup.backup import MakeBackup, RestoreBackup, VerifyBackup
+from capabilities.bundle.bundle import InstallBundle, MakeBundle, RollBackBundle, VerifyBundle
 from capabilities.catalogue import all_tools
 from capabilities.client.applying import ApplyClientConfig
 from capabilities.client.checking import CheckClientDraft, ValidateClientDraft
@@ -223,6 +224,22 @@ def a_backup(at: Site, *, changed: bool = False) -> Path:
     if changed:
         (at.here.settings.policies / "bench.yaml").write_text(POLICY.replace("name: bench", "name: newer"))
     return cast(Path, made.path)
+
+
+def a_bundle(at: Site) -> Path:
+    """The file of a bundle with a policy that is newer than the site's."""
+    migrated(at)
+    policies = at.folder / "newer"
+    policies.mkdir()
+    (policies / "bench.yaml").write_text(f"{POLICY}# newer\n")
+    ask = MakeBundle(file=at.folder / "site.bundle", policies=policies)
+    return cast(Path, named("make_bundle")(ask, place(at, Signing(signer=at.here.signer))).path)
+
+
+def an_installed_bundle(at: Site) -> str:
+    """The id of a bundle that counts."""
+    done = named("install_bundle")(InstallBundle(file=a_bundle(at)), place(at, Signing(signer=at.here.signer)))
+    return cast(str, done.id)
 
 
 def migrated(at: Site) -> None:
@@ -525,6 +542,10 @@ ASKS: dict[str, Asking] = {
     "make_backup": lambda at: migrated(at) or MakeBackup(file=at.folder / "site.backup"),
     "verify_backup": lambda at: VerifyBackup(file=a_backup(at)),
     "restore_backup": lambda at: RestoreBackup(file=a_backup(at, changed=True), replace=True),
+    "make_bundle": lambda at: MakeBundle(file=at.folder / "site.bundle", policies=at.here.settings.policies),
+    "verify_bundle": lambda at: VerifyBundle(file=a_bundle(at)),
+    "install_bundle": lambda at: InstallBundle(file=a_bundle(at)),
+    "roll_back_bundle": lambda at: RollBackBundle(id=an_installed_bundle(at)),
     "migrate_database": lambda at: MigrateDatabase(),
     "move_database": lambda at: migrated(at) or MoveDatabase(to=f"sqlite:///{at.folder}/moved/arcops.sqlite"),
     "new_api_key": lambda at: NewApiKey(name="mine", scopes=(Scope.READ,), days=1),

@@ -23,6 +23,7 @@ from capabilities.artifact.store import ExportStore, ImportStore
 from capabilities.audit.assessment import ExportAssessment
 from capabilities.audit.export import ExportAudit
 from capabilities.backup.backup import VerifyBackup
+from capabilities.bundle.bundle import MakeBundle, VerifyBundle
 from capabilities.catalogue import all_tools
 from capabilities.client.checking import CheckClientDraft
 from capabilities.cluster.check import CheckCluster
@@ -129,6 +130,10 @@ def whole_backup(path: Path, word: str) -> None:
     path.write_bytes(MIRROR[0])
 
 
+def whole_bundle(path: Path, word: str) -> None:
+    path.write_bytes(MIRROR[0])
+
+
 MIRROR: list[bytes] = []
 """A sound mirror, made once, which a tool that follows the link would import."""
 
@@ -170,6 +175,10 @@ CASES: dict[tuple[str, str], tuple[Make, Callable[[Path, Bench], Any]]] = {
     ("verify_backup", "file"): (
         whole_backup,
         lambda path, here: VerifyBackup(file=path, keys=(here.public.read_text(),)),
+    ),
+    ("verify_bundle", "file"): (
+        whole_bundle,
+        lambda path, here: VerifyBundle(file=path, keys=(here.public.read_text(),)),
     ),
     ("export_store", "mirror"): (
         folder,
@@ -284,6 +293,9 @@ def test_a_link_that_was_put_there_after_the_door_looked_is_not_followed(
         MIRROR[:] = [(tmp_path / "sound.tar").read_bytes()]
     if make is whole_backup:
         make_a_backup(tmp_path / "sound", here.settings, signer=here.signer, passphrase=lambda: "a long passphrase", now=CLOCK)
+        MIRROR[:] = [(tmp_path / "sound").read_bytes()]
+    if make is whole_bundle:
+        tool("make_bundle").work(MakeBundle(file=tmp_path / "sound", policies=here.settings.policies), here.place())
         MIRROR[:] = [(tmp_path / "sound").read_bytes()]
     inside = tmp_path / "served" / "in"
     outside = tmp_path / "outside" / "in"

@@ -81,6 +81,8 @@ ASKS: dict[str, dict[str, object]] = {
     "list_api_keys": {},
     "list_sessions": {},
     "migrate_database": {},
+    "install_bundle": {"file": "site.bundle"},
+    "roll_back_bundle": {},
     "make_backup": {"file": "site.backup"},
     "restore_backup": {"file": "site.backup"},
     "move_database": {"to": "sqlite:////nowhere/arcops.sqlite"},

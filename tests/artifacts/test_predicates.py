@@ -22,6 +22,7 @@ from artifacts.revocation import RevocationList, revocation_statement
 from artifacts.runbook_run import RUNBOOK_RUN
 from artifacts.schemas import schema_text
 from artifacts.site_backup import SITE_BACKUP
+from artifacts.site_bundle import SITE_BUNDLE
 from artifacts.statement import to_statement
 from artifacts.waiver_approval import approval_statement
 from tests.artifacts.reports import AT, full_report
@@ -31,7 +32,7 @@ from tests.artifacts.test_client_release import release
 from tests.artifacts.test_host_snapshot import snapshot
 from tests.artifacts.test_quota_advisory import advisory
 from tests.artifacts.test_runbook_run import run
-from tests.artifacts.test_signed_tar import site_backup
+from tests.artifacts.test_signed_tar import site_backup, site_bundle
 from tests.artifacts.test_waiver_approval import approval
 
 pytestmark = pytest.mark.requirement("ARC-1/agents-can-read-it")
@@ -48,6 +49,7 @@ STATED: dict[str, tuple[Callable[[], bytes], Callable[[], object]]] = {
     "https://arcops.dev/predicates/runbook-run/v1": (lambda: RUNBOOK_RUN.statement(run()), run),
     "https://arcops.dev/predicates/quota-advisory/v1": (lambda: QUOTA_ADVISORY.statement(advisory()), advisory),
     "https://arcops.dev/predicates/site-backup/v1": (lambda: SITE_BACKUP.statement(site_backup()), site_backup),
+    "https://arcops.dev/predicates/site-bundle/v1": (lambda: SITE_BUNDLE.statement(site_bundle()), site_bundle),
     "https://arcops.dev/predicates/revocations/v1": (
         lambda: revocation_statement(RevocationList(issued_at=AT)),
         lambda: RevocationList(issued_at=AT),

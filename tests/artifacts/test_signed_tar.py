@@ -21,6 +21,7 @@ from artifacts.site_backup import (
     SiteBackup,
     TableBackedUp,
 )
+from artifacts.site_bundle import ImageCarried, SiteBundle, WheelCarried
 from tests.artifacts.reports import AT
 
 pytestmark = pytest.mark.requirement("BASE-8/backups-are-verified-and-restored")
@@ -39,6 +40,18 @@ def site_backup() -> SiteBackup:
         locks=(PassphraseLock(salt="c" * 32, memory=65536, rounds=3, lanes=4, locked="d" * 120),),
         parts=(TarPart(name="store/log", size=300, digest=f"sha256:{'e' * 64}"),),
         left_out=(NotBackedUp(what="cache", why="it is made again"),),
+    )
+
+
+def site_bundle() -> SiteBundle:
+    return SiteBundle(
+        version="0.1.0",
+        schema="0016",
+        made=AT,
+        images=(ImageCarried(name="server", digest=f"sha256:{'a' * 64}"),),
+        wheels=(WheelCarried(name="arcops", version="0.1.0", digest=f"sha256:{'b' * 64}"),),
+        parts=(TarPart(name="docs/index.md", size=12, digest=f"sha256:{'c' * 64}"),),
+        not_given=("chart", "trust", "data", "policies"),
     )
 
 

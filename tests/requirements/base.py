@@ -74,10 +74,7 @@ BASE: tuple[Claim, ...] = (
         promises_are_watched="Service levels have alerts by how fast they are used up, and each alert a runbook.",
         blue_green_with_rollback="An update stands beside the old one, and goes back by itself if it is not healthy; no call "
         "is lost.",
-        bundle_for_an_air_gap=(
-            "One signed file installs, upgrades and takes back a site without a network.",
-            _NOT_BUILT,
-        ),
+        bundle_for_an_air_gap="One signed file installs, upgrades and takes back a site without a network.",
         backups_are_verified_and_restored="A site is backed up to one signed file, with its secrets encrypted, and "
         "restored whole or not at all; what is not sound is refused before anything changes.",
     ),

@@ -33,6 +33,7 @@ from foundation.half_restored import is_half
 from foundation.identity.api_keys import ApiKeys
 from foundation.settings import Settings
 from tests.foundation.backup.sites import NAMES, PASSPHRASE, files, grow, refuse_unproven, rows, settings_of, site
+from tests.foundation.dying import kinds
 from tests.models import CLOCK, Bench
 
 pytestmark = pytest.mark.requirement("BASE-8/backups-are-verified-and-restored")
@@ -341,21 +342,9 @@ def test_a_kill_at_any_step_leaves_the_old_site_or_one_that_the_next_call_ends(m
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    last = found.pop()
-    assert (last["status"], last["again"]) == (0, 0), done.stderr
-    assert len(found) > 8
-    assert all(one["status"] == 77 for one in found)
-    kinds = []
-    for one in found:
-        assert one["again"] == 0, done.stderr
-        assert one["after"] == last["after"]
-        kinds.append("half" if one["killed"]["half"] else "new" if one["killed"] == last["after"] else "old")
-    olds = kinds.count("old")
-    assert kinds == ["old"] * olds + ["half"] * kinds.count("half") + ["new"] * kinds.count("new"), kinds
-    assert olds >= 4
-    before = next(one["killed"] for one, kind in zip(found, kinds, strict=True) if kind == "old")
-    assert all(one["killed"] == before for one, kind in zip(found, kinds, strict=True) if kind == "old")
+    found = kinds(json.loads(done.stdout))
+    assert found.count("old") >= 4, done.stderr
+    assert found.count("half") > 1
 
 
 def test_every_command_waits_for_a_restore_that_was_cut_off(
@@ -367,4 +356,4 @@ def test_every_command_waits_for_a_restore_that_was_cut_off(
     (settings.memory / "restoring").write_text("{}")
     for line in (["store", "list"], ["database", "status"], ["keys", "trust", "x.pub"], ["backup", "make", "x"]):
         assert run(line) != 0
-    assert "run the same 'arcops backup restore' again" in capsys.readouterr().err
+    assert "run the same command again ('arcops backup restore'" in capsys.readouterr().err

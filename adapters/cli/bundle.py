@@ -1,0 +1,84 @@
+"""``arcops bundle``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters.cli import files, surroundings
+from adapters.cli.answering import answer, shown
+from adapters.cli.commands import Given, command, group
+from adapters.cli.options import Signing
+from adapters.cli.printing import Answering
+from artifacts.projections.lines import printable
+
+if TYPE_CHECKING:
+    from capabilities.bundle.bundle import (
+        BundleInstalled,
+        BundleMade,
+        BundleRolledBack,
+        BundleShown,
+        BundleVerified,
+        InstallBundle,
+        MakeBundle,
+        RollBackBundle,
+        VerifyBundle,
+    )
+
+BUNDLE = group("bundle", "Carry images, wheels, trust roots, policies and data to a site without a network, and install them.")
+
+
+@command(
+    "bundle make",
+    "capabilities.bundle.bundle:make_bundle",
+    own=Signing,
+    example="site.bundle --wheels wheels --policies policies",
+)
+def make(given: Given[MakeBundle, BundleMade, Signing]) -> None:
+    """Write what a site needs to one new signed file."""
+    made = answer(given.tool, given.ask(), surroundings.place(key=given.own.key))
+    _print(made.bundle)
+    print(printable(f"bundle {made.path}"))
+
+
+@command(
+    "bundle verify",
+    "capabilities.bundle.bundle:verify_bundle",
+    own=Answering,
+    reads={"keys": files.key_text},
+    example="site.bundle",
+)
+def verify(given: Given[VerifyBundle, BundleVerified, Answering]) -> None:
+    """Check every byte of a bundle, each image and each wheel. It changes nothing."""
+
+    def show(found: BundleVerified) -> None:
+        _print(found.bundle)
+        print("sound")
+
+    shown(given, show)
+
+
+@command(
+    "bundle install",
+    "capabilities.bundle.bundle:install_bundle",
+    reads={"keys": files.key_text},
+    example="site.bundle",
+)
+def install(given: Given[InstallBundle, BundleInstalled, None]) -> None:
+    """Let a bundle count here, whole or not at all. Stop every host before."""
+    done = answer(given.tool, given.ask(), surroundings.place())
+    _print(done.bundle)
+    print(printable(f"{done.id} counts now, in {done.folder}; before: {done.before or 'none'}"))
+
+
+@command("bundle rollback", "capabilities.bundle.bundle:roll_back_bundle")
+def rollback(given: Given[RollBackBundle, BundleRolledBack, None]) -> None:
+    """Let the site be as it was before the bundle that counts."""
+    done = answer(given.tool, given.ask(), surroundings.place())
+    print(printable(f"{done.id} was taken back; now: {done.now or 'none'}"))
+    print("Go on with the program of that version: a newer one would bring the database forward again.")
+
+
+def _print(bundle: BundleShown) -> None:
+    print(printable(f"{f'ArcOps {bundle.version}' if bundle.version else 'content'}, made {bundle.made:%Y-%m-%d %H:%M} UTC"))
+    print(printable(f"images: {', '.join(bundle.images) or 'none'}; {bundle.wheels} wheels; {bundle.files:,} files in all"))
+    print(f"{bundle.size:,} bytes; not given: {', '.join(bundle.not_given) or 'nothing'}")

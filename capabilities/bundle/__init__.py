@@ -1,0 +1,1 @@
+"""What can be asked about bundles for an air gap."""

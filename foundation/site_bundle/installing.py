@@ -1,0 +1,220 @@
+"""Installing a bundle, and taking it back: versions lie side by side, and what counts changes at once.
+
+    BUNDLES/ID/content/…       the pieces of a bundle
+    BUNDLES/ID/before.backup   the site as it was before this bundle counted
+    BUNDLES/ID/installed.json  which bundle counted before
+    BUNDLES/current            a link to the ID that counts
+
+The site is backed up, and the backup is restored with the bundle's trust roots, policies and advisories over it, and with the
+database brought forward: so all of that, and the link, changes as a restore does, whole or not at all (`foundation.backup`).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from arcops.errors import Refused, Unavailable
+from arcops.installed import version
+from arcops.silence import unheard
+from artifacts.private_folder import make_private
+from artifacts.private_key import Signer
+from artifacts.public_key import PublicKey
+from artifacts.reading import read_file
+from artifacts.signed_tar import SignedTar, opened_tar
+from artifacts.site_bundle import SiteBundle, content_of
+from artifacts.wire import canonical_bytes, from_json
+from artifacts.writing import stream_new, write_new
+from foundation.backup import journal
+from foundation.backup.making import make as back_up
+from foundation.backup.places import MOST_FILE
+from foundation.backup.restoring import Changes, Permitted, restore
+from foundation.database.migrating import refuse_unknown
+from foundation.only_one import only_one
+from foundation.settings import Settings
+from foundation.site_bundle.reading import Verified, verify
+
+_CURRENT, _CONTENT, _BACKUP, _NOTE = "current", "content", "before.backup", "installed.json"
+INSTALL, ROLLBACK = "arcops bundle install", "arcops bundle rollback"
+_REVOKED = "trust/revocations/"
+_MOST_NOTE = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Which bundle this was, and the id of the one that counted ``before``, or nothing."""
+
+    bundle: str
+    version: str
+    before: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doing:
+    """What both need: the site, who signs and by which keys, the passphrase of backups, the clock."""
+
+    settings: Settings
+    signer: Callable[[], Signer]
+    keys: Sequence[PublicKey]
+    passphrase: Callable[[], str]
+    now: datetime
+    environment: Mapping[str, str]
+    step: Callable[[str], None] = unheard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """A bundle that counts now: its id, its folder, what it was, and the id of the one before."""
+
+    id: str
+    folder: Path
+    verified: Verified
+    before: str
+
+
+def current(settings: Settings) -> str:
+    """The id of the bundle that counts, or nothing."""
+    try:
+        return str((settings.bundles / _CURRENT).readlink())
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise Refused(f"{settings.bundles / _CURRENT} is not the link that ArcOps makes there; move it away") from error
+
+
+def install(path: Path, doing: Doing) -> Installed:
+    """Let the bundle in the file *path* count here: verified first, then whole or not at all.
+
+    Raises `Refused` with nothing changed if it is not sound, or if another version of ArcOps has to install it; and
+    `Unavailable` if the disk or the database does not allow it.
+    """
+    settings = doing.settings
+    with only_one(settings.memory, "bundle"), opened_tar(path, f"the bundle {path}") as tar:
+        verified = verify(tar, doing.keys)
+        bundle = verified.bundle
+        _refuse_version(bundle, path)
+        refuse_unknown(bundle.schema, f"the bundle {path}")
+        id_ = f"{bundle.version or 'content'}-{content_of(bundle).removeprefix('sha256:')[:16]}"
+        folder = settings.bundles / id_
+        changes = _changes(tar, bundle, settings, id_)
+        half = journal.read_journal(settings)
+        doing.step("verified")
+        if half is not None:
+            journal.refuse_other(half, changes.command)
+        elif current(settings) == id_:
+            return Installed(id=id_, folder=folder, verified=verified, before=_note(folder).before)
+        else:
+            _unpack(tar, bundle, folder, doing)
+            note = Note(bundle=content_of(bundle), version=bundle.version, before=current(settings))
+            write_new(folder / _NOTE, canonical_bytes(note), mode=0o600)
+            signer = doing.signer()
+            back_up(
+                folder / _BACKUP,
+                settings,
+                signer=signer,
+                passphrase=doing.passphrase,
+                now=doing.now,
+                environment=doing.environment,
+            )
+            doing.step("backed up")
+        _restored(folder, doing, changes)
+        return Installed(id=id_, folder=folder, verified=verified, before=_note(folder).before)
+
+
+def take_back(doing: Doing, named: str = "") -> tuple[str, str]:
+    """Let the site be as it was before the bundle that counts, which must be the one *named*, if one is. Returns the id of
+    that bundle, and of the one that counts now.
+
+    The store and the advisories stay: what was judged since is not lost, and older advisories would find less.
+    """
+    settings = doing.settings
+    with only_one(settings.memory, "bundle"):
+        half = journal.read_journal(settings)
+        if half is not None:
+            journal.refuse_other(half, ROLLBACK)
+        id_ = half.command.removeprefix(f"{ROLLBACK} ") if half is not None else current(settings)
+        if not id_:
+            raise Refused(f"no bundle counts here ({settings.bundles / _CURRENT}), so none can be taken back")
+        if named not in ("", id_):
+            raise Refused(f"the bundle {named[:200]!r} does not count here, so it is not taken back; {id_} counts")
+        folder = settings.bundles / id_
+        before = _note(folder).before
+        if before and not (settings.bundles / before).is_dir():
+            raise Refused(f"{settings.bundles / before}, the bundle before, is gone; restore its folder, or install it again")
+        link = settings.bundles / _CURRENT
+        _restored(folder, doing, Changes(command=f"{ROLLBACK} {id_}", also={link: _linking(before)}, forward=False))
+        return id_, before
+
+
+def _restored(folder: Path, doing: Doing, changes: Changes) -> None:
+    restore(
+        folder / _BACKUP,
+        doing.settings,
+        keys=[*doing.keys, doing.signer().public],
+        passphrase=doing.passphrase,
+        now=doing.now,
+        permitted=Permitted(replace=True),
+        changes=changes,
+        environment=doing.environment,
+        step=doing.step,
+    )
+
+
+def _refuse_version(bundle: SiteBundle, path: Path) -> None:
+    if bundle.version and bundle.version != version():
+        raise Refused(
+            f"the bundle {path} brings ArcOps {bundle.version}, and this is {version()}: its own program installs it. Make a "
+            f"folder with 'python -m venv NEW', 'tar -xf {path} wheels' and 'NEW/bin/pip install --no-index --require-hashes "
+            f"--find-links wheels -r wheels/requirements.txt', and run 'NEW/bin/arcops bundle install {path}'"
+        )
+
+
+def _note(folder: Path) -> Note:
+    return from_json(Note, read_file(folder / _NOTE, _MOST_NOTE, follow=False))
+
+
+def _unpack(tar: SignedTar, bundle: SiteBundle, folder: Path, doing: Doing) -> None:
+    """Write the pieces to *folder*. What was left there by a process that died has no effect, and goes."""
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        for part in bundle.parts:
+            path = folder / _CONTENT / part.name
+            make_private(path.parent)
+            stream_new(path, lambda file, name=part.name: file.writelines(tar.chunks(name)))  # type: ignore[misc]
+        make_private(folder)
+    except OSError as error:
+        raise Unavailable(f"{folder} cannot be written: {error.strerror}; nothing was installed") from error
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    doing.step("unpacked")
+
+
+def _changes(tar: SignedTar, bundle: SiteBundle, settings: Settings, id_: str) -> Changes:
+    names = [one.name for one in bundle.parts]
+    files = {name: tar.read(name, MOST_FILE) for name in names if name.startswith(("trust/", "policies/"))}
+    for name, content in files.items():
+        there = settings.trust / name.removeprefix("trust/")
+        if name.startswith(_REVOKED) and there.exists() and read_file(there, MOST_FILE) != content:
+            raise Refused(f"the bundle has {name}, but {there} is another list of revocations; give the bundle's another name")
+    also: dict[Path, Callable[[Path], None]] = {settings.bundles / _CURRENT: _linking(id_)}
+    advisories = settings.bundles / id_ / _CONTENT / "data"
+    if any(name.startswith("data/") for name in names):
+        also[settings.data] = lambda staged: _over(settings.data, advisories, staged)
+    return Changes(command=f"{INSTALL} {id_}", files=files, also=also)
+
+
+def _linking(id_: str) -> Callable[[Path], None]:
+    return lambda staged: staged.symlink_to(id_) if id_ else None
+
+
+def _over(below: Path, above: Path, staged: Path) -> None:
+    """Make *staged* a copy of the folder *below* with what *above* has put over it."""
+    staged.mkdir(mode=0o700)
+    for folder in (below, above):
+        if folder.is_dir():
+            shutil.copytree(folder, staged, dirs_exist_ok=True)

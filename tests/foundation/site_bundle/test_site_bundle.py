@@ -1,0 +1,277 @@
+"""A site without a network is installed, upgraded and taken back from one file, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.cli.main import run
+from arcops.errors import Refused
+from arcops.installed import version
+from artifacts.private_key import create
+from artifacts.signed_tar import opened_tar
+from artifacts.site_bundle import SiteBundle
+from artifacts.store import Store
+from foundation.database.migrating import newest
+from foundation.site_bundle import installing
+from foundation.site_bundle.installing import Installed, current, install, take_back
+from foundation.site_bundle.making import Given, make
+from foundation.site_bundle.reading import verify
+from tests.foundation.backup.sites import NAMES, PASSPHRASE, grow, site
+from tests.foundation.dying import kinds
+from tests.foundation.site_bundle.killing import doing, state
+from tests.foundation.site_bundle.pieces import OLD_SCHEMA, database, pieces, with_old_database
+from tests.models import CLOCK, Bench
+
+pytestmark = pytest.mark.requirement("BASE-8/bundle-for-an-air-gap")
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bench, Path]:
+    """A site with the database of the release before, and a folder with two bundles for it."""
+    folder = tmp_path_factory.mktemp("bundles")
+    here = site(folder)
+    with_old_database(here.home)
+    for number in (1, 2):
+        bundle(here, folder / f"{number}.bundle", pieces(folder / f"pieces{number}", number=number))
+    return here, folder
+
+
+@pytest.fixture
+def home(made: tuple[Bench, Path], tmp_path: Path) -> Path:
+    """A copy of the site."""
+    return Path(shutil.copytree(made[0].home, tmp_path / "home", symlinks=True))
+
+
+def bundle(here: Bench, path: Path, given: dict[str, Path]) -> SiteBundle:
+    others = {kind: one for kind, one in given.items() if kind != "images"}
+    images = (given["images"],) if "images" in given else ()
+    return make(path, Given(images=images, others=others), signer=here.signer, now=CLOCK)
+
+
+def installed(home: Path, path: Path) -> Installed:
+    return install(path, doing(home, lambda _: None))
+
+
+def taken_back(home: Path) -> tuple[str, str]:
+    return take_back(doing(home, lambda _: None))
+
+
+def test_upgraded_and_taken_back_from_the_release_before(made: tuple[Bench, Path], home: Path) -> None:
+    before = state(home)
+    rows = database(home)[1]
+    assert database(home)[0] == OLD_SCHEMA
+    first = installed(home, made[1] / "1.bundle")
+    assert database(home) == (newest(), rows)
+    assert (home / "policies" / "vendor.yaml").read_text().endswith("# 1\n")
+    assert (home / "policies" / "bench.yaml").exists(), "the site's own stay"
+    assert (home / "trust" / "keys" / "vendor1.pub").exists()
+    assert (home / "data" / "osv.json").read_text() == "advisories 1"
+    content = home / "bundles" / "current" / "content"
+    assert (content / "images" / "server" / "oci-layout").exists()
+    assert (content / "docs" / "index.md").exists()
+    assert f"arcops=={version()} --hash=sha256:" in (content / "wheels" / "requirements.txt").read_text()
+    one = state(home)
+
+    grow(replace(made[0], home=home, settings=doing(home, lambda _: None).settings), "judged since")
+    second = installed(home, made[1] / "2.bundle")
+    assert (second.before, first.before) == (first.id, "")
+    assert installed(home, made[1] / "2.bundle").id == second.id, "the same again changes nothing"
+    assert (home / "data" / "osv.json").read_text() == "advisories 2"
+
+    with pytest.raises(Refused, match="does not count here"):
+        take_back(doing(home, lambda _: None), first.id)
+    assert taken_back(home) == (second.id, first.id)
+    (home / "data" / "osv.json").write_text("advisories 1")  # advisories stay: older ones would find less
+    assert state(home) == one
+    assert taken_back(home) == (first.id, "")
+    (home / "data" / "osv.json").unlink()
+    assert state(home) == before
+    assert database(home) == (OLD_SCHEMA, rows)
+    with Store.at(doing(home, lambda _: None).settings) as store:
+        assert len(store.entries()) == len(NAMES) + 1, "what was judged since is not lost"
+        assert store.check([made[0].signer.public]) == ()
+    with pytest.raises(Refused, match="no bundle counts here"):
+        taken_back(home)
+
+
+@pytest.mark.parametrize("what", ["install", "rollback"])
+def test_a_kill_at_any_step_leaves_the_old_site_or_one_that_the_next_call_ends(
+    made: tuple[Bench, Path], home: Path, tmp_path: Path, what: str
+) -> None:
+    if what == "rollback":
+        installed(home, made[1] / "1.bundle")
+    home.rename(tmp_path / "old")
+    shutil.copy(made[1] / "1.bundle", tmp_path / "site.bundle")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.foundation.site_bundle.killing", str(tmp_path), what],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = kinds(json.loads(done.stdout))
+    assert found.count("old") > 1
+    assert found.count("half") > 1
+
+
+def no_layout(given: dict[str, Path]) -> None:
+    (given["images"] / "oci-layout").unlink()
+
+
+def a_blob_less(given: dict[str, Path]) -> None:
+    next((given["images"] / "blobs" / "sha256").iterdir()).unlink()
+
+
+def a_blob_changed(given: dict[str, Path]) -> None:
+    max((given["images"] / "blobs" / "sha256").iterdir(), key=lambda path: path.stat().st_size).write_bytes(b"changed")
+
+
+def an_image_of_nothing(given: dict[str, Path]) -> None:
+    (given["images"] / "index.json").write_text('{"manifests": []}')
+
+
+def no_wheel(given: dict[str, Path]) -> None:
+    (given["wheels"] / "setup.exe").write_bytes(b"")
+
+
+def two_versions(given: dict[str, Path]) -> None:
+    (given["wheels"] / "rfc8785-0.1.5-py3-none-any.whl").write_bytes(b"")
+
+
+def no_chart(given: dict[str, Path]) -> None:
+    (given["chart"] / "Chart.yaml").rename(given["chart"] / "values.yaml")
+
+
+def no_key(given: dict[str, Path]) -> None:
+    (given["trust"] / "keys" / "x.pub").write_text("no key")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (no_layout, "has no oci-layout"),
+        (a_blob_less, "is missing, or is not what its name says"),
+        (a_blob_changed, "is missing, or is not what its name says"),
+        (an_image_of_nothing, "names no image"),
+        (no_wheel, "is no wheel"),
+        (two_versions, "two versions of rfc8785"),
+        (no_chart, "has no Chart.yaml"),
+        (no_key, r"x\.pub"),
+    ],
+)
+def test_a_piece_that_is_wrong_is_not_carried(
+    made: tuple[Bench, Path], tmp_path: Path, wrong: Callable[[dict[str, Path]], None], said: str
+) -> None:
+    given = pieces(tmp_path / "pieces")
+    wrong(given)
+    with pytest.raises(Refused, match=said):
+        bundle(made[0], tmp_path / "b", given)
+    assert not (tmp_path / "b").exists()
+
+
+def test_what_is_not_given_is_said(made: tuple[Bench, Path], tmp_path: Path) -> None:
+    given = pieces(tmp_path / "pieces")
+    found = bundle(made[0], tmp_path / "b", {"docs": given["docs"]})
+    assert (found.version, found.images, found.wheels) == ("", (), ())
+    assert set(found.not_given) == {"images", "chart", "wheels", "trust", "data", "policies"}
+    with pytest.raises(Refused, match="nothing was given"):
+        bundle(made[0], tmp_path / "c", {})
+
+
+class TestWhatIsNotInstalled:
+    """Each is refused in a sentence, and the site stays as it was."""
+
+    def test_a_changed_byte_of_each_piece(self, made: tuple[Bench, Path], home: Path, tmp_path: Path) -> None:
+        before = state(home)
+        data = (made[1] / "1.bundle").read_bytes()
+        for piece in (b"images/", b"wheels/", b"policies/", b"trust/", b"data/", b"docs/", b"chart/"):
+            at = data.index(piece) + 512
+            (tmp_path / "bad").write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+            with pytest.raises(Refused, match="is not what was signed"):
+                installed(home, tmp_path / "bad")
+        (tmp_path / "bad").write_bytes(data[: len(data) // 2])
+        with pytest.raises(Refused, match="is cut off"):
+            installed(home, tmp_path / "bad")
+        assert state(home) == before
+        assert not (home / "bundles").exists()
+
+    def test_one_that_no_trusted_key_signed(self, made: tuple[Bench, Path], home: Path) -> None:
+        with pytest.raises(Refused, match="does not count here: no given key"):
+            install(made[1] / "1.bundle", replace(doing(home, lambda _: None), keys=[create().public]))
+
+    def test_that_of_another_version(self, made: tuple[Bench, Path], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(installing, "version", lambda: "0.0.9")
+        with pytest.raises(Refused, match=rf"brings ArcOps {version()}, and this is 0\.0\.9: its own program installs it"):
+            installed(home, made[1] / "1.bundle")
+        assert not (home / "bundles").exists()
+
+    def test_one_that_would_drop_revocations(self, made: tuple[Bench, Path], home: Path, tmp_path: Path) -> None:
+        given = pieces(tmp_path / "pieces")
+        for one in (given["trust"], home / "trust"):
+            (one / "revocations").mkdir()
+            (one / "revocations" / "arcops.sigstore.json").write_text(str(one))
+        bundle(made[0], tmp_path / "b", given)
+        with pytest.raises(Refused, match="is another list of revocations"):
+            installed(home, tmp_path / "b")
+
+    def test_while_something_else_was_cut_off(self, made: tuple[Bench, Path], home: Path, tmp_path: Path) -> None:
+        class Cut(BaseException):
+            pass
+
+        def step(what: str) -> None:
+            if what == "noted":
+                raise Cut
+
+        with pytest.raises(Cut):
+            install(made[1] / "1.bundle", doing(home, step))
+        assert state(home) == "half"
+        with pytest.raises(Refused, match=r"'arcops bundle install .*' was cut off: run that again first"):
+            taken_back(home)
+        with pytest.raises(Refused, match=r"'arcops bundle install .*' was cut off: run that again first"):
+            installed(home, made[1] / "2.bundle")
+        installed(home, made[1] / "1.bundle")
+        assert database(home)[0] == newest()
+
+
+def test_a_list_that_says_something_else_than_the_pieces(made: tuple[Bench, Path], tmp_path: Path) -> None:
+    with opened_tar(made[1] / "1.bundle", "the bundle") as tar:
+        found = verify(tar, [made[0].signer.public]).bundle
+    assert (found.version, len(found.images), len(found.wheels), found.not_given) == (version(), 1, 2, ())
+
+
+def test_the_command_line_does_it_all(
+    made: tuple[Bench, Path], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in made[0].environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ARCOPS_HOME", str(home))
+    monkeypatch.setenv("ARCOPS_BACKUP_PASSPHRASE", PASSPHRASE)
+    given = pieces(tmp_path / "pieces")
+    file = str(tmp_path / "site.bundle")
+    pairs = [(f"--{kind}" if kind != "images" else "--image", str(one)) for kind, one in given.items() if kind != "docs"]
+    assert run(["bundle", "make", file, *(word for pair in pairs for word in pair)]) == 0
+    assert "images: server; 2 wheels;" in capsys.readouterr().out
+    assert run(["bundle", "verify", file]) == 0
+    assert "not given: docs\nsound\n" in capsys.readouterr().out
+    assert run(["bundle", "install", file]) == 0
+    assert current(doing(home, lambda _: None).settings).startswith(f"{version()}-")
+    assert "counts now, in" in capsys.readouterr().out
+    assert run(["database", "status"]) == 0
+    assert f"schema {newest()}, the newest" in capsys.readouterr().out
+    assert run(["bundle", "rollback"]) == 0
+    assert "was taken back; now: none" in capsys.readouterr().out
+    assert database(home)[0] == OLD_SCHEMA
+    (tmp_path / "wrong.yaml").write_text("gates: 5\n")
+    (given["policies"] / "wrong.yaml").write_text("gates: 5\n")
+    assert run(["bundle", "make", f"{file}2", "--policies", str(given["policies"])]) == 2
+    assert "wrong.yaml" in capsys.readouterr().err
