@@ -1,8 +1,8 @@
-"""Encryption for one reader: by a passphrase, or to the public keys of recipients.
+"""Encryption with a passphrase.
 
 The content is encrypted with a new random key (AES-256-GCM, NIST SP 800-38D), each piece under its own name, so that no piece
-can stand for another. That key is then locked, once for each way to open it: with a key from a passphrase (Argon2id, RFC 9106,
-its second recommended choice), or to a public key (HPKE, RFC 9180, with HKDF-SHA256 and AES-256-GCM).
+can stand for another. That key is then locked with a key from the passphrase (Argon2id, RFC 9106, its second recommended
+choice).
 """
 
 from __future__ import annotations
