@@ -17,7 +17,7 @@ from adapters.http.access import Door
 from adapters.relay.app import Relay, relay
 from adapters.relay.serve import config
 from services.host.sessions import Sessions
-from tests.simulators.hosting import Hosting, trivial
+from tests.simulators.hosting import ChildPipe, Hosting, trivial
 
 ACCEPT = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
 META = "io.modelcontextprotocol/"
@@ -233,9 +233,9 @@ async def serving(
         hosting.close()
         for link, _ in list(hosting.links.values()):
             await until(lambda link=link: bool(link.ended))  # type: ignore[misc]  # bound now
-        for pipe in getattr(
-            hosting, "pipes", ()
-        ):  # of the simulator: a child whose session ended is waited for, too: its transport is closed before the loop
+        # Children of the simulator whose session ended are waited for, too: their transports are closed before the loop.
+        children = [one for one in getattr(hosting, "pipes", ()) if isinstance(one, ChildPipe)]
+        for pipe in children:
             await until(lambda pipe=pipe: pipe.over)  # type: ignore[misc]  # bound now
 
 

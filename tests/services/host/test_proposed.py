@@ -29,7 +29,7 @@ def test_a_proposed_version_counts_when_it_is_switched_to(rows: Rows) -> None:
     proposed = rows.propose("echo", TWO, author="eve")
     assert proposed.current.spec == TWO
     assert rows.there("echo").current.spec == ONE
-    assert [(one.number, one.served) for one in rows.versions("echo")] == [(2, False), (1, True)]
+    assert [(one.number, bool(one.served)) for one in rows.versions("echo")] == [(2, False), (1, True)]
     assert rows.propose("echo", TWO, author="ann").current.number == 2  # one that was interrupted goes on
     lock = Lock(package=TWO.package, runtime="r", text="t")
     rows.lock("echo", 2, lock)
