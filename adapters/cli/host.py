@@ -21,7 +21,7 @@ from artifacts.projections.lines import printable
 if TYPE_CHECKING:
     from capabilities.server.allowing import HostAllow, HostDeny, HostResolve, ServerResolved
     from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
-    from capabilities.server.explaining import HostExplain, ServerExplained
+    from capabilities.server.explaining import HostDescribe, ServerExplained
     from capabilities.server.gating import GatedServer, HostGate
     from capabilities.server.looking import (
         DiffShown,
@@ -184,8 +184,8 @@ def gate(given: Given[HostGate, GatedServer, Reaching]) -> int:
     return code
 
 
-@command("host explain", f"{_EXPLAINING}:host_explain", own=Answering, example="time")
-def explain(given: Given[HostExplain, ServerExplained, Answering]) -> int:
+@command("host explain", f"{_EXPLAINING}:host_describe", own=Answering, example="time")
+def explain(given: Given[HostDescribe, ServerExplained, Answering]) -> int:
     """Say why a hosted server may run, or why not and who can repair that: 0 or 4 if it may, by its verdict; 3 if not."""
 
     def show(found: ServerExplained) -> None:

@@ -14,7 +14,7 @@ from artifacts.vouch import Standing
 from capabilities.artifact.examine import Examine, Examined, examine_artifact
 from capabilities.policy.explain import explained
 from capabilities.server.costing import By, HostCostShow, host_cost_show
-from capabilities.server.explaining import HostExplain, ServerExplained, host_explain
+from capabilities.server.explaining import HostDescribe, ServerExplained, host_describe
 from capabilities.server.figuring import HostFigures, host_figures
 from capabilities.server.looking import HostFind, HostHistory, HostLogs, host_find, host_history, host_logs
 from capabilities.server.quotas import HostQuotaShow, host_quota_show
@@ -40,7 +40,7 @@ def server(asked: Asked) -> Reply:
     if not name:
         raise Problem(400, "Which server?", "The address names no server.", "Choose one from the list of servers.")
     try:
-        found = host_explain(HostExplain(name=name[:63]), asked.at)
+        found = host_describe(HostDescribe(name=name[:63]), asked.at)
     except Refused as error:
         said = f"{str(error)[0].upper()}{str(error)[1:]}."
         raise Problem(404, "There is no such server", said, "Choose one from the list of servers.") from error

@@ -26,7 +26,7 @@ _ALLOWED = "server-origin/allowed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HostExplain:
+class HostDescribe:
     """Which server to explain."""
 
     name: str = field(metadata=_NAME)
@@ -88,7 +88,7 @@ class ServerExplained:
 
 
 @tool(title="Explain why a hosted server may run", scope=Scope.READ, reads_only=True)
-def host_explain(ask: HostExplain, at: Place) -> ServerExplained:
+def host_describe(ask: HostDescribe, at: Place) -> ServerExplained:
     """Say why a hosted server may run or may not: who allowed it, its verdict with the findings that are not good, until when
     that is valid, and what is missing; also what its row lets it do, what it is made of, and what it offers, by digest.
     """

@@ -99,7 +99,7 @@ from capabilities.server.catalog_looking import HostCatalogList, HostCatalogSear
 from capabilities.server.checklisting import HostChecklist, HostChecklistMark
 from capabilities.server.costing import HostCostExport, HostCostReconcile, HostCostShow
 from capabilities.server.deploying import HostDeploy, HostRemove, HostRestart, HostRollback, HostStart, HostStop
-from capabilities.server.explaining import HostExplain
+from capabilities.server.explaining import HostDescribe
 from capabilities.server.feedback import HostFeedbackAnswer, HostFeedbackGive, HostFeedbackList
 from capabilities.server.figuring import HostFigures
 from capabilities.server.gating import HostGate
@@ -489,7 +489,7 @@ ASKS: dict[str, Asking] = {
     "host_deny": lambda at: allowed(at) or HostDeny(name="small"),
     "host_deploy": lambda at: added(at) or HostDeploy(name="small", package=f"folder:{at.model}", command="other"),
     "host_diff": lambda at: added(at) or HostDiff(name="small"),
-    "host_explain": lambda at: added(at) or HostExplain(name="small"),
+    "host_describe": lambda at: added(at) or HostDescribe(name="small"),
     "host_gate": lambda at: runnable(at) or HostGate(name="small"),
     "host_mirror_use": lambda at: HostMirrorUse(mirror=Mirror(at.folder).write()),
     "host_figures": lambda at: added(at) or HostFigures(),

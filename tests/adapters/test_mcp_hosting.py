@@ -74,7 +74,7 @@ def test_an_agent_finds_deploys_and_manages_a_server(site: Named, tmp_path: Path
             assert "a person decides and rates" in await refused("host_catalog_approve", name=NAME)
             assert site.arcops("host", "catalog", "approve", NAME).returncode == GREEN
             assert (await asked("host_deploy", name="made", catalog=NAME))["package"] == "pypi:made-server==1.0"
-            assert "no one has allowed" in (await asked("host_explain", name="made"))["missing"]
+            assert "no one has allowed" in (await asked("host_describe", name="made"))["missing"]
             assert (await asked("host_gate", name="made"))["verdict"] == "GREEN"
             shown = await asked("host_status", name="made")
             assert (shown["verdict"], shown["missing"]) == ("GREEN", "")

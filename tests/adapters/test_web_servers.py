@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from adapters.web.app import site
 from artifacts.wire import to_json
-from capabilities.server.explaining import HostExplain, host_explain
+from capabilities.server.explaining import HostDescribe, host_describe
 from capabilities.server.looking import HostFind, host_find
 from flows.place import Place
 from tests.adapters.hosted_world import EVIL, hosted_site
@@ -61,7 +61,7 @@ def test_a_search_finds_by_name_package_and_owner(web: TestClient) -> None:
 
 
 def test_one_that_may_run_shows_its_verdict_lock_tools_and_walls(web: TestClient, here: Place) -> None:
-    found = host_explain(HostExplain(name="made"), here)
+    found = host_describe(HostDescribe(name="made"), here)
     shown = page(web, "/server?name=made")
     assert "Why it may run" in shown
     assert found.server is not None
@@ -94,7 +94,7 @@ def test_one_that_no_one_judged_says_what_is_missing(web: TestClient) -> None:
 
 def test_json_and_the_tools_of_agents_say_the_same(web: TestClient, here: Place) -> None:
     told: Any = web.get("/server?name=poisoned", headers=JSON).json()
-    assert told == {**_plain(host_explain(HostExplain(name="poisoned"), here)), "signature": told["signature"]}
+    assert told == {**_plain(host_describe(HostDescribe(name="poisoned"), here)), "signature": told["signature"]}
     assert told["mayRun"] is False
     assert told["signature"]["standing"] == "verified"
     assert [one["name"] for one in web.get("/servers", headers=JSON).json()["servers"]] == [
