@@ -10,6 +10,7 @@ from __future__ import annotations
 import array
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -67,11 +68,13 @@ def main() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # one that comes meanwhile is for the work
     work = handed(path)
     if work is not None:
+        woken, waking = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
         for one in _PASSED_ON:
             signal.signal(one, _passing_on(work))
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if work is not None:
-        _end_as(_outcome(work))
+        _end_as(_outcome(work, woken))
     import runpy
 
     sys.argv[:] = [module]
@@ -122,11 +125,18 @@ def _passing_on(work: Handed) -> Callable[[int, object], None]:
     return lambda number, frame: work.tell(number)
 
 
-def _outcome(work: Handed) -> int:
-    """Wait for the end of the work; 1 if the process that took it ended before."""
-    while not work.hear():
-        pass
-    return 1 if work.code is None else work.code
+def _outcome(work: Handed, woken: int) -> int:
+    """Wait for the end of the work; 1 if the process that took it ended before.
+
+    A signal that came just before the waiting began would not end it, and would be passed on only with the next one: so it is
+    waited for *woken*, too, into which the interpreter writes at each signal.
+    """
+    while True:
+        ready, _, _ = select.select([work.fileno(), woken], [], [])
+        if woken in ready:
+            os.read(woken, 64)  # the signal itself is passed on by its handler, between two steps of this loop
+        if work.fileno() in ready and work.hear():
+            return 1 if work.code is None else work.code
 
 
 def _end_as(code: int) -> None:

@@ -100,6 +100,12 @@ class Warm:
         if self._fixed(run.environment) != (self._environment if run.whole else {}):
             self._refuse(run, asking)
             return None
+        try:  # before the work begins: the one who handed it over would do it again, if this process ended in between
+            asking.sendall(TAKEN)
+        except OSError:
+            run.close()
+            asking.close()
+            return None
         parent = os.getpid()
         child = os.fork()
         if not child:
@@ -110,8 +116,6 @@ class Warm:
             return run
         run.close()
         self._running[asking.fileno()] = (child, asking)
-        with suppress(OSError):  # who handed it over has gone; that is heard next
-            asking.sendall(TAKEN)
         return None
 
     def _refuse(self, run: Run, asking: socket.socket) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import select
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
 VARYING = frozenset(("WORK",))
@@ -20,6 +20,8 @@ def prepare() -> None:
 
 def main() -> None:
     told = os.environ.get("WORK", "")
+    woken, waking = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(waking)
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(7))
     print(json.dumps({"parent": os.getppid(), "self": os.getpid(), "folder": str(Path.cwd()), "told": told}), flush=True)
     print("said at the end", file=sys.stderr)
@@ -32,7 +34,9 @@ def main() -> None:
     if told == "error":
         raise ValueError("an error")
     if told == "wait":
-        time.sleep(600)
+        # A sleep that begins just after a signal came would not be ended by it.
+        ready, _, _ = select.select([woken], [], [], 600)
+        assert not ready, "the signal's handler ends this process"
     if told == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     sys.exit(int(told or 0))
