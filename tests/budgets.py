@@ -39,7 +39,7 @@ BUDGETS: dict[str, Budget] = {
     "arcops": Budget(tests=8),
     "artifacts": Budget(tests=79),
     "conformance": Budget(tests=14),
-    "deployments": Budget(tests=0, site=60),
+    "deployments": Budget(tests=0, site=138),
     "flows": Budget(tests=104, site=560),
     "foundation": Budget(tests=88, site=44),
     "foundry": Budget(tests=2),
