@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,6 +12,7 @@ from amend.client.families import Families
 from arcops.errors import Refused
 from artifacts.log.checkpoint import claimed
 from artifacts.looking_through import first
+from artifacts.objects import digest_of
 from artifacts.private_key import Signer
 from artifacts.store import Store
 from foundation.telemetry.spans import span
@@ -98,8 +98,3 @@ class Releasing:
     def position(self, data: str) -> int | None:
         """The position of this record in the log; ``None`` if it is not there. The log is asked, and not an index of it."""
         return first(self.store.log.read().lines, digest_of(data.encode()))
-
-
-def digest_of(data: bytes) -> str:
-    """``sha256:`` and the hex digest of *data*."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
