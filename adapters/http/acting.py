@@ -7,7 +7,6 @@ record of how it ended.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 from adapters.http import login_pages
 from adapters.http.access import Door
 from adapters.http.bound import Bound
+from adapters.http.formed import called
 from adapters.http.login import read_form
 from adapters.http.login_cookies import is_forged
 from arcops.asks import questions, refuse_outside
@@ -31,7 +31,6 @@ from capabilities.access.permitting import permitted
 from capabilities.catalogue import tool_named
 from capabilities.contract import Tool
 from capabilities.place import Place
-from capabilities.watching import watched
 
 _MOST_FORM = 4096
 
@@ -106,31 +105,14 @@ class Acting:
             if not decision.allowed:
                 self._denied(request, who, "policy", tool.name)
                 return said(403, decision.reason)
-            await self._done(request, tool, ask, who, given)
+            at = replace(self.place(), caller=who)
+            await called(tool, ask, at, given, request.scope, who, self.door.accounts)
         except Refused as error:
             return said(409, str(error))
         except ArcOpsError as error:
             return said(503, str(error))
         there = self._address(buttons, "" if do in buttons.ends else name)
         return RedirectResponse(there, status_code=303, headers={"Cache-Control": "no-store"})
-
-    async def _done(
-        self, request: Request, tool: Tool[Any, Any], ask: object, who: Identity, given: Mapping[str, object]
-    ) -> None:
-        """Call *tool*, with a record of how it ended."""
-        accounts = self.door.accounts
-        kept = None
-        if accounts is not None:
-            kept = accounts.begin(request.scope, who, tool=tool.name, arguments=given, known=tuple(given))
-        at = replace(self.place(), caller=who)
-        try:
-            answer = await asyncio.to_thread(watched, tool, ask, at)
-        except BaseException as error:
-            if kept is not None:
-                kept.failed(error)
-            raise
-        if kept is not None:
-            kept.answered(answer)
 
     def _denied(self, request: Request, who: Identity, reason: str, tool: str = "") -> None:
         if self.door.accounts is not None:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from adapters.http.accounts import Accounts
+from adapters.http.formed import called
 from adapters.http.login import read_form
 from adapters.web.pages import static_route
 from adapters.web.replies import Reply, respond
@@ -31,7 +32,6 @@ from capabilities.server.joining import (
     host_join_finish,
     host_join_verify,
 )
-from capabilities.watching import watched
 
 PATH = "/join"
 MOST_AT_ONCE = 4
@@ -108,18 +108,7 @@ class Joining:
         given = {name: value for name, value in asdict(ask).items() if value}
         if not given.get("token", given.get("ticket")):
             raise Refused("give the token that you were sent, or the ticket that you got for it")
-        kept = None
-        if self.accounts is not None:
-            kept = self.accounts.begin(request.scope, None, tool=tool.name, arguments=given, known=tuple(given))
-        try:
-            answer = await asyncio.to_thread(watched, tool, ask, self._at())
-        except BaseException as error:
-            if kept is not None:
-                kept.failed(error)
-            raise
-        if kept is not None:
-            kept.answered(answer)
-        return answer
+        return await called(tool, ask, self._at(), given, request.scope, None, self.accounts)
 
     def _at(self) -> Place:
         at = self.place()
