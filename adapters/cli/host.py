@@ -83,7 +83,7 @@ def list_(given: Given[HostFind, ServersFound, Answering]) -> None:
         if not found.servers:
             print("no server is hosted yet; 'arcops host add' adds one")
         for one in found.servers:
-            may = f", {one.verdict}" if one.verdict else ", may not run"
+            may = ", an agent" if one.kind == "agent" else f", {one.verdict}" if one.verdict else ", may not run"
             print(printable(f"{one.name} {one.state}: {one.package}, version {one.version}, of {one.owner}{may}"))
 
     shown(given, show)
@@ -282,6 +282,7 @@ def _print_row(found: ServerShown) -> None:
         print(printable(f"  on {one.host} {one.state} since {one.since:%H:%M:%S}Z{pids}: {one.reason}"))
     if found.missing:
         print(printable(found.missing))
-        print(f"Next: arcops host gate {found.name}")
+        if found.kind == "server":
+            print(f"Next: arcops host gate {found.name}")
     else:
         print(f"{found.verdict}: it may run")

@@ -10,8 +10,11 @@ from arcops.errors import ArcOpsError, Refused, Unavailable
 from services.host import envelope
 from services.host.envelope import Malformed
 from services.host.hosted import NotYet, State
+from services.host.to_agents import NoBridge
 
 FORBIDDEN, UNAUTHORIZED, LIMITED = -32003, -32001, -32029
+UNSUPPORTED = -32004
+"""What A2A calls an operation that is not supported (1.0, 5.4)."""
 RETRY_SECONDS = 5
 
 
@@ -57,6 +60,8 @@ def failure_of(error: Exception) -> Failure:
                 data=data,
                 headers=((b"retry-after", b"%d" % error.retry),),
             )
+        case NoBridge():
+            return Failure(status=501, code=UNSUPPORTED, said=str(error), data={"kind": "agent"})
         case Refused():
             return Failure(status=403, code=FORBIDDEN, said=str(error), data={"kind": "refused"})
         case Unavailable():

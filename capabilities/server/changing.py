@@ -52,11 +52,13 @@ def host_update(ask: HostUpdate, at: Place) -> ServerShown:
     """
     from capabilities.server.updating import update
     from services.host.rows import Rows
-    from services.host.spec import checked
+    from services.host.spec import checked, is_agent
+    from services.host.to_agents import refuse_agent
 
     with database(at) as open_:
         there = Rows(open_)
         row = found(ask.name, there)
+        refuse_agent(row)
         now = row.current.spec
         spec = replace(
             now,
@@ -69,6 +71,8 @@ def host_update(ask: HostUpdate, at: Place) -> ServerShown:
             most=ask.most or now.most,
             memory_mib=ask.memory_mib or now.memory_mib,
         )
+        if is_agent(spec):
+            raise Refused(f"{ask.name} is an MCP server, and becomes no agent; an agent is added with --from-catalog")
         done = update(ask.name, checked(spec), there, open_, at, owner=ask.owner or None)
         return shown(done.row, there, at)
 

@@ -26,7 +26,8 @@ class HostDeploy:
     """
     catalog: str = field(default="", metadata=shaped(option="--from-catalog", title="ENTRY[@VERSION]", most=460))
     """Instead of a package: an entry of the catalog with a version, such as io.github.user/server@1.0.2; without a version the
-    newest one that is approved. Its arguments and variables are those of its document, unless others are given.
+    newest one that is approved. Its arguments and variables are those of its document, unless others are given. An agent (A2A)
+    is kept as a row with its card, and calls to it are refused.
     """
     command: str = field(default="", metadata=shaped(most=200))
     """The program of the package, if it has several; in a folder, the file that runs."""
@@ -71,7 +72,7 @@ def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
     """
     from services.host.elsewhere import refuse_unreached
     from services.host.reserved import refuse_reserved
-    from services.host.spec import Spec, checked, read_package
+    from services.host.spec import Spec, checked, is_agent, read_package
 
     spec = Spec(
         package=ask.package,
@@ -95,6 +96,8 @@ def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
     refuse_reserved(ask.name)
     if bool(ask.package) == bool(ask.catalog):
         raise Refused("say what to host: --package, or --from-catalog, and not both")
+    if is_agent(spec):
+        raise Refused(f"an agent comes with its card: import that, and say --from-catalog {ask.package.partition(':')[2]}")
     if ask.catalog:
         from capabilities.server.catalog_hosting import from_catalog
 
@@ -103,6 +106,10 @@ def host_deploy(ask: HostDeploy, at: Place) -> ServerShown:
     if package.source.elsewhere:
         refuse_unreached(package.name, at.settings.tier)
     with rows(at) as there:
+        before = there.one(ask.name)
+        if before is not None and is_agent(before.current.spec) is not is_agent(spec):
+            now, new = ("an agent", "a server") if is_agent(before.current.spec) else ("a server", "an agent")
+            raise Refused(f"{ask.name} is {now}, and does not become {new}; choose another name, or remove it first")
         return shown(there.put(ask.name, spec, author=author(at), owner=ask.owner or None), there, at)
 
 

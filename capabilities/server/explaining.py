@@ -182,7 +182,11 @@ def _profile(row: HostedRow) -> ServerProfile:
 
 def _next(row: HostedRow, missing: str, report: Report | None) -> list[str]:
     """The commands that bring the server nearer to running, or that say more of it, in the order of their use."""
+    from services.host.spec import is_agent, read_package
+
     name, gate = row.name, f"arcops host gate {row.name}"
+    if is_agent(row.current.spec):
+        return [f"arcops host catalog show {read_package(row.current.spec.package).name}"]
     if not missing:
         return [*([] if row.enabled else [f"arcops host start {name}"]), f"arcops host status {name}", gate]
     if row.current.lock is None:

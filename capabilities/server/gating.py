@@ -69,7 +69,9 @@ def gated(row: HostedRow, rows: Rows, open_: Database, at: Place, *, attested: t
     from services.host.catalog.known_files import known_files
     from services.host.gating import ready
     from services.host.site import attested_in, policy_of, provisioning, verdicts
+    from services.host.to_agents import refuse_agent
 
+    refuse_agent(row)
     policy = at.policy(policy_of(at.settings, row.current.spec))
     with tempfile.TemporaryDirectory(prefix="arcops-case-") as scratch:
         preparing = provisioning(at.settings, open_, new_holder(), tell=_unheard)

@@ -57,6 +57,8 @@ def host_mirror_make(ask: HostMirrorMake, at: Place) -> MirrorMade:
         package = read_package(checked(one.spec).package)
         if package.source in (Source.FOLDER, Source.OCI):
             raise Refused(f"{one.name} is a folder of this machine, or an image in one; copy the folder itself")
+        if package.source is Source.AGENT:
+            raise Refused(f"{one.name} is an agent, of which there is nothing to mirror; import its card there")
         if package.source.elsewhere:
             raise Refused(f"{one.name} is a server of another machine, of which there is nothing to mirror; add its row there")
         lock = installer(package.source).resolve(package, shop)

@@ -33,7 +33,7 @@ class HostSaid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerShown:
-    """A hosted server.
+    """A hosted server; ``kind`` is ``agent`` if it is one that speaks A2A, which is kept and not called.
 
     ``digest`` is that of its lock, empty until its package was resolved; ``allowed`` says if someone allowed that lock,
     ``enabled`` if the operator lets the server run. ``verdict`` is the one by which it may run; without one,
@@ -54,6 +54,7 @@ class ServerShown:
     artifact: str = ""
     judged_at: datetime | None = None
     valid_until: datetime | None = None
+    kind: str = "server"
 
     @property
     def done_to(self) -> str:
@@ -134,6 +135,7 @@ def moment(milliseconds: int) -> datetime:
 def shown(row: HostedRow, there: Rows | None, at: Place, *, by: Verdicts | None = None) -> ServerShown:
     """*row* as it is now, with what hosts say; judged *by* what says which servers may run, if the caller has that already."""
     from services.host.site import verdicts
+    from services.host.spec import is_agent
 
     lock, report, missing = row.current.lock, None, ""
     try:
@@ -163,6 +165,7 @@ def shown(row: HostedRow, there: Rows | None, at: Place, *, by: Verdicts | None 
         artifact=row.judged.artifact if row.judged is not None else "",
         judged_at=report.judged_at if report is not None else None,
         valid_until=report.valid_until if report is not None else None,
+        kind="agent" if is_agent(row.current.spec) else "server",
     )
 
 

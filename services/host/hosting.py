@@ -35,7 +35,9 @@ from services.host.reaping import reaping
 from services.host.rows import HostedRow, Rows
 from services.host.saying import saying
 from services.host.serving import Key, Running, Serving
+from services.host.spec import is_agent
 from services.host.starting import Starting
+from services.host.to_agents import Bridge, no_bridge
 from services.host.updating.switching import proven
 from services.host.verdicts import Verdicts
 from services.host.withdrawing import Withdrawing, refusal
@@ -49,7 +51,7 @@ class Hosting:
     *verdicts* says which rows may run. *logs* gets each line that a server writes to its standard error. *prepare* is called
     until it succeeds once, before rows are read: it brings the database to this version's schema. *address_of* reads another
     host's address from its name in a lease; empty if it has none. *authorities* are as for `Starting`. *record* keeps what
-    figures are measured from. The loops of ``beside`` run as long as this host does.
+    figures are measured from. *bridge* carries calls to agents. The loops of ``beside`` run as long as this host does.
     """
 
     def __init__(
@@ -68,10 +70,11 @@ class Hosting:
         address_of: Callable[[str], str] = no_address,
         authorities: str = "",
         record: Tell = untold,
+        bridge: Bridge = no_bridge,
     ) -> None:
         self._rows, self._provisioning, self._keeping = rows, provisioning, keeping
         self._verdicts = verdicts
-        self._host, self._logs = host, logs
+        self._host, self._logs, self._bridge = host, logs, bridge
         self._starting = Starting(provisioning, keeping, home=home, environment=environment, authorities=authorities)
         self._servers: dict[str, Serving] = {}
         self._starts = Starts(record)
@@ -134,6 +137,8 @@ class Hosting:
             raise Refused(f"there is no hosted server {name[:100]!r}")
         row = serving.row
         self._refuse(row)
+        if is_agent(row.current.spec):
+            return await self._bridge(row, caller, session, era)
         key = key_of(row, caller, session, era)
         running = serving.running.get(key)
         if running is not None and not running.link.ended and not running.pipe.asked:

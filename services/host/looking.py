@@ -10,6 +10,8 @@ from arcops.errors import ArcOpsError
 from services.host.hosted import State
 from services.host.rows import HostedRow, Rows
 from services.host.serving import Serving
+from services.host.spec import is_agent
+from services.host.to_agents import NO_BRIDGE
 from services.host.updating.switching import goes_on
 
 LOOK_SECONDS = 0.5
@@ -64,6 +66,8 @@ class Looking:
             serving = self._servers.get(name)
             if serving is None:
                 serving = self._servers[name] = Serving(row=row)
+                if is_agent(row.current.spec):
+                    serving.reason = f"it {NO_BRIDGE}"
                 if before:  # it came while this host was there
                     self._came(row)
             else:

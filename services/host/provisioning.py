@@ -21,6 +21,7 @@ from services.host.installers.workshop import Launch, Workshop, installer
 from services.host.lock import Lock
 from services.host.rows import HostedRow, Rows
 from services.host.spec import bound_for, filled, pairs, read_package
+from services.host.to_agents import refuse_agent
 from tasks.server.client_credentials import credentials_in, headers_in
 from tasks.server.installed_tree import look, seen
 
@@ -63,6 +64,7 @@ class Provisioning:
 
         Raises `Refused` if it cannot be resolved, `Unavailable` if the database does not answer.
         """
+        refuse_agent(row)
         while row.current.lock is None:
             lease = await asyncio.to_thread(self._leases.take, f"hosted/resolve/{row.name}", _LOCK_SECONDS)
             if lease is None:

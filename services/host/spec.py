@@ -22,6 +22,7 @@ _NPM = re.compile(
     r"(?P<name>(?:@[a-z0-9~-][a-z0-9._~-]{0,100}/)?[a-z0-9~-][a-z0-9._~-]{0,150})"
     r"@(?P<version>[0-9][0-9A-Za-z.+-]{0,99})"
 )
+_AGENT = re.compile(r"(?P<name>[a-z0-9.-]{1,99}/[a-z0-9-]{1,100})@(?P<version>[0-9A-Za-z][0-9A-Za-z.+!_-]{0,254})")
 _OCI = re.compile(r"(?P<name>[^@\0]{1,400})@(?P<version>sha256:[0-9a-f]{64})")
 OURS = ("ARCOPS_", "PYTHON", "LD_", "NODE_OPTIONS", "DYLD_")
 """Variables that would change what runs, or that are ours."""
@@ -43,6 +44,7 @@ class Source(StrEnum):
     OCI = "oci"
     REMOTE = "remote"
     SSE = "sse"
+    AGENT = "agent"
 
     @property
     def elsewhere(self) -> bool:
@@ -53,7 +55,8 @@ class Source(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
     """A package of exactly one version. For a folder, ``name`` is its absolute path, for an image that of its layout, for a
-    server of another machine its URL, and there is no version; for an image it is its digest.
+    server of another machine its URL, and there is no version; for an image it is its digest. An agent has the name and the
+    version of its card in the catalog.
     """
 
     source: Source
@@ -63,7 +66,7 @@ class Package:
 
     def __str__(self) -> str:
         """As `read_package` reads it."""
-        separator = {Source.PYPI: "==", Source.NPM: "@", Source.OCI: "@"}.get(self.source, "")
+        separator = {Source.PYPI: "==", Source.NPM: "@", Source.OCI: "@", Source.AGENT: "@"}.get(self.source, "")
         return f"{self.source.value}:{self.name}{self.extras}{separator}{self.version}"
 
 
@@ -113,7 +116,8 @@ def launching(spec: Spec) -> Launching:
 
 def read_package(text: str) -> Package:
     """The package that *text* names exactly: ``pypi:NAME==VERSION``, ``npm:NAME@VERSION``, ``folder:/PATH``,
-    ``oci:/PATH@sha256:DIGEST``, or the server of another machine: ``remote:URL``, and ``sse:URL`` for the older transport.
+    ``oci:/PATH@sha256:DIGEST``, or the server of another machine: ``remote:URL``, and ``sse:URL`` for the older transport. An
+    agent is ``agent:NAME@VERSION``, an entry of the catalog.
 
     Raises `Refused` for a range or no version: what runs would be another thing tomorrow.
     """
@@ -124,6 +128,8 @@ def read_package(text: str) -> Package:
         return Package(source=Source.NPM, name=found["name"], version=found["version"])
     if source == Source.FOLDER and rest.startswith("/") and "\0" not in rest:
         return Package(source=Source.FOLDER, name=rest)
+    if source == Source.AGENT and (found := _AGENT.fullmatch(rest)):
+        return Package(source=Source.AGENT, name=found["name"], version=found["version"])
     if source == Source.OCI:
         return _image(rest)
     if source in (Source.REMOTE, Source.SSE):
@@ -152,9 +158,16 @@ def _image(text: str) -> Package:
     return Package(source=Source.OCI, name=found["name"], version=found["version"])
 
 
+def is_agent(spec: Spec) -> bool:
+    """Is *spec* of an agent, which is only kept, and not of a server?"""
+    return spec.package.startswith(f"{Source.AGENT.value}:")
+
+
 def checked(spec: Spec) -> Spec:
     """*spec*, if it can be a row's. Raises `Refused` with what is wrong."""
     package = read_package(spec.package)
+    if package.source is Source.AGENT and spec != Spec(package=spec.package):
+        raise Refused("an agent is only kept with its card; leave out what says how a server is started or called")
     if package.source is Source.FOLDER and not spec.command:
         raise Refused("a folder needs --command: the program in it that is to run")
     if spec.command.startswith(("/", "-")) or ".." in spec.command.split("/") or "\0" in spec.command:

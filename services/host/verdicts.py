@@ -25,6 +25,7 @@ from flows.subjects.server import SERVER
 from services.host.known_since import KnownSince
 from services.host.rows import HostedRow
 from services.host.spec import Spec, launching
+from services.host.to_agents import refuse_agent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class Verdicts:
 
         Raises `Refused` in one short text: what is missing, and who can repair it.
         """
+        refuse_agent(row)
         lock, gate = row.current.lock, f"'arcops host gate {row.name}'"
         if lock is None:
             raise Refused(f"{row.name} may not run: its package was not resolved; its operator runs {gate}")

@@ -50,7 +50,7 @@ class TestPages:
     def test_the_list_and_the_next_entries(self, web: TestClient) -> None:
         shown = page(web, "/catalog")
         assert "64 entries; 1 may be hosted" in shown
-        assert "an agent (A2A): not hosted here" in shown
+        assert "an agent (A2A): kept, not called" in shown
         assert "after=" in shown
         assert EVIL not in shown
         assert "<script>" not in web.get("/catalog").text.split("</head>")[1]

@@ -183,7 +183,9 @@ HOSTING: tuple[Claim, ...] = (
         ),
         existing_servers_are_wrapped="A repository, or a command that a client starts, is made ready; no shell runs.",
         from_a_folder_to_an_address="One command makes a folder a server with an address, a key and what each client reads.",
-        agents_are_an_extension_point="An agent (A2A) is an entry of its own kind, and not hosted until there is a bridge.",
+        agents_are_an_extension_point=(
+            "An agent (A2A) is an entry and a row of its own kind; calls to it are refused at the one place for a bridge."
+        ),
         operations_per_server=(
             "Each server has start, stop, logs, metrics, a private catalog, connection snippets and a deployment workflow."
         ),

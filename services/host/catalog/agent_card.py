@@ -16,11 +16,6 @@ from services.host.catalog.document import Document, Kind, canonical_text, refus
 if TYPE_CHECKING:
     import jsonschema_rs
 
-NO_BRIDGE = (
-    "is an agent that speaks A2A, not an MCP server; this host has no bridge between the two yet, so it is kept in the catalog "
-    "and not hosted (docs/when-to-use-which.md)"
-)
-"""Follows the name of an agent that someone wants to host."""
 _TEXT = {"type": "string", "maxLength": 4096}
 _SAID = {"type": "string", "minLength": 1, "maxLength": 4096}
 _MODES = {"type": "array", "maxItems": 100, "items": {"type": "string", "minLength": 1, "maxLength": 200}}

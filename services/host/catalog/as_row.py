@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from arcops.errors import Refused
-from services.host.catalog.agent_card import NO_BRIDGE
 from services.host.catalog.document import Kind, packages_of
 from services.host.catalog.entry import Entry, Kept, State
 from services.host.spec import Source, Spec, pairs, read_package
@@ -22,19 +21,20 @@ _RUNNERS = frozenset(("-y", "--yes"))
 
 
 def spec_for(entry: Entry, kept: Kept, given: Spec) -> Spec:
-    """*given*, whose package is empty, as the spec of a row that runs the version *kept*. What *given* says counts more.
+    """*given*, whose package is empty, as the spec of a row that runs the version *kept*, or keeps it, if it is an agent. What
+    *given* says counts more.
 
     Raises `Refused` for a version that was not approved, that this host cannot run, or that needs what is not given.
     """
     name = f"{kept.name} {kept.version}"
-    if entry.kind is Kind.AGENT:
-        raise Refused(f"{name} {NO_BRIDGE}")
     if not kept.offered:
         how = "was deleted by its publisher" if kept.state is State.APPROVED else f"is {kept.state.value}"
         raise Refused(
             f"{name} {how}, so it is not hosted; one who may approve it runs 'arcops host catalog approve {kept.name} "
             f"--version {kept.version}'"
         )
+    if entry.kind is Kind.AGENT:
+        return replace(given, package=f"{Source.AGENT.value}:{kept.name}@{kept.version}")
     package = _package(kept, name)
     if package is None:
         return _elsewhere(kept, name, given)

@@ -47,6 +47,24 @@ class Real:
         pass
 
 
+@asynccontextmanager
+async def host_of(environment: dict[str, str]) -> AsyncIterator[Hosting]:
+    """The host of a home, while it runs."""
+    place = Place(
+        settings=read_settings(environment),
+        now=lambda: datetime.now(UTC),
+        signer=lambda: pytest.fail("a host signs nothing"),
+        secret=lambda path: "",
+        own=True,
+    )
+    here = hosting_here(place, environment)
+    try:
+        async with here.hosting.running():
+            yield here.hosting
+    finally:
+        here.close()
+
+
 @dataclass
 class Home:
     """A home, one policy of which names the host of *far*."""
@@ -88,19 +106,8 @@ class Home:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[tuple[Here, Hosting]]:
-        place = Place(
-            settings=read_settings(self.environment),
-            now=lambda: datetime.now(UTC),
-            signer=lambda: pytest.fail("a host signs nothing"),
-            secret=lambda path: "",
-            own=True,
-        )
-        here = hosting_here(place, self.environment)
-        try:
-            async with here.hosting.running(), serving(Real(here.hosting)) as found:  # type: ignore[arg-type]  # as it is asked
-                yield found, here.hosting
-        finally:
-            here.close()
+        async with host_of(self.environment) as hosting, serving(Real(hosting)) as found:  # type: ignore[arg-type]  # as it is asked
+            yield found, hosting
 
     def served(self, work: Callable[[Here, Hosting], Awaitable[None]]) -> None:
         async def whole() -> None:

@@ -12,7 +12,7 @@ from services.host.catalog.agent_card import read_card
 from services.host.catalog.as_row import spec_for
 from services.host.catalog.document import Document, Kind, Status
 from services.host.catalog.entry import Entry, Kept, State
-from services.host.spec import Spec, checked
+from services.host.spec import Spec, checked, read_package
 from tests.services.host.catalog.documents import CARD, document
 
 pytestmark = pytest.mark.requirement("HOST-META/rows-from-the-catalog")
@@ -149,8 +149,12 @@ def test_a_server_of_another_machine() -> None:
 
 
 @pytest.mark.requirement("HOST-OPS/agents-are-an-extension-point")
-def test_an_agent_is_refused_until_there_is_a_bridge() -> None:
+def test_an_agent_becomes_a_row_of_its_own_kind() -> None:
     entry, version = kept(read_card(CARD, "it"))
     assert entry.kind is Kind.AGENT
-    with pytest.raises(Refused, match="speaks A2A, not an MCP server; this host has no bridge"):
-        spec_for(entry, version, GIVEN)
+    found = spec_for(entry, version, GIVEN)
+    assert found == replace(GIVEN, package="agent:com.example.agents/travel-planner@2.1.0")
+    assert str(read_package(found.package)) == found.package
+    assert checked(found) == found
+    with pytest.raises(Refused, match="only kept with its card"):
+        checked(replace(found, network="open"))
