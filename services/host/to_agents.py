@@ -1,6 +1,6 @@
 """Calls to agents that speak A2A (Agent2Agent): the one place where a bridge would be put in.
 
-There is none, so each call of a row that is an agent is refused here, in one sentence. Nothing is started, nothing is dialled.
+There is not one yet: each call of a row that is an agent is refused here, in one sentence. Nothing is started or dialled.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ call that access, limits and the audit log have let through. Raises `Refused`, o
 
 
 async def no_bridge(row: HostedRow, caller: Identity, session: str, era: Era) -> Link:
-    """The bridge that there is: none."""
+    """What stands in the place of a bridge: a refusal."""
     raise NoBridge(row.name)
 
 

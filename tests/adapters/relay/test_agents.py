@@ -100,7 +100,7 @@ def test_calls_are_refused_in_either_era_and_recorded(place: tuple[Door, Issuer,
             assert message["error"]["data"] == {"kind": "agent"}
             assert message["error"]["message"].startswith("t is an agent that speaks A2A, not an MCP server")
             assert "\n" not in message["error"]["message"]
-        denied = await here.client("t", **shown(issuer, "nobody")).modern("tools/call", {"name": "plan", "arguments": {}})
+        denied = await here.client("t", **shown(issuer, "mallory")).modern("tools/call", {"name": "plan", "arguments": {}})
         assert denied.status == 403, "access comes first, so a bridge would be behind it"
         denied.close()
 
@@ -111,4 +111,4 @@ def test_calls_are_refused_in_either_era_and_recorded(place: tuple[Door, Issuer,
 
     asyncio.run(run())
     told = [(one["actor"]["id"], one["object"], one["outcome"]) for one in records(door, home) if one["action"] == "tools/call"]
-    assert told == [("ada", "servers/t", "failed"), ("nobody", "servers/t", "denied")]
+    assert told == [("ada", "servers/t", "failed"), ("mallory", "servers/t", "denied")]

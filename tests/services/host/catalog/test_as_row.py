@@ -152,9 +152,10 @@ def test_a_server_of_another_machine() -> None:
 def test_an_agent_becomes_a_row_of_its_own_kind() -> None:
     entry, version = kept(read_card(CARD, "it"))
     assert entry.kind is Kind.AGENT
-    found = spec_for(entry, version, GIVEN)
-    assert found == replace(GIVEN, package="agent:com.example.agents/travel-planner@2.1.0")
+    found = spec_for(entry, version, Spec(package=""))
+    assert found == Spec(package="agent:com.example.agents/travel-planner@2.1.0")
     assert str(read_package(found.package)) == found.package
     assert checked(found) == found
-    with pytest.raises(Refused, match="only kept with its card"):
-        checked(replace(found, network="open"))
+    for more in ({"network": "open"}, {"stateless": True}, {"secrets": ("T=env:T",)}, {"call_seconds": 5}):
+        with pytest.raises(Refused, match="only kept with its card"):
+            checked(replace(found, **more))
