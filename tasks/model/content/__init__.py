@@ -16,7 +16,19 @@ from typing import cast
 
 from arcops.errors import Stopped
 from arcops.seen.content import Content
-from tasks.model.content import expected, kinds, members, pickle_files, pickles, pointers, safetensors, signatures, tars, zips
+from tasks.model.content import (
+    expected,
+    kinds,
+    members,
+    pickle_files,
+    pickles,
+    plain_text,
+    pointers,
+    safetensors,
+    signatures,
+    tars,
+    zips,
+)
 from tasks.model.content.code_names import code_kind
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.opcodes import CANNOT_BEGIN
@@ -27,6 +39,9 @@ READERS = "6"
 
 HEAD = 4096
 _PICKLE_NAMES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".dill", ".p", ".pk")
+_GRAPH_NAMES = (".onnx", ".pb", ".mlmodel")
+_TRIED_NAMES = (*_PICKLE_NAMES, *_GRAPH_NAMES)
+"""Names of files that are tried as another format, even if they look like text."""
 
 
 def describe(window: Window, path: str) -> Content:
@@ -72,6 +87,9 @@ def _named_as_code(path: str, draft: Draft) -> None:
 
 def _read(window: Window, path: str, draft: Draft) -> None:
     head = window.upto(0, HEAD)
+    if window.size == len(head) and not path.lower().endswith(_TRIED_NAMES) and plain_text.is_certain(head):
+        _texts()(head, window, path, draft)
+        return
     form = signatures.of(head, window)
     if not form and safetensors.looks_like(head):
         form = "safetensors"
@@ -168,7 +186,7 @@ def _by_trial(head: bytes, window: Window, path: str, draft: Draft) -> None:
     text = signatures.is_text(head, cut=window.size > len(head)) and _ends_as_text(window)
     if _pickle(head, window, name, draft, text=text):
         return
-    if (head[0] == 8 or name.lower().endswith((".onnx", ".pb", ".mlmodel"))) and _graph(window, name, draft):
+    if (head[0] == 8 or name.lower().endswith(_GRAPH_NAMES)) and _graph(window, name, draft):
         return
     if head[4:8] == b"\x02\x00\x00\x00" and _coreml_weights(head, window, draft):
         return

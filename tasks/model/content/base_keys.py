@@ -12,6 +12,7 @@ from __future__ import annotations
 from arcops.late_pattern import late
 from tasks.model.content.bounded_json import Json
 from tasks.model.content.draft import Draft
+from tasks.model.content.short_names import remembered
 
 _PARTS = (
     "base|pretrained|tokenizer|processor|text|vision|visual|audio|speech|image|video|encoder|decoder|llm|language|vae|unet|clip|"
@@ -40,6 +41,11 @@ _HUB_ID = late(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _ADAPTER = frozenset(("peft_type", "lora_parameters", "fine_tune_type", "lora_alpha", "adapter_type"))
 """Settings that only adapters have."""
 
+_MODULAR = "modular_model_index.json"
+_DRAFTERS = frozenset(("verifier", "speculative_config", "draft", "drafter"))
+_TOGETHER = frozenset(("use_pretrained_backbone", "timm_model_pretrained", "library"))
+"""Keys that say with another one which model is meant."""
+
 _REVISIONS = ("revision", "base_model_revision", "model_revision")
 
 
@@ -65,16 +71,15 @@ def top(value: Json, base: str, draft: Draft) -> None:
 
 def each(value: dict[str, Json], base: str, draft: Draft) -> None:
     """Note every model that one mapping of the settings names."""
-    if _TRAINING.fullmatch(base):
+    told = [(key, said) for key, said in value.items() if _tells(key)]
+    if not (told or base == _MODULAR) or _TRAINING.fullmatch(base):
         return
-    for key, said in value.items():
-        if "." in key:
-            continue  # the name of a tensor; there can be a hundred thousand
+    for key, said in told:
         plain = key.lower().replace("-", "_")
         if isinstance(said, str):
             if _names_a_model(plain, said):
                 draft.based(key, said, _revision(value))
-        elif isinstance(said, dict) and plain in ("verifier", "speculative_config", "draft", "drafter"):
+        elif isinstance(said, dict) and plain in _DRAFTERS:
             for inner in ("name_or_path", "model"):
                 _text(inner, said, draft)
     if value.get("use_pretrained_backbone") is True:
@@ -83,8 +88,23 @@ def each(value: dict[str, Json], base: str, draft: Draft) -> None:
         _text("timm_model_name", value, draft)
     if value.get("library") == "huggingface":
         _text("type", value, draft)
-    if base == "modular_model_index.json":
+    if base == _MODULAR:
         _text("repo", value, draft)
+
+
+@remembered
+def _tells(key: str) -> bool:
+    """May a *key* of this name mean anything to `each`, whatever its value is? Most do not."""
+    if "." in key:
+        return False  # the name of a tensor; there can be a hundred thousand
+    plain = key.lower().replace("-", "_")
+    return (
+        key in _TOGETHER
+        or plain in _PARTS_BY_ID
+        or plain in _DRAFTERS
+        or _PART_NAMES.fullmatch(plain) is not None
+        or _NAMES.fullmatch(plain) is not None
+    )
 
 
 def _names_a_model(key: str, said: str) -> bool:

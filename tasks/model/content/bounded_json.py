@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import NoReturn
 
-from artifacts.nesting import TOO_DEEP, deep_line
+from artifacts.nesting import DEEPEST, TOO_DEEP, deep_line
 from tasks.model.content.draft import printable
 from tasks.model.content.window import Malformed
 
@@ -19,15 +19,17 @@ MOST_VALUES = 6_000_000
 
 def parse(data: bytes, *, constants: bool = False) -> Json:
     """The value of *data*. Raises `Malformed`. *constants*: NaN and the infinities, which Python writes, count as numbers."""
-    if data.count(b",") + data.count(b"[") + data.count(b"{") > MOST_VALUES:
+    brackets = data.count(b"[") + data.count(b"{")
+    if data.count(b",") + brackets > MOST_VALUES:
         raise Malformed(f"its JSON has more than {MOST_VALUES} values, the limit for reading")
-    constant = float if constants else _no_constant
-    if (line := deep_line(data)) is not None:
+    # Fewer brackets than levels cannot be nested too deep.
+    if brackets > DEEPEST and (line := deep_line(data)) is not None:
         raise Malformed(f"its JSON is not read: {TOO_DEEP} on line {line}")
     try:
-        value: Json = json.loads(
-            data.decode("utf-8-sig" if constants else "utf-8"), object_pairs_hook=_once, parse_constant=constant
-        )
+        text = data.decode("utf-8-sig" if constants else "utf-8")
+        if text.startswith("\ufeff"):
+            raise Malformed("its JSON does not parse: Unexpected UTF-8 BOM (decode using utf-8-sig): line 1 column 1 (char 0)")
+        value: Json = (_WITH_CONSTANTS if constants else _STRICT).decode(text)
     except UnicodeDecodeError as error:
         raise Malformed(f"its JSON is not UTF-8 at byte {error.start}") from error
     except RecursionError as error:
@@ -50,3 +52,8 @@ def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 def _no_constant(name: str) -> NoReturn:
     raise Malformed(f"its JSON has the value {name}, which JSON does not allow")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+_WITH_CONSTANTS = json.JSONDecoder(object_pairs_hook=_once, parse_constant=float)
+"""Made once: for a small document, making one takes as long as reading it."""

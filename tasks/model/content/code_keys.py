@@ -5,13 +5,13 @@ One walk for JSON, YAML, TOML and INI alike. It works through a list, not by rec
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from arcops.late_pattern import late
 from tasks.model.content import base_keys, keras, rendered
 from tasks.model.content.bounded_json import Json
 from tasks.model.content.draft import Draft, printable
+from tasks.model.content.short_names import remembered
 
 CODE_KEYS = frozenset(
     ("auto_map", "auto_mapping", "custom_pipelines", "custom_pipeline", "custom_generate", "custom_objects",
@@ -29,6 +29,7 @@ NAMING_KEYS = frozenset(
 _NAMING_WORDS = late(
     r"(.*_)?(function|fn|func|cls|class|class_name|module|callable|callback|factory|target|handler|loader|constructor|builder)"
 )
+_WORD_BREAK = late(r"(?<=[a-z0-9])(?=[A-Z])")
 _PATH = late(r"[A-Za-z_]\w*([.:][A-Za-z_]\w*)+")
 _INERT_PATHS = late(r"(torch\.nn(\.\w+)*|(sentence_transformers|transformers\.activations)(\.\w+)*)\.[A-Z]\w*")
 """Layers and modules of the libraries themselves, which only compute."""
@@ -51,42 +52,65 @@ def walk(value: Json, base: str, draft: Draft, *, wide: bool) -> None:
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
-            waiting += (item for item in value if isinstance(item, (dict, list, str)))
+            waiting += [item for item in value if isinstance(item, (dict, list, str))]
         elif isinstance(value, str):
             texts.setdefault(value, False)
         elif isinstance(value, dict):
             for key, said in value.items():
                 if isinstance(said, (dict, list, str)) or said is True:
-                    _pair(key, said, draft, wide=wide)
+                    if _tells(key):
+                        _pair(key, said, draft, wide=wide)
                     waiting.append(said)
-            for text in _templates(value.get("chat_template")):
-                texts[text] = True
-            if value.get("chat_template"):
+            if said := value.get("chat_template"):
+                texts.update(dict.fromkeys(_templates(said), True))
                 draft.notes.add("carries a chat template")
             _whole(value, base, draft)
             base_keys.each(value, base, draft)
     for text, surely in texts.items():
-        rendered.check(text, printable(text.strip(), 40), draft, surely=surely)
+        if rendered.looks_like(text):
+            rendered.check(text, printable(text.strip(), 40), draft, surely=surely)
+
+
+@remembered
+def _tells(key: str) -> bool:
+    """May a *key* of this name mean anything to `_pair`, whatever its value is? Most do not."""
+    plain = _plain(key)
+    return plain in CODE_KEYS or plain in NAMING_KEYS or _names_code(key, plain) or _is_command(plain)
+
+
+def _plain(key: str) -> str:
+    return _WORD_BREAK.sub("_", key).lower().replace("-", "_")
+
+
+def _names_code(key: str, plain: str) -> bool:
+    """Is a path of Python under this key one that a loader imports?"""
+    framed = key.startswith("_") and key.endswith("_")
+    return framed or (plain != "module" and _NAMING_WORDS.fullmatch(plain) is not None)
+
+
+def _is_command(plain: str) -> bool:
+    return plain in _COMMANDS or plain.rpartition("_")[2] in _COMMANDS or plain.startswith(_COMMAND_STARTS)
 
 
 def _pair(key: str, said: Json, draft: Draft, *, wide: bool) -> None:
     if not said:
         return
-    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower().replace("-", "_")
+    plain = _plain(key)
     if plain in CODE_KEYS:
         draft.code = True
         draft.notes.add(f"{printable(key, 40)} makes a loader import Python code: {printable(str(said))}")
         base_keys.of_code(plain, said, draft)
-    elif isinstance(said, str) and plain in NAMING_KEYS:
+    elif isinstance(said, str) and (plain in NAMING_KEYS or (_names_code(key, plain) and _is_path(said))):
         draft.imported(said)
-    elif isinstance(said, str) and _PATH.fullmatch(said) and not _INERT_PATHS.fullmatch(said):
-        framed = key.startswith("_") and key.endswith("_")
-        if framed or (_NAMING_WORDS.fullmatch(plain) and plain != "module"):
-            draft.imported(said)
-    if wide and (plain in _COMMANDS or plain.rpartition("_")[2] in _COMMANDS or plain.startswith(_COMMAND_STARTS)):
+    if wide and _is_command(plain):
         draft.code = True
         draft.format = "tool-settings"
         draft.notes.add(f"has the key {printable(key, 40)}, which can make a tool run a program")
+
+
+def _is_path(said: str) -> bool:
+    """Is it a path of Python, and not one of a layer that only computes?"""
+    return _PATH.fullmatch(said) is not None and not _INERT_PATHS.fullmatch(said)
 
 
 def _templates(said: Json) -> Iterator[str]:

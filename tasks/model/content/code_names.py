@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from arcops.late_pattern import late
+from tasks.model.content.short_names import remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,28 @@ _BY_NAME = tuple((late(pattern), CodeKind(form, why)) for form, why, pattern in 
 _ANY_NAME = late("|".join(f"(?:{pattern})" for _, _, pattern in _NAMES))
 """Most files have none of these names, and are asked once instead of once for each kind."""
 
+_NUMBER = late("[0-9]{4,}")
+
 FORMS = frozenset(kind.form for kind in (*_BY_ENDING.values(), *(kind for _, kind in _BY_NAME)))
 """Every format that the name alone decides."""
 
 
-@lru_cache(maxsize=64)  # a file's name is asked for more than once while the file is read
+def like(name: str) -> str:
+    """A name of the same kind as *name*, in small letters: every number of four digits or more is replaced.
+
+    No tool knows a name by such a number, and thousands of files differ only by it.
+    """
+    return _NUMBER.sub("0000", name).lower()
+
+
 def code_kind(path: str) -> CodeKind | None:
     """What runs a file of this name, or ``None`` if no known tool does."""
-    name = path.rsplit("/", 1)[-1].lower()
+    return kind_of_code(like(path.rsplit("/", 1)[-1]))
+
+
+@remembered
+def kind_of_code(name: str) -> CodeKind | None:
+    """As `code_kind`, of a name that `like` made."""
     if _ANY_NAME.fullmatch(name):
         for pattern, kind in _BY_NAME:
             if pattern.fullmatch(name):

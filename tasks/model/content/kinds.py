@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from arcops.beside import names_sbom
 from arcops.late_pattern import late
 from arcops.sets import is_blob
-from tasks.model.content.code_names import FORMS, CodeKind, code_kind
+from tasks.model.content.code_names import FORMS, CodeKind, kind_of_code, like
+from tasks.model.content.short_names import remembered
 
 UNKNOWN = "unknown-text"
 
@@ -69,30 +70,38 @@ def family(form: str) -> str:
 
 def kind_of(path: str) -> Kind:
     """The kind of text at *path* in the model."""
-    code = code_kind(path)
+    name = like(path.rsplit("/", 1)[-1])
+    code = kind_of_code(name)
     if code is not None:
         return Kind(code=code)
-    name = path.rsplit("/", 1)[-1].lower()
     if path.startswith(".") or "/." in path:
         folders = [part for part in path.lower().split("/")[:-1] if part.startswith(".")]
-        return _hidden(folders, path.lower(), name)
+        return _hidden(folders, path.lower(), path.rsplit("/", 1)[-1].lower())
+    if is_blob(path):
+        return _BLOB
+    if name == "manifest.json" and path.lower().endswith(".mlpackage/manifest.json"):
+        return Kind("json", known=False)
+    return _kind_of_words(name)
+
+
+@remembered
+def _kind_of_words(name: str) -> Kind:
+    """The kind of text in a file of *name*, which `like` made, if no tool runs it."""
     stem, dot, suffix = name.rpartition(".")
     if not dot:
         stem, suffix = name, ""
     if suffix in _SIMPLE and name != "modelfile.txt":
         return _SIMPLE[suffix]
     reader = _BY_SUFFIX.get(suffix, "words" if suffix in WORD_SUFFIXES else "")
-    if name == "kitfile" or (not dot and is_blob(path)):
-        return Kind("yaml" if name == "kitfile" else "blob", known=False)
+    if name == "kitfile":
+        return Kind("yaml", known=False)
     if name == "oci-layout":
         return Kind("json", known=False)
     if name in ("modelfile", "modelfile.txt") or suffix == "modelfile":
         return Kind("modelfile")
-    if names_sbom(path) or suffix in _STATEMENT_SUFFIXES:
+    if names_sbom(name) or suffix in _STATEMENT_SUFFIXES:
         return Kind(reader if reader in ("json", "yaml", "xml") else "statement")
     if suffix == "json":
-        if path.lower().endswith(".mlpackage/manifest.json"):
-            return Kind("json", known=False)
         if _LISTS.fullmatch(stem):
             return Kind("json")
         return Kind("json" if _SETTINGS_JSON.fullmatch(stem) else "figures", known=False)
@@ -138,5 +147,6 @@ _BY_SUFFIX = {
     "markdown": "markdown",
 }
 
+_BLOB = Kind("blob", known=False)
 _SIMPLE = {suffix: Kind(_BY_SUFFIX[suffix]) for suffix in ("csv", "tsv", "txt", "text", "md", "markdown")}
 """Endings that say everything, of most files that hold words. One value for all of them."""

@@ -22,6 +22,8 @@ _OPTION = late(r"(?:-[a-zA-Z]|--(?:index-url|extra-index-url|find-links|requirem
 _REQUIREMENT = late(
     r"[A-Za-z0-9][\w.-]*(?:\[[\w.,\s-]*\])?\s*(?P<bound>(?:[=~!<>]=?=?\s*[\w.*+-]+(?:\s*,\s*)?)+|@\s*\S+)?(?:\s*;.*)?"
 )
+_SENTENCE = late(rb"[A-Za-z0-9][\w.-]*[ \t]+[A-Za-z0-9]")
+"""How a file begins whose first line is not for an installer: a word, a space, and another word."""
 _RANKED = late(rb"[A-Za-z0-9+/]+={0,2} [0-9]{1,9}\r?")
 _NOTED = late(rb'[0-9a-f]{40}\n"?[0-9a-f]{40,64}"?\n[0-9.]{1,24}\n?')
 
@@ -70,7 +72,7 @@ def _is_formula(cell: str) -> bool:
 
 def are_requirements(window: Window) -> bool:
     """Is every line valid for an installer of Python packages, and at least one certainly meant for it?"""
-    if window.size > LONGEST:
+    if window.size > LONGEST or _SENTENCE.match(window.upto(0, 256)):
         return False
     surely = False
     for count, line in enumerate(lines(window)):

@@ -90,3 +90,6 @@ def is_text(data: bytes, *, cut: bool = True) -> bool:
 
 
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\x1b")) + b"\x7f"
+
+TEXTUAL = tuple(start for start, _ in _STARTS if is_text(start, cut=False))
+"""Signatures that are text themselves."""
