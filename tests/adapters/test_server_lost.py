@@ -112,29 +112,34 @@ def some_seconds(tmp_path: Path) -> Path:
     return model
 
 
-def check(site: Served, here: Bench, model: Path) -> CheckedModel:
+def check(site: Served, here: Bench, model: Path, stop: threading.Event | None = None) -> CheckedModel:
     return call(
         site.url, check_model, Check(target=model, policy="bench"), settings=here.settings, environment={},
-        stop=threading.Event(), progress=lambda done, total: None,
+        stop=stop or threading.Event(), progress=lambda done, total: None,
     )  # fmt: skip
 
 
 @contextmanager
 def checking(site: Served, here: Bench, model: Path) -> Iterator[Future[CheckedModel]]:
+    """A check under way. If the block fails, it is stopped: no one waits for the end of an endless model."""
+    stop = threading.Event()
     with ThreadPoolExecutor(1) as thread:
-        yield thread.submit(check, site, here, model)
+        try:
+            yield thread.submit(check, site, here, model, stop)
+        finally:
+            stop.set()
 
 
-def at_work(prefect: Prefect) -> str:
-    """The id of the one run that is at work."""
+def runs_of(prefect: Prefect, model: Path, *states: str, **asked: object) -> list[str]:
+    """The ids of the runs that check *model* and are in one of these *states*: no others that a schedule may have begun."""
+    flow_runs = {"state": {"type": {"any_": states}}, "tags": {"all_": ["arcops"]}}  # not what accounts for another run
+    found = prefect.ask("/flow_runs/filter", {"flow_runs": flow_runs, **asked})
+    return [one["id"] for one in found if one["parameters"].get("target") == str(model)]
 
-    def found() -> str:
-        running = {"state": {"type": {"any_": ["RUNNING"]}}, "tags": {"all_": ["arcops"]}}  # not what accounts for another run
-        runs = prefect.ask("/flow_runs/filter", {"flow_runs": running})
-        return runs[0]["id"] if runs else ""
 
-    run = until(found, "a run is at work")
-    assert run
+def at_work(prefect: Prefect, model: Path) -> str:
+    """The id of the one run that is at work on *model*."""
+    (run,) = until(lambda: runs_of(prefect, model, "RUNNING"), "a run is at work")
     return run
 
 
@@ -143,9 +148,8 @@ def states(prefect: Prefect, run: str) -> list[str]:
     return [one["name"] for one in sorted(said, key=lambda one: str(one["timestamp"]))]
 
 
-def newest(prefect: Prefect) -> str:
-    ended = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED"]}}, "tags": {"all_": ["arcops"]}}}
-    return str(prefect.ask("/flow_runs/filter", {"sort": "END_TIME_DESC", "limit": 1, **ended})[0]["id"])
+def newest(prefect: Prefect, model: Path) -> str:
+    return runs_of(prefect, model, "COMPLETED", "FAILED", sort="END_TIME_DESC")[0]
 
 
 def holding(log: str) -> list[int]:
@@ -244,7 +248,7 @@ class TestRunsThatBeginAtOnce:
 
     def test_no_worker_is_waited_for(self, site: Served, here: Bench, prefect: Prefect, small: Path) -> None:
         assert check(site, here, small).report.verdict is Verdict.RED
-        assert states(prefect, newest(prefect)) == ["Scheduled", "Pending", "Running", "RED"]
+        assert states(prefect, newest(prefect, small)) == ["Scheduled", "Pending", "Running", "RED"]
 
     def test_what_the_operator_paused_is_the_workers(self, site: Served, here: Bench, prefect: Prefect, small: Path) -> None:
         deployment = f"/deployments/{prefect.deployment('readiness')['id']}"
@@ -253,17 +257,17 @@ class TestRunsThatBeginAtOnce:
             assert check(site, here, small).report.verdict is Verdict.RED
         finally:
             prefect.ask(f"{deployment}/resume_deployment", {})
-        assert "Submitting" in states(prefect, newest(prefect))
+        assert "Submitting" in states(prefect, newest(prefect, small))
 
     def test_a_run_that_was_killed_leaves_a_red_artifact(
         self, site: Served, here: Bench, prefect: Prefect, endless: Path
     ) -> None:
         with checking(site, here, endless) as found:
-            run = at_work(prefect)
+            run = at_work(prefect, endless)
             _, *runs = holding(str(here.home / "prefect" / "runs.log"))
             for one in runs:
                 os.kill(one, signal.SIGKILL)
-            report = found.result().report
+            report = found.result(timeout=MOST_SECONDS).report
         assert report.verdict is Verdict.RED
         assert {missing.reason for missing in report.missing if run not in missing.reason} == set()
         assert states(prefect, run)[-1] == "Crashed"
@@ -276,7 +280,7 @@ class TestRunsThatBeginAtOnce:
         prefect.ask(f"/automations/{account['id']}", {"enabled": False}, method="PATCH")
         try:
             with checking(site, here, endless) as found:
-                run = at_work(prefect)
+                run = at_work(prefect, endless)
                 _, *runs = holding(str(here.home / "prefect" / "runs.log"))
                 for one in runs:
                     os.kill(one, signal.SIGKILL)
@@ -290,9 +294,9 @@ class TestRunsThatBeginAtOnce:
         self, site: Served, here: Bench, prefect: Prefect, endless: Path
     ) -> None:
         with checking(site, here, endless) as found:
-            run = at_work(prefect)
+            run = at_work(prefect, endless)
             prefect.ask(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
-            answer = found.result()
+            answer = found.result(timeout=MOST_SECONDS)
         assert answer.report.verdict is Verdict.RED
         assert states(prefect, run)[-2:] == ["Cancelling", "Cancelled"]
         with Store(here.settings.store) as store:
@@ -303,9 +307,9 @@ class TestRunsThatBeginAtOnce:
     ) -> None:
         """It has no place at which it could go on later, so it is judged now and says so."""
         with checking(site, here, some_seconds) as found:
-            run = at_work(prefect)
+            run = at_work(prefect, some_seconds)
             prefect.ask(f"/flow_runs/{run}/set_state", {"state": {"type": "PAUSED", "name": "Suspended"}})
-            report = found.result().report
+            report = found.result(timeout=MOST_SECONDS).report
         assert report.verdict is Verdict.RED
         assert "Suspended" in states(prefect, run)
         assert states(prefect, run)[-1] == "RED"
@@ -314,10 +318,10 @@ class TestRunsThatBeginAtOnce:
         self, site: Served, here: Bench, prefect: Prefect, some_seconds: Path
     ) -> None:
         with checking(site, here, some_seconds) as found:
-            run = at_work(prefect)
+            run = at_work(prefect, some_seconds)
             for one in holding(str(here.home / "prefect" / "server.log")):
                 os.kill(one, signal.SIGKILL)
-            assert found.result().report.verdict is Verdict.RED
+            assert found.result(timeout=MOST_SECONDS).report.verdict is Verdict.RED
         assert states(prefect, run)[-1] == "RED"
 
     def test_without_the_warm_process_the_worker_runs_it(
@@ -332,5 +336,5 @@ class TestRunsThatBeginAtOnce:
             assert check(site, here, small).report.verdict is Verdict.RED
         finally:
             socket.rmdir()
-        assert "Submitting" in states(prefect, newest(prefect))
+        assert "Submitting" in states(prefect, newest(prefect, small))
         until(socket.exists, "a process is warm again")
