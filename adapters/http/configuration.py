@@ -22,14 +22,13 @@ from adapters.http.app import DoorPart
 from adapters.http.configuration_api import openapi
 from adapters.http.configuration_stream import Subscribers
 from adapters.http.configuring import OPERATIONS, Operation, asked_by_query
+from adapters.http.formed import called
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.identity import Identity
 from artifacts.envelope import strict_json
 from artifacts.wire import from_values, to_json
 from capabilities.client.looking import refuse_values
-from capabilities.client.place import CALLER
 from capabilities.client.serving import ServedHere
-from capabilities.contract import Tool
 from capabilities.place import Place
 from foundation.authorization.authorizing import decide
 from foundation.authorization.objects import CALL
@@ -230,30 +229,13 @@ class Configuration:
         tool = asked.operation.tool
         if self.served.replica:
             return JSONResponse({"error": "a replica only reads; ask the service that publishes"}, status_code=405)
+        who: Identity | None = scope.get(IDENTITY)
         try:
             ask = from_values(tool.ask, asked.arguments)
-            accounts = self.door.accounts
-            kept = (
-                accounts.begin(
-                    scope, scope.get(IDENTITY), tool=tool.name, arguments=asked.arguments, known=asked.arguments.keys()
-                )
-                if accounts is not None
-                else None
-            )
+            at = replace(self.at(), own=False, caller=who)
+            found = await called(tool, ask, at, asked.arguments, scope, who, self.door.accounts)
         except ArcOpsError as error:
             return _failed(error)
-        try:
-            found = await asyncio.to_thread(_called, tool, ask, replace(self.at(), own=False), scope.get(IDENTITY))
-        except ArcOpsError as error:
-            if kept is not None:
-                kept.failed(error)
-            return _failed(error)
-        except BaseException as error:
-            if kept is not None:
-                kept.failed(error)
-            raise
-        if kept is not None:
-            kept.answered(found)
         return _json(to_json(found), seconds=0, status=200 if asked.operation.method == "GET" else 201)
 
     async def discovery(self, request: Request) -> Response:
@@ -276,19 +258,6 @@ class Configuration:
             },
             headers=_cached(60),
         )
-
-
-def _called(tool: Tool[Any, Any], ask: Any, at: Place, caller: Identity | None) -> Any:
-    """What *tool* answers, while its rules know who asks."""
-    if caller is not None:
-        known = {
-            "user": (caller.id,),
-            "issuer": (caller.issuer,),
-            "tenant": (caller.tenant,),
-            "roles": tuple(sorted(caller.roles)),
-        }
-        CALLER.set(tuple((name, values) for name, values in known.items() if any(values)))
-    return tool(ask, at)
 
 
 def _failed(error: ArcOpsError) -> Response:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from amend.client.rules import Claim
 from arcops.errors import ArcOpsError, Refused
+from arcops.identity import Identity
 from artifacts.reading import read_file
 from flows.place import Place
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from services.config.validating import RulesHere
 
 MOST_DRAFT = 1024 * 1024
-CALLER: ContextVar[tuple[tuple[str, tuple[str, ...]], ...]] = ContextVar("arcops.client.caller", default=())
-"""What a door knows of the caller: claims by name, which an organisation's rules may ask for."""
 
 
 def tooling() -> str:
@@ -119,9 +117,22 @@ def publisher(at: Place) -> Iterator[Publisher]:
             tier=at.settings.tier,
             tooling=tooling(),
             families=families_here(at),
-            claims=tuple(Claim(name=name, values=values) for name, values in CALLER.get()),
+            claims=_claims(at.caller),
         )
         try:
             freshen(at, rows)  # what a crash here leaves undone, the next one or the service does
         except ArcOpsError as error:  # the release is made; that it is the newest can be signed later
             at.say(f"it is released, but that it is the newest could not be signed yet: {error}")
+
+
+def _claims(caller: Identity | None) -> tuple[Claim, ...]:
+    """What the door knows of the caller: an organisation's rules may ask for it."""
+    if caller is None:
+        return ()
+    known = {
+        "user": (caller.id,),
+        "issuer": (caller.issuer,),
+        "tenant": (caller.tenant,),
+        "roles": tuple(sorted(caller.roles)),
+    }
+    return tuple(Claim(name=name, values=values) for name, values in known.items() if any(values))

@@ -18,6 +18,8 @@ from adapters.http.bound import Bound, bind
 from adapters.http.configuration import Configuration
 from adapters.http.configuring import OPERATIONS
 from adapters.http.opening import UserOpening
+from arcops.errors import Refused
+from arcops.identity import Identity
 from capabilities.client.publishing import PublishClientConfig, RevertClientConfig, publish_client_config, revert_client_config
 from capabilities.client.serving import exported, served_here
 from tests.adapters.doors import door_for
@@ -403,3 +405,23 @@ def test_it_conforms_by_its_own_kit(here: Machine, tmp_path: Path) -> None:
 
 def _no_key() -> Any:
     raise AssertionError("a replica asked for a key")
+
+
+def test_rules_know_who_publishes_at_every_door(here: Machine, tmp_path: Path) -> None:
+    """A denying rule that asks for a claim counts at the tool that MCP and pages call, and at this door."""
+    asked = {"claims": [{"name": "user", "values": ["nearby", "eve"]}]}
+    rule = {"id": "not-them", "action": "deny", "servers": ["github"], "when": asked}
+    rules = {"id": "corp", "version": "1.0.0", "rules": [rule]}
+    (here.at.settings.trust / "client-rules.yaml").write_text(json.dumps(rules))
+    eve = Identity(issuer="https://id.example", tenant="", id="eve")
+    with pytest.raises(Refused, match="not-them"):
+        publish_client_config(PublishClientConfig(draft=DRAFT.decode(), changelog="It changes."), replace(here.at, caller=eve))
+
+    async def work(running: Running) -> None:
+        found = await running.post(f"{BASE}/publish", {"draft": DRAFT.decode(), "changelog": "It changes."})
+        assert found.status_code == 422
+        assert "not-them" in found.text
+
+    served(here, tmp_path, work)
+    ada = replace(eve, id="ada")
+    publish_client_config(PublishClientConfig(draft=DRAFT.decode(), changelog="It changes."), replace(here.at, caller=ada))
