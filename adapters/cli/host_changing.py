@@ -12,7 +12,8 @@ from arcops.tier import Tier
 from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
-    from capabilities.server.changing import HostPatch, HostSwitch, HostUpdate, Patched
+    from capabilities.server.changing import HostSwitch, HostUpdate
+    from capabilities.server.patching import HostPatch, Patched
     from capabilities.server.place import ServerShown
 
 
@@ -30,21 +31,26 @@ def update(given: Given[HostUpdate, ServerShown, Changing]) -> None:
     shown(given, _print, tier=given.own.tier)
 
 
-@command("host patch", "capabilities.server.changing:host_patch", own=Changing, example="--tier restricted")
+@command("host patch", "capabilities.server.patching:host_patch", own=Changing, example="--tier restricted")
 def patch(given: Given[HostPatch, Patched, Changing]) -> None:
-    """Propose, and judge, versions without the packages that an advisory speaks against now. Nothing is switched."""
+    """Propose, and judge, versions without what an advisory speaks against now, of packages and images. Nothing is switched."""
 
     def show(found: Patched) -> None:
         for one in found.proposed:
             print(printable(f"{one.name}: {one.known}"))
+            for fix in one.fixes:
+                print(printable(f"  {fix}"))
             if one.version:
                 print(printable(f"  version {one.version} is proposed, {one.verdict}. {one.why}".rstrip(". ")))
             else:
                 print(printable(f"  no version is proposed: {one.why}"))
             if one.version and not one.why:
                 print(f"Next: arcops host diff {one.name} --to {one.version}; arcops host switch {one.name} --to {one.version}")
+        for other in found.unseen:
+            print(printable(f"{other.name}: not everything could be seen: {other.why}"))
         if not found.proposed:
-            print(f"no advisory speaks against what {found.looked} servers are made of")
+            seen = found.looked - len(found.unseen)
+            print(f"no advisory speaks against what {seen} of {found.looked} servers are made of")
 
     shown(given, show, tier=given.own.tier)
 

@@ -96,11 +96,25 @@ class Pinned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Within:
+    """A package that an image's own lists name: those of its distribution, or the metadata of Python and Node. ``place`` is the
+    list's path in the image; the release of the distribution and the source package are in ``purl``.
+    """
+
+    purl: str
+    name: str
+    version: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Packages(Body):
     """Every package of the lock, sorted by package URL. ``beside`` are packages that are installed and not in the lock, as
     ``name version``; ``problems`` are what in the lock cannot be read, one sentence each.
 
-    ``listed`` is false for a folder, and for a server of another machine: what it is made of is written nowhere.
+    ``listed`` is false for a folder, an image, and a server of another machine: no lock says what it is made of. ``within`` is
+    what an image itself says of that, sorted by package URL, and ``unread`` which of its lists could not be read, one clause
+    each. No one vouches for these lists, and a file that none of them names is seen by no one.
     """
 
     KIND: ClassVar[str] = "server-packages"
@@ -109,6 +123,8 @@ class Packages(Body):
     listed: bool = True
     beside: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    within: tuple[Within, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

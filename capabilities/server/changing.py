@@ -1,20 +1,14 @@
-"""Change a hosted server while it serves, and propose versions without what became known since it was judged."""
+"""Change a hosted server while it serves, and switch to a version that was proposed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
-from arcops.errors import ArcOpsError, Refused
+from arcops.errors import Refused
 from capabilities.contract import Scope, always, tool
-from capabilities.server.place import ServerShown, author, database, found, shown
+from capabilities.server.place import ServerShown, database, found, shown
 from flows.place import Place
-
-if TYPE_CHECKING:
-    from foundation.database.engine import Database
-    from services.host.rows import HostedRow, Rows
-    from services.host.verdicts import Verdicts
 
 _NAME = shaped(positional=True, title="NAME", least=1, most=63)
 
@@ -89,77 +83,6 @@ def _merged(before: tuple[str, ...], given: tuple[str, ...]) -> tuple[str, ...]:
         else:
             del values[name]
     return tuple(f"{name}={value}" for name, value in values.items())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostPatch:
-    """For which servers to look."""
-
-    name: str = field(default="", metadata=shaped(positional=True, title="NAME", most=63))
-    """The server's name; every server, if nothing is said."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposed:
-    """One server that something became known about. ``version`` was proposed and ``verdict`` is about it; without one, ``why``
-    says why it is so. ``known`` is what became known.
-    """
-
-    name: str
-    known: str
-    version: int = 0
-    verdict: str = ""
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patched:
-    """What was proposed, in the order of names; ``looked`` is how many servers were looked at."""
-
-    looked: int
-    proposed: tuple[Proposed, ...]
-
-
-@tool(title="Propose patched versions of hosted servers", scope=Scope.TRUST, long=True, connects=always)
-def host_patch(ask: HostPatch, at: Place) -> Patched:
-    """Compare the lock of each hosted server with the advisories of now. For one that an advisory speaks against, propose a
-    version with the packages that the index gives today, and judge it. Nothing is switched: 'arcops host switch' does that.
-    """
-    from services.host.rows import Rows
-    from services.host.site import verdicts
-
-    by = verdicts(at.settings, at.now)
-    with database(at) as open_:
-        there = Rows(open_)
-        rows = (found(ask.name, there),) if ask.name else there.all()
-        made: list[Proposed] = []
-        for row in rows:
-            at.progress(len(made), 0)
-            if known := by.known(row):
-                made.append(_proposed(row, known, by, there, open_, at))
-    return Patched(looked=len(rows), proposed=tuple(made))
-
-
-def _proposed(row: HostedRow, known: str, by: Verdicts, there: Rows, open_: Database, at: Place) -> Proposed:
-    import asyncio
-
-    from capabilities.server.gating import gated
-    from foundation.database.lease import new_holder
-    from services.host.site import provisioning
-
-    name = row.name
-    new = there.propose(name, row.current.spec, author=author(at))
-    if by.known(new):  # it was proposed before, and is not good any more
-        new = there.propose(name, row.current.spec, author=author(at), fresh=True)
-    try:
-        lock = asyncio.run(provisioning(at.settings, open_, new_holder(), tell=lambda *_: None).resolved(new))
-        if row.current.lock is not None and lock.digest == row.current.lock.digest:
-            return Proposed(name=name, known=known, why="the index gives the same packages still; try again later")
-        judged = gated(there.at(name, new.current.number) or new, there, open_, at)
-        verdict = judged.report.verdict.value
-        return Proposed(name=name, known=known, version=new.current.number, verdict=verdict, why=judged.missing)
-    except ArcOpsError as error:
-        return Proposed(name=name, known=known, why=str(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ answer is worth only as much as the data behind it.
 
 Judged: whether an advisory covers a package of the lock at or above the policy's CVSS score (an unknown severity counts as the
 worst); whether every comparison gave a result and every package was compared; and how old, how large and how readable the
-advisory data is.
+advisory data is. Of an image, the packages that its own lists name are compared (dpkg, apk, Python, Node): what no list names
+is not seen, so an image is never GREEN here.
 
 Fix: host a newer version; import newer data with 'arcops data import FILE' (PyPI's and npm's full exports of OSV); or write a
 waiver with owner, reason and end date for exactly this advisory and package.
@@ -13,7 +14,8 @@ waiver with owner, reason and end date for exactly this advisory and package.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +24,7 @@ from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import Example, gate
-from arcops.seen.server import Packages, Pinned, ServerAdvisories
+from arcops.seen.server import Packages, Pinned, ServerAdvisories, Within
 from arcops.seen.vulnerabilities import Certainty, Database, Match, Vulnerabilities
 from arcops.subjects.server import Server
 from arcops.verdict import Verdict
@@ -33,8 +35,9 @@ from gates.words import shown
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerAdvisoriesPolicy:
     """Scores are CVSS base scores in tenths, 0 to 100: at ``fail_at`` or above an advisory fails, at ``warn_at`` or above it
-    warns; one without a score that can be read fails. ``folders_warn`` is for a folder and for a
-    server of another machine, whose packages no one lists.
+    warns; one without a score that can be read fails. ``folders_warn`` is for a folder, an image and a server of another
+    machine, whose packages no lock lists. ``unfixed_warn``: an advisory that knows of no fixed version warns, whatever its
+    score, because no newer version of anything could be had.
     """
 
     fail_at: int = 0
@@ -43,6 +46,7 @@ class ServerAdvisoriesPolicy:
     min_advisories: int = 1000
     max_unreadable_per_thousand: int = 0
     folders_warn: bool = False
+    unfixed_warn: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.warn_at <= self.fail_at <= 101:
@@ -109,7 +113,9 @@ def _known(found: Evidence[ServerAdvisories], policy: ServerAdvisoriesPolicy) ->
         aliases = f" ({', '.join(one.aliases)})" if one.aliases else ""
         text = f"{shown(one.advisory)}{shown(aliases)} covers {shown(one.purl)}: {score}."
         fix = f"Host a version that needs {' or '.join(one.fixed)}." if one.fixed else "No fixed version is known."
-        if one.score is None or one.score >= policy.fail_at:
+        if policy.unfixed_warn and not one.fixed:
+            answers.append(KNOWN.warns(text, found, about=_about(one), fix=fix))
+        elif one.score is None or one.score >= policy.fail_at:
             answers.append(KNOWN.fails(text, found, about=_about(one), fix=fix))
         elif one.score >= policy.warn_at:
             answers.append(KNOWN.warns(text, found, about=_about(one), fix=fix))
@@ -121,8 +127,7 @@ def _covered(
 ) -> Iterator[Finding]:
     body = found.body.found
     if not packages.body.listed:
-        answer = COVERED.warns if policy.folders_warn else COVERED.fails
-        yield answer("What it is made of is listed nowhere, so no advisory could be compared with it.", packages, found)
+        yield from _unlisted(packages, found, COVERED.warns if policy.folders_warn else COVERED.fails)
         return
     wrong = [
         COVERED.fails(f"{shown(one.purl or one.name)} was not compared: it {shown(one.reason)}.", found, about=one.purl)
@@ -133,6 +138,27 @@ def _covered(
     if total != told or not total:
         wrong.append(COVERED.unknown(f"The lock has {total} packages, and {told} were looked at.", packages, found))
     yield from listed(wrong, COVERED.passes(f"All {total} packages were compared.", packages, found))
+
+
+def _unlisted(
+    packages: Evidence[Packages], found: Evidence[ServerAdvisories], answer: Callable[..., Finding]
+) -> Iterator[Finding]:
+    """What no lock lists is never seen whole; of an image, what its own lists name was compared."""
+    within, body = packages.body.within, found.body.found
+    if not within:
+        yield answer("What it is made of is listed nowhere, so no advisory could be compared with it.", packages, found)
+    else:
+        text = (
+            f"{body.compared} of {len(within)} packages that the image itself lists were compared; no one vouches for the list."
+        )
+        yield answer(text, packages, found, fix="Look yourself at what else is in the image: no list names it.")
+    yield from (answer(f"A part of the image was not compared: {shown(one)}.", packages) for one in packages.body.unread)
+    others = Counter(one.reason for one in (*body.unmatched, *body.not_applicable))
+    for reason, count in sorted(others.items()):
+        yield answer(f"{count} packages of the image were not compared, because each {shown(reason)}.", found, about=reason)
+    told = body.compared + others.total()
+    if told != len(within):
+        yield COVERED.unknown(f"The image lists {len(within)} packages, and {told} were looked at.", packages, found)
 
 
 def _data(found: Evidence[ServerAdvisories], policy: ServerAdvisoriesPolicy, seen: Seen) -> Iterator[Finding]:
@@ -202,3 +228,14 @@ def _examples() -> Iterator[Example[ServerAdvisoriesPolicy]]:
     folder, nothing = Packages(packages=(), listed=False), Vulnerabilities(databases=(), compared=0)
     yield example("a folder, which warns", Verdict.AMBER, nothing, replace(policy, folders_warn=True), folder)
     yield example("a folder", Verdict.RED, nothing, policy, folder)
+    libc = Within(purl="pkg:deb/debian/libc6@2.41", name="libc6", version="2.41", place="var/lib/dpkg/status")
+    image, warned = Packages(packages=(), listed=False, within=(libc,)), replace(policy, folders_warn=True)
+    of_image = replace(clean, databases=(replace(data, ecosystem="Debian"),))
+    old = replace(match, purl=libc.purl, version="2.41", ecosystem="Debian", fixed=("2.41-1",), score=90)
+    yield example("an image, which warns", Verdict.AMBER, of_image, warned, image)
+    yield example("an image with an old package", Verdict.RED, replace(of_image, matches=(old,)), warned, image)
+    unfixed = replace(of_image, matches=(replace(old, fixed=()),))
+    yield example("what is fixed nowhere", Verdict.RED, unfixed, warned, image)
+    yield example("what is fixed nowhere, which warns", Verdict.AMBER, unfixed, replace(warned, unfixed_warn=True), image)
+    yield example("an image that was not looked at", Verdict.RED, replace(of_image, compared=0), warned, image)
+    yield example("an image with a list that is not read", Verdict.RED, of_image, policy, replace(image, unread=("RPM",)))

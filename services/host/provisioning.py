@@ -20,7 +20,7 @@ from services.host.hosted import State
 from services.host.installers.workshop import Launch, Workshop, installer
 from services.host.lock import Lock
 from services.host.rows import HostedRow, Rows
-from services.host.spec import bound_for, filled, pairs, read_package
+from services.host.spec import Spec, bound_for, filled, pairs, read_package
 from services.host.to_agents import refuse_agent
 from tasks.server.client_credentials import credentials_in, headers_in
 from tasks.server.installed_tree import look, seen
@@ -41,6 +41,11 @@ class Installed:
     folder: Path
     digest: str
     content: str
+
+
+def folder_of(lock: Lock, below: Path) -> Path:
+    """The folder below *below* in which *lock* is installed, or will be."""
+    return below / lock.digest.partition(":")[2][:40]
 
 
 class Provisioning:
@@ -80,6 +85,11 @@ class Provisioning:
                 await asyncio.to_thread(self._leases.give, lease)
         return row.current.lock
 
+    def looked_up(self, spec: Spec) -> Lock:
+        """What the package of *spec* would be resolved to now; it is kept nowhere. Raises `Refused` as `resolved` does."""
+        package = read_package(spec.package)
+        return installer(package.source).resolve(package, self._workshop)
+
     async def _again(self, row: HostedRow) -> HostedRow:
         """*row*, in its version, as the database has it now. Raises `Unavailable` if it was removed."""
         found = await asyncio.to_thread(self._rows.at, row.name, row.current.number)
@@ -102,7 +112,7 @@ class Provisioning:
         Raises `Refused` if it cannot be installed, or if what is there was changed.
         """
         async with self._locks.setdefault(lock.digest, asyncio.Lock()):
-            folder = self._folder / lock.digest.partition(":")[2][:40]
+            folder = folder_of(lock, self._folder)
             if not folder.exists():
                 say(State.INSTALLING, f"installing {lock.package}")
                 self._tell("install_begin", name, lock.digest)

@@ -16,7 +16,7 @@ from foundation.settings import Settings
 from services.host.installers.workshop import Workshop
 from services.host.known_since import KnownSince
 from services.host.lock import Lock
-from services.host.provisioning import Provisioning
+from services.host.provisioning import Provisioning, folder_of
 from services.host.rows import Rows
 from services.host.spec import Source, Spec, read_package
 from services.host.verdicts import Verdicts
@@ -102,5 +102,5 @@ def verdicts(settings: Settings, now: Callable[[], datetime]) -> Verdicts:
         partial(grounds, settings.trust),
         lambda spec: registered_policy(policy_of(settings, spec), settings.policies),
         now,
-        KnownSince(settings.data),
+        KnownSince(settings.data, lambda lock: folder_of(lock, installed_in(settings))),
     )

@@ -22,7 +22,7 @@ from arcops.verdict import Verdict
 from artifacts.vouch import Grounds, vouch_report
 from artifacts.wire import digest, from_json
 from flows.subjects.server import SERVER
-from services.host.known_since import KnownSince
+from services.host.known_since import Known, KnownSince
 from services.host.rows import HostedRow
 from services.host.spec import Spec, launching
 from services.host.to_agents import refuse_agent
@@ -98,10 +98,12 @@ class Verdicts:
             )
         return Standing(report=report, pins=_pins(row, report))
 
-    def known(self, row: HostedRow) -> str:
-        """What became known about the packages of *row*, as a clause; empty if nothing did, or if it was never resolved."""
+    def known(self, row: HostedRow) -> Known:
+        """What is known now about the packages of *row*, and what could not be seen of them."""
         lock = row.current.lock
-        return "" if lock is None else self._since.against(row.name, lock, self._policy(row.current.spec), self._now())
+        if lock is None:
+            return Known(unseen="its package was not resolved")
+        return self._since.asked(row.name, lock, self._policy(row.current.spec), self._now())
 
     def _report(self, row: HostedRow) -> Report:
         """The sealed report about *row*, which counts here and has not expired."""

@@ -22,8 +22,10 @@ _ROOT = re.compile(r"(?P<source>pypi|npm):(?P<name>@?[^@=\[]+)(?:\[[^\]]*\])?(?:
 _INTEGRITY = re.compile(r"sha(256|384|512)-[A-Za-z0-9+/]+={0,2}")
 ELSEWHERE = ("remote:", "sse:")
 """Packages that begin so are servers of other machines."""
-UNLISTED = ("folder:", "oci:", *ELSEWHERE)
-"""Packages that begin so have no list of what they are made of: a folder, and servers of other machines."""
+IMAGES = "oci:"
+"""Packages that begin so are images."""
+UNLISTED = ("folder:", IMAGES, *ELSEWHERE)
+"""Packages that begin so have no lock of what they are made of: a folder, an image, and servers of other machines."""
 _PLACE = re.compile(r"(?:(?:^|/)node_modules/(?:@[^/]+/)?[^/]+)+")
 
 

@@ -13,9 +13,11 @@ from arcops.seen.server import Packages, ServerAdvisories
 from arcops.seen.vulnerabilities import Vulnerabilities
 
 
-@collector("server-advisories", ServerAdvisories, version="1", needs=(Packages,))
+@collector("server-advisories", ServerAdvisories, version="2", needs=(Packages,))
 def server_advisories(request: Request, seen: Seen) -> Sighting[ServerAdvisories]:
-    """Compare every package of the lock. Raises `Refused` if no advisories were imported, or the database is damaged."""
+    """Compare every package of the lock, or that an image lists. Raises `Refused` if no advisories were imported, or the
+    database is damaged.
+    """
     packages = seen[Packages]
     found = compared(packages.body, packages.digest, request.data, tick=lambda: request.progress(0, 0))
     return Sighting(
@@ -42,6 +44,10 @@ def compared(packages: Packages, named: str, data: Path, *, tick: Callable[[], o
         components=tuple(
             Component(ref=one.place or one.name, name=one.name, kind="library", version=one.version, purl=one.purl)
             for one in packages.packages
+        )
+        + tuple(
+            Component(ref=f"{one.place}#{one.purl}", name=one.name, kind="library", version=one.version, purl=one.purl)
+            for one in packages.within
         ),
     )
     return match((document,), data, tick=lambda: (tick(), None)[1])

@@ -10,15 +10,18 @@ from arcops.evidence import Seen, Sighting
 from arcops.request import Request
 from arcops.seen.server import Packages, Pinned
 from tasks.server.case import TREE, read_case
+from tasks.server.image_packages import packages_within
 from tasks.server.installed_packages import Found, distributions, node_packages
-from tasks.server.locks import UNLISTED, read_lock
+from tasks.server.locks import IMAGES, UNLISTED, read_lock
 
 
-@collector("server-packages", Packages, version="1", deadline=timedelta(minutes=2))
+@collector("server-packages", Packages, version="2", deadline=timedelta(minutes=2))
 def server_packages(request: Request, seen: Seen) -> Sighting[Packages]:
-    """Read the lock, and the metadata of what is installed."""
+    """Read the lock, and the metadata of what is installed; of an image, the lists that are in it."""
     case = read_case(request)
     tree = request.target / TREE
+    if case.lock.package.startswith(IMAGES):
+        return Sighting(body=packages_within(tree))
     if case.lock.package.startswith(UNLISTED):
         return Sighting(body=Packages(packages=(), listed=False))
     lock = read_lock(case.lock.package, case.lock.text)

@@ -72,7 +72,7 @@ def test_an_advisory_makes_a_proposal_and_switches_nothing(tmp_path: Path, monke
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    assert patched() == {"looked": 1, "proposed": []}
+    assert patched() == {"looked": 1, "proposed": [], "unseen": []}
     newer = advisories(tmp_path / "newer", advisory("PyPI", "GHSA-new", "made-server"))
     (tmp_path / "home" / "data" / "osv.sqlite").write_bytes((newer / "osv.sqlite").read_bytes())
     monkeypatch.setattr(pypi, "resolve", lambda package, at: mirror.lock)
@@ -86,9 +86,11 @@ def test_an_advisory_makes_a_proposal_and_switches_nothing(tmp_path: Path, monke
     mirrored = tmp_path / "home" / "hosted" / "mirrored"
     shutil.copytree(*(mirrored / one.digest.partition(":")[2][:40] for one in (mirror.lock, other)))
     told = patched()["proposed"][0]
-    assert (told["version"], told["verdict"]) == (3, "RED")  # version 2 had the same packages
+    assert (told["version"], told["verdict"]) == (2, "RED")
     assert "RED" in told["why"]
+    assert patched()["proposed"] == [told], "the same is not proposed twice"
     history = json.loads(there.arcops("host", "history", "made", "--format", "json").stdout)
     assert history["current"] == 1
-    assert there.arcops("host", "switch", "made", "--to", "3").returncode == REFUSED
+    assert history["versions"][0]["package"] == "pypi:made-server==9.0.0", "the first version with the fix"
+    assert there.arcops("host", "switch", "made", "--to", "2").returncode == REFUSED
     assert json.loads(there.arcops("host", "history", "made", "--format", "json").stdout)["current"] == 1

@@ -12,6 +12,10 @@ HOSTING: tuple[Claim, ...] = (
         ),
         pages_change_servers="A person who may starts, stops, rolls back and removes servers on the pages; no other site can.",
         resources_are_enforced="The memory and the number of a server's processes are what its row says.",
+        images_are_patched=(
+            "What an image lists is compared with advisories; one about it makes a proposal: the newer image that is in its "
+            "layout, judged, or what has to be built again."
+        ),
         patches_are_proposed="An advisory makes a version that is proposed and judged, and never switched to by itself.",
         updates_drop_no_call=(
             "A new version takes over on a host when it was seen to answer there; calls go on meanwhile, and one that does "

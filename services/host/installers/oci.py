@@ -23,7 +23,7 @@ from services.host.installers.layers import Blob, unpack
 from services.host.installers.workshop import Launch, Workshop
 from services.host.lock import Lock
 from services.host.spec import Package, read_package
-from tasks.server.images import ROOT, Image, image_in, write_image
+from tasks.server.images import ROOT, Image, image_in, inside, write_image
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MOST = 4 << 20
@@ -31,12 +31,11 @@ _MOST_LAYERS = 256
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}=[^\0]*")
 _FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_DEEPEST_LINK = 40
 
 
 def resolve(package: Package, at: Workshop) -> Lock:
     """The manifest of the image for this machine, and every blob that it names, by their digests."""
-    manifest, digest = _manifest(Path(package.name), package.version)
+    manifest, digest = manifest_of(Path(package.name), package.version)
     said: dict[str, JSON] = {
         "manifest": digest,
         "config": _one(manifest.get("config"))[0],
@@ -49,7 +48,7 @@ def install(lock: Lock, folder: Path, at: Workshop) -> None:
     """Unpack the layers. Raises `Refused` if a blob is not what the lock names. Nothing of the image runs."""
     layout = Path(read_package(lock.package).name)
     said = json.loads(lock.text)
-    config = _object(strict_json(_blob(layout, said["config"]), "the configuration of the image"))
+    config = _object(strict_json(blob_of(layout, said["config"]), "the configuration of the image"))
     root = folder / ROOT
     root.mkdir()
     unpack(
@@ -78,14 +77,14 @@ def _machine() -> str:
     return _MACHINES.get(machine(), machine())
 
 
-def _manifest(layout: Path, digest: str) -> tuple[dict[str, Any], str]:
+def manifest_of(layout: Path, digest: str) -> tuple[dict[str, Any], str]:
     """The manifest *digest*, or the one for this machine in an index of that digest."""
-    document = _object(strict_json(_blob(layout, digest), "the manifest of the image"))
+    document = _object(strict_json(blob_of(layout, digest), "the manifest of the image"))
     if "manifests" in document:
         for one in document["manifests"]:
             platform = _object(_object(one).get("platform", {}))
             if platform.get("os") == "linux" and platform.get("architecture") == _machine():
-                return _object(strict_json(_blob(layout, _one(one)[0]), "the manifest of the image")), _one(one)[0]
+                return _object(strict_json(blob_of(layout, _one(one)[0]), "the manifest of the image")), _one(one)[0]
         raise Refused(f"the image {digest} has no part for linux/{_machine()}")
     return document, digest
 
@@ -106,9 +105,12 @@ def _one(descriptor: object) -> tuple[str, int, str]:
     return digest, size, kind
 
 
-def _blob(layout: Path, digest: str) -> bytes:
+def blob_of(layout: Path, digest: str) -> bytes:
+    """The blob *digest* of *layout*, which is no layer. Raises `Refused` if it is not there, or has other content."""
     import hashlib
 
+    if not _DIGEST.fullmatch(digest):
+        raise Refused(f"{digest[:100]!r} is no SHA-256 of a blob")
     data = read_file(_path(layout, digest), _MOST)
     if f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:
         raise Refused(f"the blob {digest} in {layout} has other content; copy the image again")
@@ -144,24 +146,3 @@ def _found(program: str, root: Path, image: Image, package: Package) -> str:
         if file is not None and file.is_file() and os.access(file, os.X_OK):
             return place
     raise Refused(f"there is no program {program[:200]!r} in {package}; say which one runs, with --command")
-
-
-def inside(place: str, root: Path) -> Path | None:
-    """The file that *place* is for one who sees *root* as ``/``; ``None`` if there is nothing there."""
-    left, at, links = [one for one in place.split("/") if one not in ("", ".")], root, 0
-    while left:
-        part = left.pop(0)
-        if part == "..":
-            at = at.parent if at != root else root
-            continue
-        found = at / part
-        if found.is_symlink():
-            links += 1
-            if links > _DEEPEST_LINK:
-                return None
-            target = os.readlink(found)  # noqa: PTH115  # it is text here, not a path of this machine
-            at = root if target.startswith("/") else at
-            left = [one for one in target.split("/") if one not in ("", ".")] + left
-            continue
-        at = found
-    return at if at.exists() else None

@@ -17,7 +17,7 @@ from services.host.installers.layers import Blob, unpack
 from services.host.installers.workshop import Workshop
 from services.host.lock import Lock
 from services.host.spec import Spec, checked, read_package
-from tasks.server.images import ROOT
+from tasks.server.images import ROOT, inside
 from tests.services.host.hosts import Site, hosted, linked
 from tests.simulators.image import HERE, LAYER, Layout, entry, files, layer, program
 
@@ -182,8 +182,8 @@ def test_links_are_followed_as_they_lead_in_the_image(tmp_path: Path, layout: La
     package = read_package(f"oci:{layout.folder}@sha256:{'0' * 64}")
     assert oci.launch(package, tree, "").command == ("/bin/tool",)
     root = tree / ROOT
-    assert oci.inside("/up/bin/tool", root) == root / "usr/bin/tool"
-    assert oci.inside("/loop", root) is None
+    assert inside("/up/bin/tool", root) == root / "usr/bin/tool"
+    assert inside("/loop", root) is None
     with pytest.raises(Refused, match="no program 'sh'"):
         oci.launch(package, tree, "sh")
 

@@ -45,3 +45,18 @@ def test_a_new_advisory_about_a_package_speaks_against_its_lock(
 def test_what_lists_no_packages_has_none_to_ask_about(tmp_path: Path, package: str) -> None:
     lock = Lock(package=package, runtime="any", text="sha256:1")
     assert KnownSince(tmp_path).against("made", lock, POLICY, NOW) == ""
+
+
+def test_an_image_is_asked_by_its_own_lists_once_it_is_installed(tmp_path: Path) -> None:
+    data = advisories(tmp_path / "data", advisory("PyPI", "GHSA-new", "made-it"))
+    lock = Lock(package=f"oci:/srv/x@sha256:{'0' * 64}", runtime="any", text="{}")
+    asked = KnownSince(data, lambda _: tmp_path)
+    before = asked.asked("made", lock, POLICY, NOW)
+    assert (before.text, "is not installed on this host" in before.unseen) == ("", True)
+    metadata = tmp_path / "tree" / "rootfs" / "lib" / "Made_It-2.0.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text("Name: Made_It\nVersion: 2.0\n")
+    found = asked.asked("made", lock, POLICY, NOW)
+    assert "GHSA-new covers pkg:pypi/made-it@2.0" in found.text
+    assert [str(one) for one in found.fixes] == ["GHSA-new in pkg:pypi/made-it@2.0: fixed in 9.0.0"]
+    assert found.unseen == ""

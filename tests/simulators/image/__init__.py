@@ -60,13 +60,28 @@ class Layout:
         (self.folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
         return f"sha256:{digest}"
 
-    def image(self, layers: Sequence[bytes], *, kind: str = LAYER, **config: object) -> str:
+    def image(
+        self,
+        layers: Sequence[bytes],
+        *,
+        kind: str = LAYER,
+        created: str = "",
+        annotations: Mapping[str, str] | None = None,
+        **config: object,
+    ) -> str:
         """An image of *layers*; the digest of its manifest."""
-        said = self.blob(json.dumps({"architecture": "amd64", "os": "linux", "config": config}).encode())
+        made = {"created": created} if created else {}
+        said = self.blob(json.dumps({"architecture": "amd64", "os": "linux", "config": config, **made}).encode())
         named = [{"mediaType": kind, "digest": self.blob(one), "size": len(one)} for one in layers]
         config_kind = "application/vnd.oci.image.config.v1+json"
         manifest = {"schemaVersion": 2, "config": {"mediaType": config_kind, "digest": said, "size": 1}, "layers": named}
-        return self.blob(json.dumps(manifest).encode())
+        return self.blob(json.dumps(manifest | ({"annotations": annotations} if annotations else {})).encode())
+
+    def lists(self, *images: str, **named: str) -> None:
+        """From now on the index of the layout has these *images*, and those with a name."""
+        told = [{"digest": one} for one in images]
+        told += [{"digest": one, "annotations": {"org.opencontainers.image.ref.name": name}} for name, one in named.items()]
+        (self.folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": told}))
 
     def of_machines(self, images: Mapping[str, str]) -> str:
         """An index of *images* by architecture; its digest."""

@@ -1,0 +1,143 @@
+"""Propose versions of hosted servers without what became known about them. What is proposed is judged, and serves by no one's
+word but the operator's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from arcops.asks import shaped
+from arcops.errors import ArcOpsError
+from capabilities.contract import Scope, always, tool
+from capabilities.server.place import author, database, found
+from flows.place import Place
+
+if TYPE_CHECKING:
+    from foundation.database.engine import Database
+    from services.host.known_since import Known
+    from services.host.rows import HostedRow, Rows
+    from services.host.spec import Spec
+    from services.host.updating.newer_images import Newer
+
+
+_MOST_FIXES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPatch:
+    """For which servers to look."""
+
+    name: str = field(default="", metadata=shaped(positional=True, title="NAME", most=63))
+    """The server's name; every server, if nothing is said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """One server that something became known about. ``version`` was proposed and ``verdict`` is about it; without one, ``why``
+    says why it is so. ``known`` is what became known, and ``fixes`` say in which version each of it is fixed. ``base`` is the
+    image that an image was built on, if it says so, and ``newer_base`` the digest of a newer one that is in the layout.
+    """
+
+    name: str
+    known: str
+    version: int = 0
+    verdict: str = ""
+    why: str = ""
+    fixes: tuple[str, ...] = ()
+    base: str = ""
+    newer_base: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """A server of which it is not known whether an advisory speaks against it, or not of all of it; and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patched:
+    """What was proposed, in the order of names; ``looked`` is how many servers were looked at, and ``unseen`` are those of
+    which not everything could be seen.
+    """
+
+    looked: int
+    proposed: tuple[Proposed, ...]
+    unseen: tuple[Unseen, ...] = ()
+
+
+@tool(title="Propose patched versions of hosted servers", scope=Scope.TRUST, long=True, connects=always)
+def host_patch(ask: HostPatch, at: Place) -> Patched:
+    """Compare what each hosted server is made of with the advisories of now: its lock, or what its image lists. For one that an
+    advisory speaks against, propose a version with the packages that the index gives today, or the newer image that is in its
+    layout, and judge it. Nothing is switched: 'arcops host switch' does that.
+    """
+    from services.host.rows import Rows
+    from services.host.site import verdicts
+
+    by = verdicts(at.settings, at.now)
+    with database(at) as open_:
+        there = Rows(open_)
+        rows = (found(ask.name, there),) if ask.name else there.all()
+        made: list[Proposed] = []
+        unseen: list[Unseen] = []
+        for row in rows:
+            at.progress(len(made), 0)
+            known = by.known(row)
+            if known.unseen:
+                unseen.append(Unseen(name=row.name, why=known.unseen))
+            if known.text and known.text != known.unseen:
+                made.append(_proposed(row, known, there, open_, at))
+    return Patched(looked=len(rows), proposed=tuple(made), unseen=tuple(unseen))
+
+
+def _proposed(row: HostedRow, known: Known, there: Rows, open_: Database, at: Place) -> Proposed:
+    from services.host.spec import Source, read_package
+    from services.host.updating.fixed_versions import fixed_version
+    from services.host.updating.newer_images import Newer, newer
+
+    spec, newest = row.current.spec, Newer()
+    said = Proposed(name=row.name, known=known.text, fixes=tuple(map(str, known.fixes[:_MOST_FIXES])))
+    package = read_package(spec.package)
+    try:
+        if package.source is Source.OCI:
+            newest = newer(package)
+            said = replace(said, base=newest.base, newer_base=newest.newer_base)
+            if not newest.digests:
+                return replace(said, why=_to_rebuild(newest, package.name))
+            spec = replace(spec, package=str(replace(package, version=newest.digests[0])))
+        elif fixed := fixed_version(package, known.fixes):
+            spec = replace(spec, package=str(replace(package, version=fixed)))
+        return _judged(row, spec, said, there, open_, at)
+    except ArcOpsError as error:
+        return replace(said, why=str(error))
+
+
+def _to_rebuild(newest: Newer, layout: str) -> str:
+    on = newest.base or "its base, which the image does not name"
+    if newest.newer_base:
+        on = f"{newest.newer_base}, the newer {newest.base.partition('@')[0]} of that layout"
+    return f"no newer image of it is in {layout}; build it again on {on}, with the fixed packages, and copy it there"
+
+
+def _judged(row: HostedRow, spec: Spec, said: Proposed, there: Rows, open_: Database, at: Place) -> Proposed:
+    from capabilities.server.gating import gated
+    from foundation.database.lease import new_holder
+    from services.host.site import provisioning
+
+    name = row.name
+    lock = provisioning(at.settings, open_, new_holder(), tell=lambda *_: None).looked_up(spec)
+    if row.current.lock is not None and lock.digest == row.current.lock.digest:
+        return replace(said, why="the index gives the same packages still; try again later")
+    before = (one for one in there.versions(name) if not one.served and one.spec == spec and one.lock == lock)
+    number = next((one.number for one in before), 0)
+    if not number:
+        number = there.propose(name, spec, author=author(at), fresh=True).current.number
+        there.lock(name, number, lock)
+    new = there.at(name, number)
+    if new is None:
+        return replace(said, why="it was removed meanwhile")
+    judged = gated(new, there, open_, at)
+    return replace(said, version=number, verdict=judged.report.verdict.value, why=judged.missing)

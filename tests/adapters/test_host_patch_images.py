@@ -1,0 +1,109 @@
+"""``arcops host patch`` for a server in an image, from outside: an advisory about its base makes a proposal."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.adapters.test_host_mirror import GREEN, Site
+from tests.simulators.image import Layout, files, program
+from tests.tasks.server.made import advisory
+from tests.tasks.server.test_image_packages import DPKG, RELEASE
+
+AMBER = 4
+pytestmark = pytest.mark.requirement("HOST-001-004/images-are-patched")
+
+POLICY = """\
+name: mirrored
+description: For an image of the test.
+validFor: P7D
+amberPasses: true
+gates:
+  server-origin: {{sources: [oci], packages: ["oci:*"], foldersWarn: true}}
+  server-contents: {{native: [{native}]}}
+  server-advisories: {{minAdvisories: 1, foldersWarn: true}}
+"""
+
+
+class World:
+    """A site with an image on a base of Debian, and a newer one that is not in its layout yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.site = folder, Site(folder)
+        (folder / "layout").mkdir()
+        self.layout = Layout(folder / "layout")
+        self.server = program(folder)
+        self.old, self.new = self._image("2.41-12", "2026-10-01T00:00:00Z"), self._image("2.41-13", "2026-11-01T00:00:00Z")
+        self.layout.lists(self.old)
+        named = ", ".join(f'"{self.package(one)}"' for one in (self.old, self.new))
+        (folder / "policy.yaml").write_text(POLICY.format(native=named))
+        self.imports()
+        for line in (
+            ("keys", "new"),
+            ("keys", "trust", folder / "home" / "keys" / "arcops.pub"),
+            ("policy", "register", folder / "policy.yaml"),
+            ("host", "add", "image", "--package", self.package(self.old), "--stateless"),
+            ("host", "gate", "image"),
+        ):
+            done = self.site.arcops(*line)
+            assert done.returncode in (GREEN, AMBER), done.stdout + done.stderr
+
+    def _image(self, libc: str, created: str) -> str:
+        said = DPKG.replace("2.41-12", libc)
+        base = files({"etc/os-release": RELEASE.encode(), "var/lib/dpkg/status": said.encode()})
+        return self.layout.image([base, files({"app/server": self.server})], created=created, Entrypoint=["/app/server"])
+
+    def package(self, digest: str) -> str:
+        return f"oci:{self.layout.folder}@{digest}"
+
+    def imports(self, *names: str) -> None:
+        """The advisories of Debian, those of *names* about glibc."""
+        today = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        export = self.folder / "Debian.zip"
+        with zipfile.ZipFile(export, "w") as made:
+            for name, package in [("DSA-0", "another"), *((one, "glibc") for one in names)]:
+                one: Any = advisory("Debian:13", name, package) | {"modified": today}
+                one["affected"][0]["ranges"][0]["events"] = [{"introduced": "0"}, {"fixed": "2.41-13"}]
+                made.writestr(f"{name}.json", json.dumps(one))
+        done = self.site.arcops("data", "import", export)
+        assert done.returncode == GREEN, done.stderr
+
+    def patched(self) -> dict[str, Any]:
+        done = self.site.arcops("host", "patch", "--format", "json")
+        assert done.returncode == GREEN, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+
+def test_an_advisory_about_a_base_makes_a_proposal_and_what_is_not_seen_is_not_called_clean(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert world.patched() == {"looked": 1, "proposed": [], "unseen": []}
+    data = tmp_path / "home" / "data" / "osv.sqlite"
+    kept = data.rename(data.with_name("elsewhere"))
+    said = world.site.arcops("host", "patch").stdout
+    assert "image: not everything could be seen: no advisory data is on this host" in said
+    assert "no advisory speaks against what 0 of 1 servers are made of" in said
+    kept.rename(data)
+    world.imports("DSA-9")
+    explained = world.site.arcops("host", "explain", "image")
+    assert "DSA-9 covers pkg:deb/debian/libc6@2.41-12" in explained.stdout, "and it does not run any more"
+    (told,) = world.patched()["proposed"]
+    assert (told["version"], told["name"]) == (0, "image")
+    assert told["fixes"] == ["DSA-9 in pkg:deb/debian/libc6@2.41-12?distro=debian-13&upstream=glibc: fixed in 2.41-13"]
+    assert "build it again on its base, which the image does not name" in told["why"]
+
+    world.layout.lists(world.old, world.new)
+    (told,) = world.patched()["proposed"]
+    assert (told["version"], told["verdict"], told["why"]) == (2, "AMBER", "")
+    assert world.patched()["proposed"] == [told], "the same is not proposed twice"
+    history = json.loads(world.site.arcops("host", "history", "image", "--format", "json").stdout)
+    assert (history["current"], [one["proposed"] for one in history["versions"]]) == (1, [True, False])
+    done = world.site.arcops("host", "switch", "image", "--to", "2")
+    assert done.returncode == GREEN, done.stderr
+    assert world.package(world.new) in world.site.arcops("host", "status", "image").stdout
+    assert world.patched()["proposed"] == []
