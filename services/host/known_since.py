@@ -52,8 +52,8 @@ class Fix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What speaks against a lock now, as a clause in ``text``; empty if nothing does. ``fixes`` are its advisories, with where
-    each is fixed. ``unseen`` says why it could not be seen whether anything does.
+    """What speaks against a lock now, as a clause in ``text``; empty if nothing does. ``fixes`` are its advisories, with the
+    versions that fix them. ``unseen`` says why it could not be seen whether anything does.
     """
 
     text: str = ""

@@ -153,7 +153,7 @@ class _Image:
             yield from self._named("npm", scope, name, str(told.get("version") or ""), {}, place=place)
 
     def _metadata(self, place: str) -> bytes | None:
-        """The file *place*; ``None`` if there is none, or a package of the distribution brought it."""
+        """The file *place*; ``None`` if it is not there, or a package of the distribution brought it."""
         if f"/{place}" in self._owned or not os.path.lexists(self._root / place):
             return None
         try:
