@@ -30,7 +30,7 @@ EXTRAS = (
     ),
     Extra(name="costs", adds="counting tokens as a model does, for what calls of hosted servers cost", modules=("tokenizers",)),
     Extra(name="gpu", adds="benchmarks of NVIDIA GPUs", modules=("cuda", "numpy")),
-    Extra(name="kubernetes", adds="reading a live cluster", modules=("kubernetes", "urllib3")),
+    Extra(name="kubernetes", adds="reading a live cluster", modules=("httptools", "kubernetes", "msgspec", "urllib3")),
     Extra(
         name="network",
         adds="checks of network policies, and the questions 'arcops network' answers about them",

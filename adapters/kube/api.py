@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from adapters.kube.kinds import EVENT, Kind
 from arcops.errors import Refused, Unavailable
@@ -88,11 +89,11 @@ class Cluster:
 
     def page(self, kind: Kind, namespace: str, labels: str, following: str, *, metadata: bool = False) -> Page:
         """A part of the list of *kind* with *labels*, in all namespaces if *namespace* is empty; *metadata* alone, or all."""
-        query = [("limit", str(_PAGE))]
+        query: Query = (("limit", str(_PAGE)),)
         if labels:
-            query.append(("labelSelector", labels))
+            query = (*query, ("labelSelector", labels))
         if following:
-            query.append(("continue", following))
+            query = (*query, ("continue", following))
         accept = _METADATA.format("PartialObjectMetadataList") if metadata else JSON
         said = self._asked("GET", kind.path(namespace), query, accept=accept, seconds=60.0).said()
         items, of = said.get("items"), said.get("metadata")
@@ -106,14 +107,14 @@ class Cluster:
 
     def watch(self, kind: Kind, namespace: str, labels: str, version: str, *, metadata: bool = False) -> Stream:
         """What happens to *kind*, or to its *metadata*, from *version* on; the server ends it after some minutes."""
-        query = [
+        query: Query = (
             ("watch", "true"),
             ("allowWatchBookmarks", "true"),
             ("resourceVersion", version),
             ("timeoutSeconds", str(_WATCH_SECONDS)),
-        ]
+        )
         if labels:
-            query.append(("labelSelector", labels))
+            query = (*query, ("labelSelector", labels))
         found = self._client.stream(
             kind.path(namespace),
             query,
@@ -137,28 +138,30 @@ class Cluster:
         kind: Kind,
         namespace: str,
         name: str,
-        body: Mapping[str, object],
+        body: Mapping[str, object] | bytes,
         *,
         force: bool,
         below: str = "",
         seconds: float = SECONDS,
     ) -> Applied:
         """Apply *body*, whose fields are ours from then on; without *force* another owner's field is a conflict."""
-        query = [("fieldManager", MANAGER), ("force", "true" if force else "false"), ("fieldValidation", "Strict")]
+        query = (("fieldManager", MANAGER), ("force", "true" if force else "false"), ("fieldValidation", "Strict"))
         path = kind.path(namespace, name, below)
-        answered = self._asked("PATCH", path, query, _bytes(body), form=_APPLY, seconds=seconds)
+        answered = self._asked(
+            "PATCH", path, query, body if isinstance(body, bytes) else _bytes(body), form=_APPLY, seconds=seconds
+        )
         return Applied(value=answered.said(), created=answered.status == 201)
 
     def create(self, kind: Kind, namespace: str, body: Mapping[str, object], *, seconds: float = SECONDS) -> dict[str, Json]:
         """Create *body*."""
-        query = [("fieldManager", MANAGER)]
+        query = (("fieldManager", MANAGER),)
         return self._asked("POST", kind.path(namespace), query, _bytes(body), seconds=seconds).said()
 
     def replace(
         self, kind: Kind, namespace: str, name: str, body: Mapping[str, object], *, seconds: float = SECONDS
     ) -> dict[str, Json]:
         """Put *body* in the place of the object with the resource version that it names, and of no other."""
-        query = [("fieldManager", MANAGER)]
+        query = (("fieldManager", MANAGER),)
         return self._asked("PUT", kind.path(namespace, name), query, _bytes(body), seconds=seconds).said()
 
     def delete(self, kind: Kind, namespace: str, name: str, uid: str, *, seconds: float = SECONDS) -> None:
@@ -213,19 +216,19 @@ def _failure(answered: Answered) -> Exception:
 
 
 def _bytes(body: Mapping[str, object]) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode()
+    return msgspec.json.encode(body)
 
 
 def lines(stream: Stream) -> Iterator[tuple[str, dict[str, Json]]]:
     """Type and object of each event of a watch. Raises `Expired`, and `Unavailable` if the stream breaks."""
     for line in stream:
         try:
-            event = json.loads(line)
+            event = msgspec.json.decode(line)
             what, value = event["type"], event["object"]
         except (ValueError, KeyError, TypeError):
             raise Unavailable("the API server's watch holds a line that is no event") from None
         if what == "ERROR":
             code = value.get("code") if isinstance(value, dict) else None
-            answered = Answered(status=code if isinstance(code, int) else 500, body=json.dumps(value).encode())
+            answered = Answered(status=code if isinstance(code, int) else 500, body=msgspec.json.encode(value))
             raise _KINDS.get(answered.status, NotDone)(answered)
         yield what, value

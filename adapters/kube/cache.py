@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+
+import msgspec
 
 from manifests.objects import Json, inner
 from manifests.server.names import KIND_LABEL, OWNER_ANNOTATION, SERVER_LABEL
@@ -26,7 +27,7 @@ class Kept:
 
     def value(self) -> dict[str, Json]:
         """The object, read again."""
-        found: dict[str, Json] = json.loads(self.data)
+        found: dict[str, Json] = msgspec.json.decode(self.data)
         return found
 
 
@@ -50,7 +51,7 @@ def kept(value: dict[str, Json]) -> tuple[Place, Kept]:
         version=number(inner(value, "metadata", "resourceVersion")),
         owner=owner,
         above=above,
-        data=json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(),
+        data=msgspec.json.encode(value),
     )
     return place_of(value), made
 
@@ -116,6 +117,12 @@ class Cache:
 
     def heard(self, value: dict[str, Json]) -> None:
         """The watch says that there is *value*."""
+        place, version = place_of(value), number(inner(value, "metadata", "resourceVersion"))
+        before = self._objects.get(place)
+        if before is not None and before.version == version and before.uid == inner(value, "metadata", "uid"):
+            with self._lock:
+                self._seen = max(self._seen, version)  # it is what an answer to our write said
+            return
         place, one = kept(value)
         with self._lock:
             self._seen = max(self._seen, one.version)

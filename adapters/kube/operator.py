@@ -94,6 +94,7 @@ class Operator:
             allowed=self.lease.left,
             now=now,
             references=self._refers,
+            clock=clock,
         )
         self.watches = [Watching(cluster, one, self._servers[one.kind]) for one in SERVERS]
         self.watches += [

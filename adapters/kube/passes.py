@@ -16,17 +16,19 @@ from adapters.kube.handshakes import Handshakes
 from adapters.kube.issuers import Issuers
 from adapters.kube.keys import ServerKey
 from adapters.kube.kinds import SERVERS, Kind
+from adapters.kube.remembering import Remembering
 from adapters.kube.sources import Sources
+from adapters.kube.steps import Steps
 from adapters.kube.telling import Telling
 from arcops.errors import Broken
-from manifests.objects import Json, KubeObject, ObjectName, inner, thawed
+from manifests.objects import Json, KubeObject, ObjectName, Thawed, inner, thawed
 from manifests.server.spec import ServerType
 from services.operator.conditions import condition_in
 from services.operator.needs import issuer_to_fetch, needs
 from services.operator.observed import Child, Handshake, Observed, SeenConfigMap
 from services.operator.planning import namespace_of
 from services.operator.reconcile import Event, Outcome, Weight, reconcile, unchanged
-from services.operator.resource import Problems, ServerResource, parse
+from services.operator.resource import Problems, ServerResource
 
 _log = logging.getLogger(__name__)
 _KINDS = {one.kind: one for one in SERVERS}
@@ -63,8 +65,10 @@ class Passes:
         now: Callable[[], datetime],
         references: Callable[[ServerKey, frozenset[Named]], None] = lambda key, names: None,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sleep = sleep
+        self._steps, self._last = Steps(clock), Remembering()
         self._cluster, self._sources, self._servers, self._owned = cluster, sources, servers, owned
         self._by_kind = {(one.api_version, one.kind): one for one in owned}
         self._slices, self._secrets, self._telling = slices, secrets, telling
@@ -78,30 +82,40 @@ class Passes:
             self._handshakes.forget(key)
             self._issuers.forget(key)
             self._accounts.forget(key)
+            self._steps.forget(key)
+            self._last.forget(key)
             self._references(key, frozenset())
             self._sweep()
             return 0.0
         value = found.value()
         if inner(value, "metadata", "deletionTimestamp"):
             return 0.0  # its objects go with it; there is nothing left to do
-        resource = parse(value)
+        resource = self._last.read(key, value)
         observed = self._observed(key, found, value, resource)
         now = self._now()
-        outcome = self._wanted(resource, observed, now)
+        outcome = self._wanted(key, resource, observed, now)
         unknown = {one.name for one in outcome.writes} - observed.children.keys()
         if unknown and (found_there := self._looked_up(unknown)):
             observed = replace(observed, children={**observed.children, **found_there})
-            outcome = self._wanted(resource, observed, now)
+            outcome = self._wanted(key, resource, observed, now)
         try:
             self._carry_out(key, value, resource, observed, outcome)
         except Denied as denied:
+            self._accounts.stands(key, outcome, denied="WriteDenied")
+            self._steps.forget(key)
             self._say(key, value, found, outcome, now, problem=str(denied))
             raise
+        self._accounts.stands(key, outcome)
+        if (rest := self._steps.rest(key, found.uid, outcome, observed.status)) > 0:
+            return min(rest, outcome.look_again_seconds)
         self._say(key, value, found, outcome, now)
         return outcome.look_again_seconds
 
-    def _wanted(self, resource: ServerResource | Problems, observed: Observed, now: datetime) -> Outcome:
-        return reconcile(resource, observed, self._sources.site(), self._sources.verdicts(), now)
+    def _wanted(self, key: ServerKey, resource: ServerResource | Problems, observed: Observed, now: datetime) -> Outcome:
+        before = self._last.made(key)
+        outcome = reconcile(resource, observed, self._sources.site(), self._sources.verdicts(), now, before)
+        self._last.keep(key, outcome.made)
+        return outcome
 
     def _sweep(self) -> None:
         """Remove what no garbage collector does: objects of the whole cluster whose resource, of a namespace, is gone."""
@@ -223,10 +237,11 @@ class Passes:
     def _apply(self, wanted: KubeObject, there: Child | None, owner: str) -> None:
         """Apply *wanted*: over all other managers if the object is ours, over no one if it is new."""
         name, kind = wanted.name, self._kind(wanted.name)
-        body = wanted.value
+        body: dict[str, Thawed] | bytes = wanted.text.encode()
         if there is not None:
             if there.owner != owner:
                 raise Broken(f"{name} is not ours, and would have been written")
+            body = wanted.value
             metadata = body["metadata"]
             assert isinstance(metadata, dict)  # noqa: S101
             metadata["uid"] = there.uid  # of this object, and of no other that has its name by now
@@ -248,7 +263,6 @@ class Passes:
     ) -> None:
         """Write the status, and tell the events."""
         status, events, changed = outcome.status, outcome.events, outcome.status_changed
-        self._accounts.stands(key, outcome, denied="WriteDenied" if problem else "")
         if problem:
             status, changed = _denied(outcome.status, value, problem, now)
             events = (Event(weight=Weight.WARNING, reason="WriteDenied", text=problem),) if changed else ()

@@ -6,7 +6,7 @@ anywhere is repeated from the start.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ from arcops.errors import Broken
 from manifests.objects import Json, KubeObject, ObjectName, frozen_mapping, inner, thawed
 from manifests.server.names import DIGEST_ANNOTATION
 from manifests.server.objects import server_objects
+from manifests.server.plan import ServerPlan
 from manifests.server.spec import ServerType
 from services.operator import remote
 from services.operator.conditions import Condition, Held, condition_in, conditions
@@ -57,13 +58,26 @@ class Deletion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What a pass made of its plan, so that the next one need not make the same again.
+
+    ``standing`` are the objects that were seen to be as they are wanted: each by its name, uid and resource version.
+    """
+
+    plan: ServerPlan
+    objects: tuple[KubeObject, ...]
+    proven: int
+    standing: frozenset[tuple[ObjectName, str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What is to be.
 
     ``objects`` are all that are wanted, ``writes`` those that must be applied now. ``status`` is the whole status;
     ``status_changed``: it is another one than before. ``ready`` is the condition of this name; ``refused``: nothing is made
     of the resource, for its reason. ``proven`` is how many connections the engine asked to prove the policies.
-    ``look_again_seconds``: without any news, look again then.
+    ``look_again_seconds``: without any news, look again then. ``made`` is for the next pass over this resource.
     """
 
     objects: tuple[KubeObject, ...]
@@ -76,12 +90,21 @@ class Outcome:
     refused: bool
     proven: int
     look_again_seconds: float
+    made: Made | None = None
 
 
 def reconcile(
-    resource: ServerResource | Problems, observed: Observed, site: Site, verdicts: Verdicts, now: datetime
+    resource: ServerResource | Problems,
+    observed: Observed,
+    site: Site,
+    verdicts: Verdicts,
+    now: datetime,
+    before: Made | None = None,
 ) -> Outcome:
-    """What is to be made of *resource*, which was *observed* so, at a *site*, by *verdicts*, *now*."""
+    """What is to be made of *resource*, which was *observed* so, at a *site*, by *verdicts*, *now*.
+
+    What an earlier pass made, *before*, changes nothing but how long it takes: equal plans have equal objects and proofs.
+    """
     if isinstance(resource, Problems):
         generation = resource.identity.generation if resource.identity else 0
         return _refused(Refusal(reason=Reason.INVALID, text=str(resource)), "", generation, observed, now)
@@ -97,16 +120,19 @@ def reconcile(
     planned = plan(resource, observed, site, verdicts, now)
     if isinstance(planned, Refusal):
         return _refused(planned, identity.uid, identity.generation, observed, now)
-    objects = server_objects(planned.plan)
-    try:
-        proven = prove(planned.plan, objects)
-    except Broken as error:
-        return _refused(
-            Refusal(reason=Reason.NOT_ENFORCEABLE, text=str(error)), identity.uid, identity.generation, observed, now
-        )
-    if taken := _taken(objects, identity.uid, observed):
+    if before is not None and before.plan == planned.plan:
+        made = before
+    else:
+        objects = server_objects(planned.plan)
+        try:
+            made = Made(plan=planned.plan, objects=objects, proven=prove(planned.plan, objects))
+        except Broken as error:
+            return _refused(
+                Refusal(reason=Reason.NOT_ENFORCEABLE, text=str(error)), identity.uid, identity.generation, observed, now
+            )
+    if taken := _taken(made.objects, identity.uid, observed):
         return _refused(taken, identity.uid, identity.generation, observed, now)
-    return replace(_applied(resource, planned, objects, observed, site, verdicts, now), proven=proven)
+    return _applied(resource, planned, made, observed, site, verdicts, now)
 
 
 def _taken(objects: tuple[KubeObject, ...], uid: str, observed: Observed) -> Refusal | None:
@@ -122,14 +148,16 @@ def _taken(objects: tuple[KubeObject, ...], uid: str, observed: Observed) -> Ref
 def _applied(
     resource: ServerResource,
     planned: Planned,
-    objects: tuple[KubeObject, ...],
+    made: Made,
     observed: Observed,
     site: Site,
     verdicts: Verdicts,
     now: datetime,
 ) -> Outcome:
-    identity, spec = resource.identity, resource.spec
-    writes = tuple(one for one in objects if not _stands(one, observed.children.get(one.name)))
+    identity, spec, objects = resource.identity, resource.spec, made.objects
+    standing = frozenset(_standing(made, observed))
+    names = {name for name, _, _ in standing}
+    writes = tuple(one for one in objects if one.name not in names)
     wanted = {one.name for one in objects}
     deletions = _ours(identity.uid, observed, keep=wanted)
     deployment = next(one.name for one in objects if one.name.kind == "Deployment")
@@ -157,7 +185,8 @@ def _applied(
     again = LOOK_AGAIN if ready.held is Held.TRUE else LOOK_AGAIN_SOON
     if judged is not None:
         again = min(again, max(1.0, (judged.valid_until - now).total_seconds()))
-    return _outcome(objects, writes, deletions, status, found, identity.generation, observed, now, again=again)
+    outcome = _outcome(objects, writes, deletions, status, found, identity.generation, observed, now, again=again)
+    return replace(outcome, proven=made.proven, made=replace(made, standing=standing))
 
 
 def _reads(*, limited: bool) -> Condition:
@@ -238,11 +267,15 @@ def _turned(ready: Condition, before: Mapping[str, Json]) -> bool:
     return (one.get("status"), one.get("reason"), one.get("message")) != (ready.held, ready.reason, ready.message)
 
 
-def _stands(wanted: KubeObject, found: Child | None) -> bool:
-    """Is the object there as it is *wanted*?"""
-    if found is None:
-        return False
-    return unchanged(wanted, found) and covers(found.live, wanted.value)
+def _standing(made: Made, observed: Observed) -> Iterator[tuple[ObjectName, str, str]]:
+    """The objects that are there as they are wanted; one that was, and has the same version, still is."""
+    for one in made.objects:
+        found = observed.children.get(one.name)
+        if found is None:
+            continue
+        place = one.name, found.uid, found.resource_version
+        if place in made.standing or (unchanged(one, found) and covers(found.live, one.value)):
+            yield place
 
 
 def unchanged(wanted: KubeObject, found: Child) -> bool:
