@@ -106,8 +106,8 @@ def test_what_another_one_changes_is_written_again_though_it_stood(first: Outcom
         assert [one.name for one in found.writes] == [name]
         gone = {one: kept for one, kept in observed.children.items() if one != name}
         assert name in {one.name for one in _again(written(), replace(observed, children=gone), ready).writes}
-        stranger = replace(child, owner="another")
-        taken = _again(written(), replace(observed, children={**observed.children, name: stranger}), ready)
+        foreign = replace(child, owner="another")
+        taken = _again(written(), replace(observed, children={**observed.children, name: foreign}), ready)
         assert taken.ready.reason == "NameTaken"
 
 
