@@ -1,6 +1,7 @@
 """A tar that ends with a signed statement: what is carried to another machine, and checked there before anything is used.
 
-Its members are regular files in USTAR's form (POSIX.1-1988), with the same owner, mode and time each. The last one,
+Its members are regular files in USTAR's form (POSIX.1-1988), with the same owner, mode and time each; a name that is too long
+for it has an extended header before it (pax, POSIX.1-2001), as names of wheels for several platforms are. The last one,
 ``signed.sigstore.json``, is a sealed statement that lists the others with their sizes and digests; so a tar that was cut off
 has none, and every byte of it counts. Reading unpacks nothing to a path that the tar names.
 """
@@ -26,6 +27,10 @@ SIGNED = "signed.sigstore.json"
 MOST_MEMBERS = 2_000_000
 _BLOCK, _RECORD, _CHUNK = tarfile.BLOCKSIZE, tarfile.RECORDSIZE, 1024 * 1024
 _NAME = late(r"[!-~]([ -~]*[!-~])?\Z")
+_MOST_NAME = 480
+_MOST_SIZE = 8**11  # what eleven octal digits hold
+_LONG = late(rb"[0-9]{3} path=([ -~]+)\n\0*\Z")
+"""The one record of an extended header that we write: its name takes one block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,30 +148,37 @@ class SignedTar:
             header = self._file.read(_BLOCK)
             if len(header) < _BLOCK or not any(header):
                 raise Refused(f"{self.what} is cut off, or is no such file: the signed list at its end is missing")
-            member = self._member(header, at)
-            at += _BLOCK + member.size
-            self._zeros(at, -member.size % _BLOCK)
-            at += -member.size % _BLOCK
+            name, length, begins = self._member(header, at)
+            at = begins + length
+            self._zeros(at, -length % _BLOCK)
+            at += -length % _BLOCK
             if at > size:
-                raise Refused(f"{self.what} is cut off in the middle of {member.name}")
-            if member.name in self._places or len(self._places) >= MOST_MEMBERS:
-                raise Refused(f"{self.what} has {member.name} twice, or more than {MOST_MEMBERS:,} members")
-            self._places[member.name] = (at - member.size - -member.size % _BLOCK, member.size)
+                raise Refused(f"{self.what} is cut off in the middle of {name}")
+            if name in self._places or len(self._places) >= MOST_MEMBERS:
+                raise Refused(f"{self.what} has {name} twice, or more than {MOST_MEMBERS:,} members")
+            self._places[name] = (begins, length)
         end = at + 2 * _BLOCK
         end += -end % _RECORD
         if size != end:
             raise Refused(f"{self.what} has {size:,} bytes, but its content ends at {end:,}")
         self._zeros(at, end - at)
 
-    def _member(self, header: bytes, at: int) -> tarfile.TarInfo:
+    def _member(self, header: bytes, at: int) -> tuple[str, int, int]:
+        """The name and the size of the member whose *header* begins at *at*, and where its bytes begin."""
         try:
             member = tarfile.TarInfo.frombuf(header, "ascii", "strict")
-            exact = _header(member.name, member.size)
+            name, size = member.name, member.size
+            if member.type == tarfile.XHDTYPE:
+                header += self._file.read(2 * _BLOCK)
+                found = _LONG.match(header[_BLOCK : 2 * _BLOCK])
+                name = found[1].decode("ascii") if found is not None else ""
+                size = tarfile.TarInfo.frombuf(header[2 * _BLOCK :], "ascii", "strict").size
+            exact = _header(name, size)
         except (tarfile.TarError, UnicodeError, ValueError, Refused) as error:
             raise Refused(f"{self.what} cannot be read at byte {at:,}: it was changed, or is no such file") from error
         if exact != header:
-            raise Refused(f"{self.what} has a member {member.name[:100]!r} that is not as ArcOps writes it")
-        return member
+            raise Refused(f"{self.what} has a member {name[:100]!r} that is not as ArcOps writes it")
+        return name, size, at + len(header)
 
     def _zeros(self, at: int, count: int) -> None:
         self._file.seek(at)
@@ -192,7 +204,11 @@ def _header(name: str, size: int) -> bytes:
         raise Refused(f"{name[:200]!r} cannot be the name of a file that is carried in a tar; rename it, in plain ASCII")
     member = tarfile.TarInfo(name)
     member.size, member.mode = size, 0o644
+    if len(name) > _MOST_NAME:
+        raise Refused(f"{name[:300]!r} is too long for a file that is carried in a tar; rename it")
+    if size >= _MOST_SIZE:
+        raise Refused(f"{name} has {size:,} bytes; a file that is carried in a tar has less than {_MOST_SIZE:,}")
     try:
         return member.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
-    except ValueError as error:
-        raise Refused(f"{name[:300]!r} is too long for a file that is carried in a tar ({error}); rename it") from error
+    except ValueError:
+        return member.tobuf(tarfile.PAX_FORMAT, "ascii", "strict")

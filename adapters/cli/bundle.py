@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.cli import files, surroundings
@@ -37,6 +40,8 @@ def make(given: Given[MakeBundle, BundleMade, Signing]) -> None:
     """Write what a site needs to one new signed file."""
     made = answer(given.tool, given.ask(), surroundings.place(key=given.own.key))
     _print(made.bundle)
+    for name in made.hidden:
+        print(printable(f"not in it: {name} (it is hidden)"))
     print(printable(f"bundle {made.path}"))
 
 
@@ -63,11 +68,41 @@ def verify(given: Given[VerifyBundle, BundleVerified, Answering]) -> None:
     reads={"keys": files.key_text},
     example="site.bundle",
 )
-def install(given: Given[InstallBundle, BundleInstalled, None]) -> None:
+def install(given: Given[InstallBundle, BundleInstalled, None]) -> int:
     """Let a bundle count here, whole or not at all. Stop every host before."""
-    done = answer(given.tool, given.ask(), surroundings.place())
+    ask = given.ask()
+    done = answer(given.tool, ask, surroundings.place())
+    if not done.counts:
+        print(printable(f"ArcOps {done.bundle.version} is in {done.folder}; it goes on"), flush=True)
+        return _gone_on(done.program, ask)
     _print(done.bundle)
     print(printable(f"{done.id} counts now, in {done.folder}; before: {done.before or 'none'}"))
+    if done.program:
+        print(f"Go on with its program{_where(done.program)}.")
+    return 0
+
+
+def _gone_on(program: Sequence[str], ask: InstallBundle) -> int:
+    """Let *program* install the same file, by the same keys, at this terminal; returns its exit code."""
+    from foundation.processes.environments import of_sealer
+    from foundation.processes.starting import empty_folder, start
+
+    with empty_folder() as folder:
+        words: list[str] = []
+        for number, key in enumerate(ask.keys):
+            path = Path(folder, f"{number}.pub")
+            path.write_text(key)
+            words += ["--key", str(path)]
+        child = start(
+            [*program, "bundle", "install", str(ask.file.absolute()), *words],
+            environment=of_sealer(os.environ),
+            folder=str(Path.cwd()),
+            stdin=None,
+            stdout=None,
+            stderr=None,
+            at_terminal=True,
+        )
+        return child.wait()
 
 
 @command("bundle rollback", "capabilities.bundle.bundle:roll_back_bundle")
@@ -75,7 +110,11 @@ def rollback(given: Given[RollBackBundle, BundleRolledBack, None]) -> None:
     """Let the site be as it was before the bundle that counts."""
     done = answer(given.tool, given.ask(), surroundings.place())
     print(printable(f"{done.id} was taken back; now: {done.now or 'none'}"))
-    print("Go on with the program of that version: a newer one would bring the database forward again.")
+    print(f"Go on with the program of that version{_where(done.program)}: a newer one would bring the database forward again.")
+
+
+def _where(program: Sequence[str]) -> str:
+    return printable(f", {program[-1]}") if program else ""
 
 
 def _print(bundle: BundleShown) -> None:

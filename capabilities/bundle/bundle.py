@@ -63,10 +63,11 @@ class MakeBundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleMade:
-    """The bundle, and where it is."""
+    """The bundle, where it is, and what it does not carry, because it is hidden (``policies/.git``)."""
 
     path: Path
     bundle: BundleShown
+    hidden: tuple[str, ...]
 
 
 @tool(title="Make a bundle", scope=Scope.PUBLISH, long=True)
@@ -78,8 +79,9 @@ def make_bundle(ask: MakeBundle, at: Place) -> BundleMade:
         _refuse_wrong_policy(ask.policies)
     others = {one: getattr(ask, one) for one in ("chart", "wheels", "trust", "data", "policies", "docs")}
     signer = at.signer()
-    made = make(ask.file, Given(images=ask.images, others=others), signer=signer, now=at.now())
-    return BundleMade(path=ask.file, bundle=_shown(made, (signer.public.id,)))
+    given = Given(images=ask.images, others=others)
+    made = make(ask.file, given, signer=signer, now=at.now())
+    return BundleMade(path=ask.file, bundle=_shown(made, (signer.public.id,)), hidden=given.hidden())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,20 +124,26 @@ class InstallBundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleInstalled:
-    """The bundle that counts now: its id, its folder, and the id of the one before, if there was one."""
+    """The bundle that counts now: its id, its folder, the id of the one before, if there was one, and the command of its own
+    program, if it brings one. If not ``counts``, that program has to install the same file: only it knows its schema.
+    """
 
     id: str
     folder: Path
     before: str
+    counts: bool
+    program: tuple[str, ...]
     bundle: BundleShown
 
 
 @tool(title="Install a bundle", scope=Scope.TRUST, destructive=True, idempotent=True, long=True, restores=True)
 def install_bundle(ask: InstallBundle, at: Place) -> BundleInstalled:
-    """Let a bundle count here: verified first; then the site is backed up, and trust roots, policies, advisories and the
-    database's schema change at once. Stop every host before. If it was cut off, run the same again. On the machine itself only.
+    """Let a bundle count here: verified first, and its wheels installed beside those of other versions; then the site is backed
+    up, and trust roots, policies, advisories, the database's schema and the program change at once. Stop every host before. If
+    it was cut off, run the same again. On the machine itself only.
     """
     _refuse_remote(at)
+    from foundation.site_bundle.environment import program_in
     from foundation.site_bundle.installing import install
 
     keys = whose_keys(ask.keys, at)[0]
@@ -144,6 +152,8 @@ def install_bundle(ask: InstallBundle, at: Place) -> BundleInstalled:
         id=done.id,
         folder=done.folder,
         before=done.before,
+        counts=done.counts,
+        program=tuple(program_in(done.environment)) if done.environment is not None else (),
         bundle=_shown(done.verified.bundle, done.verified.signers),
     )
 
@@ -158,10 +168,11 @@ class RollBackBundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleRolledBack:
-    """The id of the bundle that counted, and of the one that counts now, if there was one."""
+    """The id of the bundle that counted, and of the one that counts now, if there was one, with the command of its program."""
 
     id: str
     now: str
+    program: tuple[str, ...]
 
 
 @tool(title="Take a bundle back", scope=Scope.TRUST, destructive=True, long=True, restores=True)
@@ -171,10 +182,12 @@ def roll_back_bundle(ask: RollBackBundle, at: Place) -> BundleRolledBack:
     The store and the advisories stay. Rows that were added since are lost. On the machine itself only.
     """
     _refuse_remote(at)
+    from foundation.site_bundle.environment import program_in
     from foundation.site_bundle.installing import take_back
 
-    id_, now = take_back(_doing(at, ()), ask.id)
-    return BundleRolledBack(id=id_, now=now)
+    done = take_back(_doing(at, ()), ask.id)
+    program = tuple(program_in(done.environment)) if done.environment is not None else ()
+    return BundleRolledBack(id=done.id, now=done.now, program=program)
 
 
 def _refuse_remote(at: Place) -> None:

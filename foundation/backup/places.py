@@ -9,6 +9,7 @@ from pathlib import Path
 from arcops.errors import Refused, Unavailable
 from artifacts.reading import read_file
 from artifacts.site_backup import NotBackedUp
+from artifacts.writing import is_partial
 from foundation.database.dumping import LEFT_OUT
 from foundation.secrets.passphrase import key_path
 from foundation.settings import Settings
@@ -52,9 +53,12 @@ def key_files(settings: Settings) -> dict[str, Path]:
 
 def left_out(settings: Settings) -> tuple[NotBackedUp, ...]:
     """What a backup of this site does not have."""
+    hidden = (f"{place}/{name}" for place, folder in folders(settings).items() for name in hidden_in(folder))
+    plain = (os.fsencode(one).decode("utf-8", "replace") for one in hidden)
+    found = (*_ALWAYS, *(NotBackedUp(what=one, why="hidden files are no part of a site") for one in plain))
     if key_files(settings):
-        return (*_ALWAYS, NotBackedUp(what="passphrase", why="the passphrase of the signing key is kept elsewhere, by you"))
-    return (*_ALWAYS, NotBackedUp(what="key", why="the signing key is no file: it stays in the place that has it"))
+        return (*found, NotBackedUp(what="passphrase", why="the passphrase of the signing key is kept elsewhere, by you"))
+    return (*found, NotBackedUp(what="key", why="the signing key is no file: it stays in the place that has it"))
 
 
 def files_in(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -77,6 +81,14 @@ def files_in(folder: Path) -> Iterator[tuple[str, Path]]:
             if count > MOST_FILES:
                 raise Refused(f"{folder} has more than {MOST_FILES:,} files, so it is not backed up")
             yield path.relative_to(folder).as_posix(), path
+
+
+def hidden_in(folder: Path) -> Iterator[str]:
+    """What is hidden below *folder* (``.git``), by its name below it; what is in a hidden folder is not named."""
+    for here, below, names in os.walk(folder) if folder.exists() else ():
+        for name in sorted(one for one in (*below, *names) if one.startswith(".") and not is_partial(one)):
+            yield Path(here, name).relative_to(folder).as_posix()
+        below[:] = sorted(one for one in below if not one.startswith("."))
 
 
 def plain_files(settings: Settings) -> Iterator[tuple[str, Path]]:

@@ -8,6 +8,7 @@ server are one transaction after the note; if the server refuses them, nothing h
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,7 @@ from artifacts.typed import dump
 from artifacts.writing import write_new
 from foundation.backup import journal
 from foundation.backup.journal import Journal, staged
-from foundation.backup.places import MOST_FILE, STORE, files_in, folders, key_files, read, single_files
+from foundation.backup.places import MOST_FILE, STORE, files_in, folders, hidden_in, key_files, read, single_files
 from foundation.backup.reading import Secrets, Verified, digest_of, meant, open_secrets, verify
 from foundation.database.address import SqliteFile, read_address
 from foundation.database.dumping import is_empty, load, revision_of
@@ -227,6 +228,8 @@ class _Work:
             for name in (one for one in {**dict.fromkeys(self.tar.names), **over} if one.startswith(f"{place}/")):
                 data = over[name] if name in over else self.tar.read(name, MOST_FILE)
                 _write(staged(folder) / name.removeprefix(f"{place}/"), data, mode=0o644)
+            for name in hidden_in(folder) if self.changes.command != RESTORE else ():
+                _copy(folder / name, staged(folder) / name)
         for name, path in single_files(self.settings).items():
             if name in self.tar.names:
                 _write(staged(path), self.tar.read(name, MOST_FILE))
@@ -336,6 +339,7 @@ def _in_the_way(tar: SignedTar, secrets: Secrets, settings: Settings) -> Iterato
             member = f"{place}/{name}"
             if member not in names or tar.read(member, MOST_FILE) != read(path):
                 yield path
+        yield from (folder / name for name in hidden_in(folder))
     for name, path in single_files(settings).items():
         if path.exists() and (name not in names or tar.read(name, MOST_FILE) != read(path)):
             yield path
@@ -369,6 +373,15 @@ def _stage_keys(secrets: Secrets, settings: Settings, passphrase: Callable[[], s
             make_private(path.parent)
             key = load_signer(str(path), lambda what: "", pem=data.decode())
             save(key, staged(path), passphrase())  # type: ignore[arg-type]  # what a PEM holds is a key in memory
+
+
+def _copy(path: Path, there: Path) -> None:
+    """Copy what is at *path*, whatever it is: no reader of ours follows a link there."""
+    make_private(there.parent)
+    if path.is_dir() and not path.is_symlink():
+        shutil.copytree(path, there, symlinks=True)
+    else:
+        shutil.copy2(path, there, follow_symlinks=False)
 
 
 def _write(path: Path, data: bytes, *, mode: int = 0o600) -> None:

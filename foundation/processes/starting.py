@@ -84,7 +84,7 @@ def start(
     environment: Mapping[str, str],
     folder: str,
     stdin: int | None = NOTHING,
-    stdout: int | IO[bytes] = NOTHING,
+    stdout: int | IO[bytes] | None = NOTHING,
     stderr: int | IO[bytes] | None = NOTHING,
     at_terminal: bool = False,
     keep: Sequence[int] = (),

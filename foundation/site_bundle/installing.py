@@ -1,9 +1,13 @@
 """Installing a bundle, and taking it back: versions lie side by side, and what counts changes at once.
 
     BUNDLES/ID/content/…       the pieces of a bundle
+    BUNDLES/ID/environment/…   its wheels, installed: its own program is environment/bin/arcops
+    BUNDLES/ID/unpacked        says that both are whole
     BUNDLES/ID/before.backup   the site as it was before this bundle counted
     BUNDLES/ID/installed.json  which bundle counted before
     BUNDLES/current            a link to the ID that counts
+
+What has another version of ArcOps is unpacked only, and its own program, which knows its schema, goes on from there.
 
 The site is backed up, and the backup is restored with the bundle's trust roots, policies and advisories over it, and with the
 database brought forward: so all of that, and the link, changes as a restore does, whole or not at all (`foundation.backup`).
@@ -11,7 +15,9 @@ database brought forward: so all of that, and the link, changes as a restore doe
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,14 +36,16 @@ from artifacts.wire import canonical_bytes, from_json
 from artifacts.writing import stream_new, write_new
 from foundation.backup import journal
 from foundation.backup.making import make as back_up
-from foundation.backup.places import MOST_FILE
+from foundation.backup.places import MOST_FILE, key_files
 from foundation.backup.restoring import Changes, Permitted, restore
 from foundation.database.migrating import refuse_unknown
 from foundation.only_one import only_one
 from foundation.settings import Settings
+from foundation.site_bundle.environment import make_environment
 from foundation.site_bundle.reading import Verified, verify
 
-_CURRENT, _CONTENT, _BACKUP, _NOTE = "current", "content", "before.backup", "installed.json"
+_CURRENT, _CONTENT, _BACKUP, _NOTE, _UNPACKED = "current", "content", "before.backup", "installed.json", "unpacked"
+_ENVIRONMENT = "environment"
 INSTALL, ROLLBACK = "arcops bundle install", "arcops bundle rollback"
 _REVOKED = "trust/revocations/"
 _MOST_NOTE = 64 * 1024
@@ -54,7 +62,9 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doing:
-    """What both need: the site, who signs and by which keys, the passphrase of backups, the clock."""
+    """What both need: the site, who signs and by which keys, the passphrase of backups, the clock, and how an environment is
+    made of a folder of wheels, while files that are secret stay closed.
+    """
 
     settings: Settings
     signer: Callable[[], Signer]
@@ -62,17 +72,31 @@ class Doing:
     passphrase: Callable[[], str]
     now: datetime
     environment: Mapping[str, str]
+    environment_of: Callable[[Path, Path, Sequence[Path]], None] = make_environment
     step: Callable[[str], None] = unheard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """A bundle that counts now: its id, its folder, what it was, and the id of the one before."""
+    """A bundle that counts now: its id, its folder, what it was, and the id of the one before. If not ``counts``, it is only
+    unpacked, and its own program goes on: the one of ``environment``, which a bundle without ArcOps does not have.
+    """
 
     id: str
     folder: Path
     verified: Verified
     before: str
+    counts: bool
+    environment: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """A bundle that was taken back: its id, the one that counts ``now``, if there was one, and the environment of that."""
+
+    id: str
+    now: str
+    environment: Path | None
 
 
 def current(settings: Settings) -> str:
@@ -88,26 +112,38 @@ def current(settings: Settings) -> str:
 def install(path: Path, doing: Doing) -> Installed:
     """Let the bundle in the file *path* count here: verified first, then whole or not at all.
 
-    Raises `Refused` with nothing changed if it is not sound, or if another version of ArcOps has to install it; and
-    `Unavailable` if the disk or the database does not allow it.
+    Raises `Refused` with nothing changed if it is not sound, or if its wheels do not fit the Python here; and `Unavailable` if
+    the disk or the database does not allow it.
     """
     settings = doing.settings
     with only_one(settings.memory, "bundle"), opened_tar(path, f"the bundle {path}") as tar:
         verified = verify(tar, doing.keys)
         bundle = verified.bundle
-        _refuse_version(bundle, path)
-        refuse_unknown(bundle.schema, f"the bundle {path}")
+        ours = bundle.version in ("", version())
+        if ours:
+            refuse_unknown(bundle.schema, f"the bundle {path}")
         id_ = f"{bundle.version or 'content'}-{content_of(bundle).removeprefix('sha256:')[:16]}"
         folder = settings.bundles / id_
         changes = _changes(tar, bundle, settings, id_)
         half = journal.read_journal(settings)
+
+        def installed(*, counts: bool) -> Installed:
+            environment = folder / _ENVIRONMENT if bundle.version else None
+            before = _note(folder).before if counts else ""
+            return Installed(id=id_, folder=folder, verified=verified, before=before, counts=counts, environment=environment)
+
         doing.step("verified")
         if half is not None:
             journal.refuse_other(half, changes.command)
         elif current(settings) == id_:
-            return Installed(id=id_, folder=folder, verified=verified, before=_note(folder).before)
+            return installed(counts=True)
         else:
-            _unpack(tar, bundle, folder, doing)
+            _make_ready(tar, bundle, folder, doing)
+        if not ours:
+            return installed(counts=False)
+        if half is None:
+            for left in (_BACKUP, _NOTE):
+                (folder / left).unlink(missing_ok=True)
             note = Note(bundle=content_of(bundle), version=bundle.version, before=current(settings))
             write_new(folder / _NOTE, canonical_bytes(note), mode=0o600)
             signer = doing.signer()
@@ -121,12 +157,11 @@ def install(path: Path, doing: Doing) -> Installed:
             )
             doing.step("backed up")
         _restored(folder, doing, changes)
-        return Installed(id=id_, folder=folder, verified=verified, before=_note(folder).before)
+        return installed(counts=True)
 
 
-def take_back(doing: Doing, named: str = "") -> tuple[str, str]:
-    """Let the site be as it was before the bundle that counts, which must be the one *named*, if one is. Returns the id of
-    that bundle, and of the one that counts now.
+def take_back(doing: Doing, named: str = "") -> TakenBack:
+    """Let the site be as it was before the bundle that counts, which must be the one *named*, if one is.
 
     The store and the advisories stay: what was judged since is not lost, and older advisories would find less.
     """
@@ -146,7 +181,8 @@ def take_back(doing: Doing, named: str = "") -> tuple[str, str]:
             raise Refused(f"{settings.bundles / before}, the bundle before, is gone; restore its folder, or install it again")
         link = settings.bundles / _CURRENT
         _restored(folder, doing, Changes(command=f"{ROLLBACK} {id_}", also={link: _linking(before)}, forward=False))
-        return id_, before
+        environment = settings.bundles / before / _ENVIRONMENT
+        return TakenBack(id=id_, now=before, environment=environment if before and environment.is_dir() else None)
 
 
 def _restored(folder: Path, doing: Doing, changes: Changes) -> None:
@@ -163,21 +199,16 @@ def _restored(folder: Path, doing: Doing, changes: Changes) -> None:
     )
 
 
-def _refuse_version(bundle: SiteBundle, path: Path) -> None:
-    if bundle.version and bundle.version != version():
-        raise Refused(
-            f"the bundle {path} brings ArcOps {bundle.version}, and this is {version()}: its own program installs it. Make a "
-            f"folder with 'python -m venv NEW', 'tar -xf {path} wheels' and 'NEW/bin/pip install --no-index --require-hashes "
-            f"--find-links wheels -r wheels/requirements.txt', and run 'NEW/bin/arcops bundle install {path}'"
-        )
-
-
 def _note(folder: Path) -> Note:
     return from_json(Note, read_file(folder / _NOTE, _MOST_NOTE, follow=False))
 
 
-def _unpack(tar: SignedTar, bundle: SiteBundle, folder: Path, doing: Doing) -> None:
-    """Write the pieces to *folder*. What was left there by a process that died has no effect, and goes."""
+def _make_ready(tar: SignedTar, bundle: SiteBundle, folder: Path, doing: Doing) -> None:
+    """Write the pieces to *folder*, and install the wheels there. What a process that died left has no effect, and goes."""
+    if _is_ready(bundle, folder):
+        return
+    if Path(sys.prefix).is_relative_to(folder):
+        raise Refused(f"{folder} was changed, and this program runs from there; install the bundle with the program before it")
     try:
         if folder.exists():
             shutil.rmtree(folder)
@@ -186,12 +217,32 @@ def _unpack(tar: SignedTar, bundle: SiteBundle, folder: Path, doing: Doing) -> N
             make_private(path.parent)
             stream_new(path, lambda file, name=part.name: file.writelines(tar.chunks(name)))  # type: ignore[misc]
         make_private(folder)
+        doing.step("written")
+        if bundle.version:
+            secret = tuple(key_files(doing.settings).values())
+            doing.environment_of(folder / _CONTENT / "wheels", folder / _ENVIRONMENT, secret)
+            doing.step("installed the wheels")
+        write_new(folder / _UNPACKED, b"")
     except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
         raise Unavailable(f"{folder} cannot be written: {error.strerror}; nothing was installed") from error
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     doing.step("unpacked")
+
+
+def _is_ready(bundle: SiteBundle, folder: Path) -> bool:
+    """Is all of *bundle* in *folder*, byte for byte?"""
+    return (folder / _UNPACKED).exists() and all(_digest(folder / _CONTENT / one.name) == one.digest for one in bundle.parts)
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError:
+        return ""
 
 
 def _changes(tar: SignedTar, bundle: SiteBundle, settings: Settings, id_: str) -> Changes:

@@ -16,7 +16,7 @@ from artifacts.reading import read_file
 from artifacts.signed_tar import TarWriter
 from artifacts.site_bundle import SITE_BUNDLE, SiteBundle
 from artifacts.writing import stream_new, vacant
-from foundation.backup.places import files_in
+from foundation.backup.places import files_in, hidden_in
 from foundation.database.migrating import newest
 from foundation.site_bundle.pieces import REQUIREMENTS, images, not_given, refuse_wrong, requirements, version_in, wheels
 
@@ -41,6 +41,11 @@ class Given:
         if not found:
             raise Refused("nothing was given, so there is nothing to carry; give at least one piece, such as --wheels FOLDER")
         return found
+
+    def hidden(self) -> tuple[str, ...]:
+        """What is hidden in the folders, and so is not carried, by its name in the bundle."""
+        given = [*((f"images/{one.resolve().name}", one) for one in self.images), *self.others.items()]
+        return tuple(f"{kind}/{name}" for kind, one in given if one is not None and one.is_dir() for name in hidden_in(one))
 
 
 def _of(path: Path) -> Sequence[tuple[str, Path]]:

@@ -78,6 +78,33 @@ def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, data
         assert plain.getnames() == [*members, SIGNED]
 
 
+LONG = f"wheels/charset_normalizer-3.4.4-cp311-cp311-{'.'.join(['manylinux_2_17_x86_64'] * 4)}.whl"
+
+
+@pytest.mark.parametrize("name", [LONG, "b" * 101, "c/" * 100 + "d" * 101, "e" * 480, f"{'f' * 150}/{'g' * 100}"])
+def test_a_long_name_is_carried_and_every_bit_of_it_counts(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x.tar"
+    parts = written(path, {"a": b"1", name: b"2" * 600, "z": b"3"})
+    with opened_tar(path, "the tar") as tar:
+        assert tar.names == ("a", name, "z")
+        assert tar.read(name, 600) == b"2" * 600
+        tar.verify({one.name: one for one in parts})
+    with tarfile.open(path) as plain:
+        assert plain.getnames() == ["a", name, "z", SIGNED]
+    data = path.read_bytes()
+    for at in range(1024, 1024 + 3 * 512, 7):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        with pytest.raises(Refused), opened_tar(path, "the tar") as tar:
+            tar.verify({one.name: one for one in parts})
+
+
+def test_a_file_of_eight_gibibytes_is_refused_before_a_byte_of_it() -> None:
+    file = io.BytesIO()
+    with pytest.raises(Refused, match="has 8,589,934,592 bytes"):
+        TarWriter(file).copy("a", io.BytesIO(), 8 * 1024**3)
+    assert file.getvalue() == b""
+
+
 def test_each_bit_outside_of_the_content_counts(tmp_path: Path) -> None:
     path = tmp_path / "x.tar"
     parts = written(path, {"a": b"x" * 600, "b": b""})
@@ -90,7 +117,7 @@ def test_each_bit_outside_of_the_content_counts(tmp_path: Path) -> None:
             tar.verify({one.name: one for one in parts})
 
 
-@pytest.mark.parametrize("name", ["/a", "../a", "a/../b", "a//b", "", "./a", "a\nb", "ä", "a" * 120, "a/", " a"])
+@pytest.mark.parametrize("name", ["/a", "../a", "a/../b", "a//b", "", "./a", "a\nb", "ä", "a" * 481, "a/", " a"])
 def test_a_name_that_leads_elsewhere_is_neither_written_nor_read(tmp_path: Path, name: str) -> None:
     with pytest.raises(Refused, match=r"cannot be the name|is too long"):
         TarWriter(io.BytesIO()).add(name, b"")

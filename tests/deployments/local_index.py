@@ -17,6 +17,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.house.test_lock import project
+
 _ADDED = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
 
 
@@ -38,6 +40,16 @@ def needed(wanted: Iterable[Requirement], found: dict[str, Distribution] | None 
         found[name] = have
         if first or one.extras:
             needed((inner for inner in more if first or inner.marker), found)
+    return found
+
+
+def asked(extra: str) -> list[Requirement]:
+    """What ``arcops[extra]`` asks for by pyproject.toml."""
+    told = project()["project"]
+    found, waiting = [*map(Requirement, told["dependencies"])], [extra]
+    while waiting:
+        for one in map(Requirement, told["optional-dependencies"][waiting.pop()]):
+            waiting.extend(one.extras) if one.name == "arcops" else found.append(one)
     return found
 
 

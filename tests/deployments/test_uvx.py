@@ -10,12 +10,10 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from packaging.requirements import Requirement
 
 from tests.adapters.serving import served
 from tests.deployments.building import HOUSE, build
-from tests.deployments.local_index import needed, repack
-from tests.house.test_lock import project
+from tests.deployments.local_index import asked, needed, repack
 from tests.waiting import until
 
 pytestmark = [pytest.mark.site, pytest.mark.requirement("BASE-6/one-command-by-uvx"), pytest.mark.xdist_group("uvx")]
@@ -31,13 +29,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout, and what it needs with the extra ``all``."""
     folder = tmp_path_factory.mktemp("index")
     build(HOUSE, folder)
-    extras = project()["project"]["optional-dependencies"]
-    wanted = [*project()["project"]["dependencies"]]
-    waiting = ["all"]
-    while waiting:
-        for one in map(Requirement, extras[waiting.pop()]):
-            waiting.extend(one.extras) if one.name == "arcops" else wanted.append(str(one))
-    for have in needed(map(Requirement, wanted)).values():
+    for have in needed(asked("all")).values():
         repack(have, folder)
     return folder
 

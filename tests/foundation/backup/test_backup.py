@@ -253,6 +253,20 @@ class TestWhatIsThere:
         assert (aside / "more.yaml").read_text() == "name: more\n"
         refuse_unproven(settings, made[0].public, len(NAMES))
 
+    def test_what_is_hidden_is_in_the_way_and_said_to_be_left_out(self, tmp_path: Path) -> None:
+        here = site(tmp_path)
+        (here.home / "policies" / ".git").mkdir()
+        (here.home / "trust" / "keys" / ".note").write_text("mine")
+        Path(os.fsdecode(os.fsencode(here.home / "policies") + b"/.\xff")).touch()
+        backed_up(here, tmp_path / "b")
+        with opened_tar(tmp_path / "b", "the backup") as tar:
+            said = [one.what for one in verify(tar, [here.signer.public]).backup.left_out]
+        assert {"policies/.git", "policies/.\ufffd", "trust/keys/.note"} <= set(said)
+        with pytest.raises(Refused, match=r"(\.git|\.note) is in the way"):
+            back((here, tmp_path / "b"), here.settings)
+        back((here, tmp_path / "b"), here.settings, replace=True)
+        assert not (here.home / "policies" / ".git").exists()
+
     def test_rows_are_in_the_way_too(self, made: Made, tmp_path: Path) -> None:
         settings = settings_of(tmp_path / "new")
         with opened(settings) as database:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from artifacts.private_key import load_signer
@@ -29,8 +30,16 @@ def doing(home: Path, step: Step) -> Doing:
         passphrase=lambda: PASSPHRASE,
         now=CLOCK,
         environment={},
+        environment_of=a_folder,
         step=step,
     )
+
+
+def a_folder(wheels: Path, environment: Path, closed: Sequence[Path]) -> None:
+    """An environment of wheels that are none (tests/deployments/test_bundle.py makes real ones)."""
+    assert (wheels / "requirements.txt").exists()
+    assert [one.name for one in closed] == ["arcops.key", "arcops.pub"]
+    environment.mkdir(mode=0o700)
 
 
 def state(home: Path) -> object:

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,7 +62,8 @@ def installed(home: Path, path: Path) -> Installed:
 
 
 def taken_back(home: Path) -> tuple[str, str]:
-    return take_back(doing(home, lambda _: None))
+    done = take_back(doing(home, lambda _: None))
+    return done.id, done.now
 
 
 def test_upgraded_and_taken_back_from_the_release_before(made: tuple[Bench, Path], home: Path) -> None:
@@ -103,6 +104,23 @@ def test_upgraded_and_taken_back_from_the_release_before(made: tuple[Bench, Path
         taken_back(home)
 
 
+def test_what_is_hidden_in_the_folders_of_the_site_stays(made: tuple[Bench, Path], home: Path) -> None:
+    """Policies are kept with Git at many sites: their history is neither lost by a bundle nor by taking it back."""
+    (home / "policies" / ".git" / "refs").mkdir(parents=True)
+    (home / "policies" / ".git" / "HEAD").write_text("ref: refs/heads/main")
+    (home / "trust" / "keys" / ".gitignore").symlink_to("nowhere")
+    before = state(home)
+    installed(home, made[1] / "1.bundle")
+    taken = state(home)
+    assert taken != before
+    for _ in range(2):
+        assert (home / "policies" / ".git" / "HEAD").read_text() == "ref: refs/heads/main"
+        assert (home / "policies" / ".git" / "refs").is_dir()
+        assert (home / "trust" / "keys" / ".gitignore").is_symlink()
+        if current(doing(home, lambda _: None).settings):
+            taken_back(home)
+
+
 @pytest.mark.parametrize("what", ["install", "rollback"])
 def test_a_kill_at_any_step_leaves_the_old_site_or_one_that_the_next_call_ends(
     made: tuple[Bench, Path], home: Path, tmp_path: Path, what: str
@@ -122,6 +140,59 @@ def test_a_kill_at_any_step_leaves_the_old_site_or_one_that_the_next_call_ends(
     found = kinds(json.loads(done.stdout))
     assert found.count("old") > 1
     assert found.count("half") > 1
+
+
+class TestOneOfAnotherVersion:
+    """It is unpacked and installed beside the others, and its own program goes on."""
+
+    @pytest.fixture(autouse=True)
+    def _of_another(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(installing, "version", lambda: "0.0.9")
+
+    def test_only_lies_there(self, made: tuple[Bench, Path], home: Path) -> None:
+        before = state(home)
+        done = installed(home, made[1] / "1.bundle")
+        assert not done.counts
+        assert done.environment is not None
+        assert done.environment.is_dir()
+        assert done.id.startswith(f"{version()}-")
+        assert state(home) == before
+        assert current(doing(home, lambda _: None).settings) == ""
+
+    def test_is_used_as_it_lies_there(self, made: tuple[Bench, Path], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        one = installed(home, made[1] / "1.bundle")
+        assert one.environment is not None
+        (one.environment / "mark").touch()
+        with monkeypatch.context() as own:
+            own.setattr(installing, "version", version)
+            assert installed(home, made[1] / "1.bundle").counts
+        assert (one.environment / "mark").exists()
+
+    def test_is_made_again_if_a_byte_of_it_changed(
+        self, made: tuple[Bench, Path], home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        one = installed(home, made[1] / "1.bundle")
+        assert one.environment is not None
+        (one.environment / "mark").touch()
+        (one.folder / "content" / "data" / "osv.json").write_text("none")
+        with monkeypatch.context() as running:
+            running.setattr(sys, "prefix", str(one.environment))
+            with pytest.raises(Refused, match="this program runs from there"):
+                installed(home, made[1] / "1.bundle")
+        assert installed(home, made[1] / "1.bundle").folder == one.folder
+        assert not (one.environment / "mark").exists()
+        assert (one.folder / "content" / "data" / "osv.json").read_text() == "advisories 1"
+
+
+def test_wheels_that_make_no_environment_leave_nothing(made: tuple[Bench, Path], home: Path) -> None:
+    def fails(wheels: Path, environment: Path, closed: Sequence[Path]) -> None:
+        raise Refused("the wheels do not fit")
+
+    before = state(home)
+    with pytest.raises(Refused, match="do not fit"):
+        install(made[1] / "1.bundle", replace(doing(home, lambda _: None), environment_of=fails))
+    assert state(home) == before
+    assert not list((home / "bundles").iterdir())
 
 
 def no_layout(given: dict[str, Path]) -> None:
@@ -209,12 +280,6 @@ class TestWhatIsNotInstalled:
         with pytest.raises(Refused, match="does not count here: no given key"):
             install(made[1] / "1.bundle", replace(doing(home, lambda _: None), keys=[create().public]))
 
-    def test_that_of_another_version(self, made: tuple[Bench, Path], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(installing, "version", lambda: "0.0.9")
-        with pytest.raises(Refused, match=rf"brings ArcOps {version()}, and this is 0\.0\.9: its own program installs it"):
-            installed(home, made[1] / "1.bundle")
-        assert not (home / "bundles").exists()
-
     def test_one_that_would_drop_revocations(self, made: tuple[Bench, Path], home: Path, tmp_path: Path) -> None:
         given = pieces(tmp_path / "pieces")
         for one in (given["trust"], home / "trust"):
@@ -257,21 +322,24 @@ def test_the_command_line_does_it_all(
     monkeypatch.setenv("ARCOPS_HOME", str(home))
     monkeypatch.setenv("ARCOPS_BACKUP_PASSPHRASE", PASSPHRASE)
     given = pieces(tmp_path / "pieces")
+    del given["wheels"]  # these are none (tests/deployments/test_bundle.py)
     file = str(tmp_path / "site.bundle")
     pairs = [(f"--{kind}" if kind != "images" else "--image", str(one)) for kind, one in given.items() if kind != "docs"]
     assert run(["bundle", "make", file, *(word for pair in pairs for word in pair)]) == 0
-    assert "images: server; 2 wheels;" in capsys.readouterr().out
+    assert "images: server; 0 wheels;" in capsys.readouterr().out
     assert run(["bundle", "verify", file]) == 0
-    assert "not given: docs\nsound\n" in capsys.readouterr().out
+    assert "not given: wheels, docs\nsound\n" in capsys.readouterr().out
     assert run(["bundle", "install", file]) == 0
-    assert current(doing(home, lambda _: None).settings).startswith(f"{version()}-")
+    assert current(doing(home, lambda _: None).settings).startswith("content-")
     assert "counts now, in" in capsys.readouterr().out
     assert run(["database", "status"]) == 0
     assert f"schema {newest()}, the newest" in capsys.readouterr().out
     assert run(["bundle", "rollback"]) == 0
     assert "was taken back; now: none" in capsys.readouterr().out
     assert database(home)[0] == OLD_SCHEMA
-    (tmp_path / "wrong.yaml").write_text("gates: 5\n")
+    (given["policies"] / ".git").mkdir()
+    assert run(["bundle", "make", f"{file}1", "--policies", str(given["policies"])]) == 0
+    assert "not in it: policies/.git (it is hidden)" in capsys.readouterr().out
     (given["policies"] / "wrong.yaml").write_text("gates: 5\n")
     assert run(["bundle", "make", f"{file}2", "--policies", str(given["policies"])]) == 2
     assert "wrong.yaml" in capsys.readouterr().err
