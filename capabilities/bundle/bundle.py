@@ -63,7 +63,7 @@ class MakeBundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleMade:
-    """The bundle, where it is, and what it does not carry, because it is hidden (``policies/.git``)."""
+    """The bundle, its file, and what it does not carry, because it is hidden (``policies/.git``)."""
 
     path: Path
     bundle: BundleShown

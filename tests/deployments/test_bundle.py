@@ -179,7 +179,7 @@ def test_from_one_release_to_the_next_and_back(made: Site, tmp_path: Path) -> No
     assert made.arcops("store", "check").returncode == 0
 
 
-def test_wheels_that_are_none_leave_the_site_as_it_is(made: Site, tmp_path: Path) -> None:
+def test_files_that_are_no_wheels_leave_the_site_as_it_is(made: Site, tmp_path: Path) -> None:
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     (wheels / f"arcops-{version()}-py3-none-any.whl").write_bytes(b"no wheel")

@@ -36,7 +36,7 @@ def doing(home: Path, step: Step) -> Doing:
 
 
 def a_folder(wheels: Path, environment: Path, closed: Sequence[Path]) -> None:
-    """An environment of wheels that are none (tests/deployments/test_bundle.py makes real ones)."""
+    """An environment of files that only have names of wheels (tests/deployments/test_bundle.py makes real ones)."""
     assert (wheels / "requirements.txt").exists()
     assert [one.name for one in closed] == ["arcops.key", "arcops.pub"]
     environment.mkdir(mode=0o700)

@@ -322,7 +322,7 @@ def test_the_command_line_does_it_all(
     monkeypatch.setenv("ARCOPS_HOME", str(home))
     monkeypatch.setenv("ARCOPS_BACKUP_PASSPHRASE", PASSPHRASE)
     given = pieces(tmp_path / "pieces")
-    del given["wheels"]  # these are none (tests/deployments/test_bundle.py)
+    del given["wheels"]  # these only have the names (tests/deployments/test_bundle.py)
     file = str(tmp_path / "site.bundle")
     pairs = [(f"--{kind}" if kind != "images" else "--image", str(one)) for kind, one in given.items() if kind != "docs"]
     assert run(["bundle", "make", file, *(word for pair in pairs for word in pair)]) == 0
