@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -28,14 +29,16 @@ from adapters.http.quotas import RETRY_SECONDS, Quotas, Shares
 from adapters.http.reading import RecordedPages
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.identity import Identity
+from capabilities.access.permitting import permitted
 from capabilities.contract import Scope as Permission
+from capabilities.contract import Tool
 from foundation.authorization.authorizing import Authorization, decide, nearby
 from foundation.authorization.decision import Decision
 from foundation.authorization.objects import CALL
 from foundation.authorization.stronger import stronger
 from foundation.identity.accepting import KEY_PREFIX, Accepting, caller_of
 from foundation.limits.deciding import Deciding
-from foundation.login.person import PERSON
+from foundation.login.person import MAY, PERSON
 from foundation.tokens import PREFIX, Caller
 
 if TYPE_CHECKING:  # a door without people needs no database
@@ -205,6 +208,7 @@ class Guard:
             return people.not_now(error)
         if found is not None:
             scope[IDENTITY], scope[PERSON] = found
+            scope[MAY] = partial(_why_they_may_not, found[0], self.door.authorization)
             scope[CALLER] = caller_of(found[0])
             return None
         if people.shows_one(headers):
@@ -257,6 +261,11 @@ def why_not(decision: Decision, scopes: Iterable[Permission], caller: Identity) 
     """Why *caller* is denied, in a sentence for them: the scope that they lack, or else what the policy says."""
     lacking = [one.value for one in scopes if one.value not in caller.scopes]
     return f"this needs the scope {PREFIX}{lacking[0]}, which the token does not grant" if lacking else decision.reason
+
+
+def _why_they_may_not(who: Identity, authorization: Authorization, tool: Tool[Any, Any], ask: object) -> str:
+    decision = permitted(tool, ask, who, authorization)
+    return "" if decision.allowed else decision.reason
 
 
 def _split(url: str) -> tuple[str, str]:

@@ -1,5 +1,5 @@
-"""What a person who is logged in does by a button of a page: a form that no other site can send, and a tool of hosted servers
-or of their catalog.
+"""What a person who is logged in does by a button of a page: a form that no other site can send, and a tool of hosted servers,
+of their catalog, or of feedback.
 
 The tool decides as everywhere: by the person's roles, by the operator's word about trust (``ARCOPS_REMOTE_TRUST``), and with a
 record of how it ended.
@@ -32,13 +32,15 @@ from capabilities.catalogue import tool_named
 from capabilities.contract import Tool
 from capabilities.place import Place
 
-_MOST_FORM = 4096
+_MOST_FORM, _MOST_TEXT = 4096, 64 * 1024
+"""Bytes of a form, of one with a long text: each byte of a letter may take three."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buttons:
-    """The buttons of a ``page`` about one thing of a name. Their forms are sent to ``path``; ``tools`` are what each does.
-    After one of ``ends`` the thing is gone, and ``listed`` is shown.
+    """The buttons of a ``page`` about one thing of a name, which its address gives as ``named``. Their forms are sent to
+    ``path``, with at most ``most`` bytes; ``tools`` are what each does. After one of ``ends`` the thing is gone, and ``listed``
+    is shown.
     """
 
     path: str
@@ -46,6 +48,8 @@ class Buttons:
     listed: str
     tools: Mapping[str, str]
     ends: frozenset[str] = frozenset()
+    named: str = "name"
+    most: int = _MOST_FORM
 
 
 ALL_BUTTONS = (
@@ -61,6 +65,14 @@ ALL_BUTTONS = (
         page="catalog/entry",
         listed="catalog",
         tools={one: f"host_catalog_{one}" for one in ("approve", "refuse", "rate")},
+    ),
+    Buttons(
+        path="/feedback/act",
+        page="feedback",
+        listed="feedback",
+        tools={one: f"host_feedback_{one}" for one in ("give", "answer")},
+        named="about",
+        most=_MOST_TEXT,
     ),
 )
 
@@ -81,8 +93,8 @@ class Acting:
 
     async def _act(self, buttons: Buttons, request: Request) -> Response:
         people = self.door.people
-        form = await read_form(request, _MOST_FORM)
-        name, do = form.get("name", "")[:200], form.get("do", "")
+        form = await read_form(request, buttons.most)
+        name, do = form.get(buttons.named, "")[:200], form.get("do", "")
         said = partial(self._said, buttons, name)
         try:
             found = await people.found(request.headers) if people is not None else None
@@ -124,7 +136,7 @@ class Acting:
 
     def _address(self, buttons: Buttons, name: str) -> str:
         """The page of *name*; that of all of them without a name."""
-        return f"{self.bound.url}/" + (f"{buttons.page}?{urlencode({'name': name})}" if name else buttons.listed)
+        return f"{self.bound.url}/" + (f"{buttons.page}?{urlencode({buttons.named: name})}" if name else buttons.listed)
 
 
 def _given(tool: Tool[Any, Any], form: Mapping[str, str]) -> dict[str, object]:
@@ -133,5 +145,6 @@ def _given(tool: Tool[Any, Any], form: Mapping[str, str]) -> dict[str, object]:
     for one in questions(tool.ask):
         said = form.get(one.name)
         if said is not None:
+            said = said.replace("\r\n", "\n")  # as a browser sends the end of a line
             given[one.name] = int(said) if one.hint is int and said.isascii() and said.isdigit() else said
     return given

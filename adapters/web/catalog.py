@@ -7,6 +7,14 @@ from adapters.web.replies import Problem, Reply
 from adapters.web.showing import Asked, shown
 from arcops.errors import Refused
 from arcops.verdict import Verdict
+from capabilities.server.catalog_deciding import (
+    HostCatalogApprove,
+    HostCatalogRate,
+    HostCatalogRefuse,
+    host_catalog_approve,
+    host_catalog_rate,
+    host_catalog_refuse,
+)
 from capabilities.server.catalog_looking import (
     CatalogFound,
     CatalogListed,
@@ -62,4 +70,11 @@ def entry(asked: Asked) -> Reply:
     except Refused as error:
         said = f"{str(error)[0].upper()}{str(error)[1:]}."
         raise Problem(404, "There is no such entry", said, "Choose one from the catalog.") from error
-    return shown(asked, "catalog_entry.html", "catalog", found, found=found, verdict=Verdict)
+    barred = {
+        "approve": asked.why_not(host_catalog_approve, HostCatalogApprove(name=found.name)),
+        "refuse": asked.why_not(host_catalog_refuse, HostCatalogRefuse(name=found.name)),
+        "rate": asked.why_not(host_catalog_rate, HostCatalogRate(name=found.name, stars=1)),
+    }
+    not_shown = tuple(dict.fromkeys(filter(None, barred.values()))) if asked.person is not None else ()
+    values = {"found": found, "verdict": Verdict, "barred": barred, "not_shown": not_shown}
+    return shown(asked, "catalog_entry.html", "catalog", found, **values)

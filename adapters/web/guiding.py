@@ -42,7 +42,8 @@ def runbook(asked: Asked) -> Reply:
             (kept,) = host_runbook_status(HostRunbookStatus(id=id_[:40]), asked.at).runbooks
         except Refused as error:
             raise _not_there("runbook", error) from error
-        return shown(asked, "runbook.html", "runbooks", kept, book=kept, form=None, lacks="", make="")
+        more: dict[str, object] = {"book": kept, "form": None, "lacks": "", "make": "", "about": f"runbook:{kept.name}"}
+        return shown(asked, "runbook.html", "runbooks", kept, **more)
     name = text(asked.query, "name")
     form = next((one for one in host_runbook_list(HostRunbookList(), asked.at).runbooks if one.name == name), None)
     if form is None:
@@ -60,6 +61,7 @@ def runbook(asked: Asked) -> Reply:
         said = lacks or "The address names no role."
         raise Problem(400, "This runbook cannot be shown", said, "Give 'role', and 'set-NAME' for each parameter.")
     more = {"book": book, "form": form, "lacks": lacks, "make": _made_by(form, role, given), "role": role, "values": values}
+    more["about"] = f"runbook:{form.name}"
     return shown(asked, "runbook.html", "runbooks", book, **more)
 
 

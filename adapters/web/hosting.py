@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import fields
 
 from adapters.web.asked import text
 from adapters.web.grouping import GateShown, by_need
@@ -12,11 +13,13 @@ from arcops.errors import ArcOpsError, Refused
 from arcops.verdict import Verdict
 from artifacts.vouch import Standing
 from capabilities.artifact.examine import Examine, Examined, examine_artifact
+from capabilities.catalogue import tool_named
 from capabilities.policy.explain import explained
 from capabilities.server.costing import By, HostCostShow, host_cost_show
 from capabilities.server.explaining import HostDescribe, ServerExplained, host_describe
 from capabilities.server.figuring import HostFigures, host_figures
 from capabilities.server.looking import HostFind, HostHistory, HostLogs, host_find, host_history, host_logs
+from capabilities.server.place import ServerShown
 from capabilities.server.quotas import HostQuotaShow, host_quota_show
 
 _LINES = 20
@@ -45,6 +48,7 @@ def server(asked: Asked) -> Reply:
         said = f"{str(error)[0].upper()}{str(error)[1:]}."
         raise Problem(404, "There is no such server", said, "Choose one from the list of servers.") from error
     examined = _artifact(found, asked)
+    acts, not_shown = _acts(found, asked)
     values = {
         "found": found,
         "row": found.server,
@@ -52,7 +56,8 @@ def server(asked: Asked) -> Reply:
         "verified": found.signature is not None and found.signature.standing is Standing.VERIFIED,
         "kept": examined is not None,
         "gates": _gates(examined),
-        "acts": _acts(found, asked),
+        "acts": acts,
+        "not_shown": not_shown,
         "asks": {rule.rule: rule.asks for gate in explained() for rule in gate.rules},
         "kinds": {one.digest: one.kind for one in examined.report.evidence} if examined and examined.report else {},
         **_use(found.name, asked),
@@ -86,15 +91,25 @@ def _use(name: str, asked: Asked) -> dict[str, object]:
     }
 
 
-def _acts(found: ServerExplained, asked: Asked) -> tuple[tuple[str, str], ...]:
-    """The buttons for a person who is logged in, if the operator lets people change servers here: what each does, its words."""
+def _acts(found: ServerExplained, asked: Asked) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """The buttons for a person who is logged in: what each does and its words; and why others are not shown."""
     row = found.server
-    if asked.person is None or row is None or not asked.at.may_trust:
-        return ()
+    if asked.person is None or row is None:
+        return (), ()
     running = (("stop", "Stop"), ("restart", "Restart")) if row.enabled else (("start", "Start"),)
     back = (("rollback", "Roll back"),) if row.version > 1 else ()
     lock = (("deny", "Allow nothing of"),) if row.allowed else (("allow", "Allow this lock"),) if row.digest else ()
-    return (*running, *back, *lock, ("remove", "Remove"))
+    buttons = (*running, *back, *lock, ("remove", "Remove"))
+    why = {do: _why_not(do, row, asked) for do, _ in buttons}
+    return tuple(one for one in buttons if not why[one[0]]), tuple(dict.fromkeys(filter(None, why.values())))
+
+
+def _why_not(do: str, row: ServerShown, asked: Asked) -> str:
+    tool = tool_named(f"host_{do}")
+    if tool is None:
+        raise KeyError(do)
+    given = {"name": row.name, "digest": row.digest}
+    return asked.why_not(tool, tool.ask(**{one: given[one] for one in given if one in {two.name for two in fields(tool.ask)}}))
 
 
 def _artifact(found: ServerExplained, asked: Asked) -> Examined | None:

@@ -18,13 +18,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from adapters.web import catalog, configuring, guiding, hosting, mapping, releasing, showing
+from adapters.web import catalog, configuring, feedback, guiding, hosting, mapping, releasing, showing
 from adapters.web.replies import HEADERS, Problem, Reply, json_reply, prefers_json, respond
 from adapters.web.words import STATIC, render, static_bytes, static_tag
 from arcops.errors import Refused, Stopped, Unavailable
 from artifacts.wire import JSON
 from capabilities.place import Place
-from foundation.login.person import PERSON
+from foundation.login.person import MAY, PERSON
 
 __all__ = ["HEADERS", "error_page", "routes", "static_route"]
 
@@ -62,6 +62,7 @@ _PAGES = (
     _Page(path="/checklist", show=guiding.checklist),
     _Page(path="/runbooks", show=guiding.runbooks),
     _Page(path="/runbook", show=guiding.runbook),
+    _Page(path="/feedback", show=feedback.feedback),
 )
 
 
@@ -72,7 +73,7 @@ def routes(place: Callable[[], Place], *, engine: str = "") -> list[BaseRoute]:
     of Prefect's pages, such as ``/prefect``; if it is empty, it follows from the API that the place's settings name.
     """
     return [
-        *(Route(page.path, _endpoint(page.show, place, engine), methods=["GET"]) for page in _PAGES),
+        *(Route(page.path, _endpoint(page, place, engine), methods=["GET"]) for page in _PAGES),
         static_route(),
     ]
 
@@ -113,7 +114,7 @@ def _failed(number: str) -> Problem:
     )
 
 
-def _endpoint(show: Callable[[showing.Asked], Reply], place: Callable[[], Place], engine: str) -> Callable[..., object]:
+def _endpoint(page: _Page, place: Callable[[], Place], engine: str) -> Callable[..., object]:
     async def endpoint(request: Request) -> Response:
         try:
             at = place()
@@ -126,8 +127,10 @@ def _endpoint(show: Callable[[showing.Asked], Reply], place: Callable[[], Place]
                 as_json=_as_json(request),
                 engine=engine,
                 person=request.scope.get(PERSON),
+                may=request.scope.get(MAY),
+                about=f"page:{page.path.partition('/{')[0]}",
             )
-            reply = await run_in_threadpool(show, asked)
+            reply = await run_in_threadpool(page.show, asked)
         except Problem as problem:
             reply = _problem(request, problem)
         except (Unavailable, Stopped) as error:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from adapters.web.asked import SUBJECTS, ListingAsked, digest, listing, number, text
 from adapters.web.body import lay_out
@@ -27,6 +28,7 @@ from capabilities.artifact.review import Reviewed, review_artifacts
 from capabilities.artifact.standing import Ledgered
 from capabilities.artifact.subjects import SORTS, AskSubjects, review_subjects, subject_history
 from capabilities.artifact.verify import Fetch, fetch_artifact
+from capabilities.contract import Scope, Tool
 from capabilities.kept import ChangedBytes, NotThere
 from capabilities.network.map import BODIES as MAPPED
 from capabilities.place import Place
@@ -45,7 +47,8 @@ class Asked:
     """A request, without HTTP. ``base`` is the prefix of the pages' addresses; ``picked`` are digests ticked in the list.
 
     ``as_json`` asks for the answer behind a page. ``engine`` is the address of Prefect's pages, or empty.
-    ``person`` is who is logged in.
+    ``person`` is who is logged in, and ``may`` says why they may not call a tool (`foundation.login.person.MAY`). ``about`` is
+    the page itself, as feedback names it.
     """
 
     at: Place
@@ -56,12 +59,23 @@ class Asked:
     as_json: bool = False
     engine: str = ""
     person: Person | None = None
+    may: Callable[[Tool[Any, Any], object], str] | None = None
+    about: str = ""
+
+    def why_not(self, tool: Tool[Any, Any], ask: object) -> str:
+        """Why no button for *tool* is shown; empty if one is. Whether it may be done is decided again when it is pressed."""
+        if self.person is None or self.may is None:
+            return "no one is logged in"
+        if tool.scope is Scope.TRUST and not self.at.may_trust:
+            return "the operator of this site lets no one change this over the network (ARCOPS_REMOTE_TRUST)"
+        return self.may(tool, ask)
 
 
 def shown(asked: Asked, template: str, here: str, answer: object, **values: object) -> Reply:
     """*answer* as it is asked for: in JSON, or as the page *template* with *values*, which belongs to *here* in the menu."""
     if asked.as_json:
         return json_reply(to_json(answer))
+    values.setdefault("about", asked.about)
     return Reply(body=render(template, base=asked.base, here=here, person=asked.person, **values))
 
 

@@ -48,10 +48,13 @@ class FeedbackShown:
 def host_feedback_give(ask: HostFeedbackGive, at: Place) -> FeedbackShown:
     """Say what is wrong, missing or good about a page, a runbook or a template. It is kept with who said it, and answered."""
     from services.host.runbooks.template import names
+    from services.host.scaffold.kinds import kind_of
 
     kind, _, name = ask.about.partition(":")
     if kind == "runbook" and name not in names():
         raise Refused(f"there is no runbook {name[:80]!r}; there are {', '.join(names())}")
+    if kind == "template":
+        kind_of(name)
     with database(at) as there:
         from services.host.feedback.kept import FeedbackKept
 
@@ -72,21 +75,27 @@ class HostFeedbackList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedbackListed:
-    """The newest first."""
+    """The newest first. ``abouts`` are the runbooks and the templates that feedback may be about."""
 
     feedback: tuple[FeedbackShown, ...]
+    abouts: tuple[str, ...] = ()
 
 
 @tool(title="List feedback", scope=Scope.READ, reads_only=True)
 def host_feedback_list(ask: HostFeedbackList, at: Place) -> FeedbackListed:
     """List what was said about pages, runbooks and templates, and what became of it."""
+    from services.host.runbooks.template import names
+    from services.host.scaffold.kinds import kinds
+
+    abouts = (*(f"runbook:{one}" for one in names()), *(f"template:{one}" for one in kinds()))
+    status = _status(ask.status) if ask.status else None
     with kept_database(at) as there:
         if there is None:
-            return FeedbackListed(feedback=())
+            return FeedbackListed(feedback=(), abouts=abouts)
         from services.host.feedback.kept import FeedbackKept
 
-        status = _status(ask.status) if ask.status else None
-        return FeedbackListed(feedback=tuple(_shown(one) for one in FeedbackKept(there).listed(ask.about, status, ask.most)))
+        listed = FeedbackKept(there).listed(ask.about, status, ask.most)
+        return FeedbackListed(feedback=tuple(_shown(one) for one in listed), abouts=abouts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

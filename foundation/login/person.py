@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 
 PERSON = "arcops.person"
 """The key of the `Person` in an ASGI scope."""
+MAY = "arcops.may"
+"""The key of what decides which buttons a person is shown: from a tool and what is asked of it to why they may not call it, or
+nothing. What a button does is decided again when it is pressed.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.web.app import site
-from foundation.login.person import PERSON, Person
+from foundation.login.person import MAY, PERSON, Person
 from tests.adapters.catalog_world import MADE, catalog_site
 from tests.adapters.test_web_browser import World, watched
 from tests.browser import chromium, served
@@ -24,6 +24,7 @@ def for_a_person(pages: ASGIApp) -> ASGIApp:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("query_string", b"").endswith(b"as=ada"):
+            scope[MAY] = lambda tool, ask: ""
             scope[PERSON] = Person(name="Ada", id="ada", issuer="https://i", leave="/logout", form="0" * 64)
         await pages(scope, receive, send)
 

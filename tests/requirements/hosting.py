@@ -60,6 +60,7 @@ HOSTING: tuple[Claim, ...] = (
         feedback_and_checklist=(
             "Feedback on pages and templates has a status; a checklist of each deployment cites evidence that verifies now."
         ),
+        feedback_on_the_pages="On the pages a person who may gives and answers feedback; all readers see its status.",
         pages_of_runbooks="Runbooks, how far they are, and a server's checklist are pages, for a keyboard and a screen reader.",
     ),
     *of_row(
@@ -187,6 +188,7 @@ HOSTING: tuple[Claim, ...] = (
         ),
         existing_servers_are_wrapped="A repository, or a command that a client starts, is made ready; no shell runs.",
         from_a_folder_to_an_address="One command makes a folder a server with an address, a key and what each client reads.",
+        buttons_by_role="A page shows each role the buttons that it may use, says why others are missing, and refuses them.",
         agents_are_an_extension_point=(
             "An agent (A2A) is an entry and a row of its own kind; calls to it are refused at the one place for a bridge."
         ),
