@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, fields
 from enum import Enum
 from functools import cache
 from typing import Any, get_type_hints
 
 from arcops.errors import Broken, Refused
+from arcops.late_dataclass import dataclass
 
 _SHAPE = "arcops.shape"
 _OWN = "arcops.own"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from arcops.errors import Broken
 from arcops.evidence import Body, Seen, Sighting
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.request import Request
 

@@ -6,9 +6,10 @@ Numbers only; the titles and texts are the frameworks' own: NIST SP 800-53 Revis
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
+
+from arcops.late_dataclass import dataclass
 
 
 class Framework(Enum):

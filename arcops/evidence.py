@@ -7,13 +7,13 @@ fails, the runner makes `Missing`, with the reason. There is no third way, so a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
 from typing import ClassVar, Generic, TypeVar
 
 from arcops.errors import Broken
+from arcops.late_dataclass import dataclass
 from arcops.tier import Tier
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.left_out import LEFT_OUT
 from arcops.verdict import Verdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +14,7 @@ from arcops.errors import Broken
 from arcops.evidence import Body, Seen
 from arcops.finding import Finding, Rule
 from arcops.judgeable import Judgeable, about
+from arcops.late_dataclass import dataclass
 from arcops.verdict import Verdict
 
 P = TypeVar("P")

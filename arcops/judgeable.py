@@ -7,12 +7,12 @@ calls it in the end, by name and digest.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from arcops.discovery import classes
 from arcops.errors import Broken
+from arcops.late_dataclass import dataclass
 
 J = TypeVar("J", bound="type[Judgeable]")
 

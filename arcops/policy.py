@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from arcops.errors import Refused
 from arcops.finding import Waiver
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 
 MOST_VALID = timedelta(days=3660)

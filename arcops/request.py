@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.roots import ANYWHERE, Roots
 from arcops.silence import silent as silent
 from arcops.silence import unheard as unheard

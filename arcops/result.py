@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from arcops.errors import Refused
 from arcops.evidence import Missing, Source
 from arcops.finding import Finding
+from arcops.late_dataclass import dataclass
 from arcops.subject import Subject
 from arcops.tier import Tier
 from arcops.verdict import Verdict, worst

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 
 _DIGEST = late(r"sha256:[0-9a-f]{64}\Z")

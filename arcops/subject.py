@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from arcops.errors import Broken, Refused
+from arcops.late_dataclass import dataclass
 from arcops.result import Report
 from artifacts.envelope import IN_TOTO, Envelope, pae, parse_envelope, strict_json
 from artifacts.public_key import PublicKey

@@ -6,9 +6,9 @@ import base64
 import binascii
 import json
 import math
-from dataclasses import dataclass
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from artifacts.json_text import halved
 from artifacts.nesting import TOO_DEEP, deep_line
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from arcops.asks import shaped
+from arcops.late_dataclass import dataclass
 from arcops.verdict import Verdict
 from artifacts.searched import searched
 from artifacts.typed import moment

@@ -9,12 +9,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from arcops.errors import Unavailable
+from arcops.late_dataclass import dataclass
 from artifacts.filters import Filter as Filter
 from artifacts.filters import clause_of
 from artifacts.index_file import Unchanged

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from arcops.late_dataclass import dataclass
 from arcops.verdict import Verdict
 from artifacts.rows import Row
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any, get_type_hints
 
 from arcops.errors import Broken
+from arcops.late_dataclass import dataclass
 from arcops.left_out import LEFT_OUT
 
 _JOINT = re.compile("(?<=[0-9A-Za-z])_(?=[0-9A-Z])")

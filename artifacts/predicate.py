@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from arcops.errors import Broken
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from artifacts.words import Said
 

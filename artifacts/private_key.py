@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from arcops.errors import Refused, Unavailable
+from arcops.late_dataclass import dataclass
 from artifacts.private_folder import refuse_if_read_by_others
 from artifacts.public_key import PublicKey, public_key
 from artifacts.writing import write_new

@@ -7,7 +7,7 @@ to the key and never to the message, so no message can choose a weaker one.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from artifacts.weak_keys import LEAST_RSA_BITS, weak_edwards, weak_rsa
 
 Raw = Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
+from arcops.late_dataclass import dataclass
 from artifacts.entries import Entry
 from artifacts.typed import moment
 from artifacts.words import Said

@@ -7,13 +7,14 @@ the data was, and which collector versions were used. Every load checks the summ
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import cache
 from typing import Any, cast
 
 from arcops.errors import Refused
 from arcops.evidence import Missing, SourceKind
+from arcops.late_dataclass import dataclass
 from arcops.left_out import LEFT_OUT
 from arcops.result import EvidenceRecord, GateResult, Report
 from arcops.subject import Subject

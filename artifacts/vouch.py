@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from arcops.clock import Ahead, ahead, offset
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.policy import MOST_LIST_AGE, MOST_VALID, SKEW
 from arcops.result import Report
 from artifacts.bundle import opened_by, read_envelope, verified_by

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 from arcops.asks import Use, refuse_outside, use_of
 from arcops.errors import Broken, Refused, Unavailable
+from arcops.late_dataclass import dataclass
 from flows.place import Place, bounded, with_paths
 from foundation.half_restored import refuse_half
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from arcops.errors import Refused
 from arcops.evidence import Body, Evidence
 from arcops.judgeable import Judgeable
+from arcops.late_dataclass import dataclass
 from arcops.policy import Policy
 from arcops.result import Report
 from capabilities.contract import Deployed, Left

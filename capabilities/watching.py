@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from arcops.errors import ArcOpsError, Broken, Refused, Stopped
+from arcops.late_dataclass import dataclass
 from arcops.result import Report
 from capabilities.contract import Tool
 from flows.place import Place

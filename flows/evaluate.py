@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from arcops.errors import ArcOpsError, Refused, Stopped
 from arcops.evidence import Body, Evidence
 from arcops.judgeable import Judgeable
+from arcops.late_dataclass import dataclass
 from arcops.policy import Policy
 from arcops.request import Request, unheard
 from arcops.result import Report

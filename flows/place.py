@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import field, fields, is_dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from arcops.asks import Use, use_of
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.silence import silent, unheard
 from artifacts.beneath import OUTSIDE, held, reach
 from foundation.settings import Settings

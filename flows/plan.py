@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 from arcops.collector import Collector
@@ -11,6 +11,7 @@ from arcops.discovery import declared, named
 from arcops.errors import Broken, Refused
 from arcops.evidence import Body
 from arcops.gate import Gate
+from arcops.late_dataclass import dataclass
 from arcops.policy import Policy
 from arcops.request import Request
 from arcops.seen.approvals import ApprovalsSeen

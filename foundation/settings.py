@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.tier import Tier
 from foundation.egress.loopback import is_loopback as is_loopback  # for modules that listen, too
 from foundation.homes import user_homes

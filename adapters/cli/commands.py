@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field
+from dataclasses import MISSING, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +19,7 @@ from adapters.cli.files import read_text
 from adapters.cli.server import policy_for
 from arcops.asks import Question, questions
 from arcops.errors import Broken, Refused
+from arcops.late_dataclass import dataclass
 
 if TYPE_CHECKING:
     from capabilities.contract import Tool

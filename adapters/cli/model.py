@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from adapters.cli.plain import print_plain
 from adapters.cli.server import policy_there, server
 from arcops.asks import shaped
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.silence import silent
 
 if TYPE_CHECKING:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from adapters.cli.printing import Colour, Format
 from arcops.asks import shaped
+from arcops.late_dataclass import dataclass
 from arcops.tier import Tier
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from arcops.asks import shaped
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.verdict import Verdict
 
 

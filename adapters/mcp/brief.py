@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from arcops.finding import Finding, Outcome
+from arcops.late_dataclass import dataclass
 from arcops.result import Report
 from arcops.verdict import Verdict
 from artifacts.projections.lines import about, circumstances, printable, subject

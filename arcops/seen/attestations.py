@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from arcops.evidence import Body
+from arcops.late_dataclass import dataclass
 from arcops.repairing import TRUST, Repair
 from arcops.seen.signatures import RevocationsSeen
 from arcops.signer import ProvenSigner

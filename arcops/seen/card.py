@@ -3,11 +3,11 @@ state."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
 from arcops.evidence import Body
+from arcops.late_dataclass import dataclass
 
 
 class Fact(Enum):

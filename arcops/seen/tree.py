@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from arcops.evidence import Body
+from arcops.late_dataclass import dataclass
 from arcops.seen.content import Content
 
 

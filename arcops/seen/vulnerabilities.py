@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import ClassVar
 
 from arcops.evidence import Body
+from arcops.late_dataclass import dataclass
 from arcops.repairing import Repair
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from arcops.asks import shaped
 from arcops.judgeable import Judgeable, judgeable
+from arcops.late_dataclass import dataclass
 
 
 @judgeable(kind="model", policy="sovereign", title="Check a model")

@@ -11,12 +11,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from arcops.errors import Broken, Refused
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from artifacts.envelope import strict_base64
 from artifacts.private_key import Signer

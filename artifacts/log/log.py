@@ -14,11 +14,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
+from arcops.late_dataclass import dataclass
 from artifacts.log.checkpoint import MOST_BYTES, Checkpoint, claimed, open_checkpoint, sign_checkpoint
 from artifacts.log.lines import append_line, read_whole
 from artifacts.log.memory import Memory, Recalled, Remembered

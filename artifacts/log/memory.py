@@ -11,11 +11,12 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
+from arcops.late_dataclass import dataclass
 from arcops.left_out import LEFT_OUT
 from artifacts.canonical import canonical
 from artifacts.envelope import strict_json

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from arcops.errors import Broken
+from arcops.late_dataclass import dataclass
 
 EMPTY = hashlib.sha256(b"").digest()
 

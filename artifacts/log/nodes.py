@@ -18,10 +18,10 @@ import stat
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
+from arcops.late_dataclass import dataclass
 from artifacts.log.checkpoint import Checkpoint
 from artifacts.log.lines import MOST_LINE
 from artifacts.log.merkle import (

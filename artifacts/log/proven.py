@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from artifacts.log.checkpoint import Checkpoint
 from artifacts.log.merkle import inclusion_proof, leaf_hash, verify_inclusion
 

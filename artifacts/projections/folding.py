@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from arcops.bodies import body_of
 from arcops.evidence import Missing
 from arcops.finding import Finding, Outcome
 from arcops.gate import judged_rule
+from arcops.late_dataclass import dataclass
 from arcops.repairing import Repair, repairs_of, unseen_of
 from arcops.result import GateResult, Report
 from arcops.verdict import Verdict

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from arcops.asks import shaped
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.policy import SKEW
 from arcops.result import Report

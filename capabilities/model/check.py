@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from arcops.late_dataclass import dataclass
 from arcops.result import Report
 from arcops.subjects.model import Model
 from capabilities.contract import Scope, tool

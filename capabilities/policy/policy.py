@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.finding import Waiver
+from arcops.late_dataclass import dataclass
 from arcops.policy import MOST_WAIVED, Policy
 from artifacts.wire import to_json
 from capabilities.contract import Scope, tool

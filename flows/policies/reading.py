@@ -11,7 +11,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from arcops.discovery import modules
 from arcops.errors import Refused
 from arcops.finding import Waiver
 from arcops.judgeable import Judgeable
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.policy import NONE_NEEDED, SKEW, ApprovalRule, Policy
 from arcops.roots import ANYWHERE, Roots

@@ -10,11 +10,11 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.policy import Policy
 from artifacts.reading import read_file

@@ -12,10 +12,10 @@ import os
 import pickle
 import resource
 import sys
-from dataclasses import dataclass
 
 from arcops.errors import Broken
 from arcops.evidence import Body, Missing, Sighting, Source
+from arcops.late_dataclass import dataclass
 from arcops.request import Request
 from artifacts.wire import canonical_bytes
 from flows.runners.looking import AnyCollector, as_declared, look_and

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from arcops.asks import questions
 from arcops.discovery import declared
 from arcops.errors import Refused
 from arcops.judgeable import Declaration, Judgeable, about, all_judgeables
+from arcops.late_dataclass import dataclass
 from arcops.policy import Policy
 from artifacts.wire import canonical, from_json, name_on_the_wire, to_json
 from flows.plan import AnyGate, all_gates, gates_of

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from arcops.discovery import named
 from arcops.errors import Refused
 from arcops.judgeable import Judgeable, about
+from arcops.late_dataclass import dataclass
 from arcops.roots import Roots
 from artifacts.beneath import open_within, placed, stat_within
 from flows.place import Place

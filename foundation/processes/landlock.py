@@ -9,10 +9,10 @@ import ctypes
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from arcops.errors import Broken
+from arcops.late_dataclass import dataclass
 from foundation.processes.kernel import syscall
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # the same number on every architecture

@@ -11,9 +11,9 @@ import ctypes
 import os
 import platform
 import socket
-from dataclasses import dataclass
 
 from arcops.errors import Broken
+from arcops.late_dataclass import dataclass
 from foundation.processes.kernel import prctl
 
 _PR_SET_PDEATHSIG, _PR_GET_SECCOMP, _PR_SET_SECCOMP, _FILTER = 1, 21, 22, 2

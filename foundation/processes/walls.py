@@ -10,10 +10,10 @@ import resource
 import site
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib.machinery import PathFinder
 
 from arcops.errors import Broken
+from arcops.late_dataclass import dataclass
 from arcops.rooms import HOUSE, ROOMS
 from foundation.processes import landlock, seccomp
 from foundation.processes.kernel import no_new_privileges, only_files_of_root

@@ -6,10 +6,10 @@ import os
 import select
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from foundation.secrets.reference import Scheme, SecretRef
 from foundation.secrets.source import Given
 

@@ -14,10 +14,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 
 from arcops.errors import Broken, Refused
+from arcops.late_dataclass import dataclass
 
 _MOST = 2048
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from arcops.late_dataclass import dataclass
 from foundation.secrets.reference import Scheme, SecretRef
 
 

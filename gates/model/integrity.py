@@ -15,13 +15,13 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from arcops.control import hipaa, nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
 from arcops.gate import Example, gate
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.seen.content import UNDESCRIBED, Content
 from arcops.seen.tree import FileSeen, LinkSeen, Tree, Trouble

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from arcops.collector import collector
 from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.request import Request
 from arcops.seen.attestations import Attestations, AttestationSeen

@@ -8,12 +8,12 @@ differently), tags and deep nesting are refused.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import yaml
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from foundation.yaml_ahead import deep_ahead
 
 _LONGEST = 1024 * 1024

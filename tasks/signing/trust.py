@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.errors import Refused, Unavailable
 from arcops.evidence import Source, SourceKind
+from arcops.late_dataclass import dataclass
 from arcops.repairing import EMPTY_TRUST, NO_TRUST
 from artifacts.private_folder import refuse_if_open
 from artifacts.public_key import PublicKey, load_public_key

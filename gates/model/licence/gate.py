@@ -15,7 +15,6 @@ that your organisation accepts to ``allowed``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 from arcops.control import nist
@@ -23,6 +22,7 @@ from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.finding import Cited, Finding, Location, Rule
 from arcops.gate import gate
+from arcops.late_dataclass import dataclass
 from arcops.licence import UNSAID, family, named, parse_licence
 from arcops.seen.card import Card, CardSeen, LicenceSeen, LicenceSource
 from arcops.seen.sboms import Sboms

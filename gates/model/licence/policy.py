@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.licence import NOTHING, UNSAID, Licence, canonical_name, holds, named, parse_licence
 from arcops.seen.card import Fact
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from arcops.finding import Cited, Finding, Rule
+from arcops.late_dataclass import dataclass
 from arcops.seen.attestations import AttestationSeen
 from arcops.seen.tree import Tree
 from arcops.signer import SignerRule, allowed

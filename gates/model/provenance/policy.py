@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.repository import repository
 from arcops.signer import SignerRule
 

@@ -7,11 +7,11 @@ Elements for a Software Bill of Materials", which adds component hash, licence, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
+from arcops.late_dataclass import dataclass
 from arcops.seen.sboms import Component, Sboms, SbomSeen
 from gates.listing import capped
 

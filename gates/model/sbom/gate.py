@@ -15,13 +15,13 @@ finding names, or waive it by name if you accept it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from arcops.control import nist
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
+from arcops.late_dataclass import dataclass
 from arcops.seen.sboms import Sboms, SbomSeen
 from arcops.seen.tree import Tree
 from arcops.subjects.model import Model

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.seen.sboms import Component, SbomSeen
 from arcops.subject import Digest
 from gates.model.sbom.elements import ElementLevel, Judged

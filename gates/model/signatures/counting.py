@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from arcops.evidence import Seen
+from arcops.late_dataclass import dataclass
 from arcops.seen.signatures import RevocationsSeen, Revoked, Signatures, SignatureSeen
 from arcops.signer import ProvenSigner, allowed
 from gates.model.signatures.policy import SignaturePolicy

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.signer import SignerRule
 
 

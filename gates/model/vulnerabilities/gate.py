@@ -15,7 +15,6 @@ sign a VEX statement; or write a waiver with owner, reason and end date for exac
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
@@ -24,6 +23,7 @@ from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
+from arcops.late_dataclass import dataclass
 from arcops.seen.sboms import Sboms
 from arcops.seen.vex import Vex
 from arcops.seen.vulnerabilities import Certainty, Database, Vulnerabilities

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
 
+from arcops.late_dataclass import dataclass
 from arcops.seen.vulnerabilities import Certainty, Match
 from gates.model.vulnerabilities.names import groups, named, names_of
 from gates.model.vulnerabilities.vex import Opinions

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from arcops.evidence import Evidence
+from arcops.late_dataclass import dataclass
 from arcops.seen.sboms import Sboms
 from arcops.seen.vex import Product, Status, Vex, VexSeen, VexStatement
 from arcops.seen.vulnerabilities import Match

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from arcops.errors import Refused
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Location, Rule
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.seen.content import Base
 from arcops.seen.tree import FileSeen, Tree

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from arcops.control import hipaa, nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
 from arcops.gate import gate
+from arcops.late_dataclass import dataclass
 from arcops.seen.tree import Tree
 from arcops.sets import GRAPHS, Part, beside, faults, misnamed, raw_data
 from arcops.subjects.model import Model

@@ -5,11 +5,12 @@ OSV schema 1.x. Only what matching and judging need is kept; the rest of the doc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from enum import Enum
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from artifacts.envelope import strict_json
 from tasks.model.osv.severity import CvssScore, worst_severity

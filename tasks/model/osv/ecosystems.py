@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 
 REGISTRIES = {

@@ -7,13 +7,14 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.seen.sboms import Component, SbomSeen
 from arcops.seen.vulnerabilities import Certainty, Database, Match, Uncompared, Vulnerabilities
 from tasks.model.osv.database import NAME, damaged, reading

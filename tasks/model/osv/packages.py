@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.seen.sboms import Component
 from tasks.model.osv.ecosystems import KINDS, REGISTRIES, also_asked, ecosystem_of, release_of

@@ -10,12 +10,12 @@ import json
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from arcops.late_dataclass import dataclass
 from arcops.seen.vulnerabilities import Certainty
 from tasks.model.osv.advisory import Range, RangeKind, Turn
 from tasks.model.versions import Scheme, Unparsable, scheme

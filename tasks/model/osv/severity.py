@@ -5,8 +5,9 @@ OSV schema, ``severity[]``. The arithmetic of CVSS 2.0, 3.x and 4.0 (FIRST) is t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+
+from arcops.late_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

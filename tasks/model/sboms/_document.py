@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from arcops.errors import Refused
+from arcops.late_dataclass import dataclass
 from arcops.seen.sboms import SbomSeen
 from artifacts.envelope import strict_json
 from tasks.model.sboms._fields import short

@@ -6,8 +6,7 @@ Sources: Trivy's CycloneDX properties ``aquasecurity:trivy:*`` and its SPDX ``so
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from tasks.model.sboms._fields import Table, tables, text
 
