@@ -12,14 +12,15 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from arcops.errors import Broken
-from arcops.seen.network import METADATA_SERVICES, Direction, PodSet, Protocol
+from arcops.seen.network import METADATA_SERVICES, Direction, Network, PodSet, Protocol
 from manifests.description import Port
 from manifests.objects import Json, KubeObject, Thawed, inner, text_of
 from manifests.server.names import HEALTH_PORT, RELAY_PORT, SERVER_LABEL, labels
 from manifests.server.network import by_gateway
 from manifests.server.plan import ServerPlan
 from reach.addresses import Address, AddressSpan, Domain
-from reach.decision import End, decide
+from reach.arrays import np
+from reach.decision import End
 from reach.ports import Ports
 from reach.world import World
 from tasks.network.network import network_of
@@ -89,43 +90,56 @@ class _Key:
 @lru_cache(maxsize=4096)
 def _proven(key: _Key, texts: tuple[str, ...]) -> int:
     plan = key.plan
-    files = [(f"policy-{number}.yaml", text.encode()) for number, text in enumerate(texts)]
-    seen = network_of([*files, ("stand-ins.yaml", "\n---\n".join(_stand_ins(plan)).encode())])
+    seen = network_of((f"policy-{number}.yaml", text.encode()) for number, text in enumerate(texts))
     if seen.unread or seen.refused:
         raise Broken(f"a policy of {plan.name} could not be read back: {(*seen.unread, *seen.refused)[0].text}")
+    others = _read("\n---\n".join(_stand_ins(plan)))
+    seen = replace(seen, pods=others.pods, namespaces=others.namespaces)
     world = World(seen, points=_points(plan), cuts=[Ports(protocol=Protocol.TCP, first=one, last=one) for one in _cuts(plan)])
     own = next(one for one in seen.pods if one.name == "own")
     for other in seen.pods:
         if other is not own and list(world.about(world.position(other))):
             raise Broken(f"the policy of {plan.name} also selects {other.title}, which is another server's or no server")
     asked = 0
-    classes, answers = [int(one) for one in world.port_class_of], dict[tuple[int, int, Direction], bool]()
-    for number, end in enumerate(_ends(world, own)):
+    allowed = [(direction, _allowed(world, own, direction)) for direction in (Direction.EGRESS, Direction.INGRESS)]
+    for place, end in _ends(world, own):
         opened = _Opened(plan, end)
-        for piece, alike in zip(world.terrain.ports.pieces, classes, strict=True):
-            for direction in (Direction.EGRESS, Direction.INGRESS) if isinstance(end, PodSet) else (Direction.EGRESS,):
-                key_of_answer = alike, number, direction  # ports of one class have the same answer
-                if key_of_answer not in answers:
-                    answers[key_of_answer] = _allowed(world, own, end, piece, direction)
-                wanted = opened.leaves(piece) if direction is Direction.EGRESS else opened.enters(piece)
-                if answers[key_of_answer] is not wanted:
-                    does = "closes" if wanted else "opens"
+        asks = (opened.leaves, opened.enters) if isinstance(end, PodSet) else (opened.leaves,)
+        for ask, (direction, answers) in zip(asks, allowed, strict=False):  # an address outside has no side of its own
+            for piece, answer in zip(world.terrain.ports.pieces, answers, strict=True):
+                if answer[place] is not ask(piece):
+                    does = "opens" if answer[place] else "closes"
                     what = f"{direction.value} {_title(end)} {piece.protocol.value} {piece.first}"
                     raise Broken(f"the policy of {plan.name} {does} {what}")
-                asked += 1
+            asked += len(answers)
     return asked
 
 
-def _allowed(world: World, own: PodSet, end: End, piece: Ports, direction: Direction) -> bool:
-    source, target = (own, end) if direction is Direction.EGRESS else (end, own)
-    reasons = decide(world, source, target, piece.protocol, piece.first).reasons
-    return all(one.allows for one in reasons if one.direction is direction)
+@lru_cache(maxsize=256)
+def _read(text: str) -> Network:
+    """The pods and namespaces that *text* describes; those of one namespace are mostly the same. Raises `Broken`."""
+    found = network_of([("stand-ins.yaml", text.encode())])
+    if found.unread or found.refused:
+        raise Broken(f"what stands in for other pods could not be read: {(*found.unread, *found.refused)[0].text}")
+    return found
 
 
-def _ends(world: World, own: PodSet) -> Iterator[End]:
-    yield from (one for one in world.network.pods if one is not own)
-    for end in world.terrain.outside.ends:
-        yield ip_address(end.first) if isinstance(end, AddressSpan) and end.version == 4 else _named(end)
+def _allowed(world: World, own: PodSet, direction: Direction) -> list[list[bool]]:
+    """For each range of ports and each end: do the policies of the pods themselves allow it in *direction*?"""
+    row = int(world.class_of[world.position(own)])
+    of_class = [
+        np.unpackbits(world.may(direction, one)[row], count=world.ends).view(np.bool_).tolist() for one in world.port_classes
+    ]
+    return [of_class[one] for one in world.port_class_of.tolist()]
+
+
+def _ends(world: World, own: PodSet) -> Iterator[tuple[int, End]]:
+    """Every end but the pods themselves, with its place among those of *world*."""
+    for position, pods in enumerate(world.network.pods):
+        if pods is not own:
+            yield int(world.class_of[position]), pods
+    for place, end in enumerate(world.terrain.outside.ends, start=len(world.first_of_class)):
+        yield place, ip_address(end.first) if isinstance(end, AddressSpan) and end.version == 4 else _named(end)
 
 
 def _named(end: AddressSpan | Domain) -> End:

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from arcops.errors import Broken
+from arcops.seen.network import Direction, PodSet
 from manifests.objects import KubeObject, text_of
 from manifests.server.objects import server_objects
 from manifests.server.plan import ServerPlan
+from reach.decision import decide
+from reach.world import World
 from services.operator import proof
 from services.operator.observed import Observed, SeenConfigMap
 from services.operator.planning import Planned, plan
@@ -53,6 +56,32 @@ def planned(name: str) -> tuple[ServerPlan, tuple[KubeObject, ...]]:
 def test_what_is_made_is_proven(name: str) -> None:
     made, objects = planned(name)
     assert prove(made, objects) > 100
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_each_answer_is_that_of_one_question_asked_with_its_reasons(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table of the engine, by which policies are proven, and its answer to one question come to the same."""
+    worlds: list[tuple[World, PodSet]] = []
+    whole = proof._allowed
+
+    def seen(world: World, own: PodSet, direction: Direction) -> list[list[bool]]:
+        worlds.append((world, own))
+        return whole(world, own, direction)
+
+    monkeypatch.setattr(proof, "_allowed", seen)
+    proof._proven.cache_clear()
+    prove(*planned(name))
+    world, own = worlds[0]
+    for direction in Direction:
+        answers = whole(world, own, direction)
+        for place, end in proof._ends(world, own):
+            if direction is Direction.INGRESS and not isinstance(end, PodSet):
+                continue
+            source, target = (own, end) if direction is Direction.EGRESS else (end, own)
+            for piece, answer in zip(world.terrain.ports.pieces, answers, strict=True):
+                reasons = decide(world, source, target, piece.protocol, piece.first).reasons
+                allows = all(one.allows for one in reasons if one.direction is direction)
+                assert answer[place] is allows, (direction, str(end), piece)
 
 
 OPENED: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
