@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from arcops.left_out import LEFT_OUT
 from artifacts.canonical import canonical
 from artifacts.encryption import PassphraseLock
 from artifacts.record import Record
@@ -44,6 +45,15 @@ class DatabaseBackedUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditBackedUp:
+    """An audit log: its name, how many lines it has up to its last checkpoint, and their Merkle root in hex."""
+
+    name: str
+    lines: int
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotBackedUp:
     """What of the site is not in the backup, and why."""
 
@@ -67,6 +77,7 @@ class SiteBackup:
     locks: tuple[PassphraseLock, ...]
     parts: tuple[TarPart, ...]
     left_out: tuple[NotBackedUp, ...]
+    audit: tuple[AuditBackedUp, ...] = field(default=(), metadata=LEFT_OUT)
 
     @property
     def named(self) -> str:

@@ -67,6 +67,10 @@ def restore(given: Given[RestoreBackup, BackupRestored, None]) -> int:
     _print(done.backup)
     if done.kept_store:
         print("The store stayed: it has all of the backup's log, and more.")
+    if done.audit is not None:
+        here = surroundings.settings().memory / "audit" / "audit.pub"
+        print(printable(f"audit logs {done.audit}: they are not continued, and are verified by"))
+        print(printable(f"  arcops audit verify --carried {done.audit} --key {done.audit}/audit.pub --key {here}"))
     for path in done.aside:
         print(printable(f"before {path}"))
     for problem in done.problems:
@@ -79,5 +83,6 @@ def _print(backup: BackupShown) -> None:
     rows = f"{backup.rows:,} rows in {backup.tables} tables ({backup.schema})" if backup.schema else "no database"
     print(printable(f"{backup.site or 'a site without a name'}, {backup.taken:%Y-%m-%d %H:%M} UTC, version {backup.version}"))
     print(f"{backup.artifacts:,} artifacts in {backup.entries:,} entries of the log; {rows}; {backup.files:,} other files")
+    print(f"{backup.audit_lines:,} lines in {backup.audit_logs:,} audit logs")
     for one in backup.left_out:
         print(printable(f"not in it: {one.what} ({one.why})"))

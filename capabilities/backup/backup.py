@@ -31,8 +31,8 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupShown:
-    """What a backup has: the site, when it was made and by which version, the store's log, the tables of the database, and the
-    ids of the keys that signed it.
+    """What a backup has: the site, when it was made and by which version, the store's log, the tables of the database, the
+    audit logs, and the ids of the keys that signed it.
     """
 
     site: str
@@ -45,6 +45,8 @@ class BackupShown:
     tables: int
     rows: int
     files: int
+    audit_logs: int
+    audit_lines: int
     left_out: tuple[LeftOut, ...]
 
 
@@ -66,9 +68,10 @@ class BackupMade:
 
 @tool(title="Back the site up", scope=Scope.TRUST, long=True)
 def make_backup(ask: MakeBackup, at: Place) -> BackupMade:
-    """Write the store, its log, the database, the keys, what is trusted and the configuration of this site to one signed file.
+    """Write the store, its log, the database, the audit logs, the keys, what is trusted and the configuration of this site to
+    one signed file.
 
-    Keys and rows are encrypted with the passphrase of backups (ARCOPS_BACKUP_PASSPHRASE). The site may work meanwhile.
+    Keys, rows and audit logs are encrypted with the passphrase of backups (ARCOPS_BACKUP_PASSPHRASE). The site may work then.
     """
     from foundation.backup.making import make  # with SQLAlchemy it costs start-up time
 
@@ -128,12 +131,14 @@ class RestoreBackup:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupRestored:
     """What was restored. ``kept_store``: the store here has all of the backup's log and more, so it stayed as it is. ``aside``
-    is what was there before: remove it when all is well. ``problems`` are what the store's check finds now.
+    is what was there before: remove it when all is well. ``audit`` is a folder with the audit logs that are not here.
+    ``problems`` are what the store's check finds now.
     """
 
     backup: BackupShown
     kept_store: bool
     aside: tuple[Path, ...]
+    audit: Path | None
     problems: tuple[str, ...]
 
 
@@ -160,7 +165,13 @@ def restore_backup(ask: RestoreBackup, at: Place) -> BackupRestored:
     )
     with Store.at(at.settings) as store:
         problems = store.check(keys)
-    return BackupRestored(backup=_looked(done.verified), kept_store=done.kept_store, aside=done.aside, problems=problems)
+    return BackupRestored(
+        backup=_looked(done.verified),
+        kept_store=done.kept_store,
+        aside=done.aside,
+        audit=done.audit,
+        problems=problems,
+    )
 
 
 def _keys(pems: tuple[str, ...], at: Place) -> tuple[PublicKey, ...]:
@@ -186,5 +197,7 @@ def _shown(backup: SiteBackup, signers: tuple[str, ...], artifacts: int) -> Back
         tables=len(tables),
         rows=sum(one.rows for one in tables),
         files=len(backup.parts),
+        audit_logs=len(backup.audit),
+        audit_lines=sum(one.lines for one in backup.audit),
         left_out=tuple(LeftOut(what=one.what, why=one.why) for one in backup.left_out),
     )

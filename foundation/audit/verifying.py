@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arcops.errors import ArcOpsError, Refused
@@ -55,14 +55,17 @@ class LogRead:
 def read_logs(place: AuditPlace, keys: Sequence[PublicKey], carried: Sequence[Path] = ()) -> Iterator[LogRead]:
     """Every log at *place*, also one that is remembered and gone, each checked with *keys*, the first key of a log that counts.
 
-    *carried* are folders to which logs were carried; a log that is gone is looked for there.
+    *carried* are folders to which logs were carried, or brought back by a backup; a log that is gone is looked for there, and
+    each other log there is checked by itself, under its path.
     """
+    seen: set[Path] = set()
     remembered = place.remembered()
     names = dict.fromkeys(sorted({*(one.name for one in place.present()), *remembered}))
     for name in names:
         log = place.log(name)
         elsewhere = next((one / name for one in carried if (one / name).is_dir()), None)
         if not log.folder.is_dir() and elsewhere is not None:
+            seen.add(elsewhere)
             yield read_log(log, keys, remembered.get(name), path=elsewhere / "log")
         elif not log.folder.is_dir():
             size = remembered[name].what.size
@@ -78,6 +81,10 @@ def read_logs(place: AuditPlace, keys: Sequence[PublicKey], carried: Sequence[Pa
             )
         else:
             yield read_log(log, keys, remembered.get(name))
+    for folder in carried:
+        for log in AuditPlace(logs=folder.absolute(), outside=folder.absolute()).present():
+            if folder / log.name not in seen:
+                yield replace(read_log(log, keys, None), name=str(log.folder))
 
 
 def read_log(log: AuditLog, keys: Sequence[PublicKey], recalled: Recalled | None, *, path: Path | None = None) -> LogRead:

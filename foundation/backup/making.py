@@ -17,9 +17,17 @@ from artifacts.entries import read_line
 from artifacts.log.checkpoint import claimed
 from artifacts.private_key import Signer
 from artifacts.signed_tar import TarWriter
-from artifacts.site_backup import SITE_BACKUP, DatabaseBackedUp, LogBackedUp, SiteBackup, TableBackedUp
+from artifacts.site_backup import (
+    SITE_BACKUP,
+    AuditBackedUp,
+    DatabaseBackedUp,
+    LogBackedUp,
+    SiteBackup,
+    TableBackedUp,
+)
 from artifacts.store import Store
 from artifacts.writing import stream_new, vacant
+from foundation.backup.auditing import AUDIT, AUDIT_KEY, carried_away, key_here, logs_here
 from foundation.backup.places import DATABASE, KEYS, STORE, key_files, left_out, plain_files, read
 from foundation.database.address import SqliteFile, read_address
 from foundation.database.dumping import Rows, Summing, dumped, revision_of, tables_of
@@ -52,6 +60,7 @@ def make(
         log = _store(tar, settings, signer)
         for name, one in plain_files(settings):
             tar.add(name, read(one))
+        audit = tuple(_audit(tar, settings, content))
         tar.add(KEYS, content.encrypt(canonical(dict(_keys(settings))), KEYS))
         made.append(
             SiteBackup(
@@ -62,7 +71,8 @@ def make(
                 database=database,
                 locks=(lock,),
                 parts=tuple(one for one in tar.parts if not one.name.startswith(f"{STORE}/objects/")),
-                left_out=left_out(settings),
+                left_out=(*left_out(settings), *carried_away(settings)),
+                audit=audit,
             )
         )
         tar.finish(seal_statement(SITE_BACKUP.statement(made[0]), signer))
@@ -112,6 +122,18 @@ def _store(tar: TarWriter, settings: Settings, signer: Signer) -> LogBackedUp:
         tar.add(f"{STORE}/checkpoint", note)
     newest = max((entry.at for entry in entries), default=None)
     return LogBackedUp(origin=signed.origin, entries=signed.size, root=signed.root.hex(), newest=newest)
+
+
+def _audit(tar: TarWriter, settings: Settings, content: ContentKey) -> Iterator[AuditBackedUp]:
+    key = key_here(settings)
+    if key is None:
+        return
+    for log in logs_here(settings, key):
+        name = f"{AUDIT}/{log.said.name}"
+        tar.add(name, content.encrypt(log.text, name))
+        yield log.said
+    if any(one.name.startswith(f"{AUDIT}/") for one in tar.parts):
+        tar.add(AUDIT_KEY, key.pem)
 
 
 def _keys(settings: Settings) -> Iterator[tuple[str, str]]:

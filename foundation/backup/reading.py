@@ -18,6 +18,7 @@ from artifacts.private_key import MOST_KEY_BYTES
 from artifacts.public_key import PublicKey
 from artifacts.signed_tar import SignedTar
 from artifacts.site_backup import SITE_BACKUP, SiteBackup
+from foundation.backup.auditing import LogKept, logs_in, refuse_other_logs
 from foundation.backup.places import DATABASE, KEYS, STORE
 from foundation.database.dumping import Rows, Summed, Summing
 from foundation.database.migrating import refuse_unknown
@@ -44,10 +45,13 @@ class Verified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """What is encrypted in a backup, opened and checked: the keys by their names, and a way to the rows of the database."""
+    """What is encrypted in a backup, opened and checked: the keys by their names, and a way to the rows of the database and to
+    the audit logs.
+    """
 
     keys: dict[str, bytes]
     rows: Callable[[], Iterator[Rows]]
+    audit: Callable[[], Iterator[LogKept]]
 
 
 def verify(tar: SignedTar, keys: Sequence[PublicKey]) -> Verified:
@@ -68,6 +72,7 @@ def verify(tar: SignedTar, keys: Sequence[PublicKey]) -> Verified:
     tar.verify(parts)
     if len(parts) != len(backup.parts) or any(one not in parts for one in (*_LOG, KEYS)):
         raise Refused(f"{tar.what} has no log or no keys, or the same name twice, so it is no whole backup")
+    refuse_other_logs(tar, backup)
     lines = _log(tar, backup, keys)
     _objects(tar, lines, objects)
     return Verified(backup=backup, signers=opened.signers, lines=lines)
@@ -118,6 +123,11 @@ def open_secrets(tar: SignedTar, backup: SiteBackup, passphrase: Callable[[], st
     def rows() -> Iterator[Rows]:
         return _rows(tar, content)
 
+    def audit() -> Iterator[LogKept]:
+        return logs_in(tar, backup, content)
+
+    for _ in audit():
+        pass
     if backup.database.schema:
         refuse_unknown(backup.database.schema, f"the database in {tar.what}")
     sums = Summing(one.name for one in backup.database.tables)
@@ -125,7 +135,7 @@ def open_secrets(tar: SignedTar, backup: SiteBackup, passphrase: Callable[[], st
         sums.add(part)
     if sums.sums != meant(backup):
         raise Refused(f"the rows in {tar.what} are not those that its signed list says")
-    return Secrets(keys={name: text.encode() for name, text in found.items()}, rows=rows)
+    return Secrets(keys={name: text.encode() for name, text in found.items()}, rows=rows, audit=audit)
 
 
 def meant(backup: SiteBackup) -> tuple[Summed, ...]:

@@ -26,10 +26,12 @@ from artifacts.private_folder import make_private
 from artifacts.private_key import load_signer, save
 from artifacts.public_key import PublicKey
 from artifacts.signed_tar import SignedTar, opened_tar
+from artifacts.site_backup import SiteBackup
 from artifacts.store import MOST_EVIDENCE
 from artifacts.typed import dump
 from artifacts.writing import write_new
 from foundation.backup import journal
+from foundation.backup.auditing import AUDIT_KEY, folder_for, is_here
 from foundation.backup.journal import Journal, staged
 from foundation.backup.obstacles import refuse_busy, refuse_in_the_way
 from foundation.backup.places import MOST_FILE, STORE, folders, hidden_in, key_files, single_files
@@ -69,12 +71,13 @@ class Changes:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
     """What was restored. ``kept_store``: the store here has all of the backup's log and more, so it stayed. ``aside`` is what
-    was there before.
+    was there before. ``audit`` has the audit logs that are not here.
     """
 
     verified: Verified
     kept_store: bool
     aside: tuple[Path, ...]
+    audit: Path | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +113,14 @@ def restore(
         if before is not None and not before.loading:
             aside = journal.finish(before, settings, step)
             if before.backup == digest_of(tar):
-                kept = str(settings.store) not in {one.path for one in before.moves}
-                return Restored(verified=verify(tar, keys), kept_store=kept, aside=aside)
+                moved, verified = {one.path for one in before.moves}, verify(tar, keys)
+                audit = folder_for(verified.backup, settings)
+                return Restored(
+                    verified=verified,
+                    kept_store=str(settings.store) not in moved,
+                    aside=aside,
+                    audit=audit if str(audit) in moved else None,
+                )
         verified = verify(tar, keys)
         secrets = open_secrets(tar, verified.backup, passphrase)
         step("verified")
@@ -133,9 +142,10 @@ def restore(
             passphrase=passphrase,
             environment=environment,
             step=step,
+            audit=_audit(verified.backup, secrets, settings) if changes is None else None,
         )
         done = work.placed(now, resumed=before is not None)
-        return Restored(verified=verified, kept_store=log.keep, aside=done)
+        return Restored(verified=verified, kept_store=log.keep, aside=done, audit=work.audit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +161,7 @@ class _Work:
     passphrase: Callable[[], str]
     environment: Mapping[str, str]
     step: Callable[[str], None]
+    audit: Path | None
 
     def placed(self, now: datetime, *, resumed: bool) -> tuple[Path, ...]:
         """Write all of it beside its place, and let it take that; returns what was put aside. *resumed*: one was cut off."""
@@ -214,6 +225,7 @@ class _Work:
             *folders(self.settings).values(),
             *single_files(self.settings).values(),
             *key_files(self.settings).values(),
+            *((self.audit,) if self.audit is not None else ()),
             *self.changes.also,
         )
 
@@ -234,6 +246,11 @@ class _Work:
             if name in self.tar.names:
                 _write(staged(path), self.tar.read(name, MOST_FILE))
         _stage_keys(self.secrets, self.settings, self.passphrase)
+        if self.audit is not None:
+            _write(staged(self.audit) / "audit.pub", self.tar.read(AUDIT_KEY, MOST_FILE))
+            for log in self.secrets.audit():
+                if not is_here(log, self.settings):
+                    _write(staged(self.audit) / log.said.name / "log", log.text)
         for path, write in self.changes.also.items():
             make_private(path.parent)
             write(staged(path))
@@ -247,6 +264,11 @@ class _Work:
             with database.writing() as connection:
                 load(connection, self._schema, self.secrets.rows(), meant(self.verified.backup), forward=self.changes.forward)
             database.write_ahead()
+
+
+def _audit(backup: SiteBackup, secrets: Secrets, settings: Settings) -> Path | None:
+    """The folder for the audit logs that are not here, if there are any."""
+    return folder_for(backup, settings) if any(not is_here(log, settings) for log in secrets.audit()) else None
 
 
 def _refuse_other_site(verified: Verified, settings: Settings) -> None:
