@@ -104,7 +104,7 @@ def test_one_that_was_carried_away_is_said_to_be_left_out(here: Bench, tmp_path:
 
 @pytest.mark.parametrize("change", ["a log less", "another name", "no key", "another end", "another key"])
 def test_a_signer_cannot_say_more_of_a_log_than_its_checkpoint(here: Bench, tmp_path: Path, change: str) -> None:
-    """Whoever signs the list, each log must be whole by the checkpoint that ends it."""
+    """Each log must be whole by the checkpoint that ends it, whatever is signed in the list."""
     path, forged = backed_up(here, tmp_path / "b"), tmp_path / "forged"
     elsewhere = settings_of(tmp_path / "elsewhere")
     write(elsewhere, b"{}")
