@@ -1,7 +1,7 @@
 """Small files, read one after the other by one worker: what is done for each file counts more here than its bytes.
 
 Each is opened in its folder, which was opened below the root without following any link; the folder is opened once for all of
-its files. A folder that is moved away meanwhile is found at the end of the run, as is a file.
+its files. What changes meanwhile, a folder that is moved away or a file that is written, is found at the end of the run.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from arcops.seen.content import Content
 from artifacts.beneath import open_below
 from tasks.files.digest_cache import RememberedFile
 from tasks.files.walk import WalkedEntry
-from tasks.model.content.window import Window
 
-CHANGED = "it changed while it was being read"
 CHANGED_BEFORE = "it changed while the model was being read"
 
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
@@ -32,7 +30,7 @@ def read_small(
     root: int,
     entries: Iterable[WalkedEntry],
     *,
-    describe: Callable[[Window, str], Content],
+    describe: Callable[[bytes, str], Content],
     stopped: Callable[[], bool],
     done: Callable[[WalkedEntry, RememberedFile], None],
     trouble: Callable[[WalkedEntry, str], None],
@@ -46,7 +44,8 @@ def read_small(
         for entry in entries:
             if stopped():
                 return
-            above, _, name = entry.path.rpartition("/")
+            path, identity, _ = entry
+            above, _, name = path.rpartition("/")
             try:
                 if above != folder:
                     folder, place = _changed_to(root, place, above)
@@ -54,16 +53,22 @@ def read_small(
             except OSError as error:
                 trouble(entry, f"it cannot be opened: {error.strerror}")
                 continue
+            data, size = b"", identity.size
             try:
-                found = _read(descriptor, entry, describe)
+                same = identity.is_of(os.fstat(descriptor))
+                if same:
+                    data = os.read(descriptor, size + 1)
             except OSError as error:
-                found = f"it cannot be read: {error.strerror}"
+                trouble(entry, f"it cannot be read: {error.strerror}")
+                continue
             finally:
                 os.close(descriptor)
-            if isinstance(found, str):
-                trouble(entry, found)
+            if not same:
+                trouble(entry, CHANGED_BEFORE)
+            elif len(data) != size:
+                trouble(entry, f"it has {size} bytes, but {len(data)} were read")
             else:
-                done(entry, found)
+                done(entry, RememberedFile(sha256(data).hexdigest(), describe(data, path)))
     finally:
         if place != root:
             os.close(place)
@@ -75,16 +80,3 @@ def _changed_to(root: int, place: int, folder: str) -> tuple[str, int]:
     if place != root:
         os.close(place)
     return folder, found
-
-
-def _read(descriptor: int, entry: WalkedEntry, describe: Callable[[Window, str], Content]) -> RememberedFile | str:
-    identity = entry.identity
-    if not identity.is_of(os.fstat(descriptor)):
-        return CHANGED_BEFORE
-    data = os.read(descriptor, identity.size + 1)
-    if len(data) != identity.size:
-        return f"it has {identity.size} bytes, but {len(data)} were read"
-    content = describe(Window.over(data), entry.path)
-    if not identity.is_of(os.fstat(descriptor)):
-        return CHANGED
-    return RememberedFile(sha256(data).hexdigest(), content)

@@ -29,7 +29,7 @@ from tasks.files.digest_cache import DigestCache, RememberedFile, settled
 from tasks.files.walk import FileIdentity, Walked, WalkedEntry, encodable, shown, walk
 from tasks.model.content import READERS, describe
 from tasks.model.content.window import Window
-from tasks.model.small_files import CHANGED, CHANGED_BEFORE, folder_of, read_small
+from tasks.model.small_files import CHANGED_BEFORE, folder_of, read_small
 
 VERSION = "3"
 CHUNK = 1024 * 1024
@@ -127,7 +127,11 @@ def _changed(root: int, base: WalkedEntry | None, walked: Walked) -> Iterator[Tr
             yield Trouble(path=entry.path, reason=CHANGED_BEFORE)
 
 
-def _undescribed(window: Window, path: str) -> Content:
+def _described(data: bytes, path: str) -> Content:
+    return describe(Window.over(data), path)
+
+
+def _undescribed(data: bytes, path: str) -> Content:
     return UNDESCRIBED
 
 
@@ -231,7 +235,7 @@ class _Reading:
             read_small(
                 self._root,
                 small,
-                describe=describe if self._described else _undescribed,
+                describe=_described if self._described else _undescribed,
                 stopped=self._stop.is_set,
                 done=self._small_done,
                 trouble=self._trouble,
@@ -260,7 +264,7 @@ class _Reading:
             if self._described:
                 content = describe(Window(lambda offset, length: self._pread(descriptor, offset, length), size), entry.path)
             if not entry.identity.is_of(os.fstat(descriptor)):
-                self._trouble(entry, CHANGED)
+                self._trouble(entry, "it changed while it was being read")
                 return
         except OSError as error:
             self._trouble(entry, f"it cannot be read: {error.strerror}")

@@ -67,6 +67,7 @@ from tasks.model.attestations import _attestations, _File
 from tasks.model.card import _fields
 from tasks.model.content import _read
 from tasks.model.content.draft import Draft
+from tasks.model.content.naming import named
 from tasks.model.content.window import Window
 from tasks.model.front_matter import read_card, shown
 from tasks.model.licence_text import recognise, recognise_notice
@@ -436,7 +437,7 @@ def content(data: bytes) -> object:
     for name in () if not data else NAMES[len(data) % 7 :] + NAMES[:1]:
         draft = Draft("other")
         try:
-            _read(Window.over(data), name, draft)
+            _read(Window.over(data), name, named(name), draft)
         except REFUSALS as error:
             draft.problem(str(error))
         found.append(draft.done())

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from arcops.seen.content import Content
 from artifacts.nesting import DEEPEST
-from tasks.model.content import base_keys, code_keys, code_names, describe, kinds, lines, plain_text, signatures
+from tasks.model.content import base_keys, code_keys, code_names, describe, kinds, lines, naming, plain_text, signatures
 from tasks.model.content.bounded_json import parse
 from tasks.model.content.window import Malformed, Window
 
@@ -45,14 +45,23 @@ def _tar(text: bytes) -> bytes:
     return bytes(header)
 
 
+class _Everything:
+    def isdisjoint(self, _: object) -> bool:
+        return False
+
+
 @contextmanager
 def _without_shortcuts() -> Iterator[None]:
     with (
         patch.object(plain_text, "is_certain", lambda data: False),
         patch.object(lines, "_SENTENCE", re.compile(rb"(?!)")),
+        patch.object(lines, "_CALL", re.compile(rb"")),
         patch.object(code_names, "like", str.lower),
         patch.object(kinds, "like", str.lower),
+        patch.object(naming, "like", str.lower),
         patch.object(code_keys, "_tells", lambda key: True),
+        patch.object(code_keys, "_matters", lambda said: True),
+        patch.object(code_keys, "_TOGETHER", _Everything()),
         patch.object(base_keys, "_tells", lambda key: "." not in key),
     ):
         yield
@@ -96,6 +105,7 @@ def test_a_long_number_in_a_name_does_not_change_its_kind(parts: list[str]) -> N
     with _without_shortcuts():
         slowly = kinds.kind_of(name), code_names.code_kind(name)
     assert (kinds.kind_of(name), code_names.code_kind(name)) == slowly
+    assert naming.named(f"folder/{name}").kind == naming.named(name).kind == slowly[0]
 
 
 _KEYS = sorted(

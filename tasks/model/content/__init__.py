@@ -29,8 +29,8 @@ from tasks.model.content import (
     tars,
     zips,
 )
-from tasks.model.content.code_names import code_kind
 from tasks.model.content.draft import Draft, printable
+from tasks.model.content.naming import GRAPH_NAMES, PICKLE_NAMES, Named, named
 from tasks.model.content.opcodes import CANNOT_BEGIN
 from tasks.model.content.window import Malformed, Window
 
@@ -38,10 +38,6 @@ READERS = "6"
 """Must change if the same bytes could be described differently, so that old cached descriptions are not used."""
 
 HEAD = 4096
-_PICKLE_NAMES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".dill", ".p", ".pk")
-_GRAPH_NAMES = (".onnx", ".pb", ".mlmodel")
-_TRIED_NAMES = (*_PICKLE_NAMES, *_GRAPH_NAMES)
-"""Names of files that are tried as another format, even if they look like text."""
 
 
 def describe(window: Window, path: str) -> Content:
@@ -54,11 +50,11 @@ def describe(window: Window, path: str) -> Content:
 
 def _fill(window: Window, path: str, draft: Draft) -> None:
     """Describe the bytes of *window*, at *path* in the model or in an archive, into *draft*."""
-    name = path.rsplit("/", 1)[-1]
+    told = named(path)
     draft.format = "empty" if window.size == 0 else "other"
     try:
         if window.size:
-            _read(window, path, draft)
+            _read(window, path, told, draft)
     except Malformed as fault:
         draft.problem(f"{draft.format}: {fault}")
     except (Stopped, OSError, ImportError):
@@ -66,29 +62,29 @@ def _fill(window: Window, path: str, draft: Draft) -> None:
     except Exception as error:  # if a reader fails on some bytes, the file was not read: that is a problem of the file, too
         draft.problem(f"the {draft.format} reader failed: {type(error).__name__}: {printable(str(error))}")
     if window.size:
-        _named_as_code(path, draft)
-    promised = expected.formats_for(name)
-    if promised and not promised & {draft.format, kinds.family(draft.format)} and draft.format != pointers.FORMAT:
-        draft.problem(f"it is named as {expected.first_for(name)}, but its bytes are {draft.format}")
+        _named_as_code(told, draft)
+    form = draft.format
+    if told.formats and form not in told.formats and kinds.family(form) not in told.formats and form != pointers.FORMAT:
+        draft.problem(f"it is named as {told.first}, but its bytes are {form}")
 
 
-def _named_as_code(path: str, draft: Draft) -> None:
+def _named_as_code(told: Named, draft: Draft) -> None:
     """A file whose name makes a tool run it is code, whatever its bytes; a picture needs a picture's name, too."""
-    kind = code_kind(path)
+    kind = told.kind.code
     if kind is not None:
         draft.code = True
         draft.notes.add(kind.why)
         if draft.format == "other":
             draft.format = kind.form
-    elif draft.format == "image" and not expected.formats_for(path):
+    elif draft.format == "image" and not told.formats:
         draft.format = kinds.UNKNOWN
         draft.notes.add("begins like a picture, but its name is not the name of a picture")
 
 
-def _read(window: Window, path: str, draft: Draft) -> None:
+def _read(window: Window, path: str, told: Named, draft: Draft) -> None:
     head = window.upto(0, HEAD)
-    if window.size == len(head) and not path.lower().endswith(_TRIED_NAMES) and plain_text.is_certain(head):
-        _texts()(head, window, path, draft)
+    if not told.tried and window.size == len(head) and plain_text.is_certain(head):
+        _texts()(head, window, path, told.kind, draft)
         return
     form = signatures.of(head, window)
     if not form and safetensors.looks_like(head):
@@ -107,7 +103,7 @@ def _read(window: Window, path: str, draft: Draft) -> None:
         draft.format = form
         _by_signature(form, window, path, draft)
     elif not pointers.read(head, window, draft):
-        _by_trial(head, window, path, draft)
+        _by_trial(head, window, path, told, draft)
 
 
 def _by_signature(form: str, window: Window, path: str, draft: Draft) -> None:
@@ -181,23 +177,23 @@ def _reader(form: str) -> Callable[[Window, Draft], None]:
     return cast("Callable[[Window, Draft], None]", import_module(f"{__name__}.{_READERS[form]}").read)
 
 
-def _by_trial(head: bytes, window: Window, path: str, draft: Draft) -> None:
+def _by_trial(head: bytes, window: Window, path: str, told: Named, draft: Draft) -> None:
     name = path.rsplit("/", 1)[-1]
     text = signatures.is_text(head, cut=window.size > len(head)) and _ends_as_text(window)
     if _pickle(head, window, name, draft, text=text):
         return
-    if (head[0] == 8 or name.lower().endswith(_GRAPH_NAMES)) and _graph(window, name, draft):
+    if (head[0] == 8 or name.lower().endswith(GRAPH_NAMES)) and _graph(window, name, draft):
         return
     if head[4:8] == b"\x02\x00\x00\x00" and _coreml_weights(head, window, draft):
         return
     if text:
-        _texts()(head, window, path, draft)
+        _texts()(head, window, path, told.kind, draft)
     elif head[0] == 0x0A and name.lower().endswith((".model", ".spm")):
         draft.format = "sentencepiece" if _sentencepiece(window) else "other"
 
 
 @cache
-def _texts() -> Callable[[bytes, Window, str, Draft], None]:
+def _texts() -> Callable[[bytes, Window, str, kinds.Kind, Draft], None]:
     from tasks.model.content import texts
 
     return texts.read
@@ -234,7 +230,7 @@ def _coreml_weights(head: bytes, window: Window, draft: Draft) -> bool:
 
 def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool) -> bool:
     """Read it as a pickle if an unpickler would read it as one and that would matter."""
-    named = name.lower().endswith(_PICKLE_NAMES)
+    named = name.lower().endswith(PICKLE_NAMES)
     marked = head[0] == 0x80 and len(head) > 1 and head[1] <= 5
     if not marked and not named:
         if head[0] in CANNOT_BEGIN:

@@ -40,6 +40,8 @@ _COMMANDS = frozenset(
      "dependencies", "build", "jobs", "executor", "include", "includes", "extends", "entry_point", "entry_points", "mcpservers")
 )  # fmt: skip
 _COMMAND_STARTS = ("command_", "cmd_", "exec_", "shell_", "entry_point_", "script_")
+_TOGETHER = frozenset(("type", "class_name", "__lambda__"))
+"""Keys that mean something to `_whole`, in a file of any name."""
 MODULES_OF_OURS = late(r"sentence_transformers(\.\w+)*\.[A-Z]\w*")
 _PIPELINES = frozenset(("diffusers", "transformers", "stable_diffusion"))
 
@@ -49,26 +51,36 @@ def walk(value: Json, base: str, draft: Draft, *, wide: bool) -> None:
     waiting: list[Json] = [value]
     texts: dict[str, bool] = {}
     base_keys.top(value, base, draft)
+    listed = base == "modules.json" or base.endswith("model_index.json")
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
-            waiting += [item for item in value if isinstance(item, (dict, list, str))]
+            waiting += [item for item in value if isinstance(item, (dict, list, str)) and _matters(item)]
         elif isinstance(value, str):
             texts.setdefault(value, False)
         elif isinstance(value, dict):
             for key, said in value.items():
-                if isinstance(said, (dict, list, str)) or said is True:
+                if isinstance(said, (dict, list, str)):
                     if _tells(key):
                         _pair(key, said, draft, wide=wide)
-                    waiting.append(said)
+                    if _matters(said):
+                        waiting.append(said)
+                elif said is True and _tells(key):
+                    _pair(key, said, draft, wide=wide)
             if said := value.get("chat_template"):
                 texts.update(dict.fromkeys(_templates(said), True))
                 draft.notes.add("carries a chat template")
-            _whole(value, base, draft)
+            if listed or not _TOGETHER.isdisjoint(value):
+                _whole(value, base, draft)
             base_keys.each(value, base, draft)
     for text, surely in texts.items():
         if rendered.looks_like(text):
             rendered.check(text, printable(text.strip(), 40), draft, surely=surely)
+
+
+def _matters(said: dict[str, Json] | list[Json] | str) -> bool:
+    """Has it to be walked through, or read as a template?"""
+    return not isinstance(said, str) or rendered.looks_like(said)
 
 
 @remembered

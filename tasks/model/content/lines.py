@@ -18,6 +18,8 @@ _ATTRIBUTE = late(
     r"|[-!](?:filter|eol)|whitespace=[\w,-]+|-?export-ignore"
 )
 _FORMULA = late(r"[=+@-]\s*[A-Za-z_.]+\s*\(")
+_CALL = late(rb"[(!]")
+"""What every formula has that calls something."""
 _OPTION = late(r"(?:-[a-zA-Z]|--(?:index-url|extra-index-url|find-links|requirement|editable|no-index|trusted-host))\b.*")
 _REQUIREMENT = late(
     r"[A-Za-z0-9][\w.-]*(?:\[[\w.,\s-]*\])?\s*(?P<bound>(?:[=~!<>]=?=?\s*[\w.*+-]+(?:\s*,\s*)?)+|@\s*\S+)?(?:\s*;.*)?"
@@ -57,6 +59,8 @@ def read_table(window: Window, draft: Draft) -> None:
     """Cells that a spreadsheet reads as formulas, if these can call a function or program."""
     if window.size > TABLE_LIMIT:
         raise Malformed(f"it has {window.size} bytes; the limit for a table is {TABLE_LIMIT}")
+    if window.size <= LONGEST and not _CALL.search(window.read(0, window.size)):
+        return
     for number, line in enumerate(lines(window), 1):
         if any(_is_formula(cell.strip().strip('"')) for cell in re.split(r"[,;\t]", line)):
             draft.problem(f"line {number} holds a formula, which a spreadsheet runs")

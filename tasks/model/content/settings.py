@@ -42,7 +42,7 @@ def read_json(window: Window, base: str, draft: Draft, *, wide: bool) -> Json:
         raise Malformed(f"it has {window.size} bytes; the limit for JSON is {JSON_LIMIT}")
     # Training states hold NaN, and settings of state-space models infinities; files that build models stay strict JSON.
     value = parse(window.read(0, window.size), constants=base != "config.json")
-    if _INDEX.fullmatch(base) or (isinstance(value, dict) and isinstance(value.get("weight_map"), dict)):
+    if (".index" in base and _INDEX.fullmatch(base)) or (isinstance(value, dict) and isinstance(value.get("weight_map"), dict)):
         _index(value, draft)
     if isinstance(value, dict) and base in ("manifest.json", "index.json", "oci-layout"):
         packages.note(value, base, draft)
@@ -57,10 +57,11 @@ def only_figures(value: Json) -> bool:
     waiting = [value]
     while waiting:
         said = waiting.pop()
-        if isinstance(said, str):
-            return False
-        if isinstance(said, (list, dict)):
-            waiting += said if isinstance(said, list) else said.values()
+        for one in said.values() if isinstance(said, dict) else said if isinstance(said, list) else (said,):
+            if isinstance(one, str):
+                return False
+            if isinstance(one, (list, dict)):
+                waiting.append(one)
     return True
 
 

@@ -13,9 +13,8 @@ FRONT_LIMIT = 1024 * 1024
 _OPENS_JSON = (b"{", b"[")
 
 
-def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
-    """Set the format of the text at *path*, and note what it would run."""
-    kind = kinds.kind_of(path)
+def read(head: bytes, window: Window, path: str, kind: kinds.Kind, draft: Draft) -> None:
+    """Set the format of the text at *path*, which its name says is of *kind*, and note what it would run."""
     base = path.rsplit("/", 1)[-1].lower()
     draft.format = "text"
     if kind.code is not None:
