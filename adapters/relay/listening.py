@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from msgspec import UNSET, Raw, UnsetType
 
-from adapters.relay.exchange import Exchange
 from arcops.errors import Unavailable
 from services.host import envelope
 from services.host.calls import Call
@@ -27,7 +27,14 @@ _ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 _MOST_URIS = 1000
 
 
-async def listened(link: Link, params: Mapping[str, Raw] | None, id: bytes, exchange: Exchange) -> bytes:
+class Tells(Protocol):
+    """What a request for ``subscriptions/listen`` is told through: an `Exchange`, or who listens at several servers."""
+
+    def tell(self, method: str, message: bytes) -> None:
+        """Put *message* into its stream."""
+
+
+async def listened(link: Link, params: Mapping[str, Raw] | None, id: bytes, exchange: Tells) -> bytes:
     """Tell *exchange* what *link* says, until one of them ends; the answer to the request *id*."""
     if link.opened is not None and link.opened.era is Era.MODERN:
         found = await link.call("subscriptions/listen", params, tell=exchange.tell, subscription=id, seconds=_ENDLESS)
@@ -49,7 +56,7 @@ class _Listening:
     """A listener that tells one request what it asked for."""
 
     id: bytes
-    exchange: Exchange
+    exchange: Tells
     kinds: frozenset[str]
     uris: frozenset[str]
     over: asyncio.Future[str]
@@ -77,7 +84,7 @@ class _Listening:
             self.over.set_result(why)
 
 
-async def _made(link: Link, params: Mapping[str, Raw] | None, id: bytes, exchange: Exchange) -> bytes:
+async def _made(link: Link, params: Mapping[str, Raw] | None, id: bytes, exchange: Tells) -> bytes:
     asked = envelope.members((params or {}).get("notifications", UNSET)) or {}
     kinds = {method: name for method, name in _KINDS.items() if envelope.value(asked.get(name)) is True}
     wanted = envelope.value(asked.get("resourceSubscriptions"))

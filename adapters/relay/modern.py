@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -98,8 +98,9 @@ class Modern:
         params: Mapping[str, Raw] | None,
         id: bytes,
         exchange: Exchange,
+        met: Callable[[Link], object] = bool,
     ) -> bytes:
-        """The answer of the server of *row* to *method*, as the client has to see it."""
+        """The answer of the server of *row* to *method*, as the client has to see it. *met* is told which link it goes to."""
         if method in _OLD:
             raise Failed(Failure(status=404, code=METHOD_NOT_FOUND, said=f"MCP {MODERN_VERSION} has no {method}"))
         permit = await self.calling.permitting.permit(scope, caller, row, method, params)
@@ -126,6 +127,7 @@ class Modern:
                     return here.answer(id)
                 params = here.params
             permit.reached(link)
+            met(link)
             found = shown(row.tools, method, await asked(reached, method, params, tell=exchange.tell))
             outcome, reason = (Outcome.DONE, "") if found.error is UNSET else (Outcome.FAILED, "error")
             return bridge.to_modern(link, method, id, found)

@@ -24,6 +24,7 @@ from adapters.http.access import Door
 from adapters.http.callers import other_login
 from adapters.relay.addresses import Addresses
 from adapters.relay.failing import FORBIDDEN, LIMITED, RETRY_SECONDS, UNAUTHORIZED, Failed, Failure
+from adapters.relay.task_calls import GET, RESULT, TaskCalls
 from arcops.errors import ArcOpsError, Refused
 from arcops.identity import Identity
 from foundation.audit.record import NO_ONE, Actor, Outcome, Record
@@ -56,9 +57,10 @@ _GIVES = frozenset(
 _UNKNOWN = "unknown"
 RECORDED = _GIVES | {"tools/call"}
 """Each request of these has one record, however it ends."""
-_ARGUMENTS = {"tools/call": "arguments", "resources/read": "uri", "prompts/get": "arguments", "tasks/result": "taskId"}
+_ARGUMENTS = {"tools/call": "arguments", "resources/read": "uri", "prompts/get": "arguments", RESULT: "taskId"}
 """Methods whose answer a model reads: each request of these counts for limits and quotas, and has one event of cost. Beside
-each, the member of its params that says what is asked for.
+each, the member of its params that says what is asked for. To poll for a task (``tasks/get``) counts only when it brings what
+its call gave.
 """
 
 
@@ -124,11 +126,17 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
-    """A request that may go on: its ``account`` and what is ``metered``, if it is one to keep; its answer's fields."""
+    """A request that may go on: its ``account`` and what is ``metered``, if it is one to keep; its answer's fields.
+
+    ``tasks`` knows which ``task`` belongs to which call.
+    """
 
     account: Account | None = None
     metered: Metered | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    tasks: TaskCalls | None = None
+    method: str = ""
+    task: Raw | None = None
 
     def reached(self, link: Link) -> None:
         """It goes to the server at *link* now."""
@@ -140,8 +148,16 @@ class Permit:
         if self.account is not None:
             self.account.ended(outcome, reason)
         if self.metered is not None:
-            said = (found.result if found.error is UNSET else found.error) if found is not None else UNSET
-            self.metered.ended(outcome.value, None if said is UNSET else said)
+            result = (found.result if found.error is UNSET else found.error) if found is not None else UNSET
+            said = None if result is UNSET else result
+            if self.tasks is not None and self.method == GET:
+                said = self.tasks.polled(self.metered, self.task, said) if outcome is Outcome.DONE else None
+                if said is None:
+                    return
+                self.metered.let = False
+            elif self.tasks is not None and self.method == "tools/call":
+                self.tasks.began(self.metered, said)
+            self.metered.ended(outcome.value, said)
 
 
 NOTHING_KEPT = Permit()
@@ -154,6 +170,7 @@ class Permitting:
     door: Door | None
     addresses: Addresses = field(default_factory=Addresses)
     meter: Meter | None = None
+    tasks: TaskCalls = field(default_factory=TaskCalls)
 
     async def permit(self, scope: Scope, caller: Identity, row: Row, method: str, params: Mapping[str, Raw] | None) -> Permit:
         """*caller* asks the server of *row* for *method*.
@@ -203,11 +220,14 @@ class Permitting:
         if counted:
             headers = await self._within_limits(scope, caller, server, tool, target)
         account = metered = None
+        task = (params or {}).get("taskId")
         try:
-            if counted and self.meter is not None:
+            if (counted or method == GET) and self.meter is not None:
                 audited = door.accounts is not None and bool(caller.id)
-                arguments = (params or {}).get(_ARGUMENTS[method])
+                arguments = (params or {}).get(_ARGUMENTS.get(method, ""))
                 metered = self.meter.begin(caller, server, tool, arguments, trace=_trace(scope), audited=audited)
+                if method in (GET, RESULT):
+                    self.tasks.asks(metered, task)
             if door.accounts is not None:
                 door.accounts.audit.reserve()
                 account = Account(
@@ -217,7 +237,7 @@ class Permitting:
             if counted and door.limits is not None and door.limits.ledger is not None:
                 door.limits.ledger.given((caller.issuer, caller.tenant, caller.id), target)
             raise Failed(_not_now(error)) from error
-        return Permit(account=account, metered=metered, headers=headers)
+        return Permit(account=account, metered=metered, headers=headers, tasks=self.tasks, method=method, task=task)
 
     def refused(
         self, scope: Scope, caller: Identity, server: str, method: str, params: Mapping[str, Raw] | None, reason: str

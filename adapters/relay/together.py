@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,7 +24,7 @@ from adapters.relay.finding import FIND, FIND_TOOL, USE, USE_TOOL, found, unwrap
 from adapters.relay.legacy import Legacy, Request
 from adapters.relay.modern import Fields, Modern
 from adapters.relay.renaming import RENAMED, UPDATED, renamed, updated
-from adapters.relay.together_changes import Changes
+from adapters.relay.together_changes import CHANGES, Changes
 from arcops.identity import Identity
 from foundation.audit.record import Outcome
 from services.host import envelope
@@ -31,6 +32,7 @@ from services.host.envelope import INVALID_PARAMS, METHOD_NOT_FOUND, Malformed, 
 from services.host.eras import LEGACY_VERSION, META, MODERN_VERSION, lower_version
 from services.host.handshake import Opening
 from services.host.hosted import Row
+from services.host.link import Link
 from services.host.resource_names import own_uri
 from services.host.sessions import Session, Sessions
 from tasks.server.definitions import LISTS
@@ -50,8 +52,8 @@ _INFO = {"name": "arcops-all", "version": "1"}
 _CHANGING = {"listChanged": True}
 _MODERN_CAPABILITIES = {"tools": _CHANGING, "prompts": _CHANGING, "resources": _CHANGING, "completions": {}}
 _CAPABILITIES = {**_MODERN_CAPABILITIES, "resources": {**_CHANGING, "subscribe": True}}
-_PASSED_ON = frozenset(("notifications/tools/list_changed", "notifications/prompts/list_changed"))
-"""What a server tells of itself, and means here, too. Its resources are listed as they were judged."""
+_PASSED_ON = frozenset(one.method for one in CHANGES)
+"""What a server tells of itself, and means here, too."""
 _MODERN = b'"resultType":"complete","ttlMs":0,"cacheScope":"private",'
 _LISTED = {method: (kind, member) for kind, (method, member, _) in LISTS.items()}
 _CALLED = {"tools/call": "tool", "prompts/get": "prompt"}
@@ -138,12 +140,13 @@ class Together:
             body = envelope.encoded({**told, "_meta": {META + "serverInfo": _INFO}})
             return envelope.result(id, b"{%b%b" % (_MODERN, body[1:]))
         if method == "subscriptions/listen":
-            return await self.changes.listened(params, id, exchange)
+            return await self.changes.listened(params, id, exchange, caller)
         here = await self._here(scope, method, params, caller, id, exchange, modern=True)
         if isinstance(here, bytes):
             return here
         server, changed = here
-        body = await self.modern.asked(scope, self._row(server), caller, fields, method, changed, id, exchange)
+        reached = partial(self.changes.reached, caller)
+        body = await self.modern.asked(scope, self._row(server), caller, fields, method, changed, id, exchange, reached)
         return renamed(body, server) if method in RENAMED else body
 
     async def _here(
@@ -314,6 +317,7 @@ class TogetherModern(Modern):
         params: Mapping[str, Raw] | None,
         id: bytes,
         exchange: Exchange,
+        met: Callable[[Link], object] = bool,
     ) -> bytes:
         return await self.together.asked_by_modern(scope, caller, fields, method, params, id, exchange)
 

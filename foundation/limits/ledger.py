@@ -127,6 +127,11 @@ class Ledger:
             self._landed(who, server)
             self._add(who, server, at, 1, tokens)
 
+    def came(self, who: Triple, server: str, at: int, tokens: int) -> None:
+        """Something of *tokens* came that was not let through as a call of its own: the result of a task. It counts as one."""
+        with self._lock:
+            self._add(who, server, at, 1, tokens)
+
     def corrected(self, who: Triple, server: str, at: int, more: int) -> None:
         """A call that ended took so many tokens *more* than was said, or fewer."""
         with self._lock:

@@ -16,13 +16,14 @@ TOOLS = [
     {"name": name, "description": name, "inputSchema": {"type": "object"}}
     for name in (
         "echo", "count", "big", "slow", "slow_progress", "die", "garbage", "wrong_id", "huge", "flood", "ask", "sleepless",
-        "cancelled", "log", "changed", "bytes", "half", "environment",
+        "cancelled", "log", "changed", "task", "bytes", "half", "environment",
     )
 ]  # fmt: skip
 _META = "io.modelcontextprotocol/"
 _out = threading.Lock()
 _counted = 0
 _cancelled: list[Any] = []
+_tasks: dict[str, int] = {}
 _waiting: dict[Any, threading.Event] = {}
 _answers: dict[Any, Any] = {}
 _said: dict[str, Any] = {}
@@ -136,8 +137,16 @@ def tool_log(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
 
 
 def tool_changed(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
-    write({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+    write({"jsonrpc": "2.0", "method": f"notifications/{given.get('list', 'tools')}/list_changed"})
     return text("changed")
+
+
+def tool_task(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    """Begin a task, which is over when it was asked for twice."""
+    task = f"task-{id}"
+    _tasks[task] = 0
+    state = {"taskId": task, "status": "working", "createdAt": "2026-07-28T00:00:00Z", "ttlMs": 60000}
+    return {"task": state} if given.get("old") else {"resultType": "task", **state}
 
 
 def tool_bytes(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
@@ -206,6 +215,14 @@ def answer(message: dict[str, Any], modern: bool) -> None:
         write({"jsonrpc": "2.0", "id": id, "result": {"contents": [{"uri": "test://text", "text": "what it holds"}]}})
     elif method == "resources/read" and params.get("uri", "").startswith("test://late/"):
         write({"jsonrpc": "2.0", "id": id, "result": {"contents": [{"uri": params["uri"], "text": "came later"}]}})
+    elif method == "tasks/get" and params.get("taskId") in _tasks:
+        _tasks[params["taskId"]] += 1
+        over = _tasks[params["taskId"]] > 2
+        state = {"taskId": params["taskId"], "status": "completed" if over else "working", "ttlMs": 60000}
+        result = {"resultType": "complete", **state, **({"result": text("the work is done")} if over else {})}
+        write({"jsonrpc": "2.0", "id": id, "result": result})
+    elif method == "tasks/result" and params.get("taskId") in _tasks:
+        write({"jsonrpc": "2.0", "id": id, "result": text("the work is done")})
     elif method == "completion/complete":
         write({"jsonrpc": "2.0", "id": id, "result": {"completion": {"values": [json.dumps(params["ref"])]}}})
     elif method == "prompts/get" and params.get("name") == "greet":

@@ -52,7 +52,7 @@ class Timed(Protocol):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Metered:
-    """One call that is measured. `ended` is told once, whatever becomes of it."""
+    """One call that is measured. `ended` is told once, whatever becomes of it. ``let``: limits let it through as a call."""
 
     meter: Meter
     caller: Identity
@@ -66,6 +66,7 @@ class Metered:
     link: Timed | None = None
     cpu: float | None = None
     before: int = 0
+    let: bool = True
 
     def reached(self, link: Timed) -> None:
         """It goes to *link* now."""
@@ -170,7 +171,8 @@ class Meter:
         around = model.around_arguments + model.around_result
         seen.guessed = estimated(model, seen.size_in) + estimated(model, seen.size_out) + around
         if self._ledger is not None:
-            self._ledger.ended((who.issuer, who.tenant, who.id), call.server, call.at, seen.guessed)
+            told = self._ledger.ended if call.let else self._ledger.came
+            told((who.issuer, who.tenant, who.id), call.server, call.at, seen.guessed)
         if not self._required and len(self._seen) >= self._most:
             self._drop(1)
             return

@@ -119,3 +119,37 @@ def test_a_full_store_refuses_a_call_before_it_is_done(place: tuple[Door, Issuer
     asyncio.run(run())
     at.close()
     assert not kept.events
+
+
+@pytest.mark.requirement("HOST-026-028/cost-events")
+def test_the_result_of_a_task_is_counted_once_to_the_call_that_began_it(
+    place: tuple[Door, Issuer, Path], tmp_path: Path
+) -> None:
+    async def calls(here: Here, issuer: Issuer) -> None:
+        client = here.client("m", **shown(issuer, "ada"))
+        other = here.client("m", **shown(issuer, "eve"))
+        begun = (await (await client.modern("tools/call", {"name": "task", "arguments": {}})).last())["result"]
+        for number in range(5):
+            state = (await (await client.modern("tasks/get", {"taskId": begun["taskId"]})).last())["result"]
+            assert state["status"] == ("working" if number < 2 else "completed")
+        await (await other.modern("tasks/get", {"taskId": begun["taskId"]})).last()
+        await (await client.modern("tasks/get", {"taskId": "no-such"})).last()
+        old = here.client("t", **shown(issuer, "ada"))
+        await old.open()
+        task = (await old.call("task", {"old": True}))["result"]["task"]["taskId"]
+        await (await old.request("tasks/result", {"taskId": task})).last()
+
+    (place[2] / "access" / "roles.yaml").write_text(EVERYTHING.replace("ISSUER", place[1].url))
+    (tmp_path / "limits.yaml").write_text("rates:\n  - {name: calls, calls: 1000, per: minute}\n")
+    found = events(
+        (replace(place[0], authorization=Authorization(place[2] / "access", known_objects())), *place[1:]), tmp_path, calls
+    )
+    assert [(one.identity, one.server, one.tool) for one in found] == [
+        ("ada", "m", "task"),
+        ("ada", "m", "task"),
+        ("eve", "m", "tasks/get"),
+        ("ada", "t", "task"),
+        ("ada", "t", "task"),
+    ]
+    assert found[1].bytes_out < 120, "only what the model reads, not the state around it"
+    assert found[1].tokens_out > 0

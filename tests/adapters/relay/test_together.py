@@ -24,7 +24,7 @@ from foundation.authorization.authorizing import Authorization
 from services.host.offers import Offer, Offered, Offers, _digest, _together, offers_of
 from services.host.resource_names import own_uri, together_uri
 from tasks.server.definitions import pinned
-from tests.adapters.relay.talking import META, MODERN, serving, until
+from tests.adapters.relay.talking import META, MODERN, PATIENCE, serving, until
 from tests.adapters.relay.test_access import place as place
 from tests.adapters.relay.test_access import shown
 from tests.services.host.costs.calls import Kept, meter
@@ -183,6 +183,36 @@ def test_changes_are_told_to_clients_of_both_eras() -> None:
             await client.call("t_changed")
             assert (await anext(told))[1]["method"] == "notifications/tools/list_changed"
             modern.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", ["tools", "prompts", "resources"])
+def test_what_a_server_says_of_its_lists_is_told_to_those_who_asked_it(kind: str) -> None:
+    """In both eras, to one who listens and has asked that server; each once, and to no one who did not ask for it."""
+
+    async def run() -> None:
+        async with asyncio.timeout(PATIENCE), serving(hosting(), offers=fixed(t=TOOLS, s=TOOLS)) as here:
+            client = await here.opened("all")
+            told = (await client.stream()).events()
+            modern = here.client("all")
+            wanted = {f"{kind}ListChanged": True}
+            listening = await modern.modern("subscriptions/listen", {"notifications": wanted}, id="m")
+            other = await modern.modern("subscriptions/listen", {"notifications": {}}, id="o")
+            heard, nothing = listening.events(), other.events()
+            for one in (heard, nothing):
+                assert (await anext(one))[1]["method"] == "notifications/subscriptions/acknowledged"
+            await client.call("t_changed", {"list": kind})
+            assert (await anext(told))[1]["method"] == f"notifications/{kind}/list_changed"
+            for _ in range(2):  # the first one only lets the server know that someone listens
+                await (await modern.modern("tools/call", {"name": "s_changed", "arguments": {"list": kind}})).last()
+            _, message = await anext(heard)
+            assert message["method"] == f"notifications/{kind}/list_changed"
+            assert message["params"]["_meta"][META + "subscriptionId"] == "m"
+            listening.close()
+            other.close()
+            with pytest.raises((EOFError, OSError, StopAsyncIteration)):
+                await anext(nothing)
 
     asyncio.run(run())
 
