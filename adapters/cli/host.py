@@ -91,8 +91,25 @@ def list_(given: Given[HostFind, ServersFound, Answering]) -> None:
 
 @command("host status", f"{_LOOKING}:host_status", own=Answering, example="time")
 def status(given: Given[HostStatus, ServerShown, Answering]) -> None:
-    """Show a hosted server and its state on each host."""
-    shown(given, _print_row)
+    """Show a hosted server and its state on each host, how far its last version is or was, and what is proposed."""
+
+    def show(found: ServerShown) -> None:
+        _print_row(found)
+        for step in found.steps:
+            how = {"doing": "under way", "waiting": "not yet"}.get(step.outcome, step.outcome)
+            seconds = "" if step.outcome == "waiting" else f", {step.seconds:.1f} s"
+            print(printable(f"  version {step.version} {step.step}: {how}{seconds}{f': {step.said}' if step.said else ''}"))
+        if (patch := found.patch) is not None:
+            print(printable(f"  {patch.known}"))
+            for fix in patch.fixes:
+                print(printable(f"  {fix}"))
+            what = f"version {patch.version} is proposed, {patch.verdict}" if patch.version else "no version is proposed"
+            print(printable(f"  {what}{f': {patch.missing}' if patch.missing else ''}"))
+            if patch.version and not patch.missing:
+                to = f"{found.name} --to {patch.version}"
+                print(f"Next: arcops host diff {to}; arcops host switch {to}")
+
+    shown(given, show)
 
 
 @command("host history", f"{_LOOKING}:host_history", own=Answering, example="time")

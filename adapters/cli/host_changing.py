@@ -44,8 +44,8 @@ def patch(given: Given[HostPatch, Patched, Changing]) -> None:
                 print(printable(f"  version {one.version} is proposed, {one.verdict}. {one.why}".rstrip(". ")))
             else:
                 print(printable(f"  no version is proposed: {one.why}"))
-            if one.version and not one.why:
-                print(f"Next: arcops host diff {one.name} --to {one.version}; arcops host switch {one.name} --to {one.version}")
+            if one.next:
+                print(f"Next: {'; '.join(one.next)}")
         for other in found.unseen:
             print(printable(f"{other.name}: not everything could be seen: {other.why}"))
         if not found.proposed:

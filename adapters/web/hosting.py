@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields
 
@@ -18,8 +19,17 @@ from capabilities.policy.explain import explained
 from capabilities.server.costing import By, HostCostShow, host_cost_show
 from capabilities.server.explaining import HostDescribe, ServerExplained, host_describe
 from capabilities.server.figuring import HostFigures, host_figures
-from capabilities.server.looking import HostFind, HostHistory, HostLogs, host_find, host_history, host_logs
-from capabilities.server.place import ServerShown
+from capabilities.server.looking import (
+    HostFind,
+    HostHistory,
+    HostLogs,
+    HostStatus,
+    host_find,
+    host_history,
+    host_logs,
+    host_status,
+)
+from capabilities.server.place import ServerShown, StepShown
 from capabilities.server.quotas import HostQuotaShow, host_quota_show
 
 _LINES = 20
@@ -58,11 +68,43 @@ def server(asked: Asked) -> Reply:
         "gates": _gates(examined),
         "acts": acts,
         "not_shown": not_shown,
+        **_progress(found.server, alone=False),
         "asks": {rule.rule: rule.asks for gate in explained() for rule in gate.rules},
         "kinds": {one.digest: one.kind for one in examined.report.evidence} if examined and examined.report else {},
         **_use(found.name, asked),
     }
     return shown(asked, "server.html", "servers", found, **values)
+
+
+def progress(asked: Asked) -> Reply:
+    """How far the last change of one server is: the part of its page that is asked for again while that is open."""
+    name = text(asked.query, "name")
+    try:
+        found = host_status(HostStatus(name=name[:63]), asked.at)
+    except Refused as error:
+        raise Problem(404, "There is no such server", "It may have been removed.", "Choose one from the list.") from error
+    values = {"row": found, **_progress(found, alone=True)}
+    return shown(asked, "server_progress_page.html", "servers", found, **values)
+
+
+def _progress(row: ServerShown | None, *, alone: bool) -> dict[str, object]:
+    steps = row.steps if row is not None else ()
+    now = next((one for one in reversed(steps) if one.outcome != "waiting"), None)
+    return {"progress_said": _said(steps, now), "under_way": now is not None and now.outcome == "doing", "alone": alone}
+
+
+def _said(steps: Sequence[StepShown], now: StepShown | None) -> str:
+    """How far the change is, in one sentence without seconds: a screen reader says it whenever it is another one."""
+    if now is None:
+        return "No version was made ready since it was added: 'arcops host deploy', 'update' or 'switch' does that."
+    match now.outcome:
+        case "doing":
+            return f"Version {now.version} is under way: {now.step}, step {steps.index(now) + 1} of {len(steps)}."
+        case "failed":
+            return f"Version {now.version} did not become ready: {now.step} failed."
+        case "lost":
+            return f"Version {now.version} did not become ready: the process that did it ended at {now.step}. Do it again."
+    return f"Version {now.version} became ready in {sum(one.seconds for one in steps):.1f} seconds."
 
 
 def figures(asked: Asked) -> Reply:

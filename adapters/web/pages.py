@@ -59,6 +59,7 @@ _PAGES = (
     _Page(path="/servers", show=hosting.servers),
     _Page(path="/servers/figures", show=hosting.figures),
     _Page(path="/server", show=hosting.server),
+    _Page(path="/server/progress", show=hosting.progress),
     _Page(path="/checklist", show=guiding.checklist),
     _Page(path="/runbooks", show=guiding.runbooks),
     _Page(path="/runbook", show=guiding.runbook),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from arcops.asks import shaped
@@ -11,7 +11,9 @@ from arcops.verdict import Verdict
 from artifacts.vouch import Grounds, SignatureState, signature_of
 from capabilities.contract import Scope, tool
 from capabilities.server.allowing import packages_of
-from capabilities.server.place import ServerShown, found, kept_rows, shown
+from capabilities.server.patches_told import proposal_for
+from capabilities.server.place import ServerShown, found, kept_database, no_server, shown
+from capabilities.server.steps_shown import steps_shown
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -93,12 +95,16 @@ def host_describe(ask: HostDescribe, at: Place) -> ServerExplained:
     that is valid, and what is missing; also what its row lets it do, what it is made of, and what it offers, by digest.
     """
     from arcops.finding import Outcome
+    from services.host.rows import Rows
     from services.host.site import verdicts
 
     by = verdicts(at.settings, at.now)
-    with kept_rows(at) as there:
+    with kept_database(at) as open_:
+        if open_ is None:
+            raise no_server(ask.name)
+        there = Rows(open_)
         row = found(ask.name, there)
-        server = shown(row, there, at, by=by)
+        server = replace(shown(row, there, at, by=by), patch=proposal_for(row, at), steps=steps_shown(ask.name, open_))
     missing, report, pins = "", None, None
     try:
         standing = by.standing(row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from foundation.database.engine import Database
     from services.host.gating import Ready
     from services.host.rows import HostedRow, Judgement, Rows
+    from services.host.updating.progress import Step
 
 _NAME = shaped(positional=True, title="NAME", least=1, most=63)
 
@@ -61,8 +63,19 @@ def host_gate(ask: HostGate, at: Place) -> GatedServer:
         return gated(found(ask.name, there), there, open_, at, attested=ask.attested)
 
 
-def gated(row: HostedRow, rows: Rows, open_: Database, at: Place, *, attested: tuple[Path, ...] = ()) -> GatedServer:
-    """Judge *row*, one of *rows* in its version, and keep the verdict: also of a version that does not count yet."""
+def gated(
+    row: HostedRow,
+    rows: Rows,
+    open_: Database,
+    at: Place,
+    *,
+    attested: tuple[Path, ...] = (),
+    step: Callable[[Step], object] = bool,
+) -> GatedServer:
+    """Judge *row*, one of *rows* in its version, and keep the verdict: also of a version that does not count yet.
+
+    *step* is told of the steps.
+    """
     import asyncio
 
     from foundation.database.lease import new_holder
@@ -70,6 +83,7 @@ def gated(row: HostedRow, rows: Rows, open_: Database, at: Place, *, attested: t
     from services.host.gating import ready
     from services.host.site import attested_in, policy_of, provisioning, verdicts
     from services.host.to_agents import refuse_agent
+    from services.host.updating.progress import Step
 
     refuse_agent(row)
     policy = at.policy(policy_of(at.settings, row.current.spec))
@@ -85,7 +99,9 @@ def gated(row: HostedRow, rows: Rows, open_: Database, at: Place, *, attested: t
             beside=partial(attested_in, at.settings),
             published=partial(_published, at),
         )
+        step(Step.INSTALL)
         made = asyncio.run(preparation)
+        step(Step.GATE)
         kept = _judged(row.name, made, policy, at)
         judgement = _judgement(kept, made, at, good=_passes(kept.report, policy))
         rows.judge(row.name, made.lock.digest, _launch(made), judgement)

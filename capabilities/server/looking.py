@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
-from capabilities.server.place import ServerShown, found, kept_rows, moment, shown
+from capabilities.server.patches_told import proposal_for
+from capabilities.server.place import ServerShown, found, kept_database, kept_rows, moment, no_server, shown
+from capabilities.server.steps_shown import steps_shown
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -63,9 +65,14 @@ class HostStatus:
 @tool(title="Show a hosted server", scope=Scope.READ, reads_only=True)
 def host_status(ask: HostStatus, at: Place) -> ServerShown:
     """Show a hosted server: what runs, whether it may, and how it is on each host."""
-    with kept_rows(at) as there:
+    from services.host.rows import Rows
+
+    with kept_database(at) as open_:
+        if open_ is None:
+            raise no_server(ask.name)
+        there = Rows(open_)
         row = found(ask.name, there)
-        return shown(row, there, at)
+        return replace(shown(row, there, at), patch=proposal_for(row, at), steps=steps_shown(ask.name, open_))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

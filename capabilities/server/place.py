@@ -32,6 +32,39 @@ class HostSaid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PatchShown:
+    """What is proposed because ``known`` speaks against the version that counts; ``fixes`` say where each of it is fixed.
+
+    ``version`` was judged (``verdict``), and is 0 if none could be proposed; ``missing`` says why, or why it may not run.
+    ``base`` is the image that an image was built on, and ``newer_base`` the digest of a newer one that is there. ``artifact``
+    is the signed proposal, ``raised`` when it was made.
+    """
+
+    version: int
+    verdict: str
+    known: str
+    fixes: tuple[str, ...]
+    missing: str
+    base: str
+    newer_base: str
+    raised: datetime
+    artifact: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepShown:
+    """A step on the way to ``version``: resolve, install, gate, start, handshake or mount. ``outcome`` is done, doing, failed,
+    lost (the process that did it is gone) or waiting. ``seconds`` is how long it took, or takes by now; ``said`` why it failed.
+    """
+
+    step: str
+    outcome: str
+    version: int
+    seconds: float = 0.0
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerShown:
     """A hosted server; ``kind`` is ``agent`` if it is one that speaks A2A, which is kept and not called.
 
@@ -39,6 +72,8 @@ class ServerShown:
     ``enabled`` if the operator lets the server run. ``verdict`` is the one by which it may run; without one,
     ``missing`` says why it may not, and who can repair that. ``artifact`` is the last one about it as its row is now, of
     ``judged_at`` and valid until ``valid_until``, if it may run by it. ``hosts`` are those that say something of it now.
+    ``patch`` is what is proposed because something became known about it, and ``steps`` say how far the last version is, or
+    was, that was made ready: only if one server is shown.
     """
 
     name: str
@@ -55,6 +90,8 @@ class ServerShown:
     judged_at: datetime | None = None
     valid_until: datetime | None = None
     kind: str = "server"
+    patch: PatchShown | None = None
+    steps: tuple[StepShown, ...] = ()
 
     @property
     def done_to(self) -> str:

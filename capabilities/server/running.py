@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,12 @@ from flows.place import Place
 
 if TYPE_CHECKING:
     from foundation.database.engine import Database
+    from foundation.database.lease import Leases
     from foundation.limits.ledger import Ledger
     from services.host.costs.meter import Meter
     from services.host.hosting import Hosting
     from services.host.peers import Peers
+    from services.host.updating.repeating import Repeating
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +85,8 @@ def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None 
     )
     watching = Watching(database, ledger, leases, advise=partial(keep_advisory, at))
     sizing = Sizing(database, holder, made.processes)
-    made.beside += (recording.always, watching.always, sizing.always)
+    patching = patching_here(database, leases, at)
+    made.beside += (recording.always, watching.always, sizing.always, patching.always)
 
     def healthy() -> str:
         try:
@@ -109,6 +113,25 @@ def _prepared(database: Database, at: Place) -> None:
     from foundation.database.migrating import ready
 
     noticed(ready(database), at)
+
+
+def patching_here(database: Database, leases: Leases, at: Place) -> Repeating:
+    """What proposes patched versions of the servers in *database* while this host serves."""
+    from capabilities.server.patching import patched
+    from services.host.known_since import data_in
+    from services.host.rows import Rows
+    from services.host.updating.repeating import Repeating
+
+    rows = Rows(database)
+    ends = threading.Event()
+    alone = replace(at, stop=ends)
+
+    def work() -> None:
+        for one in patched(database, alone, by="this host, because of an advisory").proposed:
+            done = f"version {one.version} is proposed" if one.version else "no version is proposed"
+            _log.warning("hosted server %s: %s; %s. %s", one.name, one.known, done, one.why or "; ".join(one.next))
+
+    return Repeating(leases, mark=lambda: (data_in(at.settings.data), rows.changed()), work=work, stop=ends.set)
 
 
 def _told(event: str, name: str, what: str) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from foundation.database.engine import Database
     from services.host.rows import HostedRow, Rows
     from services.host.spec import Spec
+    from services.host.updating.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ def update(
     Raises `Refused` with what was not good, and which version goes on.
     """
     from services.host.figures.records import Kind, attempted
+    from services.host.updating.progress import Progress, Step
 
     began = time.monotonic()
     before = rows.one(name)
@@ -50,12 +52,14 @@ def update(
         row = before
     else:
         row = rows.propose(name, spec, author=author(at))
-    with attempted(open_, Kind.DEPLOYMENT, name):
+    progress = Progress(open_, name)
+    with attempted(open_, Kind.DEPLOYMENT, name), progress.towards(row.current.number):
         try:
-            made_good(row, rows, open_, at, allow=allow)
+            made_good(row, rows, open_, at, progress, allow=allow)
         except ArcOpsError as error:
             raise type(error)(f"{_who_goes_on(row, before)}: {error}") from error
         at.say(f"switching to version {row.current.number}")
+        progress.begin(Step.MOUNT)
         row = rows.switch(name, row.current.number, author=author(at), owner=owner)
     return _updated(row, at, changed=True, began=began)
 
@@ -67,29 +71,37 @@ def go_back(name: str, number: int, rows: Rows, open_: Database, at: Place) -> H
     with what was not good, and then that one goes on.
     """
     from services.host.figures.records import Kind, attempted
+    from services.host.updating.progress import Progress, Step
 
     before = rows.there(name)
     wanted = number or _before(name, before.current.number, rows)
     row = rows.back(name, wanted, author=author(at), counts=False)
-    with attempted(open_, Kind.ROLLBACK, name):
+    progress = Progress(open_, name)
+    with attempted(open_, Kind.ROLLBACK, name), progress.towards(row.current.number):
         if _missing(row, at) and not _missing(before, at):
             try:
-                made_good(row, rows, open_, at)
+                made_good(row, rows, open_, at, progress)
             except ArcOpsError as error:
                 raise type(error)(f"{_who_goes_on(row, before)}: {error}") from error
+        progress.begin(Step.MOUNT)
         return rows.switch(name, row.current.number, author=author(at))
 
 
 def switch(name: str, number: int, rows: Rows, open_: Database, at: Place) -> HostedRow:
     """Switch *name* to version *number*, which is judged and tried first. Raises `Refused` with what was not good."""
+    from services.host.updating.progress import Progress, Step
+
     before, row = rows.there(name), rows.at(name, number)
     if row is None or number == before.current.number:
         raise Refused(f"version {number} of {name} counts already; 'arcops host history {name}' lists the others")
-    try:
-        made_good(row, rows, open_, at)
-    except ArcOpsError as error:
-        raise type(error)(f"{_who_goes_on(row, before)}: {error}") from error
-    return rows.switch(name, number, author=author(at))
+    progress = Progress(open_, name)
+    with progress.towards(number):
+        try:
+            made_good(row, rows, open_, at, progress)
+        except ArcOpsError as error:
+            raise type(error)(f"{_who_goes_on(row, before)}: {error}") from error
+        progress.begin(Step.MOUNT)
+        return rows.switch(name, number, author=author(at))
 
 
 def _before(name: str, current: int, rows: Rows) -> int:
@@ -102,23 +114,25 @@ def _before(name: str, current: int, rows: Rows) -> int:
     return found
 
 
-def made_good(row: HostedRow, rows: Rows, open_: Database, at: Place, *, allow: bool = False) -> None:
+def made_good(row: HostedRow, rows: Rows, open_: Database, at: Place, progress: Progress, *, allow: bool = False) -> None:
     """Judge and try the version of *row*. Raises `Refused` or `Unavailable` with what was not good."""
     import asyncio
 
     from foundation.database.lease import new_holder
     from services.host.site import homes_in, provisioning
+    from services.host.updating.progress import Step
     from services.host.updating.trial import tried
     from tasks.server.addresses import authorities_at
 
     name, number = row.name, row.current.number
     preparing = provisioning(at.settings, open_, new_holder(), environment=os.environ, tell=lambda *_: None)
     at.say(f"resolving {row.current.spec.package}")
+    progress.begin(Step.RESOLVE)
     lock = asyncio.run(preparing.resolved(row))
     if allow:
         rows.allow(name, lock.digest, author=author(at), number=number)
     at.say(f"judging version {number}")
-    found = gated(_now(rows, name, number), rows, open_, at)
+    found = gated(_now(rows, name, number), rows, open_, at, step=progress.begin)
     if not found.may_run:
         raise Refused(found.missing)
     at.say(f"{found.report.verdict.value}; starting version {number} once, to see whether it answers")
@@ -132,6 +146,7 @@ def made_good(row: HostedRow, rows: Rows, open_: Database, at: Place, *, allow: 
             home=homes_in(at.settings),
             environment=os.environ,
             authorities=authorities_at(at.settings.host_authorities),
+            step=progress.begin,
         )
 
     asyncio.run(trial())

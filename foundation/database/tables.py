@@ -218,6 +218,22 @@ HOSTED_STATES = Table(
 )
 """What each host says of the servers that it runs. After ``until`` it counts as gone."""
 
+HOSTED_PROGRESS = Table(
+    "arcops_hosted_progress",
+    METADATA,
+    Column("name", String(63), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("run", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("said", Text, nullable=False),
+    Column("began", BigInteger, nullable=False),
+    Column("ended", BigInteger, nullable=False),
+    Column("outcome", String(8), nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+"""How far the newest version of a server is that was made ready: its steps. Who does it says until when they count as there."""
+
 MCP_SESSIONS = Table(
     "arcops_mcp_session",
     METADATA,

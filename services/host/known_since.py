@@ -61,6 +61,15 @@ class Known:
     unseen: str = ""
 
 
+def data_in(folder: Path) -> Identity | None:
+    """What tells the advisories in *folder* from others that were imported there; ``None`` without any."""
+    try:
+        status = os.stat(folder / NAME)  # noqa: PTH116
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
 class KnownSince:
     """Asks the advisories in the folder *data*. An answer is kept until they, the lock or the policy are others.
 
@@ -89,14 +98,12 @@ class KnownSince:
                 return Known(unseen="its image is not installed on this host, so what it is made of is not known here")
         elif lock.package.startswith(UNLISTED):
             return Known(unseen="what it is made of is listed nowhere")
-        try:
-            status = os.stat(self._data / NAME)  # noqa: PTH116
-        except OSError:
+        identity = data_in(self._data)
+        if identity is None:
             lacking = (
                 "no advisory data is on this host, so it is not known what was found since; import it (arcops data import)"
             )
             return Known(text=lacking, unseen=lacking)
-        identity = (status.st_ino, status.st_mtime_ns, status.st_size)
         return _against(self._data, identity, name, lock, tree, policy.digest, _Judged(policy=policy, at=at))
 
 

@@ -97,13 +97,16 @@ class Site:
 
     folder: Path
 
-    def arcops(self, *line: str | Path) -> Done:
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
             "ARCOPS_HOME": str(self.folder / "home"),
             "ARCOPS_PASSPHRASE": "of a test",
             "ARCOPS_HOST_POLICY": "mirrored",
         }
-        return typed(*line, environment=environment)
+
+    def arcops(self, *line: str | Path) -> Done:
+        return typed(*line, environment=self.environment)
 
 
 @pytest.fixture

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from adapters.cli.surroundings import place
+from capabilities.server.running import patching_here
+from foundation.database.lease import Leases
+from foundation.database.opening import opened
 from tests.adapters.test_host_mirror import GREEN, Site
 from tests.simulators.image import Layout, files, program
 from tests.tasks.server.made import advisory
 from tests.tasks.server.test_image_packages import DPKG, RELEASE
 
 AMBER = 4
-pytestmark = pytest.mark.requirement("HOST-001-004/images-are-patched")
+pytestmark = pytest.mark.requirement(
+    "HOST-001-004/images-are-patched", "HOST-001-004/patches-are-told", "HOST-001-004/progress-is-shown"
+)
 
 POLICY = """\
 name: mirrored
@@ -73,6 +81,17 @@ class World:
         done = self.site.arcops("data", "import", export)
         assert done.returncode == GREEN, done.stderr
 
+    def looks_by_itself(self) -> None:
+        """As a host does while it serves."""
+        with mock.patch.dict(os.environ, self.site.environment, clear=True):
+            at = place()
+            with opened(at.settings) as database:
+                assert patching_here(database, Leases(database, "a-host"), at).look()
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.site.arcops("host", "status", "image", "--format", "json").stdout)
+        return found
+
     def patched(self) -> dict[str, Any]:
         done = self.site.arcops("host", "patch", "--format", "json")
         assert done.returncode == GREEN, done.stderr
@@ -92,18 +111,32 @@ def test_an_advisory_about_a_base_makes_a_proposal_and_what_is_not_seen_is_not_c
     world.imports("DSA-9")
     explained = world.site.arcops("host", "explain", "image")
     assert "DSA-9 covers pkg:deb/debian/libc6@2.41-12" in explained.stdout, "and it does not run any more"
+    world.looks_by_itself()
+    by_itself = world.status()["patch"]
+    assert (by_itself["version"], "build it again on its base" in by_itself["missing"]) == (0, True)
     (told,) = world.patched()["proposed"]
+    assert told["artifact"] == by_itself["artifact"], "it was told already"
     assert (told["version"], told["name"]) == (0, "image")
     assert told["fixes"] == ["DSA-9 in pkg:deb/debian/libc6@2.41-12?distro=debian-13&upstream=glibc: fixed in 2.41-13"]
     assert "build it again on its base, which the image does not name" in told["why"]
 
     world.layout.lists(world.old, world.new)
+    rebuild = world.status()["patch"]
+    assert (rebuild["version"], rebuild["missing"], rebuild["artifact"]) == (0, told["why"], told["artifact"])
     (told,) = world.patched()["proposed"]
     assert (told["version"], told["verdict"], told["why"]) == (2, "AMBER", "")
-    assert world.patched()["proposed"] == [told], "the same is not proposed twice"
+    assert world.patched()["proposed"] == [told], "the same is not proposed twice, nor kept as two artifacts"
+    patch = world.status()["patch"]
+    assert (patch["version"], patch["verdict"], patch["artifact"]) == (2, "AMBER", told["artifact"])
+    assert "Next: arcops host diff image --to 2" in world.site.arcops("host", "status", "image").stdout
     history = json.loads(world.site.arcops("host", "history", "image", "--format", "json").stdout)
     assert (history["current"], [one["proposed"] for one in history["versions"]]) == (1, [True, False])
     done = world.site.arcops("host", "switch", "image", "--to", "2")
     assert done.returncode == GREEN, done.stderr
     assert world.package(world.new) in world.site.arcops("host", "status", "image").stdout
     assert world.patched()["proposed"] == []
+    status = world.status()
+    assert status["patch"] is None, "it is about a version that counts no more"
+    assert [(one["step"], one["outcome"]) for one in status["steps"]] == [
+        (one, "done") for one in ("resolve", "install", "gate", "start", "handshake", "mount")
+    ]

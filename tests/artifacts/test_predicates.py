@@ -14,6 +14,7 @@ from artifacts.agent_export import AGENT_EXPORT
 from artifacts.baseline import baseline_statement
 from artifacts.client_release import release_statement
 from artifacts.host_snapshot import HOST_SNAPSHOT
+from artifacts.patch_proposal import PATCH_PROPOSAL
 from artifacts.predicate import Predicate, name_of
 from artifacts.predicate_schema import predicate_schema
 from artifacts.predicates import all_predicates, known
@@ -30,6 +31,7 @@ from tests.artifacts.test_agent_export import agent
 from tests.artifacts.test_baseline import baseline
 from tests.artifacts.test_client_release import release
 from tests.artifacts.test_host_snapshot import snapshot
+from tests.artifacts.test_patch_proposal import proposal
 from tests.artifacts.test_quota_advisory import advisory
 from tests.artifacts.test_runbook_run import run
 from tests.artifacts.test_signed_tar import site_backup, site_bundle
@@ -48,6 +50,7 @@ STATED: dict[str, tuple[Callable[[], bytes], Callable[[], object]]] = {
     "https://arcops.dev/predicates/host-snapshot/v1": (lambda: HOST_SNAPSHOT.statement(snapshot()), snapshot),
     "https://arcops.dev/predicates/runbook-run/v1": (lambda: RUNBOOK_RUN.statement(run()), run),
     "https://arcops.dev/predicates/quota-advisory/v1": (lambda: QUOTA_ADVISORY.statement(advisory()), advisory),
+    "https://arcops.dev/predicates/patch-proposal/v1": (lambda: PATCH_PROPOSAL.statement(proposal()), proposal),
     "https://arcops.dev/predicates/site-backup/v1": (lambda: SITE_BACKUP.statement(site_backup()), site_backup),
     "https://arcops.dev/predicates/site-bundle/v1": (lambda: SITE_BUNDLE.statement(site_bundle()), site_bundle),
     "https://arcops.dev/predicates/revocations/v1": (

@@ -16,6 +16,14 @@ HOSTING: tuple[Claim, ...] = (
             "What an image lists is compared with advisories; one about it makes a proposal: the newer image that is in its "
             "layout, judged, or what has to be built again."
         ),
+        progress_is_shown=(
+            "While a version is made ready, its page and status show each step with its seconds; what was killed is not under "
+            "way for ever."
+        ),
+        patches_are_told=(
+            "A host looks by itself, soon after new advisories; a proposal is a signed artifact that receivers are told of, "
+            "and its server's status and page show it."
+        ),
         patches_are_proposed="An advisory makes a version that is proposed and judged, and never switched to by itself.",
         updates_drop_no_call=(
             "A new version takes over on a host when it was seen to answer there; calls go on meanwhile, and one that does "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from services.host.pipe import HostedPipe, passed_on
 from services.host.provisioning import Installed, Provisioning
 from services.host.rows import HostedRow
 from services.host.starting import Starting
+from services.host.updating.progress import Step
 
 TRIAL_SECONDS = 60.0
 _LEFT_SECONDS = 8.0
@@ -29,8 +30,9 @@ async def tried(
     environment: Mapping[str, str],
     authorities: str = "",
     seconds: float = TRIAL_SECONDS,
+    step: Callable[[Step], object] = bool,
 ) -> None:
-    """Start *row* once and ask it for its tools; nothing of it is left after that.
+    """Start *row* once and ask it for its tools; nothing of it is left after that. *step* is told of the steps.
 
     Raises `Unavailable` if it does not answer within *seconds*, with what it wrote to its standard error last; `Refused` if it
     may not be started.
@@ -42,7 +44,9 @@ async def tried(
     pipe: HostedPipe | None = None
     try:
         async with asyncio.timeout(seconds):
+            step(Step.START)
             pipe = await starting.started(row, installed, "\n", look=passed_on, said=lines.append)
+            step(Step.HANDSHAKE)
             link = Link(pipe, name=row.name, private=False, seconds=seconds)
             await link.open(Era.LEGACY)
             await link.call("tools/list", None)  # an error is an answer, too: it may offer no tools
