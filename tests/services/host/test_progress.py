@@ -39,7 +39,7 @@ def test_each_step_has_its_time_and_the_last_one_is_under_way(database: Database
         assert all(one.ended >= one.began > 0 for one in found)
     assert [one.outcome for one in steps_of(database, "echo")] == [Outcome.DONE, Outcome.DONE]
     with Progress(database, "echo").towards(5):
-        assert steps_of(database, "echo") == (), "another version begins anew"
+        assert steps_of(database, "echo") == (), "another version begins at its first step"
     assert steps_of(database, "other") == ()
 
 
