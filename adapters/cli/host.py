@@ -97,7 +97,7 @@ def status(given: Given[HostStatus, ServerShown, Answering]) -> None:
         _print_row(found)
         for step in found.steps:
             how = {"doing": "under way", "waiting": "not yet"}.get(step.outcome, step.outcome)
-            seconds = "" if step.outcome == "waiting" else f", {step.seconds:.1f} s"
+            seconds = "" if step.outcome == "waiting" else f", {step.milliseconds / 1000:.1f} s"
             print(printable(f"  version {step.version} {step.step}: {how}{seconds}{f': {step.said}' if step.said else ''}"))
         if (patch := found.patch) is not None:
             print(printable(f"  {patch.known}"))

@@ -104,7 +104,7 @@ def _said(steps: Sequence[StepShown], now: StepShown | None) -> str:
             return f"Version {now.version} did not become ready: {now.step} failed."
         case "lost":
             return f"Version {now.version} did not become ready: the process that did it ended at {now.step}. Do it again."
-    return f"Version {now.version} became ready in {sum(one.seconds for one in steps):.1f} seconds."
+    return f"Version {now.version} became ready in {sum(one.milliseconds for one in steps) / 1000:.1f} seconds."
 
 
 def figures(asked: Asked) -> Reply:

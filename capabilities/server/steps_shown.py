@@ -20,7 +20,7 @@ def steps_shown(name: str, open_: Database) -> tuple[StepShown, ...]:
             step=one.step.value,
             outcome=one.outcome.value,
             version=one.version,
-            seconds=max(0, one.ended - one.began) / 1000,
+            milliseconds=max(0, one.ended - one.began),
             said=one.said,
         )
         for one in found
