@@ -54,7 +54,8 @@ class PatchShown:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepShown:
     """A step on the way to ``version``: resolve, install, gate, start, handshake or mount. ``outcome`` is done, doing, failed,
-    lost (the process that did it is gone) or waiting. ``milliseconds`` is how long it took, or takes by now; ``said`` why it failed.
+    lost (the process that did it is gone) or waiting. ``milliseconds`` is how long it took, or takes by now; ``said`` why it
+    failed.
     """
 
     step: str
