@@ -136,6 +136,13 @@ CONFORMANCE = node@22.23.3 @modelcontextprotocol/conformance@0.2.0-alpha.12 @mod
 KIT = $(VENV)/conformance
 
 # The tools, served again whenever a source changes, with a folder of their own (a key is made with `arcops keys new`).
+# A key and its passphrase, for what an editor starts; the key is trusted at that home.
+DEV ?= build/dev
+$(DEV)/keys/arcops.key: | $(VENV)/.installed-dev
+	mkdir -p $(DEV) && (umask 077 && head -c 24 /dev/urandom | base64 > $(DEV)/passphrase)
+	ARCOPS_HOME="$(abspath $(DEV))" ARCOPS_PASSPHRASE_FILE="$(abspath $(DEV))/passphrase" $(BIN)/arcops keys new
+	ARCOPS_HOME="$(abspath $(DEV))" $(BIN)/arcops keys trust $(DEV)/keys/arcops.pub
+
 dev: $(VENV)/.installed-dev
 	ARCOPS_HOME="$(CURDIR)/build/dev" $(BIN)/python -m adapters.cli mcp --http --port 8420 --reload
 

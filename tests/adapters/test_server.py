@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -25,9 +26,11 @@ from adapters.http.supervised import Supervised, memory_of
 from adapters.mcp.client import call
 from arcops.request import silent
 from arcops.verdict import Verdict
+from artifacts.bundle import open_statement
+from artifacts.store import Store
 from capabilities.model.check import Check, check_model
 from capabilities.publishing.receivers import AddReceiver, RemoveReceiver, add_receiver, remove_receiver
-from tests.adapters.serving import Served, served
+from tests.adapters.serving import REPOSITORY, Served, environment, served
 from tests.browser import PATIENCE_MS, chromium
 from tests.flows.site import now
 from tests.hostile_folder import Hostile, as_a_wheel, hostile, told
@@ -106,6 +109,33 @@ def test_a_check_over_mcp_is_a_run_of_prefect(site: Served, here: Bench, model: 
     assert ours["id"] in {note.stem for note in notes}, "the task's id is the run's"
     page = site.get(f"/artifacts/{checked.artifact}").text
     assert f'href="/prefect/runs/flow-run/{ours["id"]}"' in page, "the artifact's page leads to its run"
+
+
+@pytest.mark.requirement("BASE-10/developer-setup")
+def test_the_flow_that_an_editor_starts_is_a_run_of_this_prefect(site: Served, here: Bench, model: Path) -> None:
+    """In the process that is debugged, by the launch's own words; its artifact is kept like every other one."""
+    launches = json.loads((REPOSITORY / ".vscode" / "launch.json").read_text())["configurations"]
+    (launch,) = [one for one in launches if one["name"] == "flow"]
+    said = [launch["program"], *launch["args"]]
+    words = [one.replace("${workspaceFolder}", str(REPOSITORY)).replace("${input:target}", str(model)) for one in said]
+    done = subprocess.run(
+        [sys.executable, *words],
+        env=environment({**here.environment, "ARCOPS_SERVER": site.url}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    verdict = done.stdout.partition(":")[0]
+    assert verdict in {"GREEN", "AMBER", "RED"}, done.stderr
+    assert done.returncode == (3 if verdict == "RED" else 0)
+    user, _, password = _password(here).partition(":")
+    runs = httpx2.post(f"{site.url}/prefect/api/flow_runs/filter", json={}, auth=(user, password)).json()
+    (ours,) = [one for one in runs if one["deployment_id"] is None]
+    assert (ours["state"]["name"], ours["parameters"]["target"]) == (verdict, str(model))
+    with Store.at(here.settings) as store:
+        reports = [open_statement(store.get(one.artifact), [here.signer.public]).statement for one in store.entries()]
+    assert any(ours["id"] in one.decode() for one in reports), "the artifact names its run"
 
 
 @pytest.mark.requirement("ARC-R2/new-artifacts-reach-subscribers")

@@ -16,6 +16,7 @@ import yaml
 
 from adapters.admission import __main__ as admission
 from adapters.cli.main import read
+from adapters.kube.api import Denied
 from adapters.kube.slots import Slots
 from arcops.result import Report
 from arcops.verdict import Verdict
@@ -27,7 +28,7 @@ from tests.adapters.kube.world import client
 from tests.deployments.building import HOUSE
 from tests.deployments.tools import tool
 from tests.models import Bench, bench
-from tests.simulators.kube.serving import cluster
+from tests.simulators.kube.serving import Cluster, cluster
 from tests.simulators.kube.workloads import Workloads
 
 pytestmark = [pytest.mark.site, pytest.mark.requirement("BASE-8/a-chart-that-is-closed"), pytest.mark.xdist_group("chart")]
@@ -247,7 +248,7 @@ def test_the_operator_is_the_one_that_its_own_manifests_install() -> None:
     }
     assert bound == set(site.rotating) == {"shop"}
     assert role["rules"] == rules((*rights(site.network), *review_rights()), addresses=(KEYS_URL,))
-    [own] = [one for one in found if one["kind"] == "Role"]
+    [own] = [one for one in found if one["kind"] == "Role" and one["metadata"]["name"] == "site-operator"]
     assert own["rules"] == rules(own_rights())
 
 
@@ -307,6 +308,81 @@ def test_what_the_chart_renders_is_what_a_switch_takes(tmp_path: Path) -> None:
         assert slots.standing().live == "blue"
         for slot in ("blue", "green"):
             assert there.get("services", "arcops", f"site-front-{slot}")
+
+
+def front_service(text: str) -> dict[str, Any]:
+    """The Service that callers are sent to, among the objects in *text*."""
+    [found] = [one for one in objects(text) if (one["kind"], one["metadata"]["name"]) == ("Service", "site-front")]
+    return dict(found)
+
+
+def at_the_cluster(there: Cluster, *words: str, values: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """Helm, which asks the API server of *there*."""
+    reached = ("--kubeconfig", str(there.kubeconfig), "--kube-context", "admin", "--namespace", "arcops")
+    return helm(*words, *reached, values=merged(least(), values))
+
+
+@pytest.mark.requirement("BASE-8/blue-green-with-rollback")
+def test_an_upgrade_leaves_callers_at_the_slot_to_which_they_were_switched(tmp_path: Path) -> None:
+    """Values of before the switch do not undo it, and a slot with callers is not taken away."""
+    two = merged(MATRIX["two colours"], {"store": {"existingClaim": "evidence"}})  # the simulator has no claims
+    with cluster(tmp_path) as there:
+        there.namespace("arcops")
+        asked = ("template", "site", str(CHART), "--dry-run=server", "--is-upgrade", "--disable-openapi-validation")
+
+        def live(values: dict[str, Any]) -> str:
+            done = at_the_cluster(there, *asked, values=values)
+            assert done.returncode == 0, done.stderr
+            [front] = [
+                one for one in objects(done.stdout) if (one["kind"], one["metadata"]["name"]) == ("Service", "site-front")
+            ]
+            return str(front["spec"]["selector"]["arcops.dev/slot"])
+
+        assert live(two) == "green", "nothing is there yet"
+        there.create("services", front_service(rendered("two colours")))
+        slots = Slots(client(there), "arcops", "site-front")
+        slots.send(slots.standing(), "blue", None)
+        assert live(two) == "blue"
+        assert live(merged(two, {"front": {"live": "blue"}})) == "blue"
+        less = merged(two, {"front": {"live": "green", "slots": {"blue": None, "green": {"image": IMAGE}}}})
+        done = at_the_cluster(there, *asked, values=less)
+        assert done.returncode != 0
+        assert 'callers are at the slot "blue", which front.slots does not have' in done.stderr
+
+
+@pytest.mark.requirement("BASE-8/blue-green-with-rollback")
+def test_the_role_of_who_switches_has_the_rights_that_a_switch_uses_and_no_other(tmp_path: Path) -> None:
+    said = merged(MATRIX["two colours"], {"front": {"switchers": [{"kind": "ServiceAccount", "name": "deployer"}]}})
+    done = helm("template", "site", str(CHART), "--namespace", "arcops", values=merged(least(), said))
+    assert done.returncode == 0, done.stderr
+    found = [one for one in objects(done.stdout) if "front" in one["metadata"]["name"]]
+    with cluster(tmp_path) as there:
+        there.namespace("arcops")
+        for one in found:
+            if one["kind"] in ("Role", "RoleBinding"):
+                there.create(f"{one['kind'].lower()}s", one, "rbac.authorization.k8s.io")
+            if one["kind"] in ("Service", "Deployment"):
+                there.create(f"{one['kind'].lower()}s", one, "apps" if one["kind"] == "Deployment" else "")
+        account = client(there, there.account("arcops", "deployer"))
+        slots = Slots(account, "arcops", "site-front")
+        slots.pods("blue", live=False)
+        slots.pods("green", live=True)
+        slots.send(slots.standing(), "blue", None)
+        slots.send(slots.standing(), "green", None, "blue: worse")
+        assert not there.api.access.denied
+        [role] = [one for one in found if one["kind"] == "Role"]
+        table = {
+            (verb, group, resource)
+            for rule in role["rules"]
+            for group in rule["apiGroups"]
+            for resource in rule["resources"]
+            for verb in rule["verbs"]
+        }
+        assert {right[1:] for right in there.api.access.used if right[0].endswith(":deployer")} == table
+        assert [rule["resourceNames"] for rule in role["rules"]] == [["site-front"], ["site-front-blue", "site-front-green"]]
+        with pytest.raises(Denied, match="site-worker"):
+            Slots(account, "arcops", "site-worker").standing()
+        assert there.api.access.denied, "no other Service"
 
 
 def without(kind: str, name: str) -> Callable[[str], str]:

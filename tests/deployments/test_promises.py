@@ -125,7 +125,7 @@ def test_a_real_prometheus_loads_the_rules_and_runs_every_expression(tmp_path: P
 
 
 @pytest.mark.requirement("BASE-10/developer-setup")
-def test_an_editor_finds_how_to_start_what_there_is() -> None:
+def test_an_editor_finds_how_to_start_what_there_is(tmp_path: Path) -> None:
     """Each launch names a module and arguments that exist, and the container of development installs by `make`."""
     from adapters.cli.main import read
 
@@ -134,9 +134,22 @@ def test_an_editor_finds_how_to_start_what_there_is() -> None:
     for one in launches:
         if one.get("module") == "adapters.cli":
             read(one["args"])
+        if program := one.get("program"):
+            assert Path(program.replace("${workspaceFolder}", str(HOUSE))).is_file()
+    tasks = {one["label"]: one for one in json.loads((HOUSE / ".vscode" / "tasks.json").read_text())["tasks"]}
+    assert {one["preLaunchTask"] for one in launches if "preLaunchTask" in one} == tasks.keys()
     container = json.loads((HOUSE / ".devcontainer" / "devcontainer.json").read_text())
     assert container["postCreateCommand"].startswith("make ")
-    made = (HOUSE / "Makefile").read_text()
-    assert re.search(r"^dev: ", made, re.MULTILINE)
-    assert re.search(r"^inspect: ", made, re.MULTILINE)
+    make = shutil.which("make")
+    assert make
+    for command in [container["postCreateCommand"], *(one["command"] for one in tasks.values()), "make dev", "make inspect"]:
+        program, *words = command.split()
+        done = subprocess.run([make, "-n", *words], cwd=HOUSE, capture_output=True, text=True, check=False)
+        assert (program, done.returncode) == ("make", 0), done.stderr
+        assert "--reload" in done.stdout or words != ["dev"]
+    key = tmp_path / "keys" / "arcops.key"
+    subprocess.run([make, f"DEV={tmp_path}", str(key)], cwd=HOUSE, capture_output=True, check=True)
+    assert (key.stat().st_mode & 0o777, (tmp_path / "passphrase").stat().st_mode & 0o777) == (0o600, 0o600)
+    base = (HOUSE / ".devcontainer" / container["build"]["dockerfile"]).read_text()
+    assert re.search(r"^FROM ", base, re.MULTILINE)
     assert "fail_under = 80" in (HOUSE / "pyproject.toml").read_text()
