@@ -16,7 +16,6 @@ from adapters.http.bound import Bound
 from adapters.http.certificates import RenewingServer
 from adapters.http.connections import MOST_CONNECTIONS, MOST_PER_ADDRESS
 from adapters.http.framing import MOST_HEAD
-from adapters.http.protocol import protocol
 from arcops.errors import Unavailable
 from foundation.settings import is_loopback
 
@@ -81,6 +80,8 @@ def configured(app: ASGIApp, *, certificate: str, key: str, per_address: int | N
     """How *app* is served: with TLS if there is a *certificate*, over at most *most* connections. *grace* are the seconds that
     work in progress has at the end.
     """
+    from adapters.http.protocol import protocol  # late: it is h11's, and a relay listens without it
+
     return uvicorn.Config(
         app,
         loop="adapters.http.loops:new",

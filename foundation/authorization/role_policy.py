@@ -6,11 +6,14 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
 from arcops.identity import Identity
 from foundation.authorization.objects import ACTIONS, Objects
-from foundation.strict_yaml import JSON, load_all
+
+if TYPE_CHECKING:
+    from foundation.strict_yaml import JSON
 
 DEEPEST = 8
 """The most links between roles in a chain. Casbin follows nine links and no more, and the first is from the caller to a role,
@@ -111,6 +114,8 @@ def parse_roles(data: bytes, *, where: str, objects: Objects, shipped: RolePolic
 
     Raises `Refused` with the file's name and what is wrong: unknown keys, names and objects, cycles, chains that are too deep.
     """
+    from foundation.strict_yaml import load_all  # late: a process that reads no such file does without YAML
+
     documents = load_all(data, what=where, most_values=_MOST_VALUES)
     if len(documents) != 1:
         raise Refused(f"{where} has {len(documents)} documents instead of one; write one")

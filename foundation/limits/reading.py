@@ -5,10 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
 from foundation.limits.rules import DAY, MONTH, SECONDS, SERVERS, Limits, Numbers, Rule, Target, Triple, Where
-from foundation.strict_yaml import JSON, load_all
+
+if TYPE_CHECKING:
+    from foundation.strict_yaml import JSON
 
 MOST_RULES = 100
 MOST_CALLERS = 10_000
@@ -34,6 +37,8 @@ def parse_limits(
 
     Raises `Refused` with the file's name and what is wrong: an unknown key, tool or unit, a number that is no limit.
     """
+    from foundation.strict_yaml import load_all  # late: a process that reads no such file does without YAML
+
     documents = load_all(data, what=where, most_values=100_000)
     if len(documents) != 1:
         raise Refused(f"{where} has {len(documents)} documents instead of one; write one")

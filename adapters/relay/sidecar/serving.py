@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from adapters.relay.serve import Serving, config
 from adapters.relay.sidecar.health import Health
 from adapters.relay.sidecar.made import Sidecar
+from adapters.relay.sidecar.memory import give_back
 from adapters.relay.sidecar.named import Named, names_of
 
 LOOK_SECONDS = 2.0
@@ -81,9 +82,12 @@ class SidecarServer(Serving):
         await asyncio.wait(self._tasks[:1], timeout=2.0)
 
     async def _looking(self) -> None:
+        changed = True
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await asyncio.to_thread(self._sidecar.look)
+            if changed:  # what the start, or new policies, needed
+                await asyncio.to_thread(give_back)
+            changed = await asyncio.to_thread(self._sidecar.look)
 
     async def _drained(self) -> None:
         while not self._sidecar.draining:

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
 from foundation.limits.rules import Triple
-from foundation.strict_yaml import JSON, load_all
+
+if TYPE_CHECKING:
+    from foundation.strict_yaml import JSON
 
 NANO = 1_000_000_000
 """A price is a whole number of billionths of the currency."""
@@ -94,6 +97,8 @@ NONE = Rates()
 
 def parse_rates(data: bytes, *, where: str) -> Rates:
     """The card in *data*, YAML or JSON. Raises `Refused` with the file's name and what is wrong."""
+    from foundation.strict_yaml import load_all  # late: a process that reads no such file does without YAML
+
     documents = load_all(data, what=where, most_values=200_000)
     if len(documents) != 1:
         raise Refused(f"{where} has {len(documents)} documents instead of one; write one")
