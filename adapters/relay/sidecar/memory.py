@@ -32,7 +32,7 @@ def give_back() -> None:
 
 
 def _unchanged(text: str) -> list[tuple[int, int]]:
-    """Where files are mapped to be read, and nothing has written to them, by *text* (proc_pid_smaps(5))."""
+    """The places of files that are mapped to be read, and that nothing has written to, by *text* (proc_pid_smaps(5))."""
     found: list[tuple[int, int]] = []
     place: tuple[int, int] | None = None
     for line in text.splitlines():
