@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _PART = 256 * 1024
 _FRESH_SECONDS = 0.5
 """A connection that was used so lately is not asked whether it still stands."""
+_STALE_SECONDS = 60.0
+"""One that waited so long is not used: what is between may have forgotten it without a word, as balancers do."""
 _MOST_HEAD = 64 * 1024
 _LINE = re.compile(r"[ -~]+")
 
@@ -116,7 +118,8 @@ class _Connection:
 
     def stands(self) -> bool:
         """Does it still stand? Nothing is to be read from one that waits for a question, not even its end."""
-        return time.monotonic() - self.used < _FRESH_SECONDS or not self._poll.poll(0)
+        waited = time.monotonic() - self.used
+        return waited < _FRESH_SECONDS or (waited < _STALE_SECONDS and not self._poll.poll(0))
 
     def close(self) -> None:
         with suppress(OSError):

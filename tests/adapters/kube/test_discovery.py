@@ -58,12 +58,12 @@ def discovered(found: Cluster, folder: Path) -> Iterator[Ask]:
             until(lambda: ready(found, "secret", "other") and ready(found, "shared", "", "clustermcpservers"))
             until(lambda: one.idle)
 
-            def ask(token: str = "", scheme: str = "Bearer") -> tuple[int, Any]:
+            def ask(token: str = "", scheme: str = "Bearer", query: str = "", part: str = "servers") -> tuple[int, Any]:
                 headers = {"Authorization": f"{scheme} {token}"} if token else {}
-                request = urllib.request.Request(f"https://127.0.0.1:{port}/servers", headers=headers)
+                request = urllib.request.Request(f"https://127.0.0.1:{port}/servers{query}", headers=headers)
                 try:
                     with urllib.request.urlopen(request, timeout=10, context=trusting) as answer:  # noqa: S310  # our own
-                        return answer.status, json.load(answer)["servers"]
+                        return answer.status, json.load(answer)[part]
                 except HTTPError as error:
                     with error:
                         return error.code, error.read().decode()
@@ -72,12 +72,18 @@ def discovered(found: Cluster, folder: Path) -> Iterator[Ask]:
     assert not found.api.access.denied
 
 
-def _caller(found: Cluster, name: str, *, namespace: str = "", kinds: tuple[str, ...] = ("mcpservers",)) -> str:
-    """A service account that may list *kinds* in *namespace*, or everywhere; its token for the operator."""
+def _caller(
+    found: Cluster, name: str, *, namespace: str = "", kinds: tuple[str, ...] = ("mcpservers",), only: tuple[str, ...] = ()
+) -> str:
+    """A service account that may list *kinds* in *namespace*, or everywhere, or may get *only* those; its token for the
+    operator.
+    """
     kind = "Role" if namespace else "ClusterRole"
     metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
     made: dict[str, Any] = {"apiVersion": f"{RBAC}/v1", "metadata": metadata}
-    rules = [{"apiGroups": ["ome.io"], "resources": list(kinds), "verbs": ["list"]}]
+    rules: list[dict[str, Any]] = [{"apiGroups": ["ome.io"], "resources": list(kinds), "verbs": ["list"]}]
+    if only:
+        rules[0] |= {"verbs": ["get"], "resourceNames": list(only)}
     subject = {"kind": "ServiceAccount", "namespace": "team", "name": name}
     found.create(f"{kind.lower()}s", {**made, "kind": kind, "rules": rules}, RBAC)
     binding = {"kind": f"{kind}Binding", "roleRef": {"apiGroup": RBAC, "kind": kind, "name": name}, "subjects": [subject]}
@@ -109,6 +115,29 @@ def test_each_caller_sees_what_they_may_list_and_nothing_else(found: Cluster, tm
             "transport": "streamable-http", "url": "http://time.team.svc:8080/mcp", "verdict": "GREEN",
             "protocolVersion": "2025-11-25", "server": "time 1.0",
         }  # fmt: skip
+
+
+def test_a_right_to_one_server_by_its_name_shows_it_alone(
+    found: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, both = _caller(found, "one", namespace="team", only=("web",)), _caller(found, "both", only=("time", "secret"))
+    shared = _caller(found, "shared-alone", kinds=("clustermcpservers",), only=("shared",))
+    ours = _caller(found, "ours", namespace="team")
+    with discovered(found, tmp_path) as ask:
+        assert _names(ask(one)) == ["team/web"]
+        assert _names(ask(both)) == ["other/secret", "team/time"]
+        assert _names(ask(shared)) == ["/shared"]
+        assert ask(one, part="whole") == (200, True)
+        assert _names(ask(one, query="?name=web")) == ["team/web"]
+        assert _names(ask(one, query="?namespace=other")) == []
+        assert _names(ask(ours, query="?namespace=team&name=time")) == ["team/time"]
+        monkeypatch.setattr(discovery, "_MOST_NAMES", 1)
+        assert ask(one, part="whole") == (200, False)
+        assert _names(ask(one)) == []
+        assert _names(ask(one, query="?namespace=team&name=web")) == ["team/web"]
+        assert ask(one, query="?namespace=team&name=web", part="whole") == (200, True)
+        assert _names(ask(ours, query="?namespace=team")) == ["team/time", "team/web"]
+        assert ask(ours, query="?namespace=team", part="whole") == (200, True)
 
 
 def test_who_is_not_known_sees_nothing(found: Cluster, tmp_path: Path) -> None:

@@ -132,6 +132,16 @@ def test_one_that_the_server_closed_meanwhile_is_not_used(
     assert server.connections == 2
 
 
+def test_one_that_waited_long_is_not_used(server: Server, client: KubeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_open, "_FRESH_SECONDS", 0.0)
+    for stale, connections in ((60.0, 1), (0.0, 2)):
+        monkeypatch.setattr(kept_open, "_STALE_SECONDS", stale)
+        for _ in range(2 if stale else 1):
+            server.answers.put((GOOD,))
+            assert client.ask("GET", "/api", seconds=5).ok
+        assert server.connections == connections
+
+
 @pytest.mark.parametrize(
     ("pieces", "says"),
     [
