@@ -70,12 +70,14 @@ def seal_statement(statement: bytes, signer: Signer, *, hint: str = "") -> bytes
         "mediaType": MEDIA_TYPE,
         "verificationMaterial": {"publicKey": {"hint": hint or signer.public.id}, "tlogEntries": []},
         "dsseEnvelope": {
-            "payload": base64.b64encode(statement).decode(),
+            "payload": "",
             "payloadType": IN_TOTO,
             "signatures": [{"sig": base64.b64encode(signature).decode(), "keyid": signer.public.id}],
         },
     }
-    data = json.dumps(bundle, indent=1).encode()
+    # The payload is put in as it is: JSON escapes nothing in base64, and looking for that in 10 MB takes longer than the rest.
+    before, empty, after = json.dumps(bundle, indent=1).encode().partition(b'"payload": "')
+    data = b"".join((before, empty, base64.b64encode(statement), after))
     if len(data) > MOST_BYTES:
         raise Refused(f"the artifact would have {len(data)} bytes; readers accept at most {MOST_BYTES}")
     return data

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
+from arcops.late_pattern import late
 from artifacts.misfit import Misfit, other
 
 WANTED = "a duration such as P7D or PT2M"
@@ -19,7 +19,7 @@ _SECONDS = {
     "seconds": 1,
 }
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
-_DURATION = re.compile(
+_DURATION = late(
     r"(?!.*\.[0-9]*[A-Z].)"  # a point in the last number only
     rf"(?P<sign>[+-])?P(?=[0-9T])(?:(?P<years>{_NUMBER})Y)?(?:(?P<months>{_NUMBER})M)?(?:(?P<weeks>{_NUMBER})W)?"
     rf"(?:(?P<days>{_NUMBER})D)?(?:T(?=[0-9])(?:(?P<hours>{_NUMBER})H)?(?:(?P<minutes>{_NUMBER})M)?"

@@ -6,13 +6,14 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from arcops.errors import Broken
+from arcops.late_pattern import late
 from artifacts.misfit import Misfit, other
 
 MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z$"
 WANTED = "a moment such as 2026-11-21T12:00:00Z"
 _MINUTE = timedelta(minutes=1)
-_MOMENT = re.compile(MOMENT.removesuffix("$") + r"\Z")
-_SPELLED = re.compile(
+_MOMENT = late(MOMENT.removesuffix("$") + r"\Z")
+_SPELLED = late(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?"
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?"
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from arcops.late_pattern import late
 
-_DIGEST = re.compile(r"(?:(?P<algorithm>[a-z0-9]{2,16}):)?(?P<hex>[0-9a-f]{0,128})\Z")
+_DIGEST = late(r"(?:(?P<algorithm>[a-z0-9]{2,16}):)?(?P<hex>[0-9a-f]{0,128})\Z")
 _LEAST = 4
 """Hex digits without their algorithm: fewer would find artifacts by chance."""
 _BY_NAME = "instr(lower(subject), lower(?)) > 0"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from arcops.errors import Refused
 from arcops.late_dataclass import dataclass
+from arcops.late_pattern import late
 from arcops.tier import Tier
 from foundation.egress.loopback import is_loopback as is_loopback  # for modules that listen, too
 from foundation.homes import user_homes
@@ -170,7 +171,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     )
 
 
-_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
+_HOST = late(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
 
 
 def _hosts(said: str) -> tuple[str, ...]:
@@ -184,7 +185,7 @@ def _hosts(said: str) -> tuple[str, ...]:
     return hosts
 
 
-_SERVER_AT = re.compile(r'server at "[^"]*"(?: \([^)]*\))?, port [0-9]+')
+_SERVER_AT = late(r'server at "[^"]*"(?: \([^)]*\))?, port [0-9]+')
 
 
 def without_folders(text: str, settings: Settings) -> str:

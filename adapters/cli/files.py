@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
 from arcops.asks import Shape
 from arcops.errors import Refused
+from arcops.late_pattern import late
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
 _MOST_KEY_BYTES = 64 * 1024
 _MOST_MANIFEST_BYTES = 16 * 1024 * 1024
 _MOST_DEFINITIONS_BYTES = 64 * 1024 * 1024

@@ -31,6 +31,7 @@ class Piece:
 
 
 Line = tuple[Piece, ...]
+_NAMES = {outcome: outcome.name for outcome in Outcome}  # a dictionary answers sooner than the property does
 COLOURS = {"GREEN": "green", "AMBER": "yellow", "RED": "red"}
 """The colour of each verdict."""
 
@@ -49,7 +50,7 @@ def about(findings: Sequence[Finding], most: int = SHOWN_PER_RULE, *, styled: bo
         by_rule.setdefault(finding.rule, []).append(finding)
     for rule, alike in by_rule.items():
         for finding in alike[:most]:
-            yield _line(finding) if styled else (Piece("".join(_texts(finding))),)
+            yield _line(finding) if styled else (Piece(_text(finding)),)
         if len(alike) > most:
             yield (Piece(f"… and {len(alike) - most} more of {rule}", "dim"),)
         fixes = list(dict.fromkeys(finding.fix for finding in alike if finding.fix))
@@ -122,9 +123,16 @@ def _line(finding: Finding) -> Line:
     return tuple(Piece(text, look) for text, look in zip(_texts(finding), looks, strict=False))
 
 
+def _text(finding: Finding) -> str:
+    """The line of *finding*, without any style."""
+    if finding.waiver is None:
+        return f"{_NAMES[finding.outcome]} {finding.rule} {printable(finding.text)}"
+    return "".join(_texts(finding))
+
+
 def _texts(finding: Finding) -> tuple[str, ...]:
     """*finding* in the parts that a terminal styles."""
-    texts = (finding.outcome.name, " ", finding.rule, f" {printable(finding.text)}")
+    texts = (_NAMES[finding.outcome], " ", finding.rule, f" {printable(finding.text)}")
     if finding.waiver is None:
         return texts
     waived = f" (waived by {finding.waiver.owner} until {finding.waiver.expires:%Y-%m-%d}: {finding.waiver.reason})"

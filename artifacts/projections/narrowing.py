@@ -13,9 +13,12 @@ Shown = list[tuple[GateResult, tuple[Finding, ...]]]
 
 def narrowed(report: Report, colours: Collection[Verdict]) -> Shown:
     """The gates, the worst first, each with its findings; with *colours*, those of these colours."""
-    wanted = set(colours) or set(Verdict)
+    results = sorted(report.results, key=lambda one: one.verdict, reverse=True)
+    if not colours:
+        return [(result, result.findings) for result in results]
+    wanted = set(colours)
     found = []
-    for result in sorted(report.results, key=lambda one: one.verdict, reverse=True):
+    for result in results:
         findings = tuple(one for one in result.findings if one.outcome.verdict in wanted)
         if findings or result.verdict in wanted:
             found.append((result, findings))

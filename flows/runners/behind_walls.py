@@ -24,7 +24,7 @@ from foundation.processes.walls import stand
 MOST_MEMORY = 2 * 1024**3
 """Bytes of address space for the child: enough for every document within the readers' own limits."""
 
-_ALLOCATIONS = 50_000
+_ALLOCATIONS = 500_000
 """How many more objects than before cause a search for cycles in the child: Python's own 700 take a fifth of its time."""
 
 

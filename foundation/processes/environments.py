@@ -6,9 +6,9 @@ Only the list for processes that seal has a passphrase.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from arcops.late_pattern import late
 from foundation.processes.hiding import SECRETS
 
 _PLAIN = ("PATH", "LANG", "LANGUAGE", "LC_*", "TZ", "LD_LIBRARY_PATH")
@@ -23,7 +23,7 @@ _SEALING = (
     *("AWS_*", "GOOGLE_*", "CLOUDSDK_*", "AZURE_*", "VAULT_*"),  # for keys in a service
 )
 """For processes that seal: the key and its passphrase, the tier and the folders, and access to a key in a service."""
-_REFERENCE = re.compile(r"ARCOPS_[A-Z_]+_REF")
+_REFERENCE = late(r"ARCOPS_[A-Z_]+_REF")
 
 
 def kept(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import socket
 
 from arcops.errors import Broken
@@ -82,12 +81,12 @@ class _Program(ctypes.Structure):
 
 def known() -> bool:
     """Does this kernel have filters, and are the calls of this machine listed here?"""
-    return platform.machine() in _MACHINES and prctl(_PR_GET_SECCOMP) >= 0
+    return os.uname().machine in _MACHINES and prctl(_PR_GET_SECCOMP) >= 0
 
 
 def number(name: str) -> int | None:
     """The number here of the call *name*, which is one of those that a filter may forbid; ``None`` if this machine has none."""
-    return dict(zip(_NAMES, _MACHINES[platform.machine()][1], strict=True))[name]
+    return dict(zip(_NAMES, _MACHINES[os.uname().machine][1], strict=True))[name]
 
 
 def restrict(calls: Calls) -> bool:
@@ -97,7 +96,7 @@ def restrict(calls: Calls) -> bool:
     """
     if not known():
         return False
-    architecture, numbers = _MACHINES[platform.machine()]
+    architecture, numbers = _MACHINES[os.uname().machine]
     lines = _filter(architecture, dict(zip(_NAMES, numbers, strict=True)), calls, os.getpid())
     array = (_Line * len(lines))(*(_Line(*line) for line in lines))
     program = _Program(length=len(lines), lines=array)

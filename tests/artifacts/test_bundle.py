@@ -50,6 +50,13 @@ def test_a_bare_envelope_opens_and_its_bytes_are_kept() -> None:
     assert opened == open_sealed(SEALED, [KEY.public])
 
 
+@pytest.mark.parametrize("hint", ["", "a key", '"payload": "', "\\", "schlüssel"])
+def test_the_artifact_is_written_as_json_is(hint: str) -> None:
+    sealed = seal_statement(b'{"a": "\xc3\xbc"}', KEY, hint=hint)
+    assert sealed == json.dumps(json.loads(sealed), indent=1).encode()
+    assert base64.b64decode(json.loads(sealed)["dsseEnvelope"]["payload"]) == b'{"a": "\xc3\xbc"}'
+
+
 def test_another_predicate_is_sealed_and_opened_but_is_no_report() -> None:
     words = statement("https://example.org/p/v1", [full_report().subject], {"a": 1})
     data = seal_statement(words, KEY)

@@ -61,7 +61,8 @@ def shaped(document: Document, content: Table, *, version: str, encoding: str, p
             components.append(component)
             if holder is not None:
                 edges.setdefault(holder.ref, set()).add(component.ref)
-            stack.extend((inner, component) for inner in tables(entry, "components"))
+            if "components" in entry:
+                stack.extend((inner, component) for inner in tables(entry, "components"))
     refs.extend(_service_refs(content))
     problems.extend(_twice(refs))
     problems.extend(_dangling(content, subject))
@@ -104,20 +105,23 @@ _IDENTIFIED_BY = frozenset({"cpe", "swid", "omniborId", "swhid"})
 _NOTHING = Said()
 
 
+_WORDS = ("bom-ref", "name", "version", "purl", "type", "group")
+
+
 def _component(entry: Table, document: Document, namer: _Namer, refs: list[str]) -> Component:
     """*entry*; what it has no member for is not looked for, because there may be a hundred thousand of them."""
-    get = entry.get
-    ref, name, purl, kind = word(get("bom-ref")), word(get("name")), word(get("purl")), word(get("type"))
+    ref, name, version, purl, kind, group = [
+        value.strip() if isinstance(value, str) else "" for value in map(entry.get, _WORDS)
+    ]
     if ref:
         refs.append(ref)
-    group = word(get("group"))
     said = by_properties(entry, purl=purl, name=name) if "properties" in entry else _NOTHING
-    licenses = get("licenses")
+    licenses = entry.get("licenses")
     return Component(
         ref=ref or namer.ref(entry),
         name=f"{group}/{name}" if group and not _npm_scoped(name) else name,
         kind=LOCK_FILE if said.lock_file else kind,
-        version=word(get("version")),
+        version=version,
         purl=purl,
         supplier=_supplier(entry),
         licences=tuple([licence for choice in licenses if isinstance(choice, dict) and (licence := _licence(choice))])
