@@ -194,6 +194,8 @@ def opened_tar(path: Path, what: str, within: Roots = ANYWHERE) -> Iterator[Sign
             yield SignedTar(file, what)
     except FileNotFoundError:
         raise Refused(f"{path} does not exist") from None
+    except IsADirectoryError:
+        raise Refused(f"{path} is a folder, and {what} is a file") from None
     except OSError as error:
         raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
 

@@ -50,14 +50,13 @@ def stream_new(path: Path, write: Callable[[BinaryIO], None], *, mode: int = 0o6
         with _folder_of(path, within) as folder:
             if _lies(folder, path.name) is not None:
                 raise Refused(taken)
-            partial = new_partial()
+            partial, descriptor = _begun(folder, mode)
             try:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-                with os.fdopen(os.open(partial, flags, mode, dir_fd=folder), "wb") as file:
+                with os.fdopen(descriptor, "wb") as file:
                     write(file)
                     file.flush()
                     os.fsync(file.fileno())
-                os.link(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+                    os.link(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
             finally:
                 _drop(folder, partial)
             os.fsync(folder)

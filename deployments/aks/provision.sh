@@ -1,6 +1,6 @@
 #!/bin/sh
 # From nothing to a first call of a hosted MCP server on AKS: Terraform, the chart, `arcops host add`, a call.
-#   provision.sh SITE [--dry-run]
+#   provision.sh SITE [--dry-run]        --dry-run shows what would run, takes no program and no token, and changes nothing
 # SITE is a folder with site.tfvars (deployments/terraform/azure/aks) and values.yaml (deployments/helm/arcops). What is done is noted in
 # SITE/.steps, so a run that was ended goes on where it was, and a step whose input changed is done again. Each step has its clock.
 #   ARCOPS_SERVER    the front's address, as in values.yaml (publicUrl)          ARCOPS_TOKEN    a token that may add and call servers
@@ -23,26 +23,33 @@ for one in site.tfvars values.yaml; do
     [ -f "$site/$one" ] || { echo "$site/$one does not exist; deployments/aks/README.md shows one" >&2; exit 2; }
 done
 site=$(cd "$site" && pwd)
-: "${ARCOPS_SERVER:?set it to the address of the front, as publicUrl in values.yaml}"
-: "${ARCOPS_TOKEN:?set it to a token that may add and call servers}"
+if [ -z "$dry" ]; then
+    : "${ARCOPS_SERVER:?set it to the address of the front, as publicUrl in values.yaml}"
+    : "${ARCOPS_TOKEN:?set it to a token that may add and call servers}"
+fi
 : "${SERVER:=echo}" "${PACKAGE:=folder:/srv/echo}" "${TOOL:=echo}" "${NAMESPACE:=arcops}" "${RELEASE:=site}"
 for one in terraform az helm kubectl arcops curl sha256sum; do
-    command -v "$one" >/dev/null || { echo "$one is not on the PATH; install it first" >&2; exit 2; }
+    command -v "$one" >/dev/null && continue
+    echo "$one is not on the PATH; install it first" >&2
+    [ -n "$dry" ] || exit 2
 done
 
 steps=$site/.steps
-mkdir -p "$steps"
-chmod 700 "$steps"
-if ! mkdir "$steps/running" 2>/dev/null; then
-    other=$(cat "$steps/running/pid" 2>/dev/null || echo 0)
-    if [ "$other" != 0 ] && kill -0 "$other" 2>/dev/null; then
-        echo "another run (process $other) works on $site; wait for it" >&2
-        exit 1
+lock() {
+    mkdir -p "$steps"
+    chmod 700 "$steps"
+    if ! mkdir "$steps/running" 2>/dev/null; then
+        other=$(cat "$steps/running/pid" 2>/dev/null || echo 0)
+        if [ "$other" != 0 ] && kill -0 "$other" 2>/dev/null; then
+            echo "another run (process $other) works on $site; wait for it" >&2
+            exit 1
+        fi
     fi
-fi
-echo $$ > "$steps/running/pid"
-trap 'rm -rf "$steps/running"' EXIT
-trap 'exit 130' INT TERM
+    echo $$ > "$steps/running/pid"
+    trap 'rm -rf "$steps/running"' EXIT
+    trap 'exit 130' INT TERM
+}
+[ -n "$dry" ] || lock
 export KUBECONFIG="$steps/kubeconfig"
 
 sum=0
@@ -57,7 +64,8 @@ step() {
         return
     fi
     if [ -n "$dry" ]; then
-        echo "$name: would run: $*"
+        echo "$name: would run"
+        sed -n "/^$1() {\$/,/^}\$/{/^$1\|^}/!p}" "$0"
         return
     fi
     begun=$(date +%s)
@@ -98,7 +106,9 @@ chart() {
         --rollback-on-failure --wait --timeout 15m
 }
 
-ready() { curl --silent --show-error --fail --retry 30 --retry-all-errors --retry-delay 2 --max-time 10 "$ARCOPS_SERVER/readyz" >/dev/null; }
+ready() {
+    curl --silent --show-error --fail --retry 30 --retry-all-errors --retry-delay 2 --max-time 10 "$ARCOPS_SERVER/readyz" >/dev/null
+}
 
 server() {
     arcops --server "$ARCOPS_SERVER" host add "$SERVER" --package "$PACKAGE"

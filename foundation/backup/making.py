@@ -26,7 +26,7 @@ from artifacts.site_backup import (
     TableBackedUp,
 )
 from artifacts.store import Store
-from artifacts.writing import stream_new, vacant
+from artifacts.writing import stream_new, sweep, vacant
 from foundation.backup.auditing import AUDIT, AUDIT_KEY, carried_away, key_here, logs_here
 from foundation.backup.places import DATABASE, KEYS, STORE, key_files, left_out, plain_files, read
 from foundation.database.address import SqliteFile, read_address
@@ -50,6 +50,7 @@ def make(
     disk is full or the database does not answer.
     """
     vacant(path)
+    sweep(path.absolute().parent)  # of one that was killed, which may be large
     content = ContentKey.new()
     lock = content.locked(passphrase())
     made: list[SiteBackup] = []

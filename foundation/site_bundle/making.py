@@ -15,7 +15,7 @@ from artifacts.private_key import Signer
 from artifacts.reading import read_file
 from artifacts.signed_tar import TarWriter
 from artifacts.site_bundle import SITE_BUNDLE, SiteBundle
-from artifacts.writing import stream_new, vacant
+from artifacts.writing import stream_new, sweep, vacant
 from foundation.backup.places import files_in, hidden_in
 from foundation.database.migrating import newest
 from foundation.site_bundle.pieces import REQUIREMENTS, images, not_given, refuse_wrong, requirements, version_in, wheels
@@ -53,9 +53,12 @@ def _of(path: Path) -> Sequence[tuple[str, Path]]:
         return [(path.name, path)]
     if not path.is_dir():
         raise Refused(f"{path} does not exist")
-    found = list(files_in(path))
+    found, whole = list(files_in(path)), path.resolve()
     if not found:
         raise Refused(f"{path} is an empty folder")
+    for _, one in found:
+        if not one.resolve().is_relative_to(whole):
+            raise Refused(f"{one} leads to {one.resolve()}, out of the folder that was given; put the file itself there")
     return found
 
 
@@ -64,6 +67,7 @@ def make(path: Path, given: Given, *, signer: Signer, now: datetime) -> SiteBund
     is left.
     """
     vacant(path)
+    sweep(path.absolute().parent)  # of one that was killed, which may be large
     files = given.files()
     made: list[SiteBundle] = []
 

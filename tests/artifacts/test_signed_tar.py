@@ -6,6 +6,7 @@ import io
 import tarfile
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from artifacts.site_backup import (
     TableBackedUp,
 )
 from artifacts.site_bundle import ImageCarried, SiteBundle, WheelCarried
+from artifacts.writing import stream_new, sweep
 from tests.artifacts.reports import AT
 
 pytestmark = pytest.mark.requirement("BASE-8/backups-are-verified-and-restored")
@@ -186,3 +188,13 @@ class TestEncryption:
     def test_nothing_opens_what_has_no_lock(self) -> None:
         with pytest.raises(Refused, match="the passphrase is wrong"):
             unlocked((), lambda: PASSPHRASE)
+
+
+def test_what_is_written_in_a_stream_is_left_alone_by_others_while_its_writer_lives(tmp_path: Path) -> None:
+    def write(file: BinaryIO) -> None:
+        sweep(tmp_path)
+        file.write(b"whole")
+
+    stream_new(tmp_path / "x", write)
+    assert [one.name for one in tmp_path.iterdir()] == ["x"]
+    assert (tmp_path / "x").read_bytes() == b"whole"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -170,11 +171,25 @@ def test_what_changed_is_done_again_with_what_follows(file: str, desk: Desk) -> 
 
 
 def test_a_dry_run_runs_nothing(desk: Desk) -> None:
-    done = desk.run("--dry-run")
-    assert done.returncode == 0
-    assert desk.told() == []
-    assert done.stdout.count("would run") == len(STEPS)
-    assert desk.run().returncode == 0
+    (desk.folder / "bin" / "helm").unlink()
+    without = {name: value for name, value in desk.environment.items() if not name.startswith("ARCOPS_")}
+    for environment in (desk.environment, without):
+        done = subprocess.run(
+            [str(SCRIPT), str(desk.site), "--dry-run"], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert desk.told() == []
+        assert done.stdout.count("would run") == len(STEPS)
+        for command in (
+            "terraform",
+            "az aks get-credentials",
+            "helm upgrade --install",
+            "host gate",
+            '"$ARCOPS_SERVER/readyz"',
+        ):
+            assert command in done.stdout
+        assert "helm is not on the PATH" in done.stderr or shutil.which("helm"), "what is missing is said"
+    assert not (desk.site / ".steps").exists()
 
 
 def test_a_run_that_was_killed_goes_on(desk: Desk) -> None:

@@ -223,6 +223,10 @@ def no_chart(given: dict[str, Path]) -> None:
     (given["chart"] / "Chart.yaml").rename(given["chart"] / "values.yaml")
 
 
+def a_link_elsewhere(given: dict[str, Path]) -> None:
+    (given["docs"] / "key.md").symlink_to(Path(__file__))
+
+
 def no_key(given: dict[str, Path]) -> None:
     (given["trust"] / "keys" / "x.pub").write_text("no key")
 
@@ -238,6 +242,7 @@ def no_key(given: dict[str, Path]) -> None:
         (two_versions, "two versions of rfc8785"),
         (no_chart, "has no Chart.yaml"),
         (no_key, r"x\.pub"),
+        (a_link_elsewhere, "leads to .*, out of the folder"),
     ],
 )
 def test_a_piece_that_is_wrong_is_not_carried(
@@ -248,6 +253,14 @@ def test_a_piece_that_is_wrong_is_not_carried(
     with pytest.raises(Refused, match=said):
         bundle(made[0], tmp_path / "b", given)
     assert not (tmp_path / "b").exists()
+
+
+def test_what_a_killed_making_left_goes_with_the_next_one(made: tuple[Bench, Path], tmp_path: Path) -> None:
+    given = pieces(tmp_path / "pieces")
+    left = tmp_path / f".partial-{'0' * 16}"
+    left.write_bytes(b"half of a bundle")
+    bundle(made[0], tmp_path / "b", {"docs": given["docs"]})
+    assert not left.exists()
 
 
 def test_what_is_not_given_is_said(made: tuple[Bench, Path], tmp_path: Path) -> None:
