@@ -144,8 +144,8 @@ def test_what_cannot_be_recorded_is_not_done(found: Cluster) -> None:
     found.create("mcpservers", wrong, "ome.io")
     with operator(found, accounts=accounts) as one, listen("127.0.0.1", 0) as listening, beside(probes(one), listening):
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        until(lambda: asked(f"{url}/readyz")[0] == 503 and one.synchronised)
-        assert "cannot be written" in asked(f"{url}/readyz")[1]
+        until(lambda: "cannot be written" in asked(f"{url}/readyz")[1] and one.synchronised)
+        assert asked(f"{url}/readyz")[0] == 503
         found.create("mcpservers", server(), "ome.io")
         until(lambda: one.failed)
         assert not found.all("networkpolicies.networking.k8s.io")
