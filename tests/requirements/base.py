@@ -103,7 +103,7 @@ BASE: tuple[Claim, ...] = (
             "CI measures that the tests run 80 % of the lines.",
             deferred(
                 "gap",
-                "'make coverage' found 92.5 %, and fails below 80; CI does not run it, as that takes the tests twice.",
+                "The command 'make coverage' found 92.5 % and fails below 80; CI does not run it, as it takes the tests twice.",
             ),
         ),
     ),
