@@ -22,6 +22,7 @@ from adapters.kube.kinds import SECRET, SERVERS, SLICE, owned
 from adapters.kube.lease import DURATION, Leading, NotLeading
 from adapters.kube.passes import Named, Passes
 from adapters.kube.queue import Queue
+from adapters.kube.secret_versions import versions_alone
 from adapters.kube.slices import of_service
 from adapters.kube.sources import Sources
 from adapters.kube.telling import Telling
@@ -103,7 +104,7 @@ class Operator:
         ]
         self.watches.append(Watching(cluster, SLICE, self._slices, labels=LABELS, keep=of_service))
         self.watches += [
-            Watching(cluster, SECRET, cache, namespace=namespace, keep=_version_alone, metadata=True)
+            Watching(cluster, SECRET, cache, namespace=namespace, keep=versions_alone(cache), metadata=True)
             for namespace, cache in self._secrets.items()
         ]
         self._workers = [threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(workers)]
@@ -283,10 +284,3 @@ class Operator:
             if again:
                 self.queue.add_later(key, again)
         self.accounts.passed(key.kind, ended, time.monotonic() - begun)
-
-
-def _version_alone(value: dict[str, Json]) -> bool:
-    """Of a Secret only its name and version is kept: annotations may repeat what is in it (``kubectl apply`` does)."""
-    kept = ("name", "namespace", "uid", "resourceVersion")
-    value["metadata"] = {name: inner(value, "metadata", name) for name in kept}
-    return True

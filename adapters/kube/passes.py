@@ -17,6 +17,7 @@ from adapters.kube.issuers import Issuers
 from adapters.kube.keys import ServerKey
 from adapters.kube.kinds import SERVERS, Kind
 from adapters.kube.remembering import Remembering
+from adapters.kube.secret_versions import version_of
 from adapters.kube.sources import Sources
 from adapters.kube.steps import Steps
 from adapters.kube.telling import Telling
@@ -321,7 +322,7 @@ def _versions(cache: Cache, namespace: str, names: frozenset[str]) -> Mapping[st
     """The versions of the Secrets *names*; `None` if none was seen yet."""
     if not cache.ready.is_set():
         return None
-    return {name: str(one.version) for name in names if (one := cache.get((namespace, name))) is not None}
+    return {name: version_of(one) for name in names if (one := cache.get((namespace, name))) is not None}
 
 
 def _denied(

@@ -51,7 +51,7 @@ class Observed:
     """All of it.
 
     ``children`` are objects with the names of ours, also those of other owners, and all that we own. ``config_maps`` are those
-    that the resource names; one that is not there is absent. ``secrets`` has the resource versions of the Secrets that it
+    that the resource names; one that is not there is absent. ``secrets`` has the versions of the data of the Secrets that it
     names, only in namespaces that allow that; `None` if they cannot be looked at now. ``key_sets`` has the keys of each issuer
     (a JSON Web Key Set) that the operator fetched, by issuer, and ``key_problem`` says why they could not be. ``status`` is
     that of the resource as it stands.

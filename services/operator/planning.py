@@ -174,7 +174,10 @@ def _versions(names: frozenset[str], observed: Observed, name: str, namespace: s
     What cannot be seen, or is not there, keeps the version that the pods have: there is nothing new to roll them to.
     """
     found = {one: text for one, text in _standing(observed, name, namespace).items() if one in names}
-    found |= {one: text for one, text in (observed.secrets or {}).items() if one in names}
+    for one, text in (observed.secrets or {}).items():
+        # "DATA.CHANGE" is DATA as one who saw its changes told it apart; one who began later sees DATA alone.
+        if one in names and found.get(one, "").partition(".")[0] != text:
+            found[one] = text
     return text_of(dict(sorted(found.items()))) if found else ""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.kube import issuers
+from adapters.kube.operator import Operator
 from manifests.operator.rights import KEYS_URL
 from manifests.server.names import SECRETS_ANNOTATION
 from services.operator.site import NamespacePolicy
@@ -82,6 +83,36 @@ def test_a_changed_secret_rolls_the_pods_once(found: Cluster) -> None:
         assert "a change of db rolls the pods: by the operator" in status["enforcement"]
         assert one.failed == 0
     assert not found.api.access.denied
+
+
+@ROTATION
+def test_a_label_or_an_annotation_rolls_nothing(found: Cluster) -> None:
+    _apply(found, _secret("first"), server(secrets=DB))
+    kubectl = Kubectl(found)
+
+    def marked(one: Operator, *words: str) -> None:
+        kubectl.good("-n", "team", *words)
+        version = int(found.get("secrets", "team", "db")["metadata"]["resourceVersion"])
+        until(lambda: (kept := one._secrets["team"].get(("team", "db"))) is not None and kept.version >= version)
+        until(lambda: one.idle)
+
+    with operator(found, _rotating(), context=shipped(found, rotating=("team",))) as one:
+        until(lambda: ready(found) and _noted(found))
+        until(lambda: one.idle)
+        before = _noted(found)
+        marked(one, "label", "secret", "db", "a=b")
+        marked(one, "annotate", "secret", "db", "c=d")
+        assert (_generation(found), _noted(found)) == (1, before)
+        _apply(found, _secret("second"))
+        until(lambda: _noted(found) != before)
+        until(lambda: one.idle)
+        after = _noted(found)
+        marked(one, "label", "secret", "db", "a-")
+        assert (_generation(found), _noted(found)) == (2, after)
+    with operator(found, _rotating()) as other:
+        until(lambda: other.synchronised and other.made)
+        until(lambda: other.idle)
+        assert (_generation(found), _noted(found)) == (2, after)
 
 
 @ROTATION
