@@ -14,19 +14,19 @@ import pytest
 from services.operator.resource import ServerResource
 from tests.adapters.kube.world import IMAGE, RELAY, Told, a_cluster
 from tests.simulators.kube.images import http_server, sidecar
-from tests.simulators.kube.kubelet import Image, Kubelet, missing
+from tests.simulators.kube.kubelet import Far, Image, Kubelet, missing
 from tests.simulators.kube.serving import Cluster
 from tests.simulators.kube.workloads import Workloads
 
 
 @contextmanager
-def running(folder: Path, images: dict[str, Image] | None = None) -> Iterator[Cluster]:
+def running(folder: Path, images: dict[str, Image] | None = None, outside: Far | None = None) -> Iterator[Cluster]:
     """A cluster with a kubelet. The calling test is skipped, and says so, if pods cannot run here."""
     if why := missing():
         pytest.skip(why)
     known = {IMAGE: http_server(), RELAY: sidecar()} | (images or {})
     with a_cluster(folder / "cluster", instant=False) as found:
-        kubelet = found.do(lambda: (Workloads(found.api), Kubelet(found.api, folder / "pods", known))[1])
+        kubelet = found.do(lambda: (Workloads(found.api), Kubelet(found.api, folder / "pods", known, outside=outside))[1])
         found.kubelet = kubelet
         try:
             yield found

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from mcp import MCPError
 
 from arcops.tier import Tier
 from foundation.egress.outside import Outside
@@ -37,7 +38,7 @@ from tests.adapters.kube.world import (
 )
 from tests.adapters.sidecar.world import shim
 from tests.simulators.kube.images import plain, sidecar, sse_server, stdio_command
-from tests.simulators.kube.kubelet import Image
+from tests.simulators.kube.kubelet import Far, Image
 from tests.simulators.kube.serving import Cluster
 
 pytestmark = pytest.mark.site
@@ -114,6 +115,31 @@ def test_a_remote_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             one.all_again()
             until(lambda: "a resource may not send the operator there" in (condition(found) or {}).get("message", ""))
             assert "url" not in found.get("mcpservers.ome.io", "team", "time")["status"]
+
+
+@pytest.mark.requirement("OPER-3/remote-servers")
+def test_a_remote_server_behind_a_relay_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its resource says which tools may be called, so a relay in a pod stands before it and holds callers to that."""
+    real = socket.getaddrinfo
+    lead = {"far.example.com": "127.0.0.1"}
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *words, **more: real(lead.get(host, host), *words, **more))
+    with _served() as url:
+        far = Far(name="far.example.com", port=int(url.rpartition(":")[2].partition("/")[0]))
+        spec = {"type": "Remote", "url": url, "transport": "streamable-http", "toolsFilter": ["echo"]}
+        site = a_site(plain_urls=True)
+        with running(tmp_path, {RELAY: sidecar(shim())}, far) as found, operator(found, _Asking(settings=site)):
+            kubectl = Kubectl(found)
+            kubectl.good("apply", "-f", "-", given=json.dumps({**server(), "spec": spec}))
+            kubectl("-n", "team", "wait", "mcpserver/time", "--for=condition=Ready", "--timeout=40s")
+            assert ready(found), f"{condition(found)}\n{found.all('pods')}\n{logs(found)}"
+            status = found.get("mcpservers.ome.io", "team", "time")["status"]
+            assert status["url"] == "http://time.team.svc:8080/mcp", "callers are sent to the relay, and not past it"
+            (pod,) = found.all("pods")
+            assert [one["name"] for one in pod["spec"]["containers"]] == ["arcops-relay"]
+            with Caller(found) as call:
+                assert call("echo", text="hello") == "hello"
+                with pytest.raises(MCPError):
+                    call("user")
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 Containers run in bubblewrap with what the pod says: user, read-only root, volumes, no new privileges, no capabilities
 (bubblewrap gives none). There is no image: ``images`` says which program an image is. A pod reaches nothing but
-itself, whatever its policies allow; it is reached at an address of 127.0.0.0/8, which leads into its network.
+itself, and the one server of `Far` if there is one, whatever its policies allow; it is reached at an address of
+127.0.0.0/8, which leads into its network.
 """
 
 from __future__ import annotations
@@ -83,11 +84,29 @@ class _Pod:
     waiting: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Far:
+    """A server that is in no pod: pods know its ``name`` and reach its ``port``, which is one of this machine."""
+
+    name: str
+    port: int
+    address: str = "198.51.100.7"
+
+
 class Kubelet:
     """Runs the pods of one API server below *folder*. ``grace`` is the most seconds that a pod gets to end."""
 
-    def __init__(self, api: Api, folder: Path, images: dict[str, Image], *, grace: float = 3.0, speed: float = 10.0) -> None:
-        self._api, self._folder, self.images = api, folder, images
+    def __init__(
+        self,
+        api: Api,
+        folder: Path,
+        images: dict[str, Image],
+        *,
+        grace: float = 3.0,
+        speed: float = 10.0,
+        outside: Far | None = None,
+    ) -> None:
+        self._api, self._folder, self.images, self._outside = api, folder, images, outside
         self._grace, self._speed = grace, speed
         self._pods: dict[str, _Pod] = {}
         self._net, self._addresses = random.randrange(64, 128), itertools.count(random.randrange(1, 50_000))  # noqa: S311
@@ -141,6 +160,8 @@ class Kubelet:
         )  # fmt: skip
         asyncio.get_running_loop().create_task(self._listen(pod))
         await self._future(pod, "up")
+        if self._outside is not None:
+            await self._lead_out(pod, self._outside)
         every = [*(spec.get("initContainers") or ()), *spec["containers"]]
         await self._listen_for(pod, path, {port for one in every for port in self._ports(one)})
         for one in spec.get("initContainers") or ():
@@ -152,6 +173,19 @@ class Kubelet:
                     await asyncio.sleep(0.3)
         for one in spec["containers"]:
             asyncio.get_running_loop().create_task(self._keep(pod, obj, one, volumes))
+
+    async def _lead_out(self, pod: _Pod, outside: Far) -> None:
+        """Let the pod reach *outside*, by its name, as a kubelet writes names into ``/etc/hosts``."""
+        (self._folder / "hosts").write_text(f"127.0.0.1 localhost\n{outside.address} {outside.name}\n")
+        path = pod.folder / "out.sock"
+
+        async def left(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            there = await asyncio.open_connection("127.0.0.1", outside.port)
+            await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
+
+        pod.servers.append(await asyncio.start_unix_server(left, path))
+        self._ask(pod, {"outside": outside.address, "port": outside.port, "path": str(path)})
+        await self._future(pod, "outside")
 
     def _address(self) -> str:
         count = next(self._addresses)
@@ -188,6 +222,8 @@ class Kubelet:
             told = json.loads(line)
             if "up" in told:
                 self._future(pod, "up").set_result(0)
+            elif "outside" in told:
+                self._future(pod, "outside").set_result(0)
             elif "started" in told:
                 pod.started.add(told["started"])
             elif "ended" in told:
@@ -399,6 +435,8 @@ class Kubelet:
             line += ["--tmpfs", folder]
         for name, file in image.files.items():
             line += ["--ro-bind", str(file), name]
+        if self._outside is not None:
+            line += ["--ro-bind", str(self._folder / "hosts"), "/etc/hosts"]
         for mount in container.get("volumeMounts") or ():
             source = volumes[mount["name"]] / mount.get("subPath", "")
             line += ["--ro-bind" if mount.get("readOnly") else "--bind", str(source), mount["mountPath"]]

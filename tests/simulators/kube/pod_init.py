@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Any
 
 _UP = struct.pack("16sh14x", b"lo", 0x1 | 0x40)
+_SIOCSIFFLAGS, _SIOCSIFADDR = 0x8914, 0x8916
 
 
 class Pod:
@@ -30,7 +31,7 @@ class Pod:
 
     async def serve(self) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, suppress(PermissionError):
-            fcntl.ioctl(one, 0x8914, _UP)
+            fcntl.ioctl(one, _SIOCSIFFLAGS, _UP)
         await asyncio.start_unix_server(self.enter, self.path)
         self.say({"up": True})
         loop = asyncio.get_running_loop()
@@ -38,7 +39,9 @@ class Pod:
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while line := await reader.readline():
             asked = json.loads(line)
-            if "start" in asked:
+            if "outside" in asked:
+                await self.lead_out(asked["outside"], asked["port"], asked["path"])
+            elif "start" in asked:
                 self.tasks.append(loop.create_task(self.start(asked["start"], asked["argv"], asked["env"], asked["log"])))
             elif "signal" in asked:
                 process = self.running.get(asked["name"])
@@ -48,6 +51,19 @@ class Pod:
         for process in self.running.values():
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+    async def lead_out(self, address: str, port: int, path: str) -> None:
+        """Let *port* of *address*, which is nowhere in this network, lead to the Unix socket at *path*."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            at = struct.pack("16sHH4s8x", b"lo:1", socket.AF_INET, 0, socket.inet_aton(address))
+            fcntl.ioctl(one, _SIOCSIFADDR, at)
+
+        async def left(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            there = await asyncio.open_unix_connection(path)
+            await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
+
+        await asyncio.start_server(left, address, port)
+        self.say({"outside": port})
 
     async def start(self, name: str, argv: list[str], env: dict[str, str], log: str) -> None:
         with open(log, "ab") as out:  # noqa: PTH123
