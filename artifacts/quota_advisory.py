@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from arcops.left_out import LEFT_OUT
 from artifacts.record import Record
 
 
@@ -13,6 +14,8 @@ class QuotaAdvisory:
     """``used`` of ``amount`` of the ``unit`` (tokens, calls) that the ``quota`` gives a caller of ``server`` per period
     (``per``) were used, over the limit of the advisory since ``since``. ``use`` is a digest that tells this use from those of
     others; who it is, only those may know who may read the quotas. ``action`` says what to do.
+
+    ``ended``: at the moment ``raised`` the use that an earlier advisory was about is not over its limit any more.
     """
 
     site: str
@@ -26,6 +29,7 @@ class QuotaAdvisory:
     raised: datetime
     use: str
     action: str
+    ended: bool = field(default=False, metadata=LEFT_OUT)
 
 
 QUOTA_ADVISORY: Record[QuotaAdvisory] = Record(

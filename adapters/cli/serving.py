@@ -146,10 +146,13 @@ def _telling(at: Place, bound: Bound, door: Door) -> DoorPart:
 
 def _joining(at: Place, bound: Bound, door: Door) -> DoorPart:
     """The pages for people with an invitation, if the operator said so; before those for readers."""
+    from adapters.http.beginning import begun_at
     from adapters.http.joining import Joining
 
     keys = door.accepting.keys is not None
-    return DoorPart(routes=Joining(accounts=door.accounts, place=lambda: at, url=bound.url, keys=keys).routes())
+    begun = begun_at(bound, os.environ)
+    joining = Joining(accounts=door.accounts, place=lambda: at, url=bound.url, keys=keys, begun=begun)
+    return DoorPart(routes=joining.routes())
 
 
 def _pages(at: Place, bound: Bound, door: Door, *, engine: str = "") -> DoorPart:
@@ -159,5 +162,5 @@ def _pages(at: Place, bound: Bound, door: Door, *, engine: str = "") -> DoorPart
     from adapters.web.app import site
 
     acting = Acting(door=door, bound=bound, place=lambda: at).routes()
-    pages = Mount("/", app=door.for_readers(site(lambda: at, engine=engine), f"{bound.url}/mcp"))
+    pages = Mount("/", app=door.for_readers(site(lambda: at, engine=engine), f"{bound.url}/mcp", counted=True))
     return DoorPart(routes=[*acting, pages])

@@ -26,6 +26,7 @@ from adapters.http.login_cookies import is_page, only_looks
 from adapters.http.login_pages import not_for
 from adapters.http.opening import UserOpening
 from adapters.http.quotas import RETRY_SECONDS, Quotas, Shares
+from adapters.http.read_limits import over_limit
 from adapters.http.reading import RecordedPages
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.identity import Identity
@@ -53,17 +54,24 @@ NEARBY = nearby(*sorted(ANONYMOUS.scopes))
 """The identity of `ANONYMOUS`."""
 TO_READ = "list_artifacts"
 """Who may call this tool may read what is kept here."""
+STATIC = "/static/"
+"""Files that every page needs, which say nothing of this place: they are no reading."""
 _BODY_SECONDS = 30.0
 _UNAUTHORIZED, _FORBIDDEN, _PARSE_ERROR = -32001, -32003, -32700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a request asks: whether a caller ``may``, the scopes of a token that allow it, and the ``call`` of a tool in it."""
+    """What a request asks: whether a caller ``may``, the scopes of a token that allow it, and the ``call`` of a tool in it.
+
+    ``reading``: it reads a resource, which counts for the caller's limits; ``id`` is then its id in JSON-RPC.
+    """
 
     scopes: tuple[Permission, ...]
     may: Callable[[Identity], Decision]
     call: Call | None = None
+    reading: bool = False
+    id: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +91,8 @@ class Door:
     requests: Shares | None = None
     limits: Deciding | None = None
 
-    def for_readers(self, app: ASGIApp, resource: str) -> Guard:
-        """*app* for callers who may read, also in a browser; what they read is recorded."""
+    def for_readers(self, app: ASGIApp, resource: str, *, counted: bool = False) -> Guard:
+        """*app* for callers who may read, also in a browser; what they read is recorded, and counts if it is *counted*."""
         shown = RecordedPages(app=app, accounts=self.accounts) if self.accounts is not None else app
         return Guard(
             app=shown,
@@ -93,6 +101,7 @@ class Door:
             asks=lambda _: reads(self.authorization),
             limit=0,
             pages=True,
+            counted=counted,
         )
 
 
@@ -102,7 +111,8 @@ class Guard:
 
     ``resource`` is this server's URL for clients. ``asks`` reads from the body what a request asks, and raises `Refused` if it
     can be read in more than one way. ``limit`` is the most bytes of a body that is read. ``pages`` says that a browser's cookie
-    is enough to look, and that a person is shown how to get one. The door's shares limit the requests of one caller at the same
+    is enough to look, and that a person is shown how to get one; ``counted`` that each request counts for the caller's limits.
+    The door's shares limit the requests of one caller at the same
     time, over all guards.
     """
 
@@ -112,6 +122,7 @@ class Guard:
     asks: Callable[[bytes], Asked]
     limit: int
     pages: bool = False
+    counted: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -161,6 +172,11 @@ class Guard:
             await self._denied(scope, asked, decision)(scope, again, send)
             return
         scope[CALLED], scope[DECISION] = asked.call, decision
+        if self.door.limits is not None and (asked.reading or (self.counted and not scope["path"].startswith(STATIC))):
+            refusal = await over_limit(scope, caller, TO_READ, self.door.limits, self.door.accounts, asked.id)
+            if refusal is not None:
+                await refusal(scope, again, send)
+                return
         await self.app(scope, again, send)
 
     def _denied(self, scope: Scope, asked: Asked, decision: Decision) -> Response:

@@ -1,8 +1,8 @@
 """What a person who is logged in does by a button of a page: a form that no other site can send, and a tool of hosted servers,
 of their catalog, or of feedback.
 
-The tool decides as everywhere: by the person's roles, by the operator's word about trust (``ARCOPS_REMOTE_TRUST``), and with a
-record of how it ended.
+The tool decides as everywhere: by the person's roles, by the operator's word about trust (``ARCOPS_REMOTE_TRUST``), within the
+person's limits, and with a record of how it ended.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from adapters.http.bound import Bound
 from adapters.http.formed import called
 from adapters.http.login import read_form
 from adapters.http.login_cookies import is_forged
+from adapters.http.read_limits import over_limit
 from arcops.asks import questions, refuse_outside
 from arcops.errors import ArcOpsError, Refused
 from arcops.identity import Identity
@@ -117,6 +118,10 @@ class Acting:
             if not decision.allowed:
                 self._denied(request, who, "policy", tool.name)
                 return said(403, decision.reason)
+            if self.door.limits is not None:
+                over = await over_limit(request.scope, who, tool.name, self.door.limits, self.door.accounts)
+                if over is not None:
+                    return over
             at = replace(self.place(), caller=who)
             await called(tool, ask, at, given, request.scope, who, self.door.accounts)
         except Refused as error:

@@ -15,7 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from adapters.http import login_pages
 from adapters.http.accounts import Accounts
+from adapters.http.beginning import address_of
 from adapters.http.formed import called
 from adapters.http.login import read_form
 from adapters.web.pages import static_route
@@ -32,6 +34,7 @@ from capabilities.server.joining import (
     host_join_finish,
     host_join_verify,
 )
+from foundation.limits.beginnings import Beginnings
 
 PATH = "/join"
 MOST_AT_ONCE = 4
@@ -43,13 +46,15 @@ _WAYS = ("dns", "mail")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joining:
     """Lets anyone with an invitation join at ``place``, whose servers are reached at ``url`` if its settings name no public
-    address; each step has a record in ``accounts``. ``keys``: API keys are accepted here.
+    address; each step has a record in ``accounts``. ``keys``: API keys are accepted here. ``begun`` says how often one address
+    may take a step.
     """
 
     accounts: Accounts | None
     place: Callable[[], Place]
     url: str
     keys: bool
+    begun: Beginnings
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
     def routes(self) -> list[BaseRoute]:
@@ -73,6 +78,8 @@ class Joining:
         return _page(request, {})
 
     async def _step(self, request: Request) -> Response:
+        if wait := self.begun.wait(address_of(request.scope)):
+            return login_pages.too_often(wait, go_on=PATH.removeprefix("/"))
         form = await read_form(request, _MOST_FORM)
         ticket = form.get("ticket", "").strip()
         try:

@@ -20,6 +20,7 @@ from starlette.types import Scope
 
 from adapters.http import login_pages
 from adapters.http.accounts import Accounts
+from adapters.http.beginning import address_of, begun_at
 from adapters.http.bound import Bound
 from adapters.http.login_cookies import Cookies, is_forged
 from adapters.http.quotas import Shares
@@ -30,6 +31,7 @@ from foundation.claims import NotAccepted
 from foundation.database.late import Late
 from foundation.identity.accepted import Accepted
 from foundation.identity.accepting import Revocations
+from foundation.limits.beginnings import Beginnings
 from foundation.login import exchange
 from foundation.login.id_token import SignedTokens, logged_in, logged_out
 from foundation.login.person import Person
@@ -80,9 +82,11 @@ class People:
     _of_one: Shares = field(default_factory=lambda: Shares(MOST_OF_ONE, "logins that wait for the provider"))
     _asking: asyncio.Task[Provider] | None = None
     _cookies: Cookies = field(init=False)
+    begun: Beginnings = field(init=False)
 
     def __post_init__(self) -> None:
         self._cookies = Cookies(url=self.settings.url)
+        self.begun = begun_at(self.bound, self.environment)
 
     async def found(self, headers: Headers) -> tuple[Identity, Person] | None:
         """Who is logged in, by the session that a browser shows. Raises `ArcOpsError` if the sessions cannot be read."""
@@ -139,6 +143,8 @@ class People:
         ]
 
     async def _begin(self, request: Request) -> Response:
+        if wait := self.begun.wait(address_of(request.scope)):
+            return login_pages.too_often(wait, go_on=self._again)
         started = Started(to=local_path(request.query_params.get("to", "/")), at=self.now())
         try:
             provider = await self._provider()
@@ -150,7 +156,9 @@ class People:
         return answer
 
     async def _come_back(self, request: Request) -> Response:
-        address = str((request.scope.get("client") or ("",))[0])
+        address = address_of(request.scope)
+        if wait := self.begun.wait(address):
+            return login_pages.too_often(wait, go_on=self._again)
         try:
             with self._of_one.one(address), self._waiting.one(""):
                 return await self._logged_in(request)

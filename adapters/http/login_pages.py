@@ -22,6 +22,14 @@ def said(status: int, title: str, text: str, *, go_on: str, words: str) -> HTMLR
     return HTMLResponse(body, status_code=status, headers={**_HEADERS, "Referrer-Policy": "no-referrer"})
 
 
+def too_often(wait: int, *, go_on: str) -> HTMLResponse:
+    """The page for an address that began too often, which may again in *wait* seconds (RFC 6585, section 4)."""
+    text = f"this address began to log in or to join too often; try again in {wait} seconds"
+    page = said(429, "Too often", text, go_on=go_on, words="Try again")
+    page.headers["Retry-After"] = str(wait)
+    return page
+
+
 def leaving(there: str) -> HTMLResponse:
     """The page after logging out here, which goes on to the provider at *there*.
 

@@ -16,6 +16,7 @@ from arcops.errors import Refused, Unavailable
 
 PREFIX = "ARCOPS_QUOTA_"
 CONNECTIONS = "ARCOPS_CONNECTIONS_PER_ADDRESS"
+LOGINS = "ARCOPS_LOGINS_PER_ADDRESS"
 RETRY_SECONDS = 5
 _MOST = 10_000
 
@@ -41,6 +42,11 @@ ALONE = Quotas(requests=1000, sessions=10_000, calls=512, tasks=1000)
 def connections_per_address(environment: Mapping[str, str]) -> int | None:
     """``ARCOPS_CONNECTIONS_PER_ADDRESS``, or ``None`` if it is not set. Raises `Refused` like `read_quotas`."""
     return _whole(environment, CONNECTIONS)
+
+
+def logins_per_address(environment: Mapping[str, str]) -> int | None:
+    """``ARCOPS_LOGINS_PER_ADDRESS``, a minute, or ``None`` if it is not set. Raises `Refused` like `read_quotas`."""
+    return _whole(environment, LOGINS)
 
 
 def _whole(environment: Mapping[str, str], name: str) -> int | None:

@@ -41,7 +41,7 @@ def routes(at: Place, origin: str, door: Door) -> list[BaseRoute]:
             Route(BASE + _NAME + "/{version}", version, methods=["GET"]),
         ]
     )
-    served = app if at.settings.catalog_public else door.for_readers(app, f"{origin}/mcp")
+    served = app if at.settings.catalog_public else door.for_readers(app, f"{origin}/mcp", counted=True)
     return [Route(BASE + path, endpoint=served, methods=["GET"]) for path in ("", _NAME, _NAME + "/{version}")]
 
 

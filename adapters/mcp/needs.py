@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mcp.server.context import ServerRequestContext
@@ -40,6 +41,8 @@ def asked_by(body: bytes, authorization: Authorization) -> Asked:
         return reads(authorization)
     if message.get("method") == "tasks/cancel":
         return Asked(scopes=(Scope.CHECK,), may=lambda caller: decide(caller, CALL, _TO_CANCEL, None, authorization))
+    if message.get("method") == "resources/read":
+        return replace(reads(authorization), reading=True, id=_id(message))
     if message.get("method") != "tools/call":
         return reads(authorization)
     id_, name, arguments = _id(message), *_named(message.get("params"))

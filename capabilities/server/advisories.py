@@ -12,26 +12,30 @@ if TYPE_CHECKING:
     from services.host.costs.quotas import Used
 
 
-def keep_advisory(at: Place, standing: Standing, used: Used, now: int) -> str:
-    """Sign and keep the advisory that was raised *now* (milliseconds since 1970); its digest. Raises as signing and keeping."""
+def keep_advisory(at: Place, standing: Standing, used: Used | None, now: int) -> str:
+    """Sign and keep the advisory that was raised *now* (milliseconds since 1970), or that ended, if nothing is *used* over its
+    limit any more; its digest. Raises as signing and keeping.
+    """
     from artifacts.bundle import seal_statement
     from artifacts.quota_advisory import QUOTA_ADVISORY, QuotaAdvisory
     from artifacts.store import Store
-    from services.host.costs.advising import public_action
+    from services.host.costs.advising import OVER_PERCENT, public_action
 
     signer = at.signer()
+    unit, per = standing.rule.split("-")[-2:]
     advisory = QuotaAdvisory(
         site=at.settings.site,
         server=standing.server,
         quota=standing.rule,
-        unit=used.rule.unit.value,
-        per=used.rule.per,
+        unit=unit,
+        per=per,
         used=standing.used,
         amount=standing.amount,
         since=_moment(standing.since),
         raised=_moment(now),
         use=f"sha256:{standing.id}",
-        action=public_action(used, now),
+        action=public_action(used, now) if used is not None else f"nothing: use is not over {OVER_PERCENT} % any more",
+        ended=used is None,
     )
     sealed = seal_statement(QUOTA_ADVISORY.statement(advisory), signer)
     with Store.at(at.settings) as store:

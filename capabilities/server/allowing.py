@@ -34,6 +34,11 @@ class ServerResolved:
     packages: tuple[str, ...]
     unlike: tuple[str, ...] = ()
 
+    @property
+    def done_to(self) -> str:
+        """As records name it."""
+        return self.server.done_to
+
 
 @tool(title="Resolve a hosted server's package", scope=Scope.TRUST, idempotent=True, connects=always)
 def host_resolve(ask: HostResolve, at: Place) -> ServerResolved:

@@ -140,13 +140,15 @@ def _rollback(name: str, store: Store, ground: Grounds | str, at: Place) -> Foun
 
 
 def _record(row: HostedRow, at: Place) -> str:
-    """The newest record of a log that verifies, in which someone allowed the lock of *row*: none that is from before."""
+    """The newest record of a log that verifies, in which someone allowed exactly the lock of *row*, and none from before."""
     from capabilities.audit.place import logs_at
     from foundation.audit.asking import Wanted, newest
     from foundation.audit.record import Outcome
 
-    since = moment(row.allowed_at) - _BEGAN
-    wanted = Wanted(tools=_ALLOWING, object=f"servers/{row.name}", outcome=Outcome.DONE, since=since)
+    if row.current.lock is None:
+        return ""
+    since, named = moment(row.allowed_at) - _BEGAN, f"servers/{row.name}@{row.current.lock.digest}"
+    wanted = Wanted(tools=_ALLOWING, object=named, outcome=Outcome.DONE, since=since)
     try:
         found, _ = newest((log for log in logs_at(at) if not log.problems), wanted, 1)
     except ArcOpsError:

@@ -96,8 +96,8 @@ class ServerShown:
 
     @property
     def done_to(self) -> str:
-        """As records name it."""
-        return f"servers/{self.name}"
+        """As records name it: with the digest of its lock, if it has one."""
+        return f"servers/{self.name}@{self.digest}" if self.digest else f"servers/{self.name}"
 
     @property
     def state(self) -> str:

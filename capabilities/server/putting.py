@@ -54,7 +54,8 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerPut:
-    """The server as it counts now. ``changed``: a version was made. ``artifact`` is that of its verdict. ``secret`` is that of
+    """The server as it counts now. ``changed``: a version was made. ``artifact`` is that of its verdict, about the digest
+    ``lock``. ``secret`` is that of
     the new API key ``key``, which ends at ``until``, and is shown once; both are empty if one was made before. ``snippets`` are
     for every family of clients.
     """
@@ -65,6 +66,7 @@ class ServerPut:
     url: str
     verdict: str
     artifact: str
+    lock: str
     milliseconds: int
     key: str = ""
     secret: str = field(default="", repr=False)
@@ -73,8 +75,8 @@ class ServerPut:
 
     @property
     def done_to(self) -> str:
-        """As records name it."""
-        return f"servers/{self.name}"
+        """As records name it: with the digest of its lock."""
+        return f"servers/{self.name}@{self.lock}"
 
 
 @tool(title="Host a folder", scope=Scope.TRUST, idempotent=True, destructive=True, long=True)
@@ -107,6 +109,7 @@ def host_put(ask: HostPut, at: Place) -> ServerPut:
             url=url,
             verdict=done.verdict,
             artifact=done.artifact,
+            lock=done.row.current.lock.digest if done.row.current.lock is not None else "",
             milliseconds=round(done.seconds * 1000),
             snippets=snippets(name, url),
         )

@@ -25,7 +25,8 @@ class Wanted:
     """What is asked for; an empty value asks for everything.
 
     ``since`` is the first moment, ``until`` the first one that is too late. ``actor`` is an id, with or without its issuer and
-    tenant: ``ID``, ``TENANT/ID`` or ``ISSUER/TENANT/ID``. ``tools`` are those of which one is asked for.
+    tenant: ``ID``, ``TENANT/ID`` or ``ISSUER/TENANT/ID``. ``tools`` are those of which one is asked for. ``object`` is a whole
+    one, or without the digest that follows ``@`` in it.
     """
 
     since: datetime | None = None
@@ -42,7 +43,7 @@ class Wanted:
             (self.since is None or record.at >= self.since)
             and (self.until is None or record.at < self.until)
             and (not self.tools or record.tool in self.tools)
-            and (not self.object or record.object == self.object)
+            and (not self.object or record.object == self.object or record.object.startswith(f"{self.object}@"))
             and (self.outcome is None or record.outcome is self.outcome)
             and (
                 not self.actor
@@ -53,7 +54,7 @@ class Wanted:
     def may_fit(self) -> Callable[[bytes], bool]:
         """A quick look at a line: false only if its record cannot fit. Most lines need not be parsed."""
         parts = [
-            *((f'"object":{_quoted(self.object)}'.encode(),) if self.object else ()),
+            *((f'"object":{_quoted(self.object)[:-1]}'.encode(),) if self.object else ()),
             *((f'"outcome":"{self.outcome.value}"'.encode(),) if self.outcome is not None else ()),
             *((_quoted(self.actor.rpartition("/")[2])[:-1].encode()[1:],) if self.actor else ()),
         ]

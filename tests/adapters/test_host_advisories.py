@@ -18,6 +18,7 @@ from capabilities.artifact.feed import AskNew, new_artifacts
 from capabilities.publishing.receivers import AddReceiver, TellReceivers, add_receiver, tell_receivers
 from capabilities.server.advisories import keep_advisory
 from flows.place import Place
+from foundation.database.engine import Database
 from foundation.database.lease import Leases
 from foundation.database.migrating import ready
 from foundation.limits.ledger import Ledger
@@ -54,13 +55,21 @@ class Used:
                 call(measuring, ANN)
             measuring.close()
             CostStore(database).write(kept.events)
-            told = partial(keep_advisory, self.at)
-            watching = Watching(
-                database, Ledger(wall=lambda: self.now), Leases(database, "a"), wall=lambda: self.now, advise=told
-            )
-            for _ in range(looks):
-                watching.look()
-                self.now += int(seconds * 1000) + 1
+            self.look(database, looks, seconds)
+
+    def look(self, database: Database, looks: int, seconds: float) -> None:
+        told = partial(keep_advisory, self.at)
+        watching = Watching(database, Ledger(wall=lambda: self.now), Leases(database, "a"), wall=lambda: self.now, advise=told)
+        for _ in range(looks):
+            watching.look()
+            self.now += int(seconds * 1000) + 1
+
+    def raised_to(self, amount: int) -> None:
+        """The quota is raised, and it is looked at again, twice."""
+        with hurried(at_server(f"sqlite:///{self.folder}/database/arcops.sqlite")) as opened:
+            database = ready(opened)
+            Quotas(database).put(Quota(server="time", unit=Unit.CALLS, per="month", amount=amount, author="bob"))
+            self.look(database, 2, ADVISE_SECONDS)
 
 
 def test_a_web_address_and_the_log_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +95,37 @@ def test_a_web_address_and_the_log_have_it(tmp_path: Path, monkeypatch: pytest.M
     assert (advisory.server, advisory.used, advisory.amount, advisory.unit) == ("time", 91, 100, "calls")
     assert "arcops host quota show time" in advisory.action
     assert ANN.id not in json.dumps(box.took) + sealed.decode(), "who it is, only those know who may read the quotas"
+
+
+def test_its_end_is_told_too_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quota is raised, or its window is over: receivers hear of it by the same digest as of the advisory."""
+    monkeypatch.setenv("HOOK_SECRET", "a-secret-of-twenty-four-bytes-or-more")
+    at = place(tmp_path / "here")
+    with inbox() as box:
+        hook = AddReceiver(name="hook", address=box.url, secret="env:HOOK_SECRET", kinds=("quota-advisory",))
+        add_receiver(hook, at)
+        used = Used(at, tmp_path)
+        used.watched(looks=4)
+        used.raised_to(200)
+        tell_receivers(TellReceivers(), at)
+        assert len(box.took) == 2
+    found = []
+    with Store.at(at.settings) as store:
+        for one in new_artifacts(AskNew(), at).artifacts:
+            found.append(QUOTA_ADVISORY.read(read_envelope(store.get(one.artifact)).payload))
+    assert [one.ended for one in found] == [False, True]
+    assert found[0].use == found[1].use
+    assert (found[1].used, found[1].unit, found[1].per) == (91, "calls", "month")
+    assert "not over 80 % any more" in found[1].action
+    assert found[1].raised > found[0].raised
+
+
+def test_the_end_of_what_was_not_raised_tells_no_one(tmp_path: Path) -> None:
+    at = place(tmp_path / "here")
+    used = Used(at, tmp_path)
+    used.watched(looks=2, seconds=ADVISE_SECONDS)
+    used.raised_to(200)
+    assert new_artifacts(AskNew(), at).artifacts == ()
 
 
 def test_use_that_is_soon_over_tells_no_one(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from artifacts.store import Store
 from foundation.database.opening import opened
 from services.host.figures.records import Kind, recorded
+from services.host.rows import Rows
 from tests.adapters.test_host_runbooks import Site, deploying
 from tests.adapters.test_host_runbooks import site as site
 from tests.adapters.test_host_serve import home as home
@@ -68,6 +69,27 @@ def test_a_checklist_is_done_by_evidence_that_counts_now_and_opens_again(site: S
         "host", "add", "small", "--package", f"folder:{site.home.folder / 'source'}", "--command", "server.py", "--stateless"
     )
     assert done(site).keys() == {"owned", "no-secret", "no-network"}, "a new version keeps marks"
+
+
+def test_only_a_record_of_exactly_this_lock_shows_who_allowed_it(site: Site) -> None:
+    """Another lock that was allowed in the same hour without a record is not shown by the record of the one before."""
+    arcops, source = site.home.arcops, site.home.folder / "source"
+    add = ("host", "add", "small", "--package", f"folder:{source}", "--command", "server.py", "--stateless")
+    arcops(*add)
+    site.home.allow()
+    assert "allowed" in done(site)
+    lock = json.loads(arcops("host", "resolve", "small", "--format", "json"))["digest"]
+    query = ("audit", "query", "--object", "servers/small", "--tool", "host_allow", "--format", "json")
+    assert [one["record"]["object"] for one in json.loads(arcops(*query))["records"]] == [f"servers/small@{lock}"]
+    (source / "server.py").write_text((source / "server.py").read_text() + "\n# another file\n")
+    arcops(*add, "--arg", "again")
+    other = json.loads(arcops("host", "resolve", "small", "--format", "json"))["digest"]
+    assert other != lock
+    with opened(site.place.settings) as database:
+        Rows(database).allow("small", other, author="ann")
+    assert "allowed" not in done(site), "the record of another lock shows who allowed this one"
+    arcops("host", "allow", "small", other)
+    assert "allowed" in done(site)
 
 
 def test_feedback_has_a_status_that_goes_forward_and_a_first_answer(site: Site) -> None:

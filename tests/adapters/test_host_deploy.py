@@ -168,7 +168,10 @@ def test_each_change_has_a_record_with_its_actor(site: Site) -> None:
     done = typed("audit", "query", "--format", "json", "--limit", "100", environment=site.environment)
     entries = [one["record"] for one in json.loads(done.stdout)["records"]]
     found = [one for one in entries if one["tool"].startswith("host_")]
-    told = [(one["tool"], one["object"], one["outcome"]) for one in reversed(found)]
+    told = [(one["tool"], one["object"].partition("@")[0], one["outcome"]) for one in reversed(found)]
+    locks = [one["object"].partition("@")[2] for one in reversed(found) if one["tool"] == "host_put"]
+    assert len(set(locks)) == 2, "each deployment is recorded with the digest of what was deployed"
+    assert all(one.startswith("sha256:") for one in locks)
     changes = ["host_put", "host_put", *(f"host_{line[0]}" for line in lines), "host_remove"]
     assert told[1:] == [*((one, "servers/echo", "done") for one in changes), ("host_remove", "", "refused")]
     assert told[0][0] == "host_new"

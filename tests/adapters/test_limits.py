@@ -169,6 +169,35 @@ def test_counts_in_the_database_curb_the_same(tmp_path: Path) -> None:
         assert found.limits.told.lost == ""
 
 
+@pytest.mark.requirement("HOST-025/pages-share-the-limits")
+def test_resources_share_the_limits_of_their_caller(tmp_path: Path) -> None:
+    with serving(tmp_path, "rates: [{name: calls, calls: 3, per: hour}]") as found:
+        answers = [read(found, "i/ada") for _ in range(2)]
+        assert [one.status_code for one in answers] == [400] * 2, "there is no such resource, which counts, too"
+        assert found.call("i/ada").status_code == 200
+        over = read(found, "i/ada")
+        assert (over.status_code, over.json()["id"], over.json()["error"]["code"]) == (429, 9, LIMITED)
+        assert int(over.headers["retry-after"]) > 0
+        assert found.call("i/ada").status_code == 429
+        assert read(found, "i/bob").status_code == 400
+        told = [(one["tool"], one["reason"]) for one in found.records() if one["outcome"] == "limit"]
+        assert told[0] == ("list_artifacts", "calls")
+        (tmp_path / "limits.yaml").write_text("rates: nonsense")
+        found.limits.file._looked = None  # a second has passed
+        assert read(found, "i/bob").status_code == 503
+
+
+def read(limited: Limited, who: str) -> httpx2.Response:
+    """Read a resource, which there need not be."""
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    uri = "arcops://policies"
+    return limited.client.post(
+        limited.url,
+        json={"jsonrpc": "2.0", "id": 9, "method": "resources/read", "params": {"uri": uri, "_meta": meta}},
+        headers={**_headers(who), **_MODERN, "mcp-method": "resources/read", "mcp-name": uri},
+    )
+
+
 def test_a_quota_advises_in_the_answer_and_then_refuses(limited: Limited) -> None:
     answers = [limited.call("i/carl") for _ in range(8)]
     assert [one.status_code for one in answers] == [200] * 6 + [429] * 2

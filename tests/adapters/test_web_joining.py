@@ -20,6 +20,7 @@ from foundation.audit.audit import Audit
 from foundation.audit.record import Outcome
 from foundation.database.opening import opened
 from foundation.identity.api_keys import ApiKeys
+from foundation.limits.beginnings import Beginnings
 from tests.adapters.test_host_onboarding import MORE, RECORD, age, invited, live
 from tests.adapters.test_host_onboarding import mails as mails
 from tests.adapters.test_host_onboarding import names as names
@@ -42,7 +43,7 @@ def web(site: Site, told: Kept, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tes
         monkeypatch.setenv(name, value)
     at = replace(site.place, settings=replace(site.place.settings, join_public=True))
     accounts = Accounts(audit=cast(Audit, told), tier=Tier.AIR_GAPPED)
-    routes = Joining(accounts=accounts, place=lambda: at, url="https://front.example", keys=True).routes()
+    routes = Joining(accounts=accounts, place=lambda: at, url="https://front.example", keys=True, begun=Beginnings()).routes()
     with TestClient(Starlette(routes=routes), follow_redirects=False) as client:
         yield client
 
@@ -128,7 +129,22 @@ def test_an_invitation_that_was_used_opens_nothing(web: TestClient, site: Site) 
 
 
 def test_without_the_operators_word_there_is_no_such_page(site: Site) -> None:
-    assert Joining(accounts=None, place=lambda: site.place, url="", keys=True).routes() == []
+    assert Joining(accounts=None, place=lambda: site.place, url="", keys=True, begun=Beginnings()).routes() == []
     at = replace(site.place, settings=replace(site.place.settings, join_public=True))
     with pytest.raises(Refused, match="none is accepted here"):
-        Joining(accounts=None, place=lambda: at, url="", keys=False).routes()
+        Joining(accounts=None, place=lambda: at, url="", keys=False, begun=Beginnings()).routes()
+
+
+def test_one_address_takes_only_so_many_steps(site: Site) -> None:
+    at = replace(site.place, settings=replace(site.place.settings, join_public=True))
+    begun = Beginnings(each=2)
+    routes = Joining(accounts=None, place=lambda: at, url="", keys=True, begun=begun).routes()
+    with TestClient(Starlette(routes=routes)) as client:
+        for _ in range(2):
+            assert client.post("/join", data={"do": "accept", "by": "dns", "token": "no-such"}).status_code == 409
+        answer = client.post("/join", data={"do": "accept", "by": "dns", "token": "no-such"})
+        assert answer.status_code == 429
+        assert 1 <= int(answer.headers["retry-after"]) <= 30
+        assert client.get("/join").status_code == 200, "to look is no step"
+        with TestClient(Starlette(routes=routes), client=("203.0.113.9", 1)) as other:
+            assert other.post("/join", data={"do": "accept", "by": "dns", "token": "no-such"}).status_code == 409

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -29,6 +30,12 @@ def advisory() -> QuotaAdvisory:
         use=f"sha256:{'1' * 64}",
         action="'arcops host quota show time' says whose use it is",
     )
+
+
+def test_one_that_ended_says_so_and_others_are_as_they_were() -> None:
+    assert b"ended" not in QUOTA_ADVISORY.statement(advisory()), "as before there was an end"
+    over = replace(advisory(), ended=True, used=10)
+    assert QUOTA_ADVISORY.read(QUOTA_ADVISORY.statement(over)) == over
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,12 @@ HOSTING: tuple[Claim, ...] = (
             "server; which identity is of which domain is kept."
         ),
     ),
-    *of_row("HOST-025", rate_limits="Rate limits per identity are configurable and logged, and decide in under 50 ms."),
+    *of_row(
+        "HOST-025",
+        rate_limits="Rate limits per identity are configurable and logged, and decide in under 50 ms.",
+        pages_share_the_limits="Pages and resources count for their caller's limits; unknown limits let nothing through.",
+        beginnings_by_address="How often one address may begin to log in or to join is bounded, also in memory.",
+    ),
     *of_row(
         "HOST-026-028",
         cost_events=(
@@ -141,7 +146,9 @@ HOSTING: tuple[Claim, ...] = (
             "its arguments."
         ),
         cost_within_the_bill="Cost events differ by less than 5 % from the bill of a real llama.cpp server.",
-        advisories_reach_receivers="An advisory is a signed artifact that receivers are told of; it does not say which caller.",
+        advisories_reach_receivers=(
+            "An advisory, and its end, is a signed artifact that receivers are told of; it does not say which caller."
+        ),
         costs_and_quotas="Use is shown against quotas; over 80 % of one gives an advisory within five minutes, once.",
     ),
     *of_row(

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 class Watching:
     """Keeps *ledger* as the database says. Advisories are raised by the one host that holds their lease; *advise* is told each,
-    with the use and the moment in milliseconds since 1970.
+    with the use and the moment in milliseconds since 1970; and that it ended, without a use.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Watching:
         leases: Leases,
         *,
         wall: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        advise: Callable[[Standing, Used, int], object] = lambda standing, used, now: None,
+        advise: Callable[[Standing, Used | None, int], object] = lambda standing, used, now: None,
     ) -> None:
         self._database, self._ledger, self._leases, self._wall = database, ledger, leases, wall
         self._tell = advise
@@ -99,13 +100,18 @@ class Watching:
         by_id = {id_of(one): one for one in uses}
         for one in found.raised:
             self._raise(one, action(by_id[one.id], now), now)
-            try:
-                self._tell(one, by_id[one.id], now)
-            except ArcOpsError as error:
-                _log.warning("receivers are not told of this advisory, because it cannot be kept as an artifact: %s", error)
+            self._told(one, by_id[one.id], now)
         for one in found.ended:
             if one.raised is not None:
                 _log.warning("%s: use of the quota %s is not over %d %% any more", _who(one), one.rule, OVER_PERCENT)
+                left = by_id.get(one.id)
+                self._told(replace(one, used=left.used if left is not None else 0), None, now)
+
+    def _told(self, one: Standing, used: Used | None, now: int) -> None:
+        try:
+            self._tell(one, used, now)
+        except ArcOpsError as error:
+            _log.warning("receivers are not told of this advisory, because it cannot be kept as an artifact: %s", error)
 
     def _raise(self, one: Standing, advice: str, now: int) -> None:
         words = (_who(one), one.used, one.amount, one.rule, one.server, OVER_PERCENT, advice)
