@@ -1,4 +1,4 @@
-"""Where what needs no account begins, to log in or to join, and how often one address may do it at this front."""
+"""How often one address may begin, at this front, what takes no account: to log in, or to join."""
 
 from __future__ import annotations
 

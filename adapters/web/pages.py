@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from adapters.web import catalog, configuring, feedback, guiding, hosting, mapping, releasing, showing
+from adapters.web import catalog, configuring, feedback, guiding, hosting, mapping, releasing, showing, which_protocol
 from adapters.web.replies import HEADERS, Problem, Reply, json_reply, prefers_json, respond
 from adapters.web.words import STATIC, render, static_bytes, static_tag
 from arcops.errors import Refused, Stopped, Unavailable
@@ -56,6 +56,7 @@ _PAGES = (
     _Page(path="/clients/compare", show=configuring.clients_compared),
     _Page(path="/catalog", show=catalog.entries),
     _Page(path="/catalog/entry", show=catalog.entry),
+    _Page(path="/catalog/mcp-or-a2a", show=which_protocol.which_protocol),
     _Page(path="/servers", show=hosting.servers),
     _Page(path="/servers/figures", show=hosting.figures),
     _Page(path="/server", show=hosting.server),

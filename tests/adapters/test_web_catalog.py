@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
@@ -50,7 +51,7 @@ class TestPages:
     def test_the_list_and_the_next_entries(self, web: TestClient) -> None:
         shown = page(web, "/catalog")
         assert "64 entries; 1 may be hosted" in shown
-        assert "an agent (A2A): kept, not called" in shown
+        assert 'an agent (A2A): <a href="/catalog/mcp-or-a2a">kept, not called</a>' in shown
         assert "after=" in shown
         assert EVIL not in shown
         assert "<script>" not in web.get("/catalog").text.split("</head>")[1]
@@ -75,6 +76,19 @@ class TestPages:
         assert "there is no bridge to it yet" in page(web, "/catalog/entry?name=com.example.agents/travel-planner")
         assert web.get("/catalog/entry?name=no/such").status_code == 404
         assert web.get("/catalog/entry").status_code == 400
+
+    @pytest.mark.requirement("HOST-OPS/agents-are-an-extension-point")
+    def test_the_page_that_compares_says_what_the_guide_says(self, web: TestClient) -> None:
+        guide = (Path(__file__).parents[2] / "docs" / "when-to-use-which.md").read_text(encoding="utf-8")
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in guide.splitlines() if line.startswith("| ")]
+        shown = page(web, "/catalog/mcp-or-a2a")
+        told = re.findall(r'<tr><th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td></tr>', shown)
+        assert [list(one) for one in told] == rows[1:]
+        for sentence in ("if you can say which function with which arguments", "if the other side must plan for itself"):
+            assert sentence in shown
+            assert sentence in " ".join(guide.split())
+        found = web.get("/catalog/mcp-or-a2a", headers={"Accept": "application/json"}).json()
+        assert found["differences"][0]["respect"] == "connects"
 
     def test_a_program_gets_json(self, web: TestClient) -> None:
         found = web.get(f"/catalog/entry?name={MADE}", headers={"Accept": "application/json"}).json()

@@ -40,6 +40,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "nothing found": "/catalog?q=whales",
         "entry": f"/catalog/entry?name={MADE}",
         "refused": "/catalog/entry?name=io.example/old",
+        "comparison": "/catalog/mcp-or-a2a",
         "agent": "/catalog/entry?name=com.example.agents/travel-planner",
         "hostile": "/catalog/entry?name=io.example/odd",
         "entry, for a person": f"/catalog/entry?name={MADE}&as=ada",
