@@ -105,7 +105,7 @@ def status(given: Given[HostStatus, ServerShown, Answering]) -> None:
                 print(printable(f"  {fix}"))
             what = f"version {patch.version} is proposed, {patch.verdict}" if patch.version else "no version is proposed"
             print(printable(f"  {what}{f': {patch.missing}' if patch.missing else ''}"))
-            if patch.version and not patch.missing:
+            if patch.may_count:
                 to = f"{found.name} --to {patch.version}"
                 print(f"Next: arcops host diff {to}; arcops host switch {to}")
 

@@ -58,7 +58,7 @@ ALL_BUTTONS = (
         path="/server/act",
         page="server",
         listed="servers",
-        tools={one: f"host_{one}" for one in ("start", "stop", "restart", "rollback", "remove", "allow", "deny")},
+        tools={one: f"host_{one}" for one in ("start", "stop", "restart", "rollback", "switch", "remove", "allow", "deny")},
         ends=frozenset(("remove",)),
     ),
     Buttons(

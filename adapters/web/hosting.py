@@ -141,7 +141,8 @@ def _acts(found: ServerExplained, asked: Asked) -> tuple[tuple[tuple[str, str], 
     running = (("stop", "Stop"), ("restart", "Restart")) if row.enabled else (("start", "Start"),)
     back = (("rollback", "Roll back"),) if row.version > 1 else ()
     lock = (("deny", "Allow nothing of"),) if row.allowed else (("allow", "Allow this lock"),) if row.digest else ()
-    buttons = (*running, *back, *lock, ("remove", "Remove"))
+    patch = (("switch", f"Switch to version {row.patch.version}"),) if row.patch is not None and row.patch.may_count else ()
+    buttons = (*patch, *running, *back, *lock, ("remove", "Remove"))
     why = {do: _why_not(do, row, asked) for do, _ in buttons}
     return tuple(one for one in buttons if not why[one[0]]), tuple(dict.fromkeys(filter(None, why.values())))
 
@@ -150,7 +151,7 @@ def _why_not(do: str, row: ServerShown, asked: Asked) -> str:
     tool = tool_named(f"host_{do}")
     if tool is None:
         raise KeyError(do)
-    given = {"name": row.name, "digest": row.digest}
+    given: dict[str, object] = {"name": row.name, "digest": row.digest, "to": row.patch.version if row.patch else 0}
     return asked.why_not(tool, tool.ask(**{one: given[one] for one in given if one in {two.name for two in fields(tool.ask)}}))
 
 

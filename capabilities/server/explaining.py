@@ -66,8 +66,8 @@ class ServerExplained:
     its row is now, ``findings`` are those that are not good, as RULE, OUTCOME, sentence and fix. ``signature`` says who stands
     behind that artifact now: without a trusted signer, verdict and findings are only what it says itself.
 
-    ``runtime`` and ``packages`` are those of its lock, ``offers`` what it offered when it was judged well last, and ``next``
-    are the commands to continue with.
+    ``runtime`` and ``packages`` are those of its lock, or the packages that its image lists; ``offers`` what it offered when it
+    was judged well last, and ``next`` are the commands to continue with.
     """
 
     name: str
@@ -135,7 +135,7 @@ def host_describe(ask: HostDescribe, at: Place) -> ServerExplained:
         signature=signature,
         profile=_profile(row),
         runtime=lock.runtime if lock is not None else "",
-        packages=packages_of(lock.text) if lock is not None else (),
+        packages=(packages_of(lock.text) or by.within(row)) if lock is not None else (),
         offers=tuple(Offered(kind=one.kind, name=one.name, digest=one.digest) for one in (pins or ())[:_MOST_PINS]),
         next=tuple(_next(row, missing, report)),
     )

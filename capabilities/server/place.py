@@ -50,6 +50,11 @@ class PatchShown:
     raised: datetime
     artifact: str
 
+    @property
+    def may_count(self) -> bool:
+        """Is there a version that may take over?"""
+        return bool(self.version) and not self.missing
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepShown:

@@ -93,8 +93,8 @@ class KnownSince:
             return Known(unseen=f"its policy has no gate {_GATE}")
         tree: Path | None = None
         if lock.package.startswith(IMAGES):
-            tree = self._installed(lock) / TREE
-            if not tree.is_dir():
+            tree = self._tree(lock)
+            if tree is None:
                 return Known(unseen="its image is not installed on this host, so what it is made of is not known here")
         elif lock.package.startswith(UNLISTED):
             return Known(unseen="what it is made of is listed nowhere")
@@ -105,6 +105,15 @@ class KnownSince:
             )
             return Known(text=lacking, unseen=lacking)
         return _against(self._data, identity, name, lock, tree, policy.digest, _Judged(policy=policy, at=at))
+
+    def within(self, lock: Lock) -> tuple[str, ...]:
+        """The packages that the image of *lock* lists, by package URL; none for others, and if it is not installed here."""
+        tree = self._tree(lock) if lock.package.startswith(IMAGES) else None
+        return () if tree is None else tuple(one.purl for one in _within(lock.digest, tree).within)
+
+    def _tree(self, lock: Lock) -> Path | None:
+        tree = self._installed(lock) / TREE
+        return tree if tree.is_dir() else None
 
 
 class _Judged:

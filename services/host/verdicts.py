@@ -105,6 +105,10 @@ class Verdicts:
             return Known(unseen="its package was not resolved")
         return self._since.asked(row.name, lock, self._policy(row.current.spec), self._now())
 
+    def within(self, row: HostedRow) -> tuple[str, ...]:
+        """The packages that the image of *row* lists, by package URL, if it is one and is installed here."""
+        return () if row.current.lock is None else self._since.within(row.current.lock)
+
     def _report(self, row: HostedRow) -> Report:
         """The sealed report about *row*, which counts here and has not expired."""
         judged, now, again = row.judged, self._now(), _again(f"'arcops host gate {row.name}'")

@@ -111,6 +111,8 @@ def test_an_advisory_about_a_base_makes_a_proposal_and_what_is_not_seen_is_not_c
     world.imports("DSA-9")
     explained = world.site.arcops("host", "explain", "image")
     assert "DSA-9 covers pkg:deb/debian/libc6@2.41-12" in explained.stdout, "and it does not run any more"
+    found = json.loads(world.site.arcops("host", "explain", "image", "--format", "json").stdout)
+    assert "pkg:deb/debian/libc6@2.41-12?distro=debian-13&upstream=glibc" in found["packages"]
     world.looks_by_itself()
     by_itself = world.status()["patch"]
     assert (by_itself["version"], "build it again on its base" in by_itself["missing"]) == (0, True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +11,9 @@ import pytest
 
 from adapters.http.accounts import Accounts
 from arcops.tier import Tier
+from capabilities.server.patches_told import keep_proposal
+from capabilities.server.patching import Proposed
+from flows.place import Place
 from foundation.audit.audit import Audit
 from foundation.audit.record import Record
 from foundation.database.migrating import ready
@@ -50,15 +53,18 @@ class World:
     untrusting: Front
     rows: Rows
     told: Kept
+    place: Place
 
     def browser(self, claims: dict[str, Any], front: Front | None = None) -> Any:
         self.front.provider.claims = dict(claims)
         return (front or self.front).logged_in()
 
-    def act(self, browser: Any, do: str, *, word: str = "", name: str = "echo", **headers: str) -> Any:
+    def act(self, browser: Any, do: str, *, word: str = "", name: str = "echo", to: str = "", **headers: str) -> Any:
         word = word or word_of(browser.get("/server?name=echo"))
         own = {"origin": self.front.url, **OWN, **headers}
-        return browser.post("/server/act", data={"form": word, "name": name, "do": do}, headers=own)
+        return browser.post(
+            "/server/act", data={"form": word, "name": name, "do": do, **({"to": to} if to else {})}, headers=own
+        )
 
     @property
     def acted(self) -> list[tuple[str, str, str, str]]:
@@ -80,7 +86,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             fronted(here, provider, clock, accounts=accounts, environment={"ARCOPS_DATABASE": address}, trust=trust)
             for trust in (True, False)
         ]
-        yield World(front=fronts[0], untrusting=fronts[1], rows=rows, told=told)
+        yield World(front=fronts[0], untrusting=fronts[1], rows=rows, told=told, place=replace(here.place(), own=True))
 
 
 def test_a_person_who_may_stops_starts_rolls_back_and_removes(world: World) -> None:
@@ -102,6 +108,29 @@ def test_a_person_who_may_stops_starts_rolls_back_and_removes(world: World) -> N
     assert world.acted == [
         (f"host_{do}", "servers/echo", "done", "ada") for do in ("stop", "start", "restart", "rollback", "remove")
     ]
+
+
+@pytest.mark.requirement("HOST-001-004/patches-are-told")
+def test_a_person_who_may_switches_to_what_is_proposed(world: World) -> None:
+    here = world.place
+    row = world.rows.there("echo")
+    new = world.rows.propose("echo", Spec(package="pypi:echo==3"), author="this host")
+    one = Proposed(name="echo", known="GHSA-1 covers pkg:pypi/echo@2", version=3, verdict="RED", why="its verdict is RED")
+    keep_proposal(here, row, one)
+    assert "Switch to version" not in world.browser(MAY).get("/server?name=echo").text, "it may not run"
+    keep_proposal(here, row, replace(one, verdict="GREEN", why=""))
+    browser = world.browser(MAY)
+    page = browser.get("/server?name=echo").text
+    assert '<input type="hidden" name="to" value="3">' in page
+    assert ">Switch to version 3</button>" in page
+    answer = world.act(browser, "switch", to=str(new.current.number))
+    assert answer.status_code == 409, "it is judged first, and nothing is resolved in this tier"
+    assert "version 3 of echo does not serve, and version 2 goes on" in answer.text.lower()
+    assert world.rows.there("echo").current.number == 2
+    assert [one[0] for one in world.acted] == ["host_switch"]
+    shown = world.browser(MAY).get("/server?name=echo").text
+    assert "Version 3 did not become ready: resolve failed." in shown
+    assert "Switch to version" not in world.browser(READS).get("/server?name=echo").text
 
 
 def test_a_form_of_another_page_does_nothing(world: World) -> None:

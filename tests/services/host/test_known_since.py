@@ -60,3 +60,4 @@ def test_an_image_is_asked_by_its_own_lists_once_it_is_installed(tmp_path: Path)
     assert "GHSA-new covers pkg:pypi/made-it@2.0" in found.text
     assert [str(one) for one in found.fixes] == ["GHSA-new in pkg:pypi/made-it@2.0: fixed in 9.0.0"]
     assert found.unseen == ""
+    assert asked.within(lock) == ("pkg:pypi/made-it@2.0",)
