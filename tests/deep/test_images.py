@@ -240,6 +240,27 @@ def checked(layout: Path, here: Bench) -> Done:
     return typed("check", layout, "--policy", DOCKER / "image-policy.yaml", environment=environment)
 
 
+@pytest.mark.requirement("BASE-8/bundle-for-an-air-gap")
+def test_the_image_with_what_is_said_of_it_crosses_an_air_gap(layout: tuple[Path, Bench], tmp_path: Path) -> None:
+    """In a bundle: what is installed is, byte for byte, what was attested, and our gates judge it there."""
+    made, here = layout
+    environment = {
+        **os.environ,
+        **here.environment,
+        "ARCOPS_PASSPHRASE": PASSPHRASE,
+        "ARCOPS_BACKUP_PASSPHRASE": "four words of a backup",
+    }
+    bundle = tmp_path / "site.bundle"
+    for words in (("make", bundle, "--image", made), ("verify", bundle), ("install", bundle)):
+        done = typed("bundle", *words, environment=environment)
+        assert done.returncode == 0, done.stderr
+    carried = here.home / "bundles" / "current" / "content" / "images" / "relay"
+    assert {one.relative_to(carried): one.read_bytes() for one in carried.rglob("*") if one.is_file()} == {
+        one.relative_to(made): one.read_bytes() for one in made.rglob("*") if one.is_file()
+    }
+    assert checked(carried, here).returncode in (0, 4)
+
+
 def a_changed_layer(layout: Path) -> None:
     largest = max((layout / "blobs" / "sha256").iterdir(), key=lambda one: one.stat().st_size)
     data = bytearray(largest.read_bytes())
