@@ -68,6 +68,10 @@ class Reply:
         if not self.status and self._head > _MOST_HEAD:
             raise Broken(f"the head of an answer has more than {_MOST_HEAD} bytes")
 
+    def leave(self) -> None:
+        """Let go of the parser: the two hold each other, and the answer would stay until a garbage collection."""
+        del self._parser
+
     def taken(self) -> list[bytes]:
         """The parts of the body that came since the last time."""
         found, self.parts = self.parts, []
@@ -163,6 +167,7 @@ class KeptOpen:
         except BaseException:
             connection.close()
             raise
+        reply.leave()
         self._give_back(connection, reply)
         return Answered(status=reply.status, body=b"".join(reply.parts), retry_after=reply.retry_after)
 

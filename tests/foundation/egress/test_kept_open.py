@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import closing
 from queue import SimpleQueue
@@ -176,6 +178,26 @@ def test_an_answer_may_be_too_long_and_a_head_has_one_meaning(server: Server) ->
         for target, fields in (("/a b", {}), ("/a\r\nX: y", {}), ("/ü", {}), ("/", {"Authorization": "a\r\nX: y"})):
             with pytest.raises(OSError, match="letter"):
                 way.ask("GET", target, fields, None, seconds=5, most=8)
+
+
+def test_an_answer_is_gone_when_no_one_holds_it(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not at the next garbage collection: a list may have a hundred megabytes."""
+    made: list[weakref.ref[kept_open.Reply]] = []
+
+    class Seen(kept_open.Reply):
+        def __init__(self) -> None:
+            super().__init__()
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr(kept_open, "Reply", Seen)
+    gc.disable()
+    try:
+        with closing(KeptOpen(server.url, tls.none())) as way:
+            server.answers.put((GOOD,))
+            assert way.ask("GET", "/", {}, None, seconds=5, most=100).ok
+        assert made[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_retry_after_is_read(server: Server, client: KubeClient) -> None:
