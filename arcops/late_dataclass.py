@@ -1,8 +1,9 @@
 """The frozen dataclass whose methods are made at their first use, because a command uses few of the classes that it imports.
 
 `dataclasses` compiles six functions for each class, which took a third of the time in which a command starts. A class that is
-declared by ``@dataclass(frozen=True, slots=True, kw_only=True)`` from here has the same fields and does the same; its methods
-write to the slots directly, so a value is made in half the time, too. Any other class is left to `dataclasses`.
+declared by ``@dataclass(frozen=True, slots=True, kw_only=True)`` from here, or without ``kw_only``, has the same fields and
+does the same; its methods write to the slots directly, so a value is made in half the time, too. Any other class is left to
+`dataclasses`.
 """
 
 from __future__ import annotations
@@ -21,33 +22,35 @@ else:
         """As `dataclasses.dataclass`."""
         if cls is None:
             return lambda given: dataclass(given, **options)
-        return _late(cls) if options == _USUAL and _is_usual(cls) else dataclasses.dataclass(cls, **options)
+        named = options.get("kw_only", False)
+        if {**options, "kw_only": named} == {"frozen": True, "slots": True, "kw_only": named} and _is_usual(cls, named):
+            return _late(cls, named)
+        return dataclasses.dataclass(cls, **options)
 
 
-_USUAL = {"frozen": True, "slots": True, "kw_only": True}
 _MISSING = dataclasses.MISSING
 _Class = type[Any]
 
 
-def _is_usual(cls: _Class) -> bool:
+def _is_usual(cls: _Class, named: bool) -> bool:
     """Has it a docstring, no dataclass above it, no method of those that are made here, and only usual fields?"""
     own, hints = cls.__dict__, inspect.get_annotations(cls)
     return (
         own.get("__doc__") is not None
         and not any(hasattr(base, "__dataclass_fields__") for base in cls.__mro__[1:])
         and not any(name in own for name in (*_MADE, *_WRITING, *_STATE))
-        and not any(isinstance(value, dataclasses.Field) and not _is_usual_field(value) for value in own.values())
+        and not any(isinstance(value, dataclasses.Field) and not _is_usual_field(value, named) for value in own.values())
         and not any(word in str(hint) for hint in hints.values() for word in ("InitVar", "KW_ONLY"))
         and "self" not in hints
     )
 
 
-def _is_usual_field(field: Any) -> bool:
-    return field.init and field.kw_only in (True, _MISSING)
+def _is_usual_field(field: Any, named: bool) -> bool:
+    return field.init and field.kw_only in (named, _MISSING)
 
 
-def _late(cls: _Class) -> _Class:
-    made: _Class = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=True, kw_only=True)
+def _late(cls: _Class, named: bool) -> _Class:
+    made: _Class = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=True, kw_only=named)
     said = made.__dataclass_params__
     said.init = said.repr = said.eq = said.frozen = True
     names = frozenset(field.name for field in dataclasses.fields(made))
@@ -77,11 +80,13 @@ def _called(method: Any, cls: _Class, name: str) -> Any:
 
 
 def _init(cls: _Class) -> Any:
-    taken, written = [], []
+    taken: list[str] = []
+    written: list[str] = []
     names: dict[str, object] = {"__missing": _MISSING}
     for field in dataclasses.fields(cls):
-        name = field.name
-        value = name
+        name = value = field.name
+        if field.kw_only and not taken:
+            taken.append("*")
         names[f"__set_{name}"] = getattr(cls, name).__set__
         if field.default is not _MISSING:
             names[f"__default_{name}"] = field.default
@@ -95,7 +100,7 @@ def _init(cls: _Class) -> Any:
         written.append(f" __set_{name}(self, {value})")
     if hasattr(cls, "__post_init__"):
         written.append(" self.__post_init__()")
-    return _compiled("self, *, " + ", ".join(taken) if taken else "self", written or [" pass"], names)
+    return _compiled(", ".join(["self", *taken]), written or [" pass"], names)
 
 
 def _eq(cls: _Class) -> Any:

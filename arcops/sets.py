@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.seen.content import Content
 

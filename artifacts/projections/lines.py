@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arcops.finding import Finding, Outcome
+from arcops.late_dataclass import dataclass
 from arcops.result import Report
 from arcops.verdict import Verdict
 from artifacts.projections.printable import printable as printable

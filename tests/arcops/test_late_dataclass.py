@@ -122,6 +122,26 @@ def test_two_values_share_no_default_that_can_change() -> None:
     assert Late(name="b").held == []
 
 
+@pytest.mark.parametrize("declare", [late, dataclasses.dataclass])
+def test_values_by_their_places_are_taken_alike(declare: _Declare) -> None:
+    @declare(frozen=True, slots=True)
+    class Pair:
+        """Two things."""
+
+        one: int
+        two: tuple[int, ...] = ()
+
+    first = Pair(1, two=(2,))
+    assert (first.one, first.two, repr(first)) == (1, (2,), f"{Pair.__qualname__}(one=1, two=(2,))")
+    assert first == Pair(1, (2,))
+    assert hash(first) == hash(Pair(1, (2,)))
+    assert (Pair.__match_args__, Pair(1).two) == (("one", "two"), ())
+    with pytest.raises(TypeError, match=r"from 2 to 3 positional arguments but 4 were given"):
+        Pair(1, (), 3)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        first.one = 2
+
+
 def test_it_is_declared_alike() -> None:
     for said in ("init", "repr", "eq", "frozen", "order", "unsafe_hash"):
         assert getattr(Late.__dataclass_params__, said) == getattr(Usual.__dataclass_params__, said)

@@ -77,7 +77,9 @@ def _both(data: bytes, path: str) -> tuple[Content, Content]:
 @example(data=b"RIFFaaaaWEBPVP8 ", name="1.txt")
 @example(data=b"0000TFL3", name="1.csv")
 @example(data=b"outs:\n- md5: 1\n", name="1.txt")
+@example(data=b"\xef\xbb\xbf# xet version 1\n", name="1.txt")
 @example(data=b"hsqs", name="1.txt")
+@example(data=b"a,=cmd|'/c calc'!A0\n", name="1.csv")
 @example(data=b"a" * 5000, name="1.txt")
 @example(data=b"numpy ", name="1.txt")
 @example(data=b"numpy >=1", name="1.txt")
@@ -98,6 +100,7 @@ _PARTS = st.one_of(st.sampled_from(_WORDS), st.from_regex(r"[0-9]{1,9}", fullmat
 
 
 @example(["sha512", "0000", ".", "md"])
+@example(["md5sums"])
 @example(["llama", "20240101", ".", "licence"])
 @given(st.lists(_PARTS, min_size=1, max_size=6))
 def test_a_long_number_in_a_name_does_not_change_its_kind(parts: list[str]) -> None:
@@ -106,6 +109,11 @@ def test_a_long_number_in_a_name_does_not_change_its_kind(parts: list[str]) -> N
         slowly = kinds.kind_of(name), code_names.code_kind(name)
     assert (kinds.kind_of(name), code_names.code_kind(name)) == slowly
     assert naming.named(f"folder/{name}").kind == naming.named(name).kind == slowly[0]
+
+
+def test_a_name_is_that_of_a_part_of_an_image_only_in_its_folder() -> None:
+    assert naming.named(f"blobs/sha256/{'a' * 64}").kind.reader == "blob"
+    assert naming.named("a" * 64).kind.reader == ""
 
 
 _KEYS = sorted(
@@ -122,6 +130,9 @@ _FILES = ["config.json", "123456.json", "vocab.json", "adapter_config.json", "mo
           "model_index.json", "modules.json", "tokenizer.json", "manifest.json", "gliner_config.json"]  # fmt: skip
 
 
+@example(value={"a": ["{{ ''.__class__.__mro__ }}"], "b": "{{ ''.__class__ }}"}, name="123456.json")
+@example(value={"use_pretrained_backbone": True, "backbone": "a/b"}, name="config.json")
+@example(value={"a": [{"type": "constructor", "lc": 1, "id": ["x"]}]}, name="123456.json")
 @given(value=st.dictionaries(st.sampled_from(_KEYS), _VALUES, max_size=5), name=st.sampled_from(_FILES))
 def test_a_key_that_tells_nothing_is_left_out_and_no_other_one(value: dict[str, object], name: str) -> None:
     quickly, slowly = _both(json.dumps(value).encode(), name)

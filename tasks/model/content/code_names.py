@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from tasks.model.content.short_names import remembered
 

@@ -6,9 +6,8 @@ its name. An unknown name is reported as unknown, and no policy that ships with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from arcops.beside import names_sbom
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from arcops.sets import is_blob
 from tasks.model.content.code_names import FORMS, CodeKind, kind_of_code, like

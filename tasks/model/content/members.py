@@ -7,8 +7,8 @@ name others inside the same archive; another archive inside one is not read furt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from arcops.late_dataclass import dataclass
 from arcops.sets import Part, beside, faults, raw_data
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.window import Malformed, Window

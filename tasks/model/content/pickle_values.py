@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from math import prod
 from typing import Union
 
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from tasks.model.content.window import Malformed
 

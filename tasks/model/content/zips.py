@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 
+from arcops.late_dataclass import dataclass
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.members import Held
 from tasks.model.content.names import fault_of

@@ -7,8 +7,7 @@ qualifiers in their own order, the end, ``sp``, other qualifiers by alphabet, nu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
 from tasks.model.versions.scheme import Scheme, SortKey, unparsable
 
