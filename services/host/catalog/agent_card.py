@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _TEXT = {"type": "string", "maxLength": 4096}
 _SAID = {"type": "string", "minLength": 1, "maxLength": 4096}
 _MODES = {"type": "array", "maxItems": 100, "items": {"type": "string", "minLength": 1, "maxLength": 200}}
+_URL = {"type": "string", "pattern": r"^https?://[^\s]+$", "maxLength": 2048}
+_FLAG = {"type": "boolean"}
+_SCHEMES = {"type": "array", "maxItems": 50, "items": {"type": "object"}}
 _SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
@@ -29,7 +32,18 @@ _SCHEMA: dict[str, Any] = {
         "description": _SAID,
         "version": {"type": "string", "minLength": 1, "maxLength": 255},
         "protocolVersion": {"type": "string", "pattern": r"^[0-9]+\.[0-9]+(\.[0-9]+)?$"},
-        "url": {"type": "string", "pattern": r"^https?://[^\s]+$", "maxLength": 2048},
+        "url": _URL,
+        "preferredTransport": {"type": "string", "minLength": 1, "maxLength": 100},
+        "additionalInterfaces": {
+            "type": "array",
+            "maxItems": 20,
+            "items": {
+                "type": "object",
+                "required": ["url", "transport"],
+                "properties": {"url": _URL, "transport": {"type": "string", "minLength": 1, "maxLength": 100}},
+                "additionalProperties": False,
+            },
+        },
         "supportedInterfaces": {
             "type": "array",
             "minItems": 1,
@@ -38,7 +52,7 @@ _SCHEMA: dict[str, Any] = {
                 "type": "object",
                 "required": ["url", "protocolBinding", "protocolVersion"],
                 "properties": {
-                    "url": {"type": "string", "pattern": r"^https?://[^\s]+$", "maxLength": 2048},
+                    "url": _URL,
                     "protocolBinding": {"type": "string", "minLength": 1, "maxLength": 100},
                     "protocolVersion": {"type": "string", "minLength": 1, "maxLength": 20},
                     "tenant": _TEXT,
@@ -46,7 +60,44 @@ _SCHEMA: dict[str, Any] = {
                 "additionalProperties": False,
             },
         },
-        "capabilities": {"type": "object"},
+        "capabilities": {
+            "type": "object",
+            "properties": {
+                "streaming": _FLAG,
+                "pushNotifications": _FLAG,
+                "stateTransitionHistory": _FLAG,
+                "extendedAgentCard": _FLAG,
+                "extensions": {
+                    "type": "array",
+                    "maxItems": 100,
+                    "items": {
+                        "type": "object",
+                        "required": ["uri"],
+                        "properties": {"uri": _SAID, "description": _TEXT, "required": _FLAG, "params": {"type": "object"}},
+                    },
+                },
+            },
+        },
+        "provider": {
+            "type": "object",
+            "required": ["organization", "url"],
+            "properties": {"organization": _SAID, "url": _URL},
+        },
+        "documentationUrl": _URL,
+        "iconUrl": _URL,
+        "supportsAuthenticatedExtendedCard": _FLAG,
+        "securitySchemes": {"type": "object", "additionalProperties": {"type": "object"}},
+        "security": _SCHEMES,
+        "securityRequirements": _SCHEMES,
+        "signatures": {
+            "type": "array",
+            "maxItems": 20,
+            "items": {
+                "type": "object",
+                "required": ["protected", "signature"],
+                "properties": {"protected": _SAID, "signature": _SAID, "header": {"type": "object"}},
+            },
+        },
         "defaultInputModes": _MODES,
         "defaultOutputModes": _MODES,
         "skills": {
@@ -60,6 +111,9 @@ _SCHEMA: dict[str, Any] = {
                     "name": _SAID,
                     "description": _SAID,
                     "tags": {"type": "array", "maxItems": 100, "items": {"type": "string", "maxLength": 200}},
+                    "examples": {"type": "array", "maxItems": 100, "items": _TEXT},
+                    "inputModes": _MODES,
+                    "outputModes": _MODES,
                 },
             },
         },
@@ -86,6 +140,9 @@ def read_card(value: object, what: str) -> Document:
         raise Refused(f"{what} is no agent card of A2A, at {at or 'its top'}: {error.message[:200]}") from None
     card = cast(dict[str, Any], value)
     refuse_range(card["version"], f"the version of {what}")
+    ids = [one["id"] for one in card["skills"]]
+    if twice := next((one for one in ids if ids.count(one) > 1), ""):
+        raise Refused(f"{what} has the skill {twice[:80]!r} twice, so no one can say which one is meant")
     url = card["supportedInterfaces"][0]["url"] if "supportedInterfaces" in card else card["url"]
     skills = [f"{one['name']} {' '.join(one['tags'])}" for one in card["skills"]]
     return Document(

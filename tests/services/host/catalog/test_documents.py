@@ -178,6 +178,21 @@ def test_the_order_does_not_depend_on_the_order_before(versions: list[tuple[str,
     assert ordered(versions) == ordered(reversed(versions))
 
 
+WRONG: dict[str, dict[str, Any]] = {
+    "a capability that is no flag": {"capabilities": {"streaming": "yes"}},
+    "an extension without its address": {"capabilities": {"extensions": [{"required": True}]}},
+    "a provider without an address": {"provider": {"organization": "Example"}},
+    "a document that is no address": {"documentationUrl": "javascript:alert(1)"},
+    "an icon of a file": {"iconUrl": "file:///etc/passwd"},
+    "a scheme that is a word": {"securitySchemes": {"token": "bearer"}},
+    "a requirement that is a word": {"security": ["token"]},
+    "a signature without its bytes": {"signatures": [{"protected": "e30"}]},
+    "an interface of no transport": {"additionalInterfaces": [{"url": "https://agents.example.com/"}]},
+    "a skill with a mode that is a number": {"skills": [{**CARD["skills"][0], "inputModes": [1]}]},
+    "a skill that is there twice": {"skills": [CARD["skills"][0], CARD["skills"][0]]},
+}
+
+
 class TestAgents:
     def test_a_card_is_an_entry_of_its_own_kind(self) -> None:
         found = read_card(CARD, "it")
@@ -214,3 +229,25 @@ def test_any_document_is_taken_or_refused(change: dict[str, Any]) -> None:
     except Refused:
         return
     refuse_unlike("server", json.loads(found.text), "what was kept")
+
+
+@pytest.mark.requirement("HOST-OPS/agents-are-an-extension-point")
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_a2a_knows_has_the_form_that_it_says(wrong: str) -> None:
+    with pytest.raises(Refused, match=r"no agent card of A2A|twice"):
+        read_card({**CARD, **WRONG[wrong]}, "it")
+
+
+@pytest.mark.requirement("HOST-OPS/agents-are-an-extension-point")
+def test_a_card_with_all_that_a2a_knows_is_taken_and_what_comes_later_too() -> None:
+    whole = {
+        **CARD,
+        "capabilities": {"streaming": True, "extensions": [{"uri": "https://example.com/ext/v1", "required": False}]},
+        "provider": {"organization": "Example", "url": "https://example.com"},
+        "documentationUrl": "https://example.com/docs",
+        "securitySchemes": {"token": {"httpAuthSecurityScheme": {"scheme": "bearer"}}},
+        "securityRequirements": [{"schemes": {"token": {"list": []}}}],
+        "signatures": [{"protected": "e30", "signature": "AA"}],
+        "ofALaterVersion": {"is": "left as it is"},
+    }
+    assert read_card(whole, "it").name == "com.example.agents/travel-planner"
