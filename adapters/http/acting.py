@@ -119,7 +119,8 @@ class Acting:
                 self._denied(request, who, "policy", tool.name)
                 return said(403, decision.reason)
             if self.door.limits is not None:
-                over = await over_limit(request.scope, who, tool.name, self.door.limits, self.door.accounts)
+                door, back = self.door, self._address(buttons, name)
+                over = await over_limit(request.scope, who, tool.name, self.door.limits, door.accounts, back=back)
                 if over is not None:
                     return over
             at = replace(self.place(), caller=who)

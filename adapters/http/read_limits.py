@@ -26,18 +26,27 @@ _CALLS = frozenset((CALL,))
 
 
 async def over_limit(
-    scope: Scope, caller: Identity, tool: str, limits: Deciding, accounts: Accounts | None, id: str | int | None = None
+    scope: Scope,
+    caller: Identity,
+    tool: str,
+    limits: Deciding,
+    accounts: Accounts | None,
+    id: str | int | None = None,
+    *,
+    back: str = "",
 ) -> Response | None:
-    """Count one reading of *caller* as a call of *tool*. The answer instead of it, if it is not let through."""
+    """Count one reading of *caller* as a call of *tool*. The answer instead of it, if it is not let through: for a browser a
+    page with a link *back*, or to the same page again.
+    """
     try:
         turn = await _decided(limits, caller, tool)
     except ArcOpsError as error:
         _account(accounts, scope, caller, "limits", tool)
-        return _answer(scope, 503, str(error), _RETRY_SECONDS, id)
+        return _answer(scope, 503, str(error), _RETRY_SECONDS, id, back)
     if turn.let:
         return None
     _account(accounts, scope, caller, turn.by, tool)
-    answer = _answer(scope, 429, turn.reason, turn.wait, id)
+    answer = _answer(scope, 429, turn.reason, turn.wait, id, back)
     answer.headers["RateLimit-Policy"] = policy_field(turn.lines)
     answer.headers["RateLimit"] = limit_field(turn.lines)
     return answer
@@ -54,10 +63,10 @@ def _account(accounts: Accounts | None, scope: Scope, caller: Identity, limit: s
         accounts.limited(scope, caller, limit, tool=tool)
 
 
-def _answer(scope: Scope, status: int, said: str, wait: int, id: str | int | None) -> Response:
+def _answer(scope: Scope, status: int, said: str, wait: int, id: str | int | None, back: str) -> Response:
     found: Response
     if "text/html" in Headers(scope=scope).get("accept", ""):
-        again = str(scope.get("raw_path", b"/").decode("ascii", "replace"))
+        again = back or str(scope.get("raw_path", b"/").decode("ascii", "replace"))
         title = "Too often" if status == 429 else "Not now"
         found = login_pages.said(status, title, said, go_on=again, words="Try again")
     else:

@@ -22,6 +22,7 @@ from adapters.http.login import People, people
 from capabilities.access.known import known_objects
 from foundation.authorization.authorizing import Authorization
 from foundation.identity.accepting import read_accepting
+from foundation.limits.deciding import Deciding
 from foundation.settings import read_settings
 from foundation.tokens import fetched
 from tests.models import Bench
@@ -74,9 +75,10 @@ def fronted(
     environment: Mapping[str, str] | None = None,
     trust: bool = False,
     roles: Path | None = None,
+    limits: Deciding | None = None,
 ) -> Front:
     """A front over the store of *here*, with the settings in *environment*. *trust*: remote callers may change what counts.
-    *roles*: the folder of the policy.
+    *roles*: the folder of the policy; *limits*: how often someone may call tools and read.
     """
     told = {
         "ARCOPS_OIDC_ISSUER": provider.url,
@@ -93,7 +95,8 @@ def fronted(
     issuers = tuple(one.issuer for one in accepting.tokens)
     way_in = people(settings, issuers, bound, told, now=now, fetch=fetched, accounts=accounts)
     assert way_in is not None
-    door = Door(accepting=accepting, authorization=Authorization(roles, known_objects()), accounts=accounts, people=way_in)
+    rules = Authorization(roles, known_objects())
+    door = Door(accepting=accepting, authorization=rules, accounts=accounts, people=way_in, limits=limits)
     app = front([DoorPart(routes=way_in.routes()), _mcp(place, bound, door), _pages(place, bound, door)], bound)
     return Front(app=app, url=url, people=way_in, provider=provider)
 

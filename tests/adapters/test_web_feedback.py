@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from adapters.http.accounts import Accounts
+from adapters.http.limiting import limits_of
 from arcops.tier import Tier
 from foundation.audit.audit import Audit
 from foundation.database.engine import Database
@@ -144,3 +145,24 @@ def test_feedback_about_everything_names_what_there_is(world: World) -> None:
     assert world.act(browser, "give", about="template:echo", text="it needs a license").status_code == 303
     found = browser.get("/feedback", headers={"accept": "application/json"}).json()
     assert [(one["about"], one["status"]) for one in found["feedback"]] == [("template:echo", "open")]
+
+
+@pytest.mark.requirement("HOST-025/pages-share-the-limits")
+def test_a_form_counts_for_the_limits_of_its_sender(tmp_path: Path) -> None:
+    clock, here = Clock(NOW), bench(tmp_path / "here")
+    address = f"sqlite:///{tmp_path / 'database' / 'a.sqlite'}"
+    file = tmp_path / "limits.yaml"
+    file.write_text("rates: [{name: given, tools: [host_feedback_give], calls: 1, per: hour}]")
+    limits = limits_of(replace(here.settings, limits=file), alone=False)
+    with providing(now=clock, claims=CHECKER) as provider, hurried(at_server(address)) as database:
+        front = fronted(here, provider, clock, environment={"ARCOPS_DATABASE": address}, limits=limits)
+        world = World(front=front, database=ready(database), told=Kept())
+        browser = front.logged_in()
+        assert world.act(browser, "give", text="first").status_code == 303
+        over = world.act(browser, "give", text="second")
+        assert over.status_code == 429
+        assert int(over.headers["retry-after"]) > 0
+        assert "limit &#x27;given&#x27; of 1 calls per hour is reached" in over.text
+        assert 'href="https://arcops.example/feedback?about=page%3A%2Fservers"' in over.text
+        assert [one.text for one in world.kept] == ["first"]
+        assert browser.get("/feedback").status_code == 200, "pages have what is left of theirs"
