@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,6 +120,8 @@ class InstallBundle:
     """The file of the bundle."""
     keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
     """Public keys (PEM) of those who may have signed it; by default the trusted keys."""
+    no_program: bool = False
+    """Install no wheels: the program comes another way, such as by an image, and is of the version that the bundle has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +149,8 @@ def install_bundle(ask: InstallBundle, at: Place) -> BundleInstalled:
     from foundation.site_bundle.installing import install
 
     keys = whose_keys(ask.keys, at)[0]
-    done = install(ask.file, _doing(at, keys))
+    doing = _doing(at, keys)
+    done = install(ask.file, replace(doing, environment_of=None) if ask.no_program else doing)
     return BundleInstalled(
         id=done.id,
         folder=done.folder,

@@ -63,7 +63,7 @@ class Note:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doing:
     """What both need: the site, who signs and by which keys, the passphrase of backups, the clock, and how an environment is
-    made of a folder of wheels, while files that are secret stay closed.
+    made of a folder of wheels, while files that are secret stay closed; or that none is made.
     """
 
     settings: Settings
@@ -72,7 +72,7 @@ class Doing:
     passphrase: Callable[[], str]
     now: datetime
     environment: Mapping[str, str]
-    environment_of: Callable[[Path, Path, Sequence[Path]], None] = make_environment
+    environment_of: Callable[[Path, Path, Sequence[Path]], None] | None = make_environment
     step: Callable[[str], None] = unheard
 
 
@@ -120,6 +120,11 @@ def install(path: Path, doing: Doing) -> Installed:
         verified = verify(tar, doing.keys)
         bundle = verified.bundle
         ours = bundle.version in ("", version())
+        if not ours and doing.environment_of is None:
+            raise Refused(
+                f"the bundle {path} brings ArcOps {bundle.version}, and this is {version()}: without an environment of its "
+                f"own, only the program of {bundle.version} can install it; load that first, such as by its image"
+            )
         if ours:
             refuse_unknown(bundle.schema, f"the bundle {path}")
         id_ = f"{bundle.version or 'content'}-{content_of(bundle).removeprefix('sha256:')[:16]}"
@@ -128,7 +133,7 @@ def install(path: Path, doing: Doing) -> Installed:
         half = journal.read_journal(settings)
 
         def installed(*, counts: bool) -> Installed:
-            environment = folder / _ENVIRONMENT if bundle.version else None
+            environment = folder / _ENVIRONMENT if (folder / _ENVIRONMENT).is_dir() else None
             before = _note(folder).before if counts else ""
             return Installed(id=id_, folder=folder, verified=verified, before=before, counts=counts, environment=environment)
 
@@ -205,7 +210,8 @@ def _note(folder: Path) -> Note:
 
 def _make_ready(tar: SignedTar, bundle: SiteBundle, folder: Path, doing: Doing) -> None:
     """Write the pieces to *folder*, and install the wheels there. What a process that died left has no effect, and goes."""
-    if _is_ready(bundle, folder):
+    wanted = doing.environment_of if bundle.version else None
+    if _is_ready(bundle, folder) and (wanted is None or (folder / _ENVIRONMENT).is_dir()):
         return
     if Path(sys.prefix).is_relative_to(folder):
         raise Refused(f"{folder} was changed, and this program runs from there; install the bundle with the program before it")
@@ -218,9 +224,8 @@ def _make_ready(tar: SignedTar, bundle: SiteBundle, folder: Path, doing: Doing) 
             stream_new(path, lambda file, name=part.name: file.writelines(tar.chunks(name)))  # type: ignore[misc]
         make_private(folder)
         doing.step("written")
-        if bundle.version:
-            secret = tuple(key_files(doing.settings).values())
-            doing.environment_of(folder / _CONTENT / "wheels", folder / _ENVIRONMENT, secret)
+        if wanted is not None:
+            wanted(folder / _CONTENT / "wheels", folder / _ENVIRONMENT, tuple(key_files(doing.settings).values()))
             doing.step("installed the wheels")
         write_new(folder / _UNPACKED, b"")
     except OSError as error:

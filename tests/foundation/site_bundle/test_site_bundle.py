@@ -184,6 +184,21 @@ class TestOneOfAnotherVersion:
         assert (one.folder / "content" / "data" / "osv.json").read_text() == "advisories 1"
 
 
+def test_without_a_program_the_version_that_runs_installs_it(
+    made: tuple[Bench, Path], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container the program comes by an image, whose Python makes no environments."""
+    bare = replace(doing(home, lambda _: None), environment_of=None)
+    done = install(made[1] / "1.bundle", bare)
+    assert (done.counts, done.environment) == (True, None)
+    assert database(home)[0] == newest()
+    assert take_back(bare).environment is None
+    assert installed(home, made[1] / "1.bundle").environment is not None, "later with one"
+    monkeypatch.setattr(installing, "version", lambda: "0.0.9")
+    with pytest.raises(Refused, match=rf"only the program of {version()} can install it"):
+        install(made[1] / "2.bundle", bare)
+
+
 def test_wheels_that_make_no_environment_leave_nothing(made: tuple[Bench, Path], home: Path) -> None:
     def fails(wheels: Path, environment: Path, closed: Sequence[Path]) -> None:
         raise Refused("the wheels do not fit")
