@@ -52,6 +52,10 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-007",
+        template_images_build_and_start=(
+            "The Dockerfile of a template builds without a network on a base of one's own; its image starts as no one and "
+            "answers a client."
+        ),
         templates_pass_the_gate="Each template is judged by the shipped policy, started in its box, and served.",
         templates_run_alone="A server of a template runs by itself with tokens, roles, limits, an audit log and probes.",
         templates_are_scaffolded="One command makes a server from a template, with tests, Dockerfile and manifests.",
