@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from adapters.http.serve import reserved_port
 from services.host.scaffold.kinds import Language
 from tests.adapters.serving import Served
 from tests.adapters.test_host_deploy import called, text_of
@@ -113,8 +113,7 @@ def test_it_builds_without_a_network_starts_as_no_one_and_answers(language: Lang
     assert image.done("id", "-u").strip() == "10001"
     made = image.done("arcops", "access", "key", "new", "client", "--scopes", "read", "--days", "1")
     id_, secret = made.split()[0], made.split("secret ")[1].split()[0]
-    port = free_port()
-    with image.started(port, "--share", f"user:arcops,,{id_}") as process:
+    with reserved_port() as port, image.started(port, "--share", f"user:arcops,,{id_}") as process:
         host = Served(url=f"http://127.0.0.1:{port}")
 
         def ready() -> bool:
@@ -129,11 +128,6 @@ def test_it_builds_without_a_network_starts_as_no_one_and_answers(language: Lang
         assert text_of(called(host, secret)) == "hello"
         assert users_of(process.pid) == {10001}
         assert {one.stat().st_uid for one in image.home.rglob("*")} == {10001}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def users_of(group: int) -> set[int]:
