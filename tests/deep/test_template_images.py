@@ -82,7 +82,7 @@ class Image:
 
     @contextmanager
     def started(self, port: int, *more: str) -> Iterator[subprocess.Popen[str]]:
-        """Its own program with its own arguments, but for the *port*, until the block ends."""
+        """Its own program with its own arguments, except the *port*, until the block ends."""
         said = self.store.config(self.name)
         arguments = [str(port) if one == "8430" else one for one in said["Cmd"]]
         line = self.line(*said["Entrypoint"], *arguments, *more, ARCOPS_PUBLIC_URL=f"http://127.0.0.1:{port}")
