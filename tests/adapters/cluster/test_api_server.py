@@ -53,7 +53,7 @@ def test_the_definitions_are_within_the_cost_of_rules(client: KubeClient, kind: 
     import json
 
     body = json.dumps(definition(kind).value).encode()
-    query = [("dryRun", "All"), ("fieldManager", "arcops-tests"), ("force", "true")]
+    query = (("dryRun", "All"), ("fieldManager", "arcops-tests"), ("force", "true"))
     name = definition(kind).name.name
     answered = client.ask("PATCH", f"{DEFINITIONS}/{name}", query, body, form="application/apply-patch+yaml", seconds=30)
     assert answered.ok, answered.body.decode()
