@@ -16,7 +16,7 @@ from typing import Any
 
 import anyio
 import mcp_types as types
-from anyio.abc import TaskGroup
+from anyio.abc import TaskGroup, TaskStatus
 from mcp import MCPError
 from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
@@ -86,10 +86,10 @@ class Publishing:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Inside this, the log is watched."""
+        """Inside this, the log is watched: whatever is kept from its beginning on is told."""
         async with anyio.create_task_group() as group:
             self._group = group
-            group.start_soon(self._watch)
+            await group.start(self._watch)
             try:
                 yield
             finally:
@@ -111,10 +111,10 @@ class Publishing:
         for uri in uris:
             await self._bus.publish(ResourceUpdated(uri=uri))
 
-    async def _watch(self) -> None:
+    async def _watch(self, *, task_status: TaskStatus[None]) -> None:
         feed = Feed(self._places)
         position: int | None = None
-        said = ""
+        said, looked = "", False
         try:
             while True:
                 try:
@@ -127,6 +127,9 @@ class Publishing:
                         _log.warning("new artifacts cannot be told: %s", error)
                 if digests is not None:
                     await self.tell(digests)
+                if not looked:
+                    looked = True
+                    task_status.started()
                 await anyio.sleep(LOOK_SECONDS)
         finally:
             feed.close()
@@ -150,7 +153,9 @@ class Publishing:
         return types.EmptyResult()
 
     async def _unsubscribe(self, ctx: Context, params: types.UnsubscribeRequestParams) -> types.EmptyResult:
-        self._session(ctx).uris.discard(str(params.uri))
+        uri, session = str(params.uri), self._session(ctx)
+        session.uris.discard(uri)
+        session.waiting.pop(uri, None)
         return types.EmptyResult()
 
     def _session(self, ctx: Context) -> _Session:

@@ -21,6 +21,7 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from starlette.applications import Starlette
 
+from adapters.mcp import publishing
 from adapters.mcp.app import endpoint
 from adapters.mcp.publishing import MOST_URIS
 from adapters.mcp.resources import NEWEST
@@ -72,8 +73,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 
 @pytest.fixture
-def site(made: Bench, tmp_path: Path) -> Iterator[Site]:
-    with serving(emptied(made, tmp_path)) as found:
+def before() -> tuple[str, ...]:
+    """The subjects of which the store has an artifact before the server begins: of those no one is told."""
+    return ()
+
+
+@pytest.fixture
+def site(made: Bench, tmp_path: Path, before: tuple[str, ...]) -> Iterator[Site]:
+    here = emptied(made, tmp_path)
+    for name in before:
+        keep(here, report(name, GREEN, at=datetime.now(UTC).replace(microsecond=0)))
+    with serving(here) as found:
         yield found
 
 
@@ -96,9 +106,9 @@ def about(artifact: dict[str, Any]) -> str:
 
 
 class TestListening:
+    @pytest.mark.parametrize("before", [("before",)])
     def test_a_listening_client_is_told_and_reads_what_is_new_from_where_it_was(self, site: Site) -> None:
         async def ask() -> Any:
-            await kept(site, "before")
             async with site.client("2026-07-28") as client:
                 begun = await read(client, NEWEST)
                 async with client.listen(resources_list_changed=True, resource_subscriptions=[NEWEST]) as told:
@@ -112,10 +122,9 @@ class TestListening:
         (one,) = new["artifacts"]
         assert (one["subject"], one["verdict"], one["position"], new["next"]) == ("tiny", "RED", 1, 2)
 
+    @pytest.mark.parametrize("before", [("mine", "other")])
     def test_only_those_who_wait_for_a_subject_are_told_about_it(self, site: Site) -> None:
         async def ask() -> Any:
-            await kept(site, "mine")
-            await kept(site, "other")
             async with site.client("2026-07-28") as client:
                 mine, _ = (await read(client, NEWEST))["artifacts"]
                 async with client.listen(resource_subscriptions=[about(mine)]) as told:
@@ -146,6 +155,7 @@ class TestListening:
 
 @pytest.mark.filterwarnings("ignore:resources:mcp.shared.exceptions.MCPDeprecationWarning")
 class TestSubscribingInASession:
+    @pytest.mark.parametrize("before", [("mine",)])
     def test_a_session_is_told_about_what_it_subscribed_to(self, site: Site) -> None:
         async def ask() -> Any:
             told: asyncio.Queue[Any] = asyncio.Queue()
@@ -153,7 +163,6 @@ class TestSubscribingInASession:
             async def note(message: Any) -> None:
                 await told.put(message)
 
-            await kept(site, "mine")
             async with site.client("legacy", note) as client:
                 assert client.server_capabilities.resources.subscribe
                 assert client.server_capabilities.resources.list_changed
@@ -185,6 +194,23 @@ class TestSubscribingInASession:
                 return await told.get()
 
         assert isinstance(run(ask()), types.ResourceListChangedNotification)
+
+
+def test_whatever_is_kept_after_the_server_began_is_told(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the log ended at the beginning is known before the first client can come."""
+    looked: list[int | None] = []
+
+    def look(feed: object, position: int | None) -> tuple[int, None]:
+        looked.append(position)
+        return 0, None
+
+    monkeypatch.setattr(publishing, "_new", look)
+
+    async def begin() -> None:
+        async with publishing.Publishing(made.settings, owner=lambda _: "ada", most_each=1).running():
+            assert looked == [None]
+
+    run(begin())
 
 
 class TestReadingTheLog:
