@@ -214,6 +214,8 @@ def server_environment(where: PrefectSite, environment: Mapping[str, str]) -> di
     would open it or make it call out.
     """
     defaults = {
+        # In memory, as Prefect keeps them, leases are lost with the server, and a run that cannot renew its own is ended.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs,orphans",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(_KEEP_SECONDS),
     }

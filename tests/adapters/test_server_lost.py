@@ -319,6 +319,7 @@ class TestRunsThatBeginAtOnce:
     ) -> None:
         with checking(site, here, some_seconds) as found:
             run = at_work(prefect, some_seconds)
+            assert list((here.home / "prefect" / "concurrency_leases").glob("*-*.json")), "its slot outlives the server"
             for one in holding(str(here.home / "prefect" / "server.log")):
                 os.kill(one, signal.SIGKILL)
             assert found.result(timeout=MOST_SECONDS).report.verdict is Verdict.RED
