@@ -6,22 +6,21 @@ not known let nothing through.
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Scope
 
 from adapters.http import login_pages
 from adapters.http.accounts import Accounts
+from adapters.http.over_limits import decided, limit_fields, limited
+from adapters.http.quotas import RETRY_SECONDS
 from arcops.errors import ArcOpsError
 from arcops.identity import Identity
 from foundation.authorization.objects import CALL
-from foundation.limits.deciding import Deciding, Turn
-from foundation.limits.fields import limit_field, policy_field
+from foundation.limits.deciding import Deciding
 
-LIMITED = -32029
-_RETRY_SECONDS = 5
 _CALLS = frozenset((CALL,))
 
 
@@ -39,23 +38,14 @@ async def over_limit(
     page with a link *back*, or to the same page again.
     """
     try:
-        turn = await _decided(limits, caller, tool)
+        turn = await decided(limits, caller, tool, _CALLS)
     except ArcOpsError as error:
         _account(accounts, scope, caller, "limits", tool)
-        return _answer(scope, 503, str(error), _RETRY_SECONDS, id, back)
+        return _answer(scope, 503, str(error), RETRY_SECONDS, {}, id, back)
     if turn.let:
         return None
     _account(accounts, scope, caller, turn.by, tool)
-    answer = _answer(scope, 429, turn.reason, turn.wait, id, back)
-    answer.headers["RateLimit-Policy"] = policy_field(turn.lines)
-    answer.headers["RateLimit"] = limit_field(turn.lines)
-    return answer
-
-
-async def _decided(limits: Deciding, caller: Identity, tool: str) -> Turn:
-    if limits.waits():
-        return await asyncio.to_thread(limits.decide, caller, tool, _CALLS)
-    return limits.decide(caller, tool, _CALLS)
+    return _answer(scope, 429, turn.reason, turn.wait, limit_fields(turn), id, back)
 
 
 def _account(accounts: Accounts | None, scope: Scope, caller: Identity, limit: str, tool: str) -> None:
@@ -63,14 +53,13 @@ def _account(accounts: Accounts | None, scope: Scope, caller: Identity, limit: s
         accounts.limited(scope, caller, limit, tool=tool)
 
 
-def _answer(scope: Scope, status: int, said: str, wait: int, id: str | int | None, back: str) -> Response:
-    found: Response
-    if "text/html" in Headers(scope=scope).get("accept", ""):
-        again = back or str(scope.get("raw_path", b"/").decode("ascii", "replace"))
-        title = "Too often" if status == 429 else "Not now"
-        found = login_pages.said(status, title, said, go_on=again, words="Try again")
-    else:
-        error = {"code": LIMITED, "message": said[:1000], "data": {"kind": "unavailable", "retryAfterSeconds": wait}}
-        found = JSONResponse({"jsonrpc": "2.0", "id": id, "error": error}, status_code=status)
-    found.headers["Retry-After"] = str(wait)
+def _answer(
+    scope: Scope, status: int, said: str, wait: int, fields: Mapping[str, str], id: str | int | None, back: str
+) -> Response:
+    if "text/html" not in Headers(scope=scope).get("accept", ""):
+        return limited(id, status, said, wait, fields, kind="kind")
+    again = back or str(scope.get("raw_path", b"/").decode("ascii", "replace"))
+    title = "Too often" if status == 429 else "Not now"
+    found = login_pages.said(status, title, said, go_on=again, words="Try again")
+    found.headers.update({"Retry-After": str(wait), **fields})
     return found

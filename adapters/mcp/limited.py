@@ -6,30 +6,26 @@ of MCP passes on to its caller. Every answer to a call has the fields RateLimit 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.http.access import IDENTITY, Door
 from adapters.http.calls import Call, call_in
+from adapters.http.over_limits import decided, limit_fields, limited
+from adapters.http.quotas import RETRY_SECONDS
 from adapters.mcp.names import KIND
 from arcops.errors import ArcOpsError
-from arcops.identity import Identity
 from foundation.authorization.authorizing import nearby
 from foundation.authorization.objects import CALL, CONNECT
 from foundation.limits.deciding import Deciding, Turn
-from foundation.limits.fields import limit_field, policy_field
 
 TURN = "arcops.turn"
 """The key of the `Turn` in an ASGI scope."""
 ADVICE = "dev.arcops/quota"
 """In ``_meta`` of a result: a sentence for each quota that is nearly used up."""
-LIMITED = -32029
-_RETRY_SECONDS = 5
 _CALLS, _CONNECTS = frozenset((CALL,)), frozenset((CALL, CONNECT))
 
 
@@ -47,15 +43,16 @@ class Limited:
             await self.app(scope, receive, send)
             return
         try:
-            turn = await self._decide(call, scope.get(IDENTITY) or nearby())
+            actions = _CONNECTS if call.connects else _CALLS
+            turn = await decided(self.limits, scope.get(IDENTITY) or nearby(), call.name, actions)
         except ArcOpsError as error:
             self._account(scope, "limits", call)
-            await _answer(call, 503, str(error), _RETRY_SECONDS, {})(scope, receive, send)
+            await limited(call.id, 503, str(error), RETRY_SECONDS, {}, kind=KIND)(scope, receive, send)
             return
-        fields = {"RateLimit-Policy": policy_field(turn.lines), "RateLimit": limit_field(turn.lines)} if turn.lines else {}
+        fields = limit_fields(turn)
         if not turn.let:
             self._account(scope, turn.by, call)
-            await _answer(call, 429, turn.reason, turn.wait, fields)(scope, receive, send)
+            await limited(call.id, 429, turn.reason, turn.wait, fields, kind=KIND)(scope, receive, send)
             return
         scope[TURN] = turn
         raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in fields.items()]
@@ -66,12 +63,6 @@ class Limited:
             await send(sent)
 
         await self.app(scope, receive, told if raw else send)
-
-    async def _decide(self, call: Call, caller: Identity) -> Turn:
-        actions = _CONNECTS if call.connects else _CALLS
-        if self.limits.waits():
-            return await asyncio.to_thread(self.limits.decide, caller, call.name, actions)
-        return self.limits.decide(caller, call.name, actions)
 
     def _account(self, scope: Scope, limit: str, call: Call) -> None:
         if self.door.accounts is not None:
@@ -86,9 +77,3 @@ def advised(scope: Mapping[str, Any], result: Any) -> Any:
     if isinstance(result, dict):
         return {**result, "_meta": {**(result.get("_meta") or {}), ADVICE: list(turn.advice)}}
     return result.model_copy(update={"meta": {**(result.meta or {}), ADVICE: list(turn.advice)}})
-
-
-def _answer(call: Call, status: int, said: str, wait: int, fields: Mapping[str, str]) -> JSONResponse:
-    error = {"code": LIMITED, "message": said[:1000], "data": {KIND: "unavailable", "retryAfterSeconds": wait}}
-    body = {"jsonrpc": "2.0", "id": call.id, "error": error}
-    return JSONResponse(body, status_code=status, headers={"Retry-After": str(wait), **fields})

@@ -20,8 +20,9 @@ from starlette.applications import Starlette
 
 from adapters.http.accounts import Accounts
 from adapters.http.limiting import USUAL, limits_of
+from adapters.http.over_limits import LIMITED
 from adapters.mcp.app import endpoint
-from adapters.mcp.limited import ADVICE, LIMITED
+from adapters.mcp.limited import ADVICE
 from adapters.mcp.names import TASKS
 from arcops.errors import Refused
 from arcops.identity import Identity
