@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -29,6 +30,15 @@ def read_file(path: Path, limit: int, *, follow: bool = True, within: Roots = AN
         return read_open(descriptor, what, limit)
     finally:
         os.close(descriptor)
+
+
+def digest_if_readable(path: Path) -> str:
+    """``sha256:…`` of the file *path*, of any size; empty if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError:
+        return ""
 
 
 def read_at(folder: int, relative: str, limit: int) -> bytes:

@@ -15,7 +15,6 @@ database brought forward: so all of that, and the link, changes as a restore doe
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +28,7 @@ from arcops.silence import unheard
 from artifacts.private_folder import make_private
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
-from artifacts.reading import read_file
+from artifacts.reading import digest_if_readable, read_file
 from artifacts.signed_tar import SignedTar, opened_tar
 from artifacts.site_bundle import SiteBundle, content_of
 from artifacts.wire import canonical_bytes, from_json
@@ -239,15 +238,9 @@ def _make_ready(tar: SignedTar, bundle: SiteBundle, folder: Path, doing: Doing) 
 
 def _is_ready(bundle: SiteBundle, folder: Path) -> bool:
     """Is all of *bundle* in *folder*, byte for byte?"""
-    return (folder / _UNPACKED).exists() and all(_digest(folder / _CONTENT / one.name) == one.digest for one in bundle.parts)
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-    except OSError:
-        return ""
+    return (folder / _UNPACKED).exists() and all(
+        digest_if_readable(folder / _CONTENT / one.name) == one.digest for one in bundle.parts
+    )
 
 
 def _changes(tar: SignedTar, bundle: SiteBundle, settings: Settings, id_: str) -> Changes:

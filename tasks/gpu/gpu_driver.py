@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import importlib.metadata
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from arcops.errors import Refused, Unavailable
 from arcops.evidence import Seen, Sighting, Source, SourceKind
 from arcops.request import Request
 from arcops.seen.gpu import Confidential, Count, DriverState, Flag, GpuDriver, Text, Unread, Why
+from artifacts.reading import digest_if_readable
 from tasks.gpu.asking import Nvml, as_count, as_flag, binding
 from tasks.gpu.pci_bus import gpus_on_bus
 
@@ -88,17 +88,9 @@ def _sources(nvml: Nvml) -> tuple[Source, ...]:
     paths = sorted({Path(line.split(maxsplit=5)[5]) for line in lines if "/libnvidia-ml.so" in line})
     version = importlib.metadata.version("nvidia-ml-py")
     return (
-        *(Source(name=str(path), kind=SourceKind.TOOL, digest=_digest(path)) for path in paths),
+        *(Source(name=str(path), kind=SourceKind.TOOL, digest=digest_if_readable(path)) for path in paths),
         Source(name=f"nvidia-ml-py {version}", kind=SourceKind.TOOL),
     )
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-    except OSError:
-        return ""
 
 
 def _without(state: DriverState, said: str, on_bus: Count) -> GpuDriver:
