@@ -483,16 +483,22 @@ class TestIsolated:
 
 
 class TestTogether:
-    def test_checks_at_once_on_one_store_all_count(self, shared: tuple[Bench, Path], home: Path) -> None:
+    def test_checks_at_once_on_one_store_all_count(self, shared: tuple[Bench, Path], home: Path, tmp_path: Path) -> None:
         here, model = shared
         with Store(home / "store") as store:
             before = len(store.entries())
-        command = [*ARCOPS, "check", str(model), "--policy", str(here.policy), "--format", "json"]
+        # Of different names, because checks of one model in one second say the same and are one artifact.
+        models = [shutil.copytree(model, tmp_path / f"model-{number}") for number in range(3)]
         environment = {**os.environ, **here.environment, "ARCOPS_HOME": str(home)}
-        running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) for _ in range(3)]
+        running = [
+            subprocess.Popen(
+                [*ARCOPS, "check", str(one), "--policy", str(here.policy)], stdout=subprocess.DEVNULL, env=environment
+            )
+            for one in models
+        ]
         assert [process.wait(600) for process in running] == [GREEN] * 3
         with Store(home / "store") as store:
-            assert len(store.entries()) > before
+            assert len(store.entries()) == before + 3
             assert not store.check([load_public_key(here.public.read_bytes(), where="bench")])
 
 
