@@ -67,10 +67,8 @@ def restore(given: Given[RestoreBackup, BackupRestored, None]) -> int:
     _print(done.backup)
     if done.kept_store:
         print("The store stayed: it has all of the backup's log, and more.")
-    if done.audit is not None:
-        here = surroundings.settings().memory / "audit" / "audit.pub"
-        print(printable(f"audit logs {done.audit}: they are not continued, and are verified by"))
-        print(printable(f"  arcops audit verify --carried {done.audit} --key {done.audit}/audit.pub --key {here}"))
+    for path in done.audit:
+        print(printable(f"audit logs {path}: they are not continued; 'arcops audit' verifies and searches them"))
     for path in done.aside:
         print(printable(f"before {path}"))
     for problem in done.problems:

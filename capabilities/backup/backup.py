@@ -131,14 +131,14 @@ class RestoreBackup:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupRestored:
     """What was restored. ``kept_store``: the store here has all of the backup's log and more, so it stayed as it is. ``aside``
-    is what was there before: remove it when all is well. ``audit`` is a folder with the audit logs that are not here.
+    is what was there before: remove it when all is well. ``audit`` are folders with audit logs that were not here.
     ``problems`` are what the store's check finds now.
     """
 
     backup: BackupShown
     kept_store: bool
     aside: tuple[Path, ...]
-    audit: Path | None
+    audit: tuple[Path, ...]
     problems: tuple[str, ...]
 
 

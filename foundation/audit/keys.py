@@ -61,10 +61,9 @@ def open_keys(place: AuditPlace) -> AuditKeys:
         with suppress(Refused):
             write_new(masking, os.urandom(_MASKING_BYTES), mode=0o600)
     signer = load_signer(str(key), _no_passphrase)
-    public = place.outside / "audit.pub"
-    if not os.path.lexists(public):
+    if not os.path.lexists(place.public):
         with suppress(Refused):
-            write_new(public, signer.public.pem, mode=0o644)
+            write_new(place.public, signer.public.pem, mode=0o644)
     secret = read_file(masking, _MOST_BYTES, follow=False)
     if len(secret) != _MASKING_BYTES:
         raise Refused(f"the masking key {masking} has {len(secret)} bytes and not {_MASKING_BYTES}; restore it from a copy")
@@ -73,8 +72,13 @@ def open_keys(place: AuditPlace) -> AuditKeys:
 
 def public_half(place: AuditPlace) -> PublicKey:
     """The key that verifies the checkpoints at *place*. Raises `Refused` if there is no such key."""
-    path = place.outside / "audit.pub"
+    path = place.public
     if not os.path.lexists(path):
+        if place.stamp:
+            raise Refused(
+                f"no key here vouches for {place.logs}: no restore of this machine brought it, or {path} was removed; verify "
+                "it with a key that was kept elsewhere ('arcops audit verify --key FILE')"
+            )
         raise Refused(f"there is no key of an audit log here ({path}): nothing was recorded yet, or it was removed")
     refuse_if_open(place.outside, "the key of the audit log")
     return load_public_key(read_file(path, _MOST_BYTES, follow=False), where=str(path))

@@ -21,6 +21,7 @@ from artifacts.log.merkle import Frontier, grown, leaf_hash, trees
 from artifacts.public_key import PublicKey
 from artifacts.reading import read_file
 from foundation.audit.comparing import Difference, Kind, differences
+from foundation.audit.keys import public_half
 from foundation.audit.place import AuditLog, AuditPlace
 from foundation.audit.seals import BEGINNING, MOST_BATCH, last_seal, note_in, opened
 
@@ -55,8 +56,8 @@ class LogRead:
 def read_logs(place: AuditPlace, keys: Sequence[PublicKey], carried: Sequence[Path] = ()) -> Iterator[LogRead]:
     """Every log at *place*, also one that is remembered and gone, each checked with *keys*, the first key of a log that counts.
 
-    *carried* are folders to which logs were carried, or brought back by a backup; a log that is gone is looked for there, and
-    each other log there is checked by itself, under its path.
+    *carried* are folders to which logs were carried; a log that is gone is looked for there, and each other log there is
+    checked by itself, under its path.
     """
     seen: set[Path] = set()
     remembered = place.remembered()
@@ -85,6 +86,28 @@ def read_logs(place: AuditPlace, keys: Sequence[PublicKey], carried: Sequence[Pa
         for log in AuditPlace(logs=folder.absolute(), outside=folder.absolute()).present():
             if folder / log.name not in seen:
                 yield replace(read_log(log, keys, None), name=str(log.folder))
+
+
+def read_restored(place: AuditPlace, keys: Sequence[PublicKey]) -> Iterator[LogRead]:
+    """Every log at *place*, the place of a backup (`AuditPlace.of_backups`), under the backup's moment and its own name; by
+    *keys*, or without any by the key that the restore kept outside. They must be what was brought back: no one writes
+    there.
+    """
+    remembered = place.remembered()
+    try:
+        counting = tuple(keys) or (public_half(place),)
+    except Refused as error:
+        for name in sorted({*(one.name for one in place.present()), *remembered}):
+            yield LogRead(name=f"{place.stamp}/{name}", lines=(), problems=(f"{error}.",))
+        return
+    for found in read_logs(place, counting):
+        known, problems = remembered.get(found.name), list(found.problems)
+        lines = len(found.lines) + found.unsigned
+        if found.there and known is None:
+            problems.append(f"No restore here brought it back: nothing in {place.outside} remembers it.")
+        elif found.there and known is not None and lines > known.what.size:
+            problems.append(f"It has {lines:,} lines, and the restore brought {known.what.size:,}: the others were added.")
+        yield replace(found, name=f"{place.stamp}/{found.name}", problems=tuple(problems))
 
 
 def read_log(log: AuditLog, keys: Sequence[PublicKey], recalled: Recalled | None, *, path: Path | None = None) -> LogRead:

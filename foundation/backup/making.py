@@ -27,7 +27,7 @@ from artifacts.site_backup import (
 )
 from artifacts.store import Store
 from artifacts.writing import stream_new, sweep, vacant
-from foundation.backup.auditing import AUDIT, AUDIT_KEY, carried_away, key_here, logs_here
+from foundation.backup.auditing import AUDIT, carried_away, key_name, logs_here
 from foundation.backup.places import DATABASE, KEYS, STORE, key_files, left_out, plain_files, read
 from foundation.database.address import SqliteFile, read_address
 from foundation.database.dumping import Rows, Summing, dumped, revision_of, tables_of
@@ -126,15 +126,14 @@ def _store(tar: TarWriter, settings: Settings, signer: Signer) -> LogBackedUp:
 
 
 def _audit(tar: TarWriter, settings: Settings, content: ContentKey) -> Iterator[AuditBackedUp]:
-    key = key_here(settings)
-    if key is None:
-        return
-    for log in logs_here(settings, key):
+    keys: dict[str, bytes] = {}
+    for log in logs_here(settings):
         name = f"{AUDIT}/{log.said.name}"
         tar.add(name, content.encrypt(log.text, name))
+        keys[key_name(log.said.name)] = log.key.pem
         yield log.said
-    if any(one.name.startswith(f"{AUDIT}/") for one in tar.parts):
-        tar.add(AUDIT_KEY, key.pem)
+    for name, pem in keys.items():
+        tar.add(name, pem)
 
 
 def _keys(settings: Settings) -> Iterator[tuple[str, str]]:

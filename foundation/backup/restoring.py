@@ -26,12 +26,11 @@ from artifacts.private_folder import make_private
 from artifacts.private_key import load_signer, save
 from artifacts.public_key import PublicKey
 from artifacts.signed_tar import SignedTar, opened_tar
-from artifacts.site_backup import SiteBackup
 from artifacts.store import MOST_EVIDENCE
 from artifacts.typed import dump
 from artifacts.writing import write_new
 from foundation.backup import journal
-from foundation.backup.auditing import AUDIT_KEY, folder_for, is_here
+from foundation.backup.auditing import Coming, brought, coming
 from foundation.backup.journal import Journal, staged
 from foundation.backup.obstacles import refuse_busy, refuse_in_the_way
 from foundation.backup.places import MOST_FILE, STORE, folders, hidden_in, key_files, single_files
@@ -71,13 +70,13 @@ class Changes:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
     """What was restored. ``kept_store``: the store here has all of the backup's log and more, so it stayed. ``aside`` is what
-    was there before. ``audit`` has the audit logs that are not here.
+    was there before. ``audit`` are folders with audit logs that were not here.
     """
 
     verified: Verified
     kept_store: bool
     aside: tuple[Path, ...]
-    audit: Path | None
+    audit: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +113,11 @@ def restore(
             aside = journal.finish(before, settings, step)
             if before.backup == digest_of(tar):
                 moved, verified = {one.path for one in before.moves}, verify(tar, keys)
-                audit = folder_for(verified.backup, settings)
                 return Restored(
                     verified=verified,
                     kept_store=str(settings.store) not in moved,
                     aside=aside,
-                    audit=audit if str(audit) in moved else None,
+                    audit=brought(moved, settings),
                 )
         verified = verify(tar, keys)
         secrets = open_secrets(tar, verified.backup, passphrase)
@@ -142,10 +140,10 @@ def restore(
             passphrase=passphrase,
             environment=environment,
             step=step,
-            audit=_audit(verified.backup, secrets, settings) if changes is None else None,
+            audit=coming(secrets.audit(), verified.backup, settings) if changes is None else (),
         )
         done = work.placed(now, resumed=before is not None)
-        return Restored(verified=verified, kept_store=log.keep, aside=done, audit=work.audit)
+        return Restored(verified=verified, kept_store=log.keep, aside=done, audit=tuple(one.place.logs for one in work.audit))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +159,7 @@ class _Work:
     passphrase: Callable[[], str]
     environment: Mapping[str, str]
     step: Callable[[str], None]
-    audit: Path | None
+    audit: tuple[Coming, ...]
 
     def placed(self, now: datetime, *, resumed: bool) -> tuple[Path, ...]:
         """Write all of it beside its place, and let it take that; returns what was put aside. *resumed*: one was cut off."""
@@ -225,7 +223,7 @@ class _Work:
             *folders(self.settings).values(),
             *single_files(self.settings).values(),
             *key_files(self.settings).values(),
-            *((self.audit,) if self.audit is not None else ()),
+            *(path for one in self.audit for path in one.targets),
             *self.changes.also,
         )
 
@@ -246,11 +244,13 @@ class _Work:
             if name in self.tar.names:
                 _write(staged(path), self.tar.read(name, MOST_FILE))
         _stage_keys(self.secrets, self.settings, self.passphrase)
-        if self.audit is not None:
-            _write(staged(self.audit) / "audit.pub", self.tar.read(AUDIT_KEY, MOST_FILE))
-            for log in self.secrets.audit():
-                if not is_here(log, self.settings):
-                    _write(staged(self.audit) / log.said.name / "log", log.text)
+        for one in self.audit:
+            folder = one.place.logs
+            for path, data in one.files(self.secrets.audit()):
+                inside = path.is_relative_to(folder)
+                _write(staged(folder) / path.relative_to(folder) if inside else staged(path), data)
+            for name in one.others:
+                _copy(folder / name, staged(folder) / name)
         for path, write in self.changes.also.items():
             make_private(path.parent)
             write(staged(path))
@@ -264,11 +264,6 @@ class _Work:
             with database.writing() as connection:
                 load(connection, self._schema, self.secrets.rows(), meant(self.verified.backup), forward=self.changes.forward)
             database.write_ahead()
-
-
-def _audit(backup: SiteBackup, secrets: Secrets, settings: Settings) -> Path | None:
-    """The folder for the audit logs that are not here, if there are any."""
-    return folder_for(backup, settings) if any(not is_here(log, settings) for log in secrets.audit()) else None
 
 
 def _refuse_other_site(verified: Verified, settings: Settings) -> None:
