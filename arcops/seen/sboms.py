@@ -16,7 +16,8 @@ class Component:
     """One component. ``ref`` is unique in its document; ``kind`` is CycloneDX's ``type`` (``library``,
     ``machine-learning-model``, ``file``…) or SPDX's purpose in lower case; ``licences`` are SPDX expressions as written;
     ``path`` is the file that it names, relative to the subject, if it names one; ``identifiers`` are its other unique
-    identifiers (CPE, SWID tag, SWHID, OmniBOR) besides ``purl``. ``source`` is the source package that it was built from, and
+    identifiers (CPE, SWID tag, SWHID, OmniBOR) besides ``purl``; ``also`` are its other package URLs (SPDX allows several).
+    ``source`` is the source package that it was built from, and
     ``source_version`` the version of that, if the generator says so outside of ``purl``.
     """
 
@@ -32,6 +33,7 @@ class Component:
     identifiers: tuple[str, ...] = ()
     source: str = ""
     source_version: str = ""
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

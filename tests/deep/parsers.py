@@ -73,7 +73,7 @@ from tasks.model.front_matter import read_card, shown
 from tasks.model.licence_text import recognise, recognise_notice
 from tasks.model.osv.archive import open_export
 from tasks.model.osv.importing import import_osv
-from tasks.model.osv.packages import package_of
+from tasks.model.osv.package_urls import package_of
 from tasks.model.osv.ranges import Coverage
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._reading import read as read_sbom

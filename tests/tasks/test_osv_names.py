@@ -18,7 +18,8 @@ from arcops.seen.vulnerabilities import Certainty, Vulnerabilities
 from tasks.model.osv.ecosystems import reached, release_of, split_ecosystem
 from tasks.model.osv.importing import import_osv
 from tasks.model.osv.matching import match
-from tasks.model.osv.packages import fold, package_of
+from tasks.model.osv.package_urls import package_of
+from tasks.model.osv.packages import fold
 from tasks.model.versions import SCHEMES
 from tests.tasks.test_osv import NOW, advisory, document, export
 

@@ -20,7 +20,7 @@ from gates.model.sbom.elements import Demand, ElementLevel
 from gates.model.sbom.examples import DOCUMENT
 from gates.model.sbom.gate import SbomPolicy
 from gates.model.sbom.others import Other
-from tasks.model.osv.packages import package_of
+from tasks.model.osv.package_urls import package_of
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._reading import read
 from tests.gates.test_sbom import outcomes

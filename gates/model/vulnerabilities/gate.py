@@ -170,11 +170,16 @@ def _coverage(found: Evidence[Vulnerabilities], listed: Evidence[Sboms], policy:
                 about=document.path,
                 fix="Make a valid SBOM; the findings of the gate 'sbom' say what is wrong.",
             )
-    total = sum(len(document.components) + (document.root is not None) for document in listed.body.documents)
+    everything = [one for document in listed.body.documents for one in (*document.components, document.root) if one is not None]
+    total = len(everything) + sum(len(one.also) for one in everything if one.also)
     told = body.compared + len(body.unmatched) + len(body.not_applicable)
     if total != told:
         sound = False
-        yield COVERAGE.unknown(f"The SBOMs list {total} components, but the comparison reports {told}.", found, listed)
+        yield COVERAGE.unknown(
+            f"The SBOMs list {total} components, but the comparison reports {told}.",
+            found,
+            listed,
+        )
     for one in body.unmatched:
         sound = False
         answer = COVERAGE.fails if policy.unmatched is Level.FAIL else COVERAGE.warns

@@ -20,7 +20,7 @@ from arcops.seen.vulnerabilities import Vulnerabilities
 from artifacts.private_folder import make_private
 
 NAME = "osv.sqlite"
-FORMAT = 3
+FORMAT = 4
 """Must be increased if the tables change, or what is done at import: names are folded, releases read, versions compared."""
 
 _TABLES = f"""

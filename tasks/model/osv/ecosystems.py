@@ -132,7 +132,30 @@ class _Releases:
 
 _MAJOR = _Releases(patterns=(r"(?<![\d.])(\d+)",))
 _MINOR = _Releases(patterns=(r"(?<![\d.])(\d+\.\d+)",))
-_SERVICE_PACKS = (r"(?<![\d.])(\d+)(?:\.(\d+)| sp(\d+))?",)
+_SERVICE_PACKS = (r"(?<![\d.])(\d+)(?:\.(\d+)|[ -]?sp(\d+))?",)
+
+_PRODUCTS_OF_SUSE = {  # SUSE, "Product Support Lifecycle" and release notes: on which SUSE Linux Enterprise each product runs
+    "caas platform 3": "12.3",
+    "caas platform 4": "15.1",
+    "enterprise storage 5": "12.3",
+    "enterprise storage 6": "15.1",
+    "enterprise storage 7": "15.2",
+    "enterprise storage 7.1": "15.3",
+    "helion openstack 8": "12.3",
+    "manager 3.2": "12.3",
+    "manager 4.0": "15.1",
+    "manager 4.1": "15.2",
+    "manager 4.2": "15.3",
+    "manager 4.3": "15.4",
+    "openstack cloud 7": "12.2",
+    "openstack cloud 8": "12.3",
+    "openstack cloud 9": "12.4",
+}
+_PRODUCT_OF_SUSE = late(
+    r".*\b(caas platform|enterprise storage|helion openstack|manager|openstack cloud)\b(?! (?:client )?tools).*?(\d+)(\.\d+)?.*"
+)
+_OF_ALL_PACKS = late(r".*\b(?:module|tools)\b\D*(\d+)")
+"""Modules of SUSE Linux Enterprise 12, and tools, are for all service packs of it."""
 
 
 def _service_pack(groups: tuple[str, ...]) -> str:
@@ -165,8 +188,18 @@ def split_ecosystem(text: str) -> tuple[str, str]:
     dropped, so that the entry is compared with every package of that name.
     """
     ecosystem, _, suffix = text.partition(":")
+    if ecosystem == "SUSE" and (product := _PRODUCT_OF_SUSE.fullmatch(suffix.lower())):
+        name, major, minor = product.groups("")
+        return ecosystem, _PRODUCTS_OF_SUSE.get(f"{name} {major}{minor}") or _PRODUCTS_OF_SUSE.get(f"{name} {major}", "")
+    if ecosystem == "SUSE" and (whole := _OF_ALL_PACKS.fullmatch(suffix.lower())):
+        return ecosystem, whole[1]
     releases = _RELEASES.get(ecosystem)
     return ecosystem, "" if releases is None else releases.find(suffix)
+
+
+def is_in(release: str, other: str) -> bool:
+    """Is *release* the release *other*, or a service pack of it?"""
+    return release == other or release.startswith(f"{other}.")
 
 
 def release_of(ecosystem: str, distro: str) -> str:

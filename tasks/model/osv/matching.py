@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import field, replace
-from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from arcops.errors import Refused
 from arcops.late_dataclass import dataclass
 from arcops.seen.sboms import Component, SbomSeen
-from arcops.seen.vulnerabilities import Certainty, Database, Match, Uncompared, Vulnerabilities
+from arcops.seen.vulnerabilities import Certainty, Match, Uncompared, Vulnerabilities
 from tasks.model.osv.database import NAME, damaged, reading
-from tasks.model.osv.modules import NO_MODULE, SOME_MODULE, concerns
-from tasks.model.osv.packages import Asked, Package, is_key_of_rpm, is_package, package_of, package_of_key, simple_key
-from tasks.model.osv.ranges import Coverage
+from tasks.model.osv.ecosystems import is_in
+from tasks.model.osv.known import Key, Known, look_up, names_of_artifacts
+from tasks.model.osv.modules import NO_MODULE
+from tasks.model.osv.packages import Asked, Package, is_key_of_rpm, is_package, package_of_key, simple_key
 
 _NO_PACKAGES = frozenset(
     {
@@ -38,54 +35,6 @@ _OTHER_STREAM = (
 )
 _TICK = 64
 """After how many packages the caller is asked whether to go on; a package of many advisories takes a millisecond."""
-_AT_ONCE = 500
-"""How many names one query asks for; SQLite takes at least 999 values in one."""
-
-Key = tuple[str, str]
-
-
-class _Entry:
-    """One row: what one advisory says of one package in one release of its ecosystem. JSON in it is read only if need be."""
-
-    __slots__ = ("_aliases", "_ranges", "advisory", "coverage", "module", "release", "score", "vector")
-
-    def __init__(
-        self,
-        ecosystem: str,
-        advisory: str,
-        aliases: str,
-        release: str,
-        vector: str,
-        score: int | None,
-        ranges: str,
-        versions: str,
-        enumerated: int,
-        module: str,
-    ) -> None:
-        self.advisory = advisory
-        self._aliases = aliases
-        self.release = release
-        self.vector = vector
-        self.score = score
-        self.module = module
-        self._ranges = ranges
-        self.coverage = Coverage.stored(ecosystem=ecosystem, ranges=ranges, versions=versions, enumerated=bool(enumerated))
-
-    @property
-    def aliases(self) -> tuple[str, ...]:
-        return _texts(self._aliases)
-
-    def concerns(self, package: Package, asked: Asked) -> bool | None:
-        """Is it about the module stream that *package* is of? `None` if this is unknown."""
-        if package.module == NO_MODULE or package.module == self.module != SOME_MODULE:
-            return True
-        bounds = (version for _, events in json.loads(self._ranges) for _, version in events if version != "0")
-        return concerns(package.module, self.module, asked.version, bounds)
-
-
-@lru_cache(maxsize=16384)
-def _texts(listed: str) -> tuple[str, ...]:
-    return tuple(json.loads(listed))
 
 
 @dataclass(slots=True)
@@ -102,16 +51,6 @@ class _Sorted:
         return asked.union(key for key, _ in self.simple.values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """What the database holds about the requested packages."""
-
-    databases: dict[str, Database]
-    entries: dict[Key, list[_Entry]]
-    unreadable: dict[Key, list[tuple[str, str]]]
-    releases: dict[str, frozenset[str]]
-
-
 def match(documents: Iterable[SbomSeen], data: Path, *, tick: Callable[[], None] = lambda: None) -> Vulnerabilities:
     """Every component of *documents*, compared with the database in *data* or listed with the reason why not.
 
@@ -120,8 +59,9 @@ def match(documents: Iterable[SbomSeen], data: Path, *, tick: Callable[[], None]
     found = _sort(documents, tick)
     try:
         with closing(reading(data)) as connection:
+            _with_others_of_maven(found.packages, connection)
             keys = found.keys()
-            known = _look_up(connection, keys)
+            known = look_up(connection, keys)
     except sqlite3.Error as error:
         raise damaged(data / NAME, error) from error
     matches: list[Match] = []
@@ -145,7 +85,7 @@ def match(documents: Iterable[SbomSeen], data: Path, *, tick: Callable[[], None]
     )
 
 
-def _without_advisories(found: _Sorted, known: _Known) -> tuple[int, list[tuple[Package, list[str]]]]:
+def _without_advisories(found: _Sorted, known: Known) -> tuple[int, list[tuple[Package, list[str]]]]:
     """How many components have a simple package that no advisory names: these are compared. And the other simple packages,
     unless another component has the same one: then it joins *packages*.
     """
@@ -163,12 +103,28 @@ def _without_advisories(found: _Sorted, known: _Known) -> tuple[int, list[tuple[
     return compared, others
 
 
+def _with_others_of_maven(packages: dict[Package, list[str]], connection: sqlite3.Connection) -> None:
+    """Ask also for the packages that those of Maven may be, if no advisory has their own names."""
+    of_maven = [package for package in packages if package.ecosystem == "Maven"]
+    if not of_maven:
+        return
+    from tasks.model.osv.registry_names import perhaps_of_maven
+
+    listed = names_of_artifacts(connection)
+    for package in of_maven:
+        names = listed.get(package.key.rpartition(":")[2], set())
+        if package.key not in names and (more := perhaps_of_maven(package, sorted(names))):
+            packages[replace(package, asked=(*package.asked, *more))] = packages.pop(package)
+
+
 def _sort(documents: Iterable[SbomSeen], tick: Callable[[], None]) -> _Sorted:
     found = _Sorted()
     for document in documents:
         tick()
         place, root = document.path, document.root
-        for component in (*document.components, *([] if root is None else [root])):
+        components = [*document.components, *([] if root is None else [root])]
+        components += [replace(one, purl=text) for one in components if one.also for text in one.also]
+        for component in components:
             ref = f"{place}#{component.ref}"
             if (key := simple_key(component.purl, component.version)) is not None:
                 found.simple.setdefault(component.purl, (key, []))[1].append(ref)
@@ -181,6 +137,8 @@ def _sort(documents: Iterable[SbomSeen], tick: Callable[[], None]) -> _Sorted:
                     kind = "the subject of the document" if is_root else f"of the kind {component.kind}"
                     found.not_applicable.append(_uncompared(ref, component, f"is {kind}, not a package"))
                 else:
+                    from tasks.model.osv.package_urls import package_of
+
                     found.packages[package_of(component)].append(ref)
             except Refused as error:
                 found.unmatched.append(_uncompared(ref, component, str(error)))
@@ -191,59 +149,7 @@ def _uncompared(ref: str, component: Component, reason: str) -> Uncompared:
     return Uncompared(component=ref, name=component.name, purl=component.purl, reason=reason)
 
 
-def _look_up(connection: sqlite3.Connection, keys: set[Key]) -> _Known:
-    entries: dict[Key, list[_Entry]] = defaultdict(list)
-    for ecosystem, package, *row in _rows(
-        connection,
-        "SELECT ecosystem, package, advisory, aliases, release, vector, score, ranges, versions, enumerated,"
-        " module FROM osv.affected",
-        keys,
-    ):
-        entries[ecosystem, package].append(_Entry(ecosystem, *row))
-    unreadable: dict[Key, list[tuple[str, str]]] = defaultdict(list)
-    if connection.execute("SELECT EXISTS (SELECT 1 FROM osv.unreadable)").fetchone()[0]:
-        for ecosystem, package, member, reason in _rows(
-            connection, "SELECT ecosystem, package, member, reason FROM osv.unreadable", keys
-        ):
-            unreadable[ecosystem, package].append((member, reason))
-    releases: dict[str, set[str]] = defaultdict(set)
-    for ecosystem, release in connection.execute("SELECT ecosystem, release FROM osv.release"):
-        releases[ecosystem].add(release)
-    return _Known(
-        databases={row[0]: _database(*row) for row in connection.execute("SELECT * FROM osv.ecosystem")},
-        entries=entries,
-        unreadable=unreadable,
-        releases={name: frozenset(values) for name, values in releases.items()},
-    )
-
-
-def _rows(connection: sqlite3.Connection, select: str, keys: set[Key]) -> Iterator[tuple[Any, ...]]:
-    """The rows that *select* gives for *keys*: one query for many names, which takes a fifth of a table of them."""
-    by_ecosystem: dict[str, list[str]] = defaultdict(list)
-    for ecosystem, package in sorted(keys):
-        by_ecosystem[ecosystem].append(package)
-    for ecosystem, packages in by_ecosystem.items():
-        for first in range(0, len(packages), _AT_ONCE):
-            some = packages[first : first + _AT_ONCE]
-            marks = ",".join("?" * len(some))
-            yield from connection.execute(f"{select} WHERE ecosystem = ? AND package IN ({marks})", (ecosystem, *some))
-
-
-def _database(
-    name: str, dated: str | None, imported: str, sha256: str, advisories: int, withdrawn: int, unreadable: int
-) -> Database:
-    return Database(
-        ecosystem=name,
-        dated=None if dated is None else datetime.fromisoformat(dated),
-        imported=datetime.fromisoformat(imported),
-        sha256=sha256,
-        advisories=advisories,
-        withdrawn=withdrawn,
-        unreadable=unreadable,
-    )
-
-
-def _hindrance(package: Package, known: _Known) -> str:
+def _hindrance(package: Package, known: Known) -> str:
     """Why the database cannot say anything about *package*, as a clause without its subject; empty if it can."""
     if package.ecosystem not in known.databases:
         return f"is a {package.ecosystem} package, but no {package.ecosystem} advisories were imported"
@@ -261,7 +167,7 @@ def _hindrance(package: Package, known: _Known) -> str:
     return ""
 
 
-def _matches(package: Package, refs: tuple[str, ...], known: _Known) -> Iterator[Match]:
+def _matches(package: Package, refs: tuple[str, ...], known: Known) -> Iterator[Match]:
     if len(package.asked) == 1:
         best: dict[str, Match] = {}
         for match in _answers(package, package.asked[0], refs, known):
@@ -300,10 +206,10 @@ def _badness(match: Match) -> tuple[bool, int]:
     return match.affected is Certainty.YES, 101 if match.score is None else match.score
 
 
-def _answers(package: Package, asked: Asked, refs: tuple[str, ...], known: _Known) -> Iterator[Match]:
+def _answers(package: Package, asked: Asked, refs: tuple[str, ...], known: Known) -> Iterator[Match]:
     key = asked.ecosystem, asked.key
     for entry in known.entries.get(key, ()):
-        if entry.release and package.release and entry.release != package.release:
+        if entry.release and package.release and not is_in(package.release, entry.release):
             continue
         concerned = package.module == NO_MODULE or entry.concerns(package, asked)
         if concerned is False:
@@ -314,7 +220,9 @@ def _answers(package: Package, asked: Asked, refs: tuple[str, ...], known: _Know
             standing, reason = Certainty.UNKNOWN, _OTHER_STREAM
         if standing is None:
             continue
-        if standing is Certainty.YES and entry.release and not package.release:
+        if standing is Certainty.YES and asked.doubt:
+            standing, reason = Certainty.UNKNOWN, asked.doubt
+        elif standing is Certainty.YES and entry.release and not package.release:
             standing, reason = (
                 Certainty.UNKNOWN,
                 f"is affected in release {entry.release}, but the release of this package is unknown",

@@ -48,6 +48,11 @@ def unique(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({value for value in values if value}))
 
 
+def unique_in_order(values: Iterable[str]) -> tuple[str, ...]:
+    """The non-empty *values*, each once, as they came."""
+    return tuple(dict.fromkeys(filter(None, values)))
+
+
 def moment(stamp: str) -> datetime | None:
     """*stamp* (RFC 3339) in UTC; ``None`` if it is not a time, or has no time zone."""
     try:

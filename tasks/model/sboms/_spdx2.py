@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from arcops.seen.sboms import Component, Dependency, SbomSeen
 from tasks.model.sboms._document import Document
-from tasks.model.sboms._fields import Table, digest, digests, few, moment, table, tables, text, texts, unique
+from tasks.model.sboms._fields import Table, digest, digests, few, moment, table, tables, text, texts, unique, unique_in_order
 from tasks.model.sboms._generators import LOCK_FILE, by_source_info, lock_files
 from tasks.model.sboms._schema import violations
 from tasks.model.sboms._spdx2_schema import VERSIONS, validator
@@ -77,7 +77,7 @@ def said(expression: str) -> str:
 
 def _package(entry: Table, locks: frozenset[str]) -> Component:
     references = [(text(found, "referenceType"), text(found, "referenceLocator")) for found in tables(entry, "externalRefs")]
-    purl = next((locator for kind, locator in references if kind == "purl"), "")
+    purl, *also = unique_in_order(locator for kind, locator in references if kind.rpartition("/")[2] == "purl") or ("",)
     by_generator = by_source_info(entry, purl=purl, name=text(entry, "name"), lock_files=locks)
     purpose = text(entry, "primaryPackagePurpose").lower().replace("_", "-") or "package"
     return Component(
@@ -96,6 +96,7 @@ def _package(entry: Table, locks: frozenset[str]) -> Component:
         ),
         source=by_generator.source,
         source_version=by_generator.source_version,
+        also=tuple(also),
     )
 
 

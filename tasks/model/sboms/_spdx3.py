@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from arcops.seen.sboms import Component, Dependency, SbomSeen
 from tasks.model.sboms._document import Document
-from tasks.model.sboms._fields import Table, digest, digests, few, moment, tables, text, unique
+from tasks.model.sboms._fields import Table, digest, digests, few, moment, tables, text, unique, unique_in_order
 from tasks.model.sboms._spdx3_model import matches
 
 FORMAT = "SPDX"
@@ -168,18 +168,20 @@ def _component(entry: Table, graph: _Graph, licences: tuple[str, ...]) -> Compon
     contents = (text(one, "software_contentIdentifierValue") for one in tables(entry, "software_contentIdentifier"))
     supplier = graph.names(entry, "suppliedBy") or graph.names(entry, "originatedBy")
     purls = (identifier for what, identifier in named if what == "packageUrl")
+    purl, *also = unique_in_order((text(entry, "software_packageUrl"), *purls)) or ("",)
     known = (identifier for what, identifier in named if what in ("cpe22", "cpe23", "swid", "swhid", "gitoid"))
     return Component(
         ref=_ref(entry),
         name=name,
         kind=_KINDS.get(kind) or text(entry, "software_primaryPurpose").lower() or "package",
         version=text(entry, "software_packageVersion"),
-        purl=text(entry, "software_packageUrl") or next(purls, ""),
+        purl=purl,
         supplier=supplier[0] if supplier else "",
         licences=licences,
         digests=digests(digest(text(one, "algorithm"), text(one, "hashValue")) for one in tables(entry, "verifiedUsing")),
         path=name.removeprefix("./") if kind == "software_File" else "",
         identifiers=unique((*known, *contents)),
+        also=tuple(also),
     )
 
 
