@@ -25,6 +25,8 @@ from adapters.relay.legacy import Legacy, Request
 from adapters.relay.modern import Fields, Modern
 from adapters.relay.renaming import RENAMED, UPDATED, renamed, updated
 from adapters.relay.together_changes import CHANGES, Changes
+from adapters.relay.together_resources import METHOD as RESOURCES
+from adapters.relay.together_resources import Reached, page
 from arcops.identity import Identity
 from foundation.audit.record import Outcome
 from services.host import envelope
@@ -58,12 +60,13 @@ _MODERN = b'"resultType":"complete","ttlMs":0,"cacheScope":"private",'
 _LISTED = {method: (kind, member) for kind, (method, member, _) in LISTS.items()}
 _CALLED = {"tools/call": "tool", "prompts/get": "prompt"}
 _COMPLETED = {"ref/prompt": ("prompt", "name"), "ref/resource": ("template", "uri")}
-_READ = frozenset(("resources/read", "resources/subscribe", "resources/unsubscribe"))
+_READ_ONE = "resources/read"
+_READ = frozenset((_READ_ONE, "resources/subscribe", "resources/unsubscribe"))
 _INSTRUCTIONS = (
     "Tools, prompts and resources of several servers. A name begins with its server's, and the address of a resource with "
     f"arcops:// and its server's name. A tool that is not in the list is found by {FIND}, if that is there, and called by "
     f"{USE}. "
-    "The lists have what was judged; what a server adds to its resources later is read here, too."
+    "The lists have what was judged; a server's own resources, as they are now, are listed after it was asked for something."
 )
 
 
@@ -81,6 +84,7 @@ class Together:
     most_listed: int = MOST_LISTED
     _parts: dict[str, dict[str, Session]] = field(default_factory=dict)
     """The sessions with single servers, by the session with all of them and by server."""
+    _reached: Reached = field(default_factory=Reached)
     _visible: OrderedDict[Identity, tuple[object, str, Mapping[str, bytes]]] = field(default_factory=OrderedDict)
 
     @classmethod
@@ -110,6 +114,8 @@ class Together:
     ) -> bytes:
         """The answer to a request of a client up to 2025-11-25."""
         method, params = str(message.method), envelope.members(message.params)
+        if method == RESOURCES:
+            return await self._resources(params, caller, id, self._links(session), b"")
         here = await self._here(scope, method, params, caller, id, exchange, modern=False)
         if isinstance(here, bytes):
             return here
@@ -141,12 +147,14 @@ class Together:
             return envelope.result(id, b"{%b%b" % (_MODERN, body[1:]))
         if method == "subscriptions/listen":
             return await self.changes.listened(params, id, exchange, caller)
+        if method == RESOURCES:
+            return await self._resources(params, caller, id, self._reached.of(caller), _MODERN)
         here = await self._here(scope, method, params, caller, id, exchange, modern=True)
         if isinstance(here, bytes):
             return here
         server, changed = here
-        reached = partial(self.changes.reached, caller)
-        body = await self.modern.asked(scope, self._row(server), caller, fields, method, changed, id, exchange, reached)
+        met = partial(self._met, caller)
+        body = await self.modern.asked(scope, self._row(server), caller, fields, method, changed, id, exchange, met)
         return renamed(body, server) if method in RENAMED else body
 
     async def _here(
@@ -186,14 +194,38 @@ class Together:
             return envelope.error(id, INVALID_PARAMS, f"there is no {kind} {name[:100]!r} for you here; list the {kind}s")
         return offer.server, {**given, "name": Raw(envelope.encoded(offer.own))}
 
+    async def _resources(
+        self, params: Mapping[str, Raw] | None, caller: Identity, id: bytes, links: Mapping[str, Link], extra: bytes
+    ) -> bytes:
+        """A page of the resources of all servers. Those of *links* run for *caller*, and are asked what they have now."""
+        offered = await self.offers.now()
+        cursor = _text((params or {}).get("cursor"))
+        if not links and not cursor:
+            return envelope.result(id, b'{%b"resources":[%b]}' % (extra, self._listed("resource", offered, caller)))
+        judged: dict[str, list[bytes]] = {}
+        for one in offered.of("resource"):
+            if self._may(one, caller):
+                judged.setdefault(one.server, []).append(one.definition)
+        live = {name: one for name, one in links.items() if name in offered.servers and self._may_at(name, _READ_ONE, caller)}
+        found = await page(live, lambda server: judged.get(server, ()), {*judged, *live}, cursor)
+        return envelope.result(id, b"{%b%b}" % (extra, found))
+
+    def _links(self, session: Session) -> dict[str, Link]:
+        """The servers that run for *session*, by name."""
+        links = ((name, part.link) for name, part in self._parts.get(session.id, {}).items())
+        return {name: link for name, link in links if link is not None and not link.ended}
+
+    def _met(self, caller: Identity, link: Link) -> None:
+        self._reached.met(caller, link)
+        self.changes.reached(caller, link)
+
     def _read(
         self, scope: Scope, method: str, given: dict[str, Raw], caller: Identity, id: bytes
     ) -> bytes | tuple[str, Mapping[str, Raw]]:
         """Which server has the resource. It need not be listed: resources come and go, and are not judged one by one."""
         uri = _text(given.get("uri"))
         server, own = own_uri(uri)
-        row = self.legacy.calling.hosted.row(server) if server else None
-        if row is None or not self.legacy.calling.permitting.may(caller, row, "resources/read"):
+        if not server or not self._may_at(server, _READ_ONE, caller):
             self.legacy.calling.permitting.refused(scope, caller, ALL, method, given, "unlisted")
             return envelope.error(id, INVALID_PARAMS, f"there is no resource {uri[:100]!r} for you here; list the resources")
         return server, {**given, "uri": Raw(envelope.encoded(own))}
@@ -253,8 +285,11 @@ class Together:
         return self._listed("tool", offered, caller).startswith(envelope.encoded(FIND_TOOL))
 
     def _may(self, offer: Offer, caller: Identity) -> bool:
-        row = self.legacy.calling.hosted.row(offer.server)
-        tool = offer.own if offer.kind == "tool" else "prompts/get" if offer.kind == "prompt" else "resources/read"
+        tool = offer.own if offer.kind == "tool" else "prompts/get" if offer.kind == "prompt" else _READ_ONE
+        return self._may_at(offer.server, tool, caller)
+
+    def _may_at(self, server: str, tool: str, caller: Identity) -> bool:
+        row = self.legacy.calling.hosted.row(server)
         return row is not None and self.legacy.calling.permitting.may(caller, row, tool)
 
     def _policy(self, caller: Identity) -> object:

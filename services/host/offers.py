@@ -31,7 +31,7 @@ STALE_SECONDS = 30.0
 """So old what is shown may be while it is looked at again. A call is decided by the server's own verdict at that moment."""
 KINDS = tuple(LISTS)
 """What is offered together: tools, prompts, resources and templates of these. A resource may come and go without a new verdict;
-what is listed are those that were there when it was made.
+those that are offered here were there when it was made.
 """
 
 _log = logging.getLogger(__name__)
@@ -54,8 +54,12 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
-    """Everything that is offered, in the order of servers and names; ``digest`` is another one after each change."""
+    """Everything that is offered, in the order of servers and names; ``digest`` is another one after each change.
 
+    ``servers`` are those that may run, also one that offers nothing.
+    """
+
+    servers: frozenset[str] = frozenset()
     tools: tuple[Offer, ...] = ()
     others: tuple[Offer, ...] = ()
     by_name: Mapping[tuple[str, str], Offer] = field(default_factory=dict)
@@ -98,8 +102,9 @@ class Offers:
             _log.warning("what hosted servers offer together cannot be read now: %s", error)
             return
         self._mark, self._at = mark, at
-        if (digest := _digest(offers, rows)) != self._last.digest:
-            self._last = _together(offers, digest)
+        servers = frozenset(self._known)
+        if (digest := _digest(offers, rows)) != self._last.digest or servers != self._last.servers:
+            self._last = _together(offers, digest, servers)
 
     def _all(self, rows: Iterable[HostedRow]) -> list[Offer]:
         found: list[Offer] = []
@@ -155,7 +160,7 @@ def _offer(server: str, kind: str, text: str) -> Offer | None:
     )
 
 
-def _together(offers: Iterable[Offer], digest: str) -> Offered:
+def _together(offers: Iterable[Offer], digest: str, servers: frozenset[str]) -> Offered:
     """All *offers*, without those whose names are alike: no one could say which of them is meant."""
     by_name: dict[tuple[str, str], Offer] = {}
     twice: set[tuple[str, str]] = set()
@@ -168,6 +173,7 @@ def _together(offers: Iterable[Offer], digest: str) -> Offered:
         _log.error("two hosted servers offer %s %s under one name; neither is offered together with the others", *key)
         del by_name[key]
     return Offered(
+        servers=servers,
         tools=tuple(one for one in by_name.values() if one.kind == "tool"),
         others=tuple(one for one in by_name.values() if one.kind != "tool"),
         by_name=by_name,

@@ -28,6 +28,9 @@ _waiting: dict[Any, threading.Event] = {}
 _answers: dict[Any, Any] = {}
 _said: dict[str, Any] = {}
 _inits = 0
+_resources = ["test://text"]
+_odd = [""]
+"""What is wrong with the list of resources."""
 
 
 def write(message: object) -> None:
@@ -137,6 +140,8 @@ def tool_log(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
 
 
 def tool_changed(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
+    _resources.extend(given.get("add", []))
+    _odd[:] = [given.get("odd", "")]
     write({"jsonrpc": "2.0", "method": f"notifications/{given.get('list', 'tools')}/list_changed"})
     return text("changed")
 
@@ -175,6 +180,22 @@ def tool_sleepless(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
     time.sleep(3600)
 
 
+def listed(id: Any, at: int) -> None:
+    """Two resources a page."""
+    (odd,) = _odd
+    if odd == "die":
+        os._exit(3)
+    if odd == "error":
+        write({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "no resources"}})
+        return
+    result: dict[str, Any] = {"resources": [{"uri": uri, "name": uri} for uri in _resources[at : at + 2]]}
+    if at + 2 < len(_resources):
+        result["nextCursor"] = str(at + 2)
+    if odd == "endless":
+        result["nextCursor"] = "0"
+    write({"jsonrpc": "2.0", "id": id, "result": {"text": {"resources": "many"}, "nothing": {}}.get(odd, result)})
+
+
 def answer(message: dict[str, Any], modern: bool) -> None:
     global _inits
     id, method, params = message.get("id"), message.get("method"), message.get("params") or {}
@@ -211,6 +232,8 @@ def answer(message: dict[str, Any], modern: bool) -> None:
         write({"jsonrpc": "2.0", "id": id, "result": {"tools": TOOLS}})
     elif method == "tools/call":
         call(id, params)
+    elif method == "resources/list":
+        listed(id, int(params.get("cursor", 0)))
     elif method == "resources/read" and params.get("uri") == "test://text":
         write({"jsonrpc": "2.0", "id": id, "result": {"contents": [{"uri": "test://text", "text": "what it holds"}]}})
     elif method == "resources/read" and params.get("uri", "").startswith("test://late/"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.http.access import Door
+from adapters.relay import together_resources
 from adapters.relay.finding import FIND, USE
 from adapters.relay.renaming import renamed
 from adapters.relay.together import FINDING, MOST_LISTED
@@ -51,9 +53,9 @@ class Fixed(Offers):
     async def now(self) -> Offered:
         return self.found
 
-    def offer(self, **tools: list[dict[str, Any]]) -> Fixed:
+    def offer(self, **tools: list[Any]) -> Fixed:
         every: list[Offer] = [one for name, mine in sorted(tools.items()) for one in offers_of(name, evidence(mine))]
-        self.found = _together(every, _digest(every, ()))
+        self.found = _together(every, _digest(every, ()), frozenset(tools))
         return self
 
 
@@ -291,9 +293,9 @@ def resourceful() -> Fixed:
     made = Fixed(rows=lambda: (), verdicts=mock.Mock())
     offers = [
         *offers_of("s", evidence(TOOLS, resource=[NOTE])),
-        *offers_of("t", evidence([], resource=[NOTE], template=[LATE])),
+        *offers_of("t", evidence(TOOLS, resource=[NOTE], template=[LATE])),
     ]
-    made.found = _together(offers, _digest(offers, ()))
+    made.found = _together(offers, _digest(offers, ()), frozenset("st"))
     return made
 
 
@@ -325,6 +327,99 @@ def test_resources_of_several_servers_are_listed_and_read() -> None:
     asyncio.run(run())
 
 
+ADDED = ["test://late/a", "test://late/b", "test://late/c"]
+TOGETHER = [
+    f"arcops://{one}" for one in ("s/test://text", "t/test://text", "t/test://late/a", "t/test://late/b", "t/test://late/c")
+]
+
+
+async def pages(client: Any, *, modern: bool = False) -> list[list[str]]:
+    """The addresses of all resources, page by page."""
+    found: list[list[str]] = []
+    params: dict[str, Any] = {}
+    while len(found) < 10:
+        request = await (client.modern("resources/list", params) if modern else client.request("resources/list", params))
+        result = (await request.last())["result"]
+        found.append([one["uri"] for one in result["resources"]])
+        if "nextCursor" not in result:
+            return found
+        params = {"cursor": result["nextCursor"]}
+    raise AssertionError("the list does not end")
+
+
+@pytest.mark.parametrize("enough", [1000, 1])
+def test_resources_that_came_later_are_listed_to_those_who_use_their_server(
+    enough: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one page, and on many: nothing twice, nothing left out, and nothing is started to be listed."""
+    monkeypatch.setattr(together_resources, "_ENOUGH", enough)
+
+    async def run() -> None:
+        async with serving(hosting(), offers=resourceful()) as here:
+            client, other, modern = await here.opened("all"), await here.opened("all"), here.client("all")
+            told = (await client.stream()).events()
+            await client.call("t_changed", {"list": "resources", "add": ADDED})
+            assert (await anext(told))[1]["method"] == "notifications/resources/list_changed"
+            found = await pages(client)
+            assert [one for mine in found for one in mine] == TOGETHER
+            assert (len(found) > 1) is (enough == 1)
+            assert [one for mine in await pages(other) for one in mine] == TOGETHER[:2], "it has not asked that server"
+            assert here.hosting.started == 1
+            assert [one for mine in await pages(modern, modern=True) for one in mine] == TOGETHER[:2]
+            await (await modern.modern("tools/call", {"name": "t_changed", "arguments": {"add": ADDED}})).last()
+            assert [one for mine in await pages(modern, modern=True) for one in mine] == TOGETHER
+            content = (await asked(client, "resources/read", {"uri": TOGETHER[-1]}))["contents"]
+            assert content == [{"uri": TOGETHER[-1], "text": "came later"}]
+
+    asyncio.run(run())
+
+
+def test_a_list_of_resources_that_cannot_be_had_is_that_of_the_verdict() -> None:
+    """A server that does not answer, one that answers no list, one that ended; and a cursor that this list never gave."""
+
+    async def run() -> None:
+        async with serving(hosting(), offers=resourceful()) as here:
+            client = await here.opened("all")
+            for odd in ("error", "text", "nothing", "die"):
+                await client.call("t_changed", {"list": "resources", "odd": odd})
+                assert [one for mine in await pages(client) for one in mine] == TOGETHER[:2], odd
+            for wrong in ("x", "W10=", base64.urlsafe_b64encode(b'["t","",-1]').decode(), "\N{SNOWMAN}", "ü" * 5000):
+                answer = await (await client.request("resources/list", {"cursor": wrong})).last()
+                assert (answer["error"]["code"], "without a cursor" in answer["error"]["message"]) == (-32602, True), wrong
+
+    asyncio.run(run())
+
+
+def test_a_list_of_resources_ends_also_if_its_server_never_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together_resources, "MOST_PAGES", 4)
+
+    async def run() -> None:
+        async with serving(hosting(), offers=resourceful()) as here:
+            client = await here.opened("all")
+            await client.call("t_changed", {"list": "resources", "odd": "endless"})
+            found = [one for mine in await pages(client) for one in mine]
+            assert found == [TOGETHER[0], *[TOGETHER[1]] * 4]
+
+    asyncio.run(run())
+
+
+def test_a_caller_who_may_read_nothing_of_a_server_sees_none_of_its_resources(place: tuple[Door, Issuer, Path]) -> None:
+    """Also those that came later, of a server whose tools this caller calls."""
+    found, issuer, home = place
+    (home / "access" / "roles.yaml").write_text("engines: {roles: false, cedar: true}\n")
+    (home / "access" / "site.cedar").write_text('permit (principal, action, resource == Object::"servers/t/changed");\n')
+
+    async def run() -> None:
+        async with serving(hosting(), replace(found, authorization=again(home)), offers=resourceful()) as here:
+            client = here.client("all", **shown(issuer, "ada"))
+            await client.open()
+            await client.call("t_changed", {"list": "resources", "add": ADDED})
+            assert here.hosting.started == 1
+            assert await pages(client) == [[]]
+
+    asyncio.run(run())
+
+
 def test_what_changes_in_resources_is_told() -> None:
     async def run() -> None:
         offers = resourceful()
@@ -337,9 +432,9 @@ def test_what_changes_in_resources_is_told() -> None:
                 "notifications/resources/updated",
                 "arcops://t/test://text",
             )
-            offers.offer(s=TOOLS)
+            offers.offer(s=TOOLS, t=TOOLS)
             methods = {(await anext(told))[1]["method"] for _ in range(1)}
-            assert methods == {"notifications/resources/list_changed"}, "the tools of s are the same"
+            assert methods == {"notifications/resources/list_changed"}, "the tools are the same"
 
     asyncio.run(run())
 
