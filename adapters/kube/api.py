@@ -164,6 +164,14 @@ class Cluster:
         query = (("fieldManager", MANAGER),)
         return self._asked("PUT", kind.path(namespace, name), query, _bytes(body), seconds=seconds).said()
 
+    def patch(
+        self, kind: Kind, namespace: str, name: str, body: Mapping[str, object], *, seconds: float = SECONDS
+    ) -> dict[str, Json]:
+        """Change what *body* says, a JSON merge patch; with a uid only the object that has it."""
+        query = (("fieldManager", MANAGER),)
+        path = kind.path(namespace, name)
+        return self._asked("PATCH", path, query, _bytes(body), form=_MERGE, seconds=seconds).said()
+
     def delete(self, kind: Kind, namespace: str, name: str, uid: str, *, seconds: float = SECONDS) -> None:
         """Delete the object with this *uid*, with what it owns. One that is gone is gone."""
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}, "propagationPolicy": "Background"}

@@ -23,11 +23,15 @@ from adapters.kube.steps import Steps
 from adapters.kube.telling import Telling
 from arcops.errors import Broken
 from manifests.objects import Json, KubeObject, ObjectName, Thawed, inner, thawed
+from manifests.server.names import MANAGED_LABEL
+from manifests.server.names import MANAGER as LABELLED
 from manifests.server.spec import ServerType
+from services.operator.adding import added, removal
 from services.operator.conditions import condition_in
 from services.operator.needs import issuer_to_fetch, needs
 from services.operator.observed import Child, Handshake, Observed, SeenConfigMap
 from services.operator.planning import namespace_of
+from services.operator.readiness import rolled_out
 from services.operator.reconcile import Event, Outcome, Weight, reconcile, unchanged
 from services.operator.resource import Problems, ServerResource
 
@@ -185,8 +189,7 @@ class Passes:
                 continue
             generation = inner(child.live, "metadata", "generation")
             seen = inner(child.live, "status", "observedGeneration")
-            ready, updated = (inner(child.live, "status", one) for one in ("readyReplicas", "updatedReplicas"))
-            if isinstance(generation, int) and seen == generation and ready and updated:
+            if isinstance(generation, int) and seen == generation and rolled_out(child):
                 addresses = self._addresses(namespace, name.name)
                 if addresses:
                     self._handshakes.want(key, resource, addresses, generation)
@@ -252,7 +255,21 @@ class Passes:
             bare = {"apiVersion": name.api_version, "kind": name.kind, "metadata": {"name": name.name}}
             self._cluster.apply(kind, name.namespace, name.name, bare, force=False, seconds=self._seconds())
             raise _Taken(name)
-        self._owned[kind].wrote(dict(done.value))
+        value = self._without_additions(kind, wanted, done.value)
+        self._owned[kind].wrote(dict(value))
+
+    def _without_additions(self, kind: Kind, wanted: KubeObject, value: Mapping[str, Json]) -> Mapping[str, Json]:
+        """Take away what others added to the object, which an apply leaves alone. Raises `Denied` if it comes back at once."""
+        prefixes, said = self._sources.site().allowed_prefixes, wanted.value
+        patch = removal(value, said, prefixes)
+        if not patch:
+            return value
+        name, uid = wanted.name, inner(value, "metadata", "uid")
+        exactly = {**patch, "metadata": {"uid": uid}}
+        value = self._cluster.patch(kind, name.namespace, name.name, exactly, seconds=self._seconds())
+        if again := added(value, said, prefixes):
+            raise _Added(name, again[0])
+        return value
 
     @staticmethod
     def _only_ours(value: Mapping[str, Json]) -> bool:
@@ -306,6 +323,15 @@ class _Taken(Changed):
     def __init__(self, name: ObjectName) -> None:
         Exception.__init__(self, f"{name} was created by another one meanwhile")
         self.status, self.reason, self.retry_after = 409, "Conflict", 0.0
+
+
+class _Added(Denied):
+    """Something adds to an object what may not stay there."""
+
+    def __init__(self, name: ObjectName, field: str) -> None:
+        text = f"{name} got {field} from someone else as soon as it was written, such as a webhook, and that may open it"
+        Exception.__init__(self, f"{text}; make an exception for objects with the label {MANAGED_LABEL}={LABELLED} there")
+        self.status, self.reason, self.retry_after = 403, "Forbidden", 0.0
 
 
 def _child(name: ObjectName, value: dict[str, Json]) -> Child:

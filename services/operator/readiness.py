@@ -21,13 +21,21 @@ def readiness(
     wanted = _wanted(child)
     if wanted == 0:
         return Condition(type="Ready", held=Held.FALSE, reason=Reason.STOPPED, message="It has no replicas, as asked for.")
-    if seen != generation or count(child, "updatedReplicas") < 1 or count(child, "readyReplicas") < 1:
+    if seen != generation or not rolled_out(child):
         text = f"{count(child, 'readyReplicas')} of {wanted} replica(s) are ready."
+        if old := count(child, "replicas") - count(child, "updatedReplicas"):
+            text = f"{text} {old} of before are there still, and serve until new ones are ready."
         return Condition(type="Ready", held=Held.FALSE, reason=Reason.ROLLING, message=text)
     asked = generation_of_resource if spec.type is ServerType.REMOTE else generation
     if shaken is None or shaken.of != asked:
         return Condition(type="Ready", held=Held.FALSE, reason=Reason.WAITING, message="The server was not asked yet.")
     return answered(shaken, spec)
+
+
+def rolled_out(child: Child) -> bool:
+    """Is every pod one of the newest template, and one of them ready? A ready pod beside older ones may be an older one."""
+    updated = count(child, "updatedReplicas")
+    return updated >= 1 and updated == count(child, "replicas") and count(child, "readyReplicas") >= 1
 
 
 def answered(shaken: Handshake, spec: ServerSpec) -> Condition:

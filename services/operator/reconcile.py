@@ -18,6 +18,7 @@ from manifests.server.objects import server_objects
 from manifests.server.plan import ServerPlan
 from manifests.server.spec import ServerType
 from services.operator import remote
+from services.operator.adding import added
 from services.operator.conditions import Condition, Held, condition_in, conditions
 from services.operator.covering import covers
 from services.operator.observed import Child, Observed
@@ -155,7 +156,7 @@ def _applied(
     now: datetime,
 ) -> Outcome:
     identity, spec, objects = resource.identity, resource.spec, made.objects
-    standing = frozenset(_standing(made, observed))
+    standing = frozenset(_standing(made, observed, site.allowed_prefixes))
     names = {name for name, _, _ in standing}
     writes = tuple(one for one in objects if one.name not in names)
     wanted = {one.name for one in objects}
@@ -267,15 +268,19 @@ def _turned(ready: Condition, before: Mapping[str, Json]) -> bool:
     return (one.get("status"), one.get("reason"), one.get("message")) != (ready.held, ready.reason, ready.message)
 
 
-def _standing(made: Made, observed: Observed) -> Iterator[tuple[ObjectName, str, str]]:
+def _standing(made: Made, observed: Observed, prefixes: tuple[str, ...]) -> Iterator[tuple[ObjectName, str, str]]:
     """The objects that are there as they are wanted; one that was, and has the same version, still is."""
     for one in made.objects:
         found = observed.children.get(one.name)
         if found is None:
             continue
         place = one.name, found.uid, found.resource_version
-        if place in made.standing or (unchanged(one, found) and covers(found.live, one.value)):
+        if place in made.standing or (unchanged(one, found) and _as_wanted(found.live, one.value, prefixes)):
             yield place
+
+
+def _as_wanted(live: Mapping[str, Json], wanted: Mapping[str, Json], prefixes: tuple[str, ...]) -> bool:
+    return covers(live, wanted) and not added(live, wanted, prefixes)
 
 
 def unchanged(wanted: KubeObject, found: Child) -> bool:

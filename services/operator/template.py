@@ -5,7 +5,7 @@ Only settings that are named here pass; one that is not known here is refused, t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from manifests.objects import Json
 from manifests.server.names import MCP_CONTAINER
@@ -27,9 +27,9 @@ def tighten(spec: ServerSpec, prefixes: Sequence[str]) -> tuple[Tightened, tuple
     found: dict[str, dict[str, str]] = {}
     for name in ("labels", "annotations"):
         values = {key: str(one) for key, one in _record(metadata.get(name)).items()}
-        refused += _refused_keys(values, name, prefixes)
+        refused += refused_keys(values, name, prefixes)
         found[name] = values
-    refused += _refused(pod, _POD, "podTemplateSpec.spec")
+    refused += _refused(pod, POD, "podTemplateSpec.spec")
     for name, given in (("nodeSelector", spec.node_selector), ("tolerations", spec.tolerations), ("affinity", spec.affinity)):
         if name in pod and given:
             refused.append(f"podTemplateSpec.spec.{name} is given as spec.{name}, too; give it once")
@@ -44,8 +44,9 @@ def _record(value: Json) -> Mapping[str, Json]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _refused_keys(values: Mapping[str, str], what: str, prefixes: Sequence[str]) -> Iterator[str]:
-    for key in values:
+def refused_keys(keys: Iterable[str], what: str, prefixes: Sequence[str]) -> Iterator[str]:
+    """Why each of these *keys* of the pods' labels or annotations (*what*) is refused; *prefixes* are those of the site."""
+    for key in keys:
         if key == "app.kubernetes.io/name" or key == "app.kubernetes.io/managed-by" or key.startswith("arcops.dev/"):
             yield f"podTemplateSpec.metadata.{what}[{key}] is ours: by it, policies and Services find the pods"
         elif "/" in key and not key.startswith((*_PREFIXES, *prefixes)):
@@ -79,7 +80,7 @@ def _container(value: Json, spec: ServerSpec) -> tuple[Mapping[str, Json], list[
         own = {key: each for key, each in container.items() if key not in ("name", "image")}
         if container.get("image", spec.image) != spec.image:
             refused.append("podTemplateSpec.spec.containers[mcp].image is refused: it is not the image that was judged")
-        refused += _refused(own, _CONTAINER, "podTemplateSpec.spec.containers[mcp]")
+        refused += _refused(own, CONTAINER, "podTemplateSpec.spec.containers[mcp]")
         if "resources" in own and spec.resources:
             refused.append("podTemplateSpec.spec.containers[mcp].resources is given as spec.resources, too; give it once")
         if "command" in own and spec.transport is not Transport.STDIO and not own["command"]:
@@ -151,7 +152,7 @@ def _probe(value: Json) -> str:
 
 
 _NODE = "it would open the pod to its node"
-_POD_SECURITY: dict[str, Check] = {
+POD_SECURITY: dict[str, Check] = {
     "runAsNonRoot": _only(True),
     "runAsUser": _positive,
     "runAsGroup": _positive,
@@ -162,7 +163,7 @@ _POD_SECURITY: dict[str, Check] = {
     "seccompProfile": _confined,
     "appArmorProfile": _confined,
 }
-_SECURITY: dict[str, Check] = {
+SECURITY: dict[str, Check] = {
     "allowPrivilegeEscalation": _only(False),
     "privileged": _only(False),
     "readOnlyRootFilesystem": _only(True),
@@ -174,7 +175,7 @@ _SECURITY: dict[str, Check] = {
     "appArmorProfile": _confined,
     "procMount": _only("Default"),
 }
-_CONTAINER: dict[str, Check] = {
+CONTAINER: dict[str, Check] = {
     "command": _free,
     "workingDir": _free,
     "resources": _free,
@@ -183,7 +184,7 @@ _CONTAINER: dict[str, Check] = {
     "livenessProbe": _probe,
     "readinessProbe": _probe,
     "startupProbe": _probe,
-    "securityContext": _inside(_SECURITY, "securityContext"),
+    "securityContext": _inside(SECURITY, "securityContext"),
     "args": _instead("spec.args"),
     "env": _instead("spec.env"),
     "envFrom": _instead("spec.env, a variable each"),
@@ -192,9 +193,9 @@ _CONTAINER: dict[str, Check] = {
     "lifecycle": _never("the pod ends in its own order, so that no call is dropped"),
     "volumeDevices": _never(_NODE),
 }
-_POD: dict[str, Check] = {
+POD: dict[str, Check] = {
     "containers": _free,
-    "securityContext": _inside(_POD_SECURITY, "securityContext"),
+    "securityContext": _inside(POD_SECURITY, "securityContext"),
     "nodeSelector": _free,
     "tolerations": _free,
     "affinity": _free,

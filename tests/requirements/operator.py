@@ -18,6 +18,8 @@ OPERATOR: tuple[Claim, ...] = (
     *of_row(
         "OPER-2",
         its_rights_are_one_table="The rights that the operator is given are one table; its own network is closed by default.",
+        what_others_add_does_not_open_it="What others add to an object of a server is taken away if it could open the pods or "
+        "their policies; restarts, places and defaults stay.",
         one_pass_is_pure="One pass over a resource is a pure function; a second one writes nothing, and no object of others "
         "is touched.",
     ),

@@ -125,6 +125,29 @@ def test_what_another_one_changes_is_put_back(found: Cluster) -> None:
     assert found.get("services", "team", "time")["metadata"]["labels"]["team"] == "ours"
 
 
+@pytest.mark.requirement("OPER-2/what-others-add-does-not-open-it")
+def test_what_another_one_adds_is_taken_away_unless_it_is_harmless(found: Cluster) -> None:
+    kubectl = Kubectl(found)
+    found.create("mcpservers", server(), "ome.io")
+    _ready(found)
+    evil = {"name": "evil", "image": WEB, "securityContext": {"privileged": True}}
+    capable = {"name": "mcp", "securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}
+    pod = {"containers": [evil, capable], "hostAliases": [{"ip": "192.0.2.1", "hostnames": ["a"]}], "nodeSelector": {"a": "b"}}
+    patch = json.dumps({"spec": {"template": {"spec": pod}}})
+    kubectl.good("-n", "team", "patch", "deployment", "time", "-p", patch)
+
+    def left() -> bool:
+        pod = found.get("deployments.apps", "team", "time")["spec"]["template"]["spec"]
+        names = [one["name"] for one in pod["containers"]]
+        return names == ["mcp"] and "hostAliases" not in pod and "add" not in str(pod["containers"])
+
+    until(left)
+    assert found.get("deployments.apps", "team", "time")["spec"]["template"]["spec"]["nodeSelector"] == {"a": "b"}
+    patch = json.dumps([{"op": "add", "path": "/spec/ingress/0/ports/0/endPort", "value": 65535}])
+    kubectl.good("-n", "team", "patch", "networkpolicy", "time", "--type=json", "-p", patch)
+    until(lambda: "endPort" not in str(found.get("networkpolicies.networking.k8s.io", "team", "time")["spec"]))
+
+
 def test_no_call_is_lost_while_replicas_come_and_go(found: Cluster) -> None:
     kubectl = Kubectl(found)
     found.create("mcpservers", server(replicas=2), "ome.io")

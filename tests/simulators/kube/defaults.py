@@ -66,8 +66,6 @@ def _pod(spec: dict[str, Any]) -> None:
             source = variable.get("valueFrom") or {}
             if "fieldRef" in source:
                 source["fieldRef"].setdefault("apiVersion", "v1")
-            if variable.get("value") == "":
-                del variable["value"]
         for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
             if probe in one:
                 for name, value in (
@@ -82,8 +80,43 @@ def _pod(spec: dict[str, Any]) -> None:
                     one[probe]["httpGet"].setdefault("scheme", "HTTP")
 
 
+_TYPED = frozenset(
+    (
+        "configmaps", "services", "serviceaccounts", "pods", "deployments.apps", "replicasets.apps",
+        "networkpolicies.networking.k8s.io", "poddisruptionbudgets.policy", "horizontalpodautoscalers.autoscaling",
+    )
+)  # fmt: skip
+_MAPS = frozenset(("labels", "annotations", "data", "binaryData", "matchLabels", "nodeSelector", "limits", "requests"))
+_FALSE = frozenset(("hostNetwork", "hostPID", "hostIPC", "readOnly", "publishNotReadyAddresses", "stdin", "tty"))
+_ZERO = frozenset(("initialDelaySeconds", "minReadySeconds"))
+_KEPT = frozenset(("data", "labels", "annotations", "matchLabels"))
+
+
+def leave_out(value: Any, field: str = "") -> None:
+    """Leave out what Go's ``omitempty`` does: empty lists, texts and maps, and false and zero in fields that are no pointers.
+
+    API conventions, "Optional vs. Required"; the fields are those of ``k8s.io/api/core/v1/types.go``.
+    """
+    for one in value if isinstance(value, list) else ():
+        leave_out(one)
+    for name, one in list(value.items()) if isinstance(value, dict) else ():
+        leave_out(one, name)
+        empty = one == [] or one is None or (one == {} and name in _MAPS) or (one == "" and field not in _KEPT)
+        if empty or (one is False and name in _FALSE) or (one == 0 and one is not False and name in _ZERO):
+            del value[name]
+
+
 def put_in(name: str, obj: dict[str, Any], address: str) -> None:
-    """Put defaults into *obj*, a copy, of the resource *name*; a service without an address gets *address*."""
+    """Put defaults into *obj*, a copy, of the resource *name*; a service without an address gets *address*.
+
+    What an API server does not write of the built-in kinds is left out.
+    """
+    _put_in(name, obj, address)
+    if name in _TYPED:
+        leave_out(obj)
+
+
+def _put_in(name: str, obj: dict[str, Any], address: str) -> None:
     spec = obj.get("spec")
     if name == "secrets":
         for key, value in (obj.pop("stringData", None) or {}).items():
