@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from arcops.late_dataclass import dataclass
 from arcops.late_pattern import late
@@ -117,6 +117,12 @@ def beside(path: str, named: str) -> str:
     folder = path.rpartition("/")[0]
     inner = [part for part in named.split("/") if part not in ("", ".")]
     return "/".join([folder, *inner] if folder else inner)
+
+
+def is_there(named: str, path: str, there: Set[str]) -> bool:
+    """Is what the file at *path* names among the files *there*? A name that ends in a slash is that of a folder."""
+    found = beside(path, named)
+    return any(one.startswith(f"{found}/") for one in there) if named.endswith("/") else found in there
 
 
 def _numbered(part: Part) -> _Numbered | None:

@@ -99,7 +99,7 @@ def test_every_gap_in_a_set_of_shards_is_red(case: str) -> None:
     assert rule in rules, said
 
 
-@pytest.mark.parametrize("name", ["diffusion_pytorch_model.safetensors", "adapter_model.safetensors", "model.fp16.safetensors"])
+@pytest.mark.parametrize("name", ["diffusion_pytorch_model.safetensors", "tower.safetensors", "model.fp16.safetensors"])
 def test_every_index_is_held_against_its_shards(name: str) -> None:
     stem = name.removesuffix(".safetensors")
     parts = [f"{stem}-0000{number}-of-00002.safetensors" for number in (1, 2)]

@@ -24,7 +24,7 @@ from arcops.finding import Finding, Location, Rule
 from arcops.gate import gate
 from arcops.late_dataclass import dataclass
 from arcops.seen.tree import Tree
-from arcops.sets import GRAPHS, Part, beside, faults, misnamed, raw_data
+from arcops.sets import GRAPHS, Part, faults, is_there, misnamed, raw_data
 from arcops.subjects.model import Model
 from gates.listing import listed
 from gates.model.weights.bases import AllowedBase, bases
@@ -252,9 +252,10 @@ def _external(tree: Evidence[Tree]) -> Iterator[Finding]:
     for file in tree.body.files:
         path = shown(file.path) if file.content.refers else ""
         for named in file.content.refers:
-            if beside(file.path, named) not in there:
+            if not is_there(named, file.path, there):
+                what = "folder" if named.endswith("/") else "file"
                 yield EXTERNAL.fails(
-                    f"{path} refers to {shown(named)}, which is not a file of the model.",
+                    f"{path} refers to {shown(named)}, which is not a {what} of the model.",
                     tree,
                     about=f"{shown(named)} in {path}",
                     location=Location(path=path),

@@ -17,6 +17,7 @@ from typing import cast
 from arcops.errors import Stopped
 from arcops.seen.content import Content
 from tasks.model.content import (
+    adapters,
     expected,
     kinds,
     members,
@@ -34,7 +35,7 @@ from tasks.model.content.naming import GRAPH_NAMES, PICKLE_NAMES, Named, named
 from tasks.model.content.opcodes import CANNOT_BEGIN
 from tasks.model.content.window import Malformed, Window
 
-READERS = "6"
+READERS = "7"
 """Must change if the same bytes could be described differently, so that old cached descriptions are not used."""
 
 HEAD = 4096
@@ -64,6 +65,8 @@ def _fill(window: Window, path: str, draft: Draft) -> None:
     if window.size:
         _named_as_code(told, draft)
     form = draft.format
+    if form in _TENSORS:
+        adapters.by_name(path.rsplit("/", 1)[-1], draft)
     if told.formats and form not in told.formats and kinds.family(form) not in told.formats and form != pointers.FORMAT:
         draft.problem(f"it is named as {told.first}, but its bytes are {form}")
 
@@ -160,6 +163,9 @@ def _stream(form: str, window: Window, path: str, draft: Draft) -> None:
     else:
         draft.holds.add(inner.format)
 
+
+_TENSORS = frozenset(("safetensors", "gguf", "npz", *expected.PICKLED))
+"""Formats in which adapters are kept."""
 
 _READERS = {
     "safetensors": "safetensors",

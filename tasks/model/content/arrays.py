@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import prod
 
 from arcops.late_pattern import late
-from tasks.model.content import pickles, zips
+from tasks.model.content import adapters, pickles, zips
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.window import Malformed, Window
 
@@ -184,3 +184,4 @@ def read_members(window: Window, members: list[zips.Member], draft: Draft) -> No
         except Malformed as fault:
             inner.problem(str(fault))
         draft.absorb(inner, printable(member.name))
+    adapters.by_tensors([member.name.removesuffix(".npy") for member in members], draft)

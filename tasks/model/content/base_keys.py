@@ -9,6 +9,9 @@ open_clip, GLiNER, BERTopic, NeMo, pyannote, speculators and vLLM, MLX, AdapterH
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from arcops.late_pattern import late
 from tasks.model.content.bounded_json import Json
 from tasks.model.content.draft import Draft
@@ -26,14 +29,45 @@ _NAMES = late(
 _PART_NAMES = late(rf"(?!model_name)(?:{_PARTS})(?:_(?:{_PARTS}|tower))*_name")
 """As `_PARTS_BY_ID`: ``tokenizer_name`` may be a class of a library."""
 
+_WORDS = frozenset(_PARTS.split("|")) | frozenset(
+    ("bert", "checker", "codec", "dino", "expert", "experts", "gpt", "hf", "hubert", "lm", "reward", "roberta", "safety",
+     "siglip", "t5", "teacher", "timm", "wav2vec", "wav2vec2", "whisper")
+)  # fmt: skip
+_LAST_WORDS = frozenset(
+    ("id", "ids", "repo", "model", "models", "checkpoint", "ckpt", "hub", "hf", "pretrained", "tower", "encoder", "decoder",
+     "backbone", "tokenizer", "processor", "llm", "vae", "unet", "vocoder", "codec", "checker", "teacher", "drafter",
+     "verifier", "extractor", "embedder", "reranker", "transformer", "controlnet", "base")
+)  # fmt: skip
+_WITH_A_PATH = frozenset(
+    ("tokenizer", "processor", "encoder", "decoder", "llm", "vae", "unet", "backbone", "pretrained", "vocoder", "codec",
+     "teacher", "adapter")
+)  # fmt: skip
+"""Words of a key that names a model on the hub, if its last word is one of the second set, or it is the path of the third."""
+
+_FILES = late(
+    r".*\.(?:jsonl?|ya?ml|txt|[ct]sv|py|bin|pth?|ckpt|safetensors|gguf|onnx|model|vocab|spm|np[yz]|h5|pkl|png|jpe?g|wav)"
+)
+_FOLDERS = late(r"(?:image|audio|video|text|application|model|multipart|data|datasets?|outputs?|checkpoints?|runs|logs)/.*")
+"""What has a slash in it like a model on the hub, and is a file, a media type, or a folder of a training run."""
+
+_BARE = late(
+    r"(?:xlm-|distil|x)?(?:roberta|bert|gpt2|t5|mt5|albert|camembert|xlnet|bart|deberta|gpt)-[a-z0-9-]+|gpt2|openai-gpt"
+)
+"""Models from before the hub had owners."""
+
+_URL = late(r"(?:https?|s3|gs|hf|oci|ollama|azureml|ftp)://\S+")
+_FETCHED = late(r"(?:.*_)?(?:pretrained|weights?|checkpoint|ckpt|model)_(?:ur[il]|path|file)")
+_DRAFTS = late(r".*(?:Eagle\d?|Medusa|MLPSpeculator)(?:Model|PreTrainedModel)?")
+"""Classes of models that only propose what another one says."""
+
 _PARTS_BY_ID = frozenset(
     ("tokenizer", "processor", "image_processor", "feature_extractor", "text_encoder", "image_encoder", "vision_encoder",
      "audio_encoder", "vision_model", "language_model", "vae", "vocoder", "controlnet", "unet", "transformer", "teacher_model",
-     "llm", "draft", "verifier")
+     "llm", "draft", "verifier", "backbone", "encoder", "decoder", "teacher", "safety_checker", "base_model", "pretrained")
 )  # fmt: skip
 """Parts of a model. What is named so may be a kind (``bpe``), or a model on the hub, which has a slash in its name."""
 
-_RECORDS = frozenset(("model_name_or_path",))
+_RECORDS = frozenset(("model_name_or_path", "model_id"))
 """Names that only say what a model was trained from."""
 
 _TRAINING = late(r".*(?:train|recipe|axolotl|mergekit|dataset|eval|quantize_config|quant_config).*")
@@ -55,6 +89,9 @@ def top(value: Json, base: str, draft: Draft) -> None:
         value = value[0]  # a document of YAML
     if not isinstance(value, dict):
         return
+    classes = value.get("architectures")
+    if isinstance(classes, list) and any(isinstance(one, str) and _DRAFTS.fullmatch(one) for one in classes):
+        draft.based("architectures", "")
     if _ADAPTER & value.keys() or base == "adapter_config.json":
         keys = ("base_model_name_or_path", "model", "model_name")
         key = next((key for key in keys if isinstance(value.get(key), str) and value[key]), "")
@@ -79,6 +116,10 @@ def each(value: dict[str, Json], base: str, draft: Draft) -> None:
         if isinstance(said, str):
             if _names_a_model(plain, said):
                 draft.based(key, said, _revision(value))
+        elif isinstance(said, list):
+            for one in said:
+                if isinstance(one, str) and _on_the_hub(plain, one):
+                    draft.based(key, one)
         elif isinstance(said, dict) and plain in _DRAFTERS:
             for inner in ("name_or_path", "model"):
                 _text(inner, said, draft)
@@ -104,13 +145,48 @@ def _tells(key: str) -> bool:
         or plain in _DRAFTERS
         or _PART_NAMES.fullmatch(plain) is not None
         or _NAMES.fullmatch(plain) is not None
+        or _FETCHED.fullmatch(plain) is not None
+        or _of_a_part(plain)
     )
 
 
+@remembered
+def _of_a_part(key: str) -> bool:
+    """Does *key*, in lower case with underscores, speak of a part of a model, and could it name one?"""
+    words = key.split("_")
+    if len(words) < 2 or _WORDS.isdisjoint(words):
+        return False
+    return words[-1] in _LAST_WORDS or (words[-1] == "path" and not _WITH_A_PATH.isdisjoint(words))
+
+
+def _on_the_hub(key: str, said: str) -> bool:
+    """Does *said* look like a model on the hub, under a *key* that could name one?"""
+    if key in _RECORDS or _FILES.fullmatch(said.lower()) or _FOLDERS.fullmatch(said.lower()):
+        return False
+    if not _HUB_ID.fullmatch(said) and not _BARE.fullmatch(said):
+        return False
+    return key in _PARTS_BY_ID or _PART_NAMES.fullmatch(key) is not None or _of_a_part(key)
+
+
 def _names_a_model(key: str, said: str) -> bool:
-    if key in _PARTS_BY_ID or _PART_NAMES.fullmatch(key):
-        return _HUB_ID.fullmatch(said) is not None
+    if _on_the_hub(key, said) or (_FETCHED.fullmatch(key) and _URL.fullmatch(said)):
+        return True
     return bool(said) and key not in _RECORDS and _NAMES.fullmatch(key) is not None
+
+
+def repositories(said: Json) -> Iterator[str]:
+    """The repositories in a text ``owner/name@revision:function``, perhaps after a wrapper's name and ``|``, or in a mapping or
+    list of such texts.
+    """
+    waiting = [said]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            place = re.split("[@:]", one.rpartition("|")[2])[0]
+            if "/" in place:
+                yield place
+        elif isinstance(one, (dict, list)):
+            waiting += one.values() if isinstance(one, dict) else one
 
 
 def of_code(key: str, said: Json, draft: Draft) -> None:

@@ -11,6 +11,7 @@ from arcops.late_pattern import late
 from tasks.model.content import base_keys, keras, rendered
 from tasks.model.content.bounded_json import Json
 from tasks.model.content.draft import Draft, printable
+from tasks.model.content.names import fault_of
 from tasks.model.content.short_names import remembered
 
 CODE_KEYS = frozenset(
@@ -19,6 +20,9 @@ CODE_KEYS = frozenset(
      "py/function", "py/module")
 )  # fmt: skip
 """Keys by which transformers, peft, diffusers, ModelScope, MLflow and jsonpickle load Python code from the model."""
+
+_KERNELS = late(r"_?(?:attn|experts)_implementation(?:_internal)?|kernel_config|kernel_mapping")
+"""Keys that name an implementation: one of the library's own, or compiled code of a repository (transformers, ``kernels``)."""
 
 NAMING_KEYS = frozenset(
     ("_target_", "__target__", "_component_", "__class__", "__module__", "__type__", "class_path", "loader_module", "py_module",
@@ -87,7 +91,13 @@ def _matters(said: dict[str, Json] | list[Json] | str) -> bool:
 def _tells(key: str) -> bool:
     """May a *key* of this name mean anything to `_pair`, whatever its value is? Most do not."""
     plain = _plain(key)
-    return plain in CODE_KEYS or plain in NAMING_KEYS or _names_code(key, plain) or _is_command(plain)
+    return (
+        plain in CODE_KEYS
+        or plain in NAMING_KEYS
+        or _KERNELS.fullmatch(plain) is not None
+        or _names_code(key, plain)
+        or _is_command(plain)
+    )
 
 
 def _plain(key: str) -> str:
@@ -112,6 +122,11 @@ def _pair(key: str, said: Json, draft: Draft, *, wide: bool) -> None:
         draft.code = True
         draft.notes.add(f"{printable(key, 40)} makes a loader import Python code: {printable(str(said))}")
         base_keys.of_code(plain, said, draft)
+    elif _KERNELS.fullmatch(plain):
+        for repository in base_keys.repositories(said):
+            draft.code = True
+            draft.notes.add(f"{printable(key, 40)} makes a loader fetch compiled code: {printable(repository)}")
+            draft.based(key, repository)
     elif isinstance(said, str) and (plain in NAMING_KEYS or (_names_code(key, plain) and _is_path(said))):
         draft.imported(said)
     if wide and _is_command(plain):
@@ -140,9 +155,12 @@ def _templates(said: Json) -> Iterator[str]:
 def _whole(value: dict[str, Json], base: str, draft: Draft) -> None:
     """What several keys together mean."""
     kind = value.get("type")
-    if base == "modules.json" and isinstance(kind, str) and not MODULES_OF_OURS.fullmatch(kind):
-        draft.code = True
-        draft.imported(kind)
+    if base == "modules.json" and isinstance(kind, str):
+        if not MODULES_OF_OURS.fullmatch(kind):
+            draft.code = True
+            draft.imported(kind)
+        if (path := value.get("path")) and isinstance(path, str) and not kind.endswith(".Normalize"):  # which keeps no file
+            _folder(path, draft)
     if kind == "constructor" and "lc" in value:
         draft.code = True
         draft.notes.add(f"LangChain builds {printable(str(value.get('id')), 80)} from it")
@@ -156,3 +174,13 @@ def _whole(value: dict[str, Json], base: str, draft: Draft) -> None:
                     draft.notes.add(f"its pipeline code is in a file of the model: {printable(str(said))}")
                 elif said[0] not in _PIPELINES:
                     draft.imported(f"{said[0]}.{said[1]}")
+                if base == "model_index.json" and name != "_class_name":
+                    _folder(name, draft)
+
+
+def _folder(path: str, draft: Draft) -> None:
+    """Note that a loader looks for a part of the model in the folder *path*."""
+    if fault := fault_of(path):
+        draft.problem(f"the folder {printable(path)!r} that it names {fault}")
+    else:
+        draft.referred(f"{path.rstrip('/')}/")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from math import prod
 
 from arcops.seen.content import Split
-from tasks.model.content import rendered
+from tasks.model.content import adapters, rendered
 from tasks.model.content.draft import Draft, marks_of, names_of, printable
 from tasks.model.content.window import Cursor, Malformed, Window
 
@@ -26,7 +26,7 @@ STRING, ARRAY = 8, 9
 NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
 _SPLIT = ("split.no", "split.count", "split.tensors.count")
 _BASE_KEYS = tuple(f"general.base_model.0.{key}" for key in ("repo_url", "name"))
-_KEPT = frozenset((*_BASE_KEYS, "general.architecture", "general.type", "adapter.type", "general.base_model.0.version"))
+_KEPT = frozenset((*_BASE_KEYS, "general.architecture", "general.type", "general.base_model.0.version"))
 _ADDED = frozenset(("controlvector",))
 """Architectures of files that only change another model."""
 WIDTH = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
@@ -98,9 +98,11 @@ def read(window: Window, draft: Draft) -> None:
         draft.tensors = names_of(names)
     _of_a_set(keys, names, draft)
     added = keys.texts.get("general.architecture") in _ADDED
-    if added or keys.texts.get("general.type") == "adapter" or "adapter.type" in keys.texts:
+    if added or keys.texts.get("general.type") == "adapter" or keys.adapter:
         named = next((keys.texts[key] for key in _BASE_KEYS if keys.texts.get(key)), "")
         draft.based("general.type", named, keys.texts.get("general.base_model.0.version", ""))
+    else:
+        adapters.by_tensors(names, draft)
     start = -(-reader.cursor.at // alignment) * alignment
     end = 0
     for offset, size, name in sorted(spans):
@@ -122,6 +124,7 @@ class _Keys:
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
         self.texts: dict[str, str] = {}
+        self.adapter = False
 
 
 def _of_a_set(keys: _Keys, names: list[str], draft: Draft) -> None:
@@ -149,6 +152,7 @@ def _pairs(reader: Reader, count: int, draft: Draft) -> _Keys:
         if key in keys:
             draft.problem(f"the key {printable(key)!r} appears twice")
         keys.add(key)
+        found.adapter = found.adapter or key.startswith("adapter.")
         kind = reader.word()
         if key == "general.alignment":
             alignment = found.numbers[key] = reader.word() if kind == 4 else 0

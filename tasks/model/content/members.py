@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from arcops.late_dataclass import dataclass
-from arcops.sets import Part, beside, faults, raw_data
+from arcops.sets import Part, faults, is_there, raw_data
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.window import Malformed, Window
 
@@ -48,7 +48,7 @@ def _together(parts: list[Part], draft: Draft) -> None:
     names = {part.path for part in parts}
     for part in parts:
         for path in part.content.refers:
-            if beside(part.path, path) not in names:
+            if not is_there(path, part.path, names):
                 draft.problem(f"{printable(part.path)}: it refers to {printable(path)!r}, which is not in the archive")
     data = raw_data(parts)
     draft.holds |= {part.content.format for part in parts if part.content.format != "other" or part.path not in data}

@@ -6,19 +6,13 @@ more checks: no key twice, and a lower limit on the header.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from arcops.late_pattern import late
-from tasks.model.content import rendered
+from tasks.model.content import adapters, rendered
 from tasks.model.content.bounded_json import Json, parse
 from tasks.model.content.draft import Draft, names_of, printable
 from tasks.model.content.window import Malformed, Window
 
 HEADER_LIMIT = 16 * 1024 * 1024
 MOST_DIMENSIONS = 64
-
-_ADAPTER = late(r"(?:^|[._])(?:lora|loha|lokr|hada|dora|ia3|oft|vera)_|\.alpha$|[._]lora[._]|prompt_embeddings")
-"""Names that only an adapter's tensors have, which change another model."""
 
 BITS = {
     **dict.fromkeys(("F4",), 4),
@@ -54,12 +48,13 @@ def read(window: Window, draft: Draft) -> None:
             if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
                 draft.problem("its __metadata__ is not a map of strings to strings")
                 continue
+            adapters.by_header({**said}, draft)
             for key, value in said.items():
                 rendered.check(str(value), printable(key), draft, surely="chat_template" in key)
         else:
             spans.append((*span_of(name, said), name))
     draft.tensors = names_of(name for _, _, name in spans)
-    note_adapter([name for _, _, name in spans], draft)
+    adapters.by_tensors([name for _, _, name in spans], draft)
     end = 0
     for start, stop, name in sorted(spans):
         if start != end:
@@ -68,12 +63,6 @@ def read(window: Window, draft: Draft) -> None:
         end = max(end, stop)
     if end != data:
         draft.problem(f"its tensors end at byte {end} of the data, but there are {data} bytes")
-
-
-def note_adapter(names: Sequence[str], draft: Draft) -> None:
-    """Note it if tensors of these *names* can only change another model."""
-    if names and (all(map(_ADAPTER.search, names)) or all(name.startswith("base_model.model.") for name in names)):
-        draft.based("the names of its tensors", "")
 
 
 def span_of(name: str, said: Json) -> tuple[int, int]:

@@ -5,10 +5,9 @@ Source: ``torch/serialization.py`` (``_save``, ``_legacy_save``, ``_legacy_load`
 
 from __future__ import annotations
 
-from tasks.model.content import pickles, zips
+from tasks.model.content import adapters, pickles, zips
 from tasks.model.content.draft import Draft, names_of, printable
 from tasks.model.content.pickle_values import Walk
-from tasks.model.content.safetensors import note_adapter
 from tasks.model.content.window import Malformed, Window
 
 PICKLES = ("data.pkl", "constants.pkl", "attributes.pkl", "bytecode.pkl")
@@ -85,7 +84,7 @@ def _tensors(walked: Walk, draft: Draft) -> None:
     """Note the names in a state dictionary."""
     if walked.keys is not None:
         draft.tensors = names_of(walked.keys)
-        note_adapter(walked.keys, draft)
+        adapters.by_tensors(walked.keys, draft)
 
 
 def is_legacy(window: Window) -> bool:
