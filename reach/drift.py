@@ -171,7 +171,9 @@ def _objects(declared: Said, live: Said) -> Iterator[Difference]:
 
 
 def _ways(declared: Network, live: Network) -> Iterator[Change]:
-    """Ways past the policies that only one has: Services and routes that let clients in, and pods in their node's network."""
+    """Ways past the policies that only one has: Services and routes that let clients in, and pods in their node's network, or
+    in others.
+    """
     was, now = _ways_of(declared), _ways_of(live)
     for way, only in ((Way.GAINED, now - was), (Way.LOST, was - now)):
         for source, target, ports in sorted(only):
@@ -180,9 +182,14 @@ def _ways(declared: Network, live: Network) -> Iterator[Change]:
 
 def _ways_of(network: Network) -> set[tuple[str, str, str]]:
     title = {id(pods): name for pods, name in zip(network.pods, roots(network), strict=True)}
+    ways = list(entries(network))
     found = {
         (entry.how, title[id(pods)], f"{entry.protocol.value} {entry.port_of(pods) or entry.port_name}")
-        for entry in entries(network)
+        for entry in ways
         for pods in entry.pods
     }
-    return found | {(title[id(one)], "the network of its node", "all ports") for one in network.pods if one.host_network}
+    found |= {
+        (entry.how, entry.where, f"{entry.protocol.value} {entry.port or entry.port_name}") for entry in ways if not entry.pods
+    }
+    found |= {(title[id(one)], "the network of its node", "all ports") for one in network.pods if one.host_network}
+    return found | {(title[id(one)], f"other networks ({name})", "all ports") for one in network.pods for name in one.attached}

@@ -27,11 +27,27 @@ class WayIn:
     route: RouteSeen | None = None
     lost: str = ""
 
+    @property
+    def where(self) -> str:
+        """What it leads to, in words, if no pods of the manifests are behind it."""
+        if self.service is not None:
+            return f"{self.service.title} ({leads_elsewhere(self.service) or 'it selects no pods'})"
+        return "a target that no manifest shows"
+
     def port_of(self, pods: PodSet) -> int:
         """The port of *pods* that this way leads to; 0 if they have no port of its name."""
         if self.port:
             return self.port
         return next((one.number for one in pods.ports if one.name == self.port_name and one.protocol is self.protocol), 0)
+
+
+def leads_elsewhere(service: ServiceSeen) -> str:
+    """Why it is not known which pods *service* leads to, in words; empty if its selector says it."""
+    if service.selector is not None:
+        return ""
+    if service.kind == "ExternalName":
+        return f"it is another name for {', '.join(service.external)}"
+    return "it has no selector, so its EndpointSlices, which anyone may write by hand, decide where it leads"
 
 
 class Services:
@@ -78,7 +94,7 @@ def entries(network: Network) -> Iterator[WayIn]:
     services = Services(network)
     for service in network.services:
         yield from _by_service(service, services)
-    for route in network.routes:
+    for route in (one for one in network.routes if not one.inside):
         yield from _by_route(route, services)
     for pod in network.pods:
         for port in pod.ports:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from arcops.seen.mesh import INJECT
 from arcops.seen.network import Network, PodSet
 
 
@@ -34,7 +35,9 @@ def meshed(network: Network) -> tuple[Meshed, ...]:
             continue
         if _ambient(own, around):
             found.append(Meshed(pods=pods, ambient=True))
-        elif _injected(own, around) or (pods.namespace in touched and own.get("sidecar.istio.io/inject") != "false"):
+        elif INJECT in pods.bypasses:
+            continue  # an annotation asks for no sidecar
+        elif _injected(own, around) or (pods.namespace in touched and own.get(INJECT) != "false"):
             found.append(Meshed(pods=pods, ambient=False))
     return tuple(found)
 
@@ -44,7 +47,7 @@ def _ambient(own: dict[str, str], around: dict[str, str]) -> bool:
 
 
 def _injected(own: dict[str, str], around: dict[str, str]) -> bool:
-    asked = own.get("sidecar.istio.io/inject")
+    asked = own.get(INJECT)
     if asked is not None:
         return asked == "true"
     if around.get("istio-injection") == "disabled":

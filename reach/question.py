@@ -133,6 +133,9 @@ def _of_nodes(ends: list[PodSet]) -> Iterator[str]:
         if pods.host_network:
             where = f"{pods.at.path}:{pods.at.line}"
             yield f"{where}: {pods.title} uses the network of its node, so policies may not apply to it"
+        if pods.attached:
+            where = f"{pods.at.path}:{pods.at.line}"
+            yield f"{where}: {pods.title} has other networks, too ({', '.join(pods.attached)}), to which policies do not apply"
 
 
 def _may_be_addressed(world: World, source: End, door: NamedPort) -> Iterator[str]:

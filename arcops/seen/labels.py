@@ -55,6 +55,18 @@ class Selector:
     def everything(self) -> bool:
         return not self.labels and not self.expressions
 
+    @property
+    def named(self) -> bool:
+        """Does it ask for a label with a value? If not, it also selects what does not exist yet."""
+        return bool(self.labels) or any(one.operator is Operator.IN for one in self.expressions)
+
+    @property
+    def worded(self) -> str:
+        """Its terms in words."""
+        parts = [f"{one.key}={one.value}" for one in self.labels]
+        parts += [f"{one.key} {one.operator.value} {' '.join(one.values)}".rstrip() for one in self.expressions]
+        return ", ".join(parts)
+
     def selects(self, labels: tuple[Label, ...]) -> bool:
         """Does it select an object with *labels*?"""
         have = {one.key: one.value for one in labels}

@@ -8,6 +8,9 @@ from enum import Enum
 from arcops.finding import Location
 from arcops.seen.labels import Selector
 
+INJECT = "sidecar.istio.io/inject"
+"""The label of pods, and the annotation if they have no such label, that asks for a sidecar or for none (Istio)."""
+
 
 class MeshAction(Enum):
     """What an AuthorizationPolicy does with requests that match."""

@@ -239,7 +239,8 @@ class PodSet:
     """The pods that one object makes, all equal: a bare Pod, or those of a workload's template.
 
     ``owner`` is ``Kind/name`` of the controller that made the object, or empty. ``account`` is their service account, empty
-    if it is not known. ``bypasses`` are the annotations that keep traffic away from the mesh's sidecar.
+    if it is not known. ``bypasses`` are the annotations that keep traffic away from the mesh's sidecar, ``attached`` those that
+    attach more networks than the cluster's own (Multus), to which policies do not apply.
     """
 
     kind: str
@@ -252,6 +253,7 @@ class PodSet:
     owner: str = ""
     account: str = "default"
     bypasses: tuple[str, ...] = ()
+    attached: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:

@@ -41,6 +41,9 @@ class ParentRef:
 class RouteSeen:
     """An Ingress, a Route of OpenShift, a route of the Gateway API, or a VirtualService of a gateway. ``tls`` are the host
     names for which an Ingress or a Route has a certificate; ``*`` is any. ``encrypts``: it uses TLS to its backends by itself.
+    ``plain`` says why requests come in plain text though there is a certificate. ``altered`` are parts that may send requests
+    elsewhere, in the words of its controller: filters of other kinds (``Kind.group``), and annotations with text of its
+    configuration.
     """
 
     kind: str
@@ -52,6 +55,13 @@ class RouteSeen:
     backends: tuple[Backend, ...] = ()
     tls: tuple[str, ...] = ()
     encrypts: bool = False
+    plain: str = ""
+    altered: tuple[str, ...] = ()
+
+    @property
+    def inside(self) -> bool:
+        """Is it for callers in the cluster alone: does it attach to Services, and to no Gateway (Gateway API, mesh)?"""
+        return bool(self.parents) and all(one.kind in ("Service", "ServiceEntry") for one in self.parents)
 
     @property
     def alone(self) -> bool:

@@ -22,6 +22,8 @@ from tasks.kubernetes.client import client_of
 from tasks.kubernetes.config import access
 from tasks.kubernetes.manifests.custom import is_checked
 from tasks.kubernetes.manifests.nodes import idle
+from tasks.kubernetes.manifests.routes import is_read, is_snippet
+from tasks.kubernetes.manifests.workloads import is_kept
 
 PAGE = 500
 _TRIES = 3
@@ -108,8 +110,27 @@ RESOURCES = (
     ApiResource(version="k8s.ovn.org/v1", kind="EgressFirewall", plural="egressfirewalls"),
     ApiResource(version="crd.antrea.io/v1beta1", kind="NetworkPolicy", plural="networkpolicies"),
     ApiResource(version="crd.antrea.io/v1beta1", kind="ClusterNetworkPolicy", plural="clusternetworkpolicies"),
+    ApiResource(version="k8s.ovn.org/v1", kind="UserDefinedNetwork", plural="userdefinednetworks"),
+    ApiResource(version="k8s.ovn.org/v1", kind="ClusterUserDefinedNetwork", plural="clusteruserdefinednetworks"),
+    ApiResource(version="extensions.istio.io/v1alpha1", kind="WasmPlugin", plural="wasmplugins"),
+    ApiResource(version="cilium.io/v2", kind="CiliumLocalRedirectPolicy", plural="ciliumlocalredirectpolicies"),
+    ApiResource(version="cilium.io/v2", kind="CiliumEnvoyConfig", plural="ciliumenvoyconfigs"),
+    ApiResource(version="cilium.io/v2", kind="CiliumClusterwideEnvoyConfig", plural="ciliumclusterwideenvoyconfigs"),
+    ApiResource(version="traefik.io/v1alpha1", kind="IngressRoute", plural="ingressroutes"),
+    ApiResource(version="traefik.io/v1alpha1", kind="IngressRouteTCP", plural="ingressroutetcps"),
+    ApiResource(version="traefik.io/v1alpha1", kind="IngressRouteUDP", plural="ingressrouteudps"),
+    ApiResource(version="projectcontour.io/v1", kind="HTTPProxy", plural="httpproxies"),
+    ApiResource(version="k8s.nginx.org/v1", kind="VirtualServer", plural="virtualservers"),
+    ApiResource(version="k8s.nginx.org/v1", kind="TransportServer", plural="transportservers"),
+    ApiResource(version="configuration.konghq.com/v1beta1", kind="TCPIngress", plural="tcpingresses"),
+    ApiResource(version="configuration.konghq.com/v1beta1", kind="UDPIngress", plural="udpingresses"),
+    ApiResource(version="apisix.apache.org/v2", kind="ApisixRoute", plural="apisixroutes"),
+    ApiResource(version="gateway.envoyproxy.io/v1alpha1", kind="EnvoyPatchPolicy", plural="envoypatchpolicies"),
+    ApiResource(version="serving.knative.dev/v1", kind="Service", plural="services"),
 )
-"""What is listed. The engine does not understand the last ones, but it must know if they exist."""
+"""What is listed. The engine does not understand those from Antrea's on, but it must know if they exist: most of them are ways
+in, or may change what others mean.
+"""
 _BY_TITLE = {one.title: one for one in RESOURCES}
 TITLES = (*_BY_TITLE, cluster_mesh.TITLE)
 """The lists, in this order."""
@@ -257,6 +278,9 @@ def _pruned(item: Object, resource: ApiResource) -> Object:
     metadata = item.get("metadata") or {}
     kept = {key: metadata[key] for key in ("name", "namespace", "labels", "ownerReferences") if metadata.get(key)}
     spec = item.get("spec") or {}
+    noted = _annotations(metadata, resource)
+    if noted:
+        kept["annotations"] = noted
     if resource.kind == "Pod":
         spec = _pod(spec)
     elif resource.kind == "Route":
@@ -282,8 +306,26 @@ def _workload(spec: Mapping[str, Any]) -> Object:
     if job:
         return {"jobTemplate": {"spec": _workload(job.get("spec") or {})}}
     template = spec.get("template") or {}
-    labels = (template.get("metadata") or {}).get("labels") or {}
-    return {**kept, "template": {"metadata": {"labels": labels}, "spec": _pod(template.get("spec") or {})}}
+    metadata: Object = {"labels": (template.get("metadata") or {}).get("labels") or {}}
+    noted = _annotations_of_pod(template.get("metadata") or {})
+    if noted:
+        metadata["annotations"] = noted
+    return {**kept, "template": {"metadata": metadata, "spec": _pod(template.get("spec") or {})}}
+
+
+def _annotations(metadata: Mapping[str, Any], resource: ApiResource) -> Object:
+    """Of the annotations of an object those that are read: of pods and of Ingresses."""
+    if resource.kind == "Pod":
+        return _annotations_of_pod(metadata)
+    if (resource.group, resource.kind) != ("networking.k8s.io", "Ingress"):
+        return {}
+    given = metadata.get("annotations") or {}
+    # The text of a snippet may hold a secret, and it is not read: that there is one is what counts.
+    return {name: "" if is_snippet(name) else value for name, value in given.items() if is_read(name)}
+
+
+def _annotations_of_pod(metadata: Mapping[str, Any]) -> Object:
+    return {name: value for name, value in (metadata.get("annotations") or {}).items() if is_kept(name)}
 
 
 def _pod(spec: Mapping[str, Any]) -> Object:

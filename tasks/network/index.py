@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -68,8 +68,17 @@ class SnapshotIndex:
         said = {"apiVersion": _VERSION, "kind": _KIND, "context": self.context, "server": self.server}
         return json.dumps({**said, "lists": lists, "left": list(self.left)}, indent=1, ensure_ascii=False) + "\n"
 
-    def complaints(self, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-        """Why *files* (SHA-256 by name) are not the whole snapshot: each a file's name, and a sentence."""
+    def complaints(self, files: Mapping[str, str], wanted: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+        """Why *files* (SHA-256 by name) are not the whole snapshot: each a file's name, and a sentence. *wanted* are the titles
+        that a snapshot has today.
+        """
+        unasked = [one for one in wanted if one not in {*self.left, *(looked.title for looked in self.looked)}]
+        if unasked:
+            more = f" and {len(unasked) - 3} more" if len(unasked) > 3 else ""
+            yield (
+                INDEX,
+                f"this snapshot is of an earlier version, which did not list {', '.join(unasked[:3])}{more}; take it again",
+            )
         for title in self.left:
             yield INDEX, f"this snapshot was interrupted before {title} was read; continue it with 'arcops network snapshot'"
         for one in self.looked:

@@ -78,7 +78,7 @@ def test_a_strict_mesh_is_green(tmp_path: Path) -> None:
     assert all("2 workload(s)" in finding.text for finding in result.findings)
 
 
-FAIL, WARN = Outcome.FAIL, Outcome.WARN
+FAIL, WARN, UNKNOWN = Outcome.FAIL, Outcome.WARN, Outcome.UNKNOWN
 PRINCIPALS = "[{source: {principals: [cluster.local/ns/shop/sa/web]}}]"
 
 
@@ -103,6 +103,7 @@ PRINCIPALS = "[{source: {principals: [cluster.local/ns/shop/sa/web]}}]"
         (PRINCIPALS, "[{source: {ipBlocks: [0.0.0.0/1, 128.0.0.0/1]}}]", "mesh/callers", FAIL, 17),
         (PRINCIPALS, "[{source: {remoteIpBlocks: ['::/1', '8000::/1']}}]", "mesh/callers", FAIL, 17),
         (PRINCIPALS, "[{source: {requestPrincipals: ['*']}}]", "mesh/callers", FAIL, 17),
+        (PRINCIPALS, "[{source: {requestPrincipals: ['https://issuer.example/*']}}]", "mesh/callers", FAIL, 17),
         (PRINCIPALS, PRINCIPALS[:-1] + ", {source: {notNamespaces: [x]}}]", "mesh/callers", FAIL, 17),
         (PRINCIPALS, "[{source: {notNamespaces: [x], ipBlocks: [0.0.0.0/0]}}]", "mesh/callers", FAIL, 17),
         (
@@ -115,6 +116,16 @@ PRINCIPALS = "[{source: {principals: [cluster.local/ns/shop/sa/web]}}]"
         ("mode: REGISTRY_ONLY", "mode: ALLOW_ANY", "mesh/outbound", FAIL, 20),
         ("  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n", "", "mesh/outbound", FAIL, 20),
         ("[pay.example]", "['*.example']", "mesh/registry", FAIL, 27),
+        ("[pay.example]", "[pay.example]\n  addresses: [0.0.0.0/1, 128.0.0.0/1]", "mesh/registry", FAIL, 27),
+        ("[pay.example]", "[pay.example]\n  addresses: [10.0.0.0/8]", "mesh/registry", FAIL, 27),
+        ("[pay.example]", "[pay.example]\n  addresses: ['2001:db8::/32']", "mesh/registry", FAIL, 27),
+        (
+            "  egress: [{hosts",
+            "  ingress: [{port: {number: 80}, defaultEndpoint: '0.0.0.0:80'}]\n  egress: [{hosts",
+            "mesh/mtls",
+            UNKNOWN,
+            20,
+        ),
         ("  exportTo: [.]\n", "", "mesh/registry", WARN, 27),
         ("exportTo: [.]", "exportTo: ['*']", "mesh/registry", WARN, 27),
     ],
@@ -142,6 +153,44 @@ def test_each_mutation_is_found(tmp_path: Path, old: str, new: str, rule: str, o
 )
 def test_callers_may_be_named_in_many_ways(tmp_path: Path, old: str, new: str) -> None:
     assert not bad(judge(shop(tmp_path / "shop", changed(MESH, old, new), manifests=IN_MESH)))
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("traffic.sidecar.istio.io/excludeInboundPorts: '5432'", {"mesh/mtls": FAIL}),
+        ("traffic.sidecar.istio.io/includeInboundPorts: ''", {"mesh/mtls": FAIL}),
+        ("traffic.sidecar.istio.io/excludeOutboundIPRanges: 0.0.0.0/0", {"mesh/mtls": FAIL}),
+        ("traffic.sidecar.istio.io/excludeInboundPorts: ''", {}),
+        ("traffic.sidecar.istio.io/includeInboundPorts: '*'", {}),
+        ("sidecar.istio.io/inject: 'true'", {}),
+    ],
+)
+def test_traffic_past_the_sidecar(tmp_path: Path, given: str, found: dict[str, Outcome]) -> None:
+    pods = changed(IN_MESH, "metadata: {labels: {app: db}}", f"metadata: {{labels: {{app: db}}, annotations: {{{given}}}}}")
+    assert bad(judge(shop(tmp_path / "shop", MESH, manifests=pods))) == found
+
+
+def test_an_annotation_may_ask_for_no_sidecar(tmp_path: Path) -> None:
+    none = "annotations: {sidecar.istio.io/inject: 'false'}"
+    out = changed(IN_MESH, "metadata: {labels: {app: db}}", f"metadata: {{labels: {{app: db}}, {none}}}")
+    label = changed(out, "labels: {app: db}, ", "labels: {app: db, sidecar.istio.io/inject: 'true'}, ")
+    assert bad(judge(shop(tmp_path / "out", MESH, manifests=out), MeshPolicy(required=True)))["mesh/mtls"] is FAIL
+    assert not bad(judge(shop(tmp_path / "label", MESH, manifests=label), MeshPolicy(required=True)))
+
+
+def test_of_several_settings_of_the_mesh_the_one_that_allows_most_counts(tmp_path: Path) -> None:
+    one = """apiVersion: v1
+kind: ConfigMap
+metadata: {name: NAME, namespace: istio-system}
+data: {mesh: 'outboundTrafficPolicy: {mode: MODE}'}
+---
+"""
+    text = changed(MESH, "  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n", "")
+    strict = one.replace("NAME", "istio").replace("MODE", "REGISTRY_ONLY")
+    revision = one.replace("NAME", "istio-canary").replace("MODE", "ALLOW_ANY")
+    assert not bad(judge(shop(tmp_path / "one", text, strict, manifests=IN_MESH)))
+    assert bad(judge(shop(tmp_path / "two", text, strict + revision, manifests=IN_MESH))) == {"mesh/outbound": FAIL}
 
 
 def test_the_settings_of_an_operator_of_the_mesh_count(tmp_path: Path) -> None:

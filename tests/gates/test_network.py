@@ -104,10 +104,13 @@ WIDE = [
     ("spread blocks", "}, {".join(f"ipBlock: {{cidr: {number}.7.0.0/16}}" for number in range(11, 100, 7))),
     ("two halves of a /15", "ipBlock: {cidr: 10.8.0.0/16}}, {ipBlock: {cidr: 10.9.0.0/16}"),
     ("an excepted bit", "}, {".join(f"ipBlock: {{cidr: 10.{n}.0.0/16, except: [10.{n}.3.0/24]}}" for n in range(64))),
+    ("every pod of k3s", "ipBlock: {cidr: 10.42.0.0/16}"),
+    ("most pods of Flannel", "ipBlock: {cidr: 10.244.0.0/17}}, {ipBlock: {cidr: 10.244.128.0/18}"),
     ("IPv6", "}, {".join(f"ipBlock: {{cidr: '2001:db8:{number:x}::/48'}}" for number in range(16))),
 ]
 NARROW = [
     ("two blocks", "ipBlock: {cidr: 10.0.0.0/16}}, {ipBlock: {cidr: 172.16.0.0/16}"),
+    ("one node's pods", "ipBlock: {cidr: 10.42.7.0/24}"),
     ("many small ones", "}, {".join(f"ipBlock: {{cidr: 10.0.{number}.0/24}}" for number in range(256))),
     ("a label with a value", SPACE % "{key: team, operator: In, values: [a, b]}"),
     ("one and not another", SPACE % "{key: team, operator: In, values: [a]}, {key: env, operator: NotIn, values: [test]}"),

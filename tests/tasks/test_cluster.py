@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from arcops.seen.network import Network
 from arcops.tier import Tier
 from capabilities.network.snapshot import SnapshotNetwork, Snapshotted, snapshot_network
 from reach.drift import compare
-from tasks.kubernetes.listing import RESOURCES, TITLES
+from tasks.kubernetes.listing import RESOURCES, TITLES, _pruned
 from tasks.kubernetes.mesh import NAME, NAMESPACE, PATH
+from tasks.network.index import Looked, SnapshotIndex
 from tasks.network.network import network_of, read_manifests
 from tests.clusters import cluster_of_the_shop
 from tests.definitions import DEFINITION
@@ -184,3 +186,33 @@ def test_the_roles_that_ship_allow_what_is_read_and_nothing_else() -> None:
     assert {verb for rule in everywhere["rules"] for verb in rule["verbs"]} == {"list"}
     assert (mesh["kind"], mesh["metadata"]["namespace"]) == ("Role", NAMESPACE)
     assert mesh["rules"] == [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [NAME], "verbs": ["get"]}]
+
+
+def test_annotations_that_decide_are_kept_and_no_others() -> None:
+    def kept(kind: str, annotations: dict[str, str]) -> dict[str, object]:
+        resource = next(one for one in RESOURCES if one.kind == kind and one.group in ("", "apps", "networking.k8s.io"))
+        pod = {"metadata": {"annotations": annotations}, "spec": {"containers": []}}
+        item = {"metadata": {"name": "a", "annotations": annotations}, "spec": {"template": pod, "containers": []}}
+        found = _pruned(item, resource)
+        metadata = found["spec"]["template"]["metadata"] if kind == "Deployment" else found["metadata"]
+        given: dict[str, object] = metadata.get("annotations", {})
+        return given
+
+    pod = {"k8s.v1.cni.cncf.io/networks": "rdma", "traffic.sidecar.istio.io/excludeInboundPorts": "80", "x/token": "s3cret"}
+    for kind in ("Pod", "Deployment"):
+        assert kept(kind, pod) == {name: value for name, value in pod.items() if name != "x/token"}
+    way = {"nginx.ingress.kubernetes.io/server-snippet": "auth s3cret", "nginx.ingress.kubernetes.io/ssl-redirect": "false"}
+    assert kept("Ingress", {**way, "x/token": "s3cret"}) == {
+        "nginx.ingress.kubernetes.io/server-snippet": "",
+        "nginx.ingress.kubernetes.io/ssl-redirect": "false",
+    }
+
+
+def test_a_snapshot_of_an_earlier_version_did_not_see_what_is_listed_today() -> None:
+    looked = tuple(Looked(title=one, at=datetime(2026, 11, 1, tzinfo=UTC)) for one in TITLES[:-2])
+    found = SnapshotIndex(context="a", server="b", looked=looked)
+    assert not list(found.complaints({}, TITLES[:-2]))
+    ((name, why),) = found.complaints({}, TITLES)
+    assert name == "snapshot.json"
+    assert TITLES[-1] in why
+    assert "take it again" in why

@@ -22,7 +22,7 @@ from arcops.control import nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
-from arcops.seen.network import GatewaySeen, ListenerSeen, Network, RouteSeen
+from arcops.seen.network import POOL, GatewaySeen, ListenerSeen, Network, RouteSeen, Selector
 from arcops.subjects.network import Manifests
 from gates.listing import listed
 from gates.network.gateway.patches import makers
@@ -114,10 +114,16 @@ def _attached(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> 
 
 def _listeners(evidence: Evidence[Network], *, plain: bool) -> Iterator[Finding]:
     for one in evidence.body.gateways:
+        adding = _every_namespace(one.sets_from, one.sets)
+        if adding:
+            text = f"{place(one.at)}: {one.title} takes ListenerSets from {adding}, and each of them adds listeners to it."
+            fix = "Set 'allowedListeners: {namespaces: {from: Same}}', or name the namespaces in its selector."
+            yield LISTENERS.fails(shown(text), evidence, about=shown(f"{one.title} ListenerSets"), location=one.at, fix=fix)
         for listener in one.listeners:
             about = f"{one.title} {listener.name}"
-            if listener.routes_from == "All":
-                text = f"{place(listener.at)}: listener {listener.name} of {one.title} accepts routes from every namespace."
+            every = _every_namespace(listener.routes_from, listener.namespaces)
+            if every:
+                text = f"{place(listener.at)}: listener {listener.name} of {one.title} accepts routes from {every}."
                 yield LISTENERS.fails(shown(text), evidence, about=shown(about), location=listener.at)
             yield from _certificates(evidence, one, listener)
             if listener.bare:
@@ -129,6 +135,15 @@ def _listeners(evidence: Evidence[Network], *, plain: bool) -> Iterator[Finding]
                 said = f"listener {listener.name} of {one.title} uses {listener.protocol}, which is plain text."
                 text = f"{place(listener.at)}: {said}"
                 yield LISTENERS.fails(shown(text), evidence, about=shown(about), location=listener.at)
+
+
+def _every_namespace(said: str, selector: Selector | None) -> str:
+    """The namespaces that ``from`` and its selector let in, in words, if somebody can make one of them; else empty."""
+    if said == "All":
+        return "every namespace"
+    if said != "Selector" or selector is None or selector.named:
+        return ""
+    return f"every namespace with {selector.worded}" if selector.expressions else "every namespace"
 
 
 def _certificates(evidence: Evidence[Network], gateway: GatewaySeen, listener: ListenerSeen) -> Iterator[Finding]:
@@ -158,6 +173,10 @@ def _ingresses(evidence: Evidence[Network]) -> Iterator[Finding]:
     for route in evidence.body.routes:
         if not route.alone:
             continue
+        if route.plain and route.tls:
+            text = f"{place(route.at)}: {route.title} has TLS, but {route.plain} also lets requests in by plain text."
+            fix = "Remove the annotation, so that plain text is redirected."
+            yield LISTENERS.fails(shown(text), evidence, about=shown(f"{route.title} plain"), location=route.at, fix=fix)
         for host in route.hosts:
             if not any(one in ("*", host) or (one.startswith("*.") and host.partition(".")[2] == one[2:]) for one in route.tls):
                 what = "any host" if host == "*" else host
@@ -172,7 +191,7 @@ def _hosts(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> Ite
     claimed: dict[str, RouteSeen] = {}
     for route in evidence.body.routes:
         hosts = by_gateway.get(id(route), list(route.hosts)) if not route.alone else list(route.hosts)
-        for host in dict.fromkeys(hosts) if route.kind not in _NAMELESS else ():
+        for host in dict.fromkeys(hosts) if route.kind not in _NAMELESS and not route.inside else ():
             if "*" in host:
                 text = f"{place(route.at)}: {route.title} accepts requests for {'any host' if host == '*' else host}."
                 yield HOSTS.fails(shown(text), evidence, about=route.title, location=route.at)
@@ -198,7 +217,8 @@ def _backends(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> 
             if service is None or route.encrypts or (ends.get(id(route)) and all(ends[id(route)])):
                 continue  # it goes by TLS from client to backend, or from the router to it
             port = services.port(service, backend)
-            if by_tls & {(service.namespace, service.name, name) for name in ("", port.name if port is not None else "")}:
+            named = {(service.namespace, service.name, name) for name in ("", port.name if port is not None else "")}
+            if by_tls & named and service.kind != POOL:
                 continue
             behind = services.behind(service)
             if behind and all(id(pods) in inside for pods in behind):
@@ -209,7 +229,7 @@ def _backends(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> 
 
 def _sections(evidence: Evidence[Network]) -> Iterator[Finding]:
     """BackendTLSPolicies for a port that their Service does not have: they have no effect."""
-    services = {(one.namespace, one.name): one for one in evidence.body.services}
+    services = {(one.namespace, one.name): one for one in evidence.body.services if one.kind != POOL}
     for one in evidence.body.backend_tls:
         service = services.get((one.namespace, one.service))
         if one.unverified:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_network
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
 from arcops.seen.mesh import MeshAction, MeshMatch, MeshRule, MeshSeen, MeshTerms
 from arcops.seen.network import Network
+from gates.network.mesh.blocks import wide_blocks
 from gates.network.words import place
 from gates.words import shown
 
@@ -70,10 +70,13 @@ def _too_wide(attribute: str, values: tuple[str, ...]) -> str:
             return "every identity of the mesh" if attribute != "requestPrincipals" else "everybody with a token"
         if attribute == "principals" and "*" in value and not _of_one_namespace(value):
             return f"every identity that matches {value}"
+        if attribute == "requestPrincipals" and "*" in value:
+            return f"everybody with a token that matches {value}"
         if attribute == "namespaces" and "*" in value:
             return f"every namespace that matches {value}, also one that somebody makes"
     if attribute in ("ipBlocks", "remoteIpBlocks"):
-        return _wide_blocks(values)
+        found = wide_blocks(values, _WIDEST)
+        return f"callers of {found}" if found else ""
     return ""
 
 
@@ -82,16 +85,3 @@ def _of_one_namespace(principal: str) -> bool:
     before, _, rest = principal.partition("/ns/")
     namespace, account, name = rest.partition("/sa/")
     return bool(account) and "*" not in before + namespace and name.endswith("*")
-
-
-def _wide_blocks(values: tuple[str, ...]) -> str:
-    """The blocks of *values*, if they are together more than one block that is too wide."""
-    sizes = {4: 0, 6: 0}
-    for value in values:
-        try:
-            block = ip_network(value, strict=False)
-        except ValueError:
-            continue
-        sizes[block.version] += block.num_addresses
-    wide = sizes[4] > 1 << (32 - _WIDEST[4]) or sizes[6] > 1 << (128 - _WIDEST[6])
-    return f"callers of {', '.join(values[:3])}" if wide else ""

@@ -28,6 +28,7 @@ from arcops.seen.network import Network
 from arcops.subjects.network import Manifests
 from gates.listing import capped, listed
 from gates.network.mesh import callers, egress, used
+from gates.network.mesh.blocks import wide_blocks
 from gates.network.mesh.callers import CALLERS
 from gates.network.mesh.egress import EGRESS
 from gates.network.mesh.patches import makers
@@ -59,6 +60,8 @@ REGISTRY = Rule(
 )
 
 
+_WIDEST = {4: 16, 6: 48}
+"""Blocks of addresses that are wider than this register no single host."""
 _ADDRESS = "Set 'resolution: DNS' and a protocol that names the host (TLS, HTTPS, HTTP), or list the exact 'addresses'."
 
 
@@ -138,6 +141,18 @@ def _mtls(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, ...
         if lax:
             text = f"{place(one.at)}: {one.title} makes an exception from mutual TLS ({lax[0]})."
             yield MTLS.fails(shown(text), evidence, about=one.title, location=one.at)
+    for member in inside:
+        past = () if member.ambient else member.pods.bypasses
+        if past:
+            text = f"{place(member.pods.at)}: some traffic of {member.pods.title} bypasses its sidecar ({', '.join(past[:3])})."
+            fix = "Remove the annotation, so that the sidecar sees every connection."
+            yield MTLS.fails(shown(text), evidence, about=member.pods.title, location=member.pods.at, fix=fix)
+    for listening in said.sidecars:
+        if listening.listens:
+            text = f"{place(listening.at)}: {listening.title} has its own listeners for incoming traffic ('ingress'), and "
+            text += "ArcOps does not know what they accept."
+            fix = "Remove 'ingress' from the Sidecar: without it, the sidecar takes every port by the mesh's mutual TLS."
+            yield MTLS.unknown(shown(text), evidence, about=listening.title, location=listening.at, fix=fix)
     for rule in said.destination_rules:
         if "DISABLE" in rule.modes:
             text = f"{place(rule.at)}: {rule.title} turns off TLS to {rule.host}."
@@ -164,7 +179,7 @@ def _denies_all(one: AuthorizationSeen) -> bool:
 
 
 def _outbound(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, ...], root: str) -> Iterator[Finding]:
-    default = next((one.outbound for one in said.configs if one.outbound), "")
+    default = outbound_of_all(said)
     by_namespace = {one.namespace: one for one in said.sidecars if one.selector is None}
     for namespace in _namespaces(one for one in inside if not one.ambient):
         sidecar = by_namespace.get(namespace, by_namespace.get(root))
@@ -180,10 +195,16 @@ def _outbound(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed,
             yield OUTBOUND.fails(shown(text), evidence, about=one.title, location=one.at)
 
 
+def outbound_of_all(said: MeshSeen) -> str:
+    """The mode of the mesh's settings; of several (revisions, parts of an installation) the one that allows most."""
+    modes = {one.outbound for one in said.configs if one.outbound}
+    return next(iter(sorted(modes - {"REGISTRY_ONLY"})), "REGISTRY_ONLY" if modes else "")
+
+
 def _registry(evidence: Evidence[Network], said: MeshSeen) -> Iterator[Finding]:
     for one in said.service_entries:
         wide = [host for host in one.hosts if "*" in host]
-        wide += [address for address in one.addresses if address.endswith("/0")]
+        wide += [found for found in [wide_blocks(one.addresses, _WIDEST)] if found]
         if wide:
             text = f"{place(one.at)}: {one.title} registers {wide[0]}."
             yield REGISTRY.fails(shown(text), evidence, about=one.title, location=one.at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
@@ -10,7 +11,7 @@ from arcops.seen.network import POOL, Backend, GrantSeen, Network, RouteSeen
 from gates.listing import listed
 from gates.network.words import place
 from gates.words import shown
-from reach.entries import Services, entries
+from reach.entries import Services, entries, leads_elsewhere
 
 Seen = Evidence[Network]
 
@@ -31,11 +32,14 @@ BACKENDS = Rule(
 )
 
 
-def findings(seen: Seen, granted: tuple[str, ...]) -> Iterator[Finding]:
-    yield from listed(_host(seen), HOST.passes("No pod uses the network of its node.", seen))
+def findings(seen: Seen, granted: tuple[str, ...], harmless: tuple[str, ...] = ()) -> Iterator[Finding]:
+    yield from listed(_host(seen), HOST.passes("No pod uses the network of its node, or other networks.", seen))
     well = ENTRIES.passes("There is no entry from outside, except those that the policy lists.", seen)
     yield from listed(_entries(seen, granted), well)
-    yield from listed(_backends(seen), BACKENDS.passes("Every Ingress and route leads to an existing Service.", seen))
+    yield from listed(
+        chain(_backends(seen), _altered(seen, harmless)),
+        BACKENDS.passes("Every Ingress and route leads to an existing Service.", seen),
+    )
 
 
 def _host(seen: Seen) -> Iterator[Finding]:
@@ -43,6 +47,10 @@ def _host(seen: Seen) -> Iterator[Finding]:
         if pod.host_network:
             text = f"{place(pod.at)}: {pod.title} uses the network of its node, to which policies do not reliably apply."
             yield HOST.fails(shown(text), seen, about=pod.title, location=pod.at)
+        for name in pod.attached:
+            text = f"{place(pod.at)}: {pod.title} has other networks, too ({name}), to which policies do not apply."
+            fix = "Remove the annotation, or waive this rule for the workload if what is on those networks may be reached."
+            yield HOST.fails(shown(text), seen, about=f"{pod.title} {name}", location=pod.at, fix=fix)
 
 
 def _entries(seen: Seen, granted: tuple[str, ...]) -> Iterator[Finding]:
@@ -78,6 +86,27 @@ def _backends(seen: Seen) -> Iterator[Finding]:
                 yield BACKENDS.fails(shown(text), seen, about=shown(f"{route.title} {backend.field}"), location=backend.at)
 
 
+def _altered(seen: Seen, harmless: tuple[str, ...]) -> Iterator[Finding]:
+    """Routes whose controller may send requests elsewhere, and Services of ways in whose pods nothing in the manifests says."""
+    for route in seen.body.routes:
+        for part in route.altered:
+            if part not in harmless:
+                text = f"{place(route.at)}: {route.title} has {part}, by which its controller may send requests anywhere."
+                fix = "Remove it. If it sends requests nowhere else, add it to 'harmless' of gate 'network'."
+                yield BACKENDS.unknown(
+                    shown(text), seen, about=shown(f"{route.title} {part}"), location=route.at, fix=shown(fix)
+                )
+    told: set[str] = set()
+    for one in entries(seen.body):
+        why = leads_elsewhere(one.service) if one.service is not None else ""
+        if one.service is None or not why or one.service.title in told:
+            continue
+        told.add(one.service.title)
+        text = f"{place(one.service.at)}: {one.how} lets clients in, but {one.service.title} names no pods: {why}."
+        fix = "Give the Service a selector for the pods that clients may reach, or waive this rule for it."
+        yield BACKENDS.unknown(shown(text), seen, about=one.service.title, location=one.service.at, fix=fix)
+
+
 def _wrong(backend: Backend, route: RouteSeen, services: Services, granted: set[str]) -> str:
     """*granted* are names that grants between these namespaces and kinds permit; an empty name permits all."""
     # Istio asks for no permission of the other namespace.
@@ -88,6 +117,6 @@ def _wrong(backend: Backend, route: RouteSeen, services: Services, granted: set[
     service = services.find(backend)
     if service is None:
         return "which no manifest defines"
-    if services.port(service, backend) is None:
+    if services.port(service, backend) is None and service.kind != "ExternalName":
         return f"which has no port {backend.port or backend.port_name or '(none is named)'}"
     return ""

@@ -31,6 +31,9 @@ from gates.network.network.patches import PatchSite, makers
 from gates.network.patching import patched
 from reach.addresses import span
 
+POD_NETWORKS = ("10.42.0.0/16", "10.244.0.0/16", "10.128.0.0/14", "192.168.0.0/16")
+"""What clusters use for pods by themselves: k3s and RKE2; kubeadm with Flannel, Talos and AKS; OpenShift; Calico."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSafetyPolicy:
@@ -40,7 +43,8 @@ class NetworkSafetyPolicy:
     services. ``entries`` are the objects that may let clients in, as ``Service shop/web``. ``dns_labels`` (``key=value``) mark
     the DNS pods. ``api_clients`` are the workloads that need the API server, as ``Deployment shop/web``. ``harmless`` are
     kinds (``Kind.group``) that do not affect the network. An ipBlock with a shorter prefix than ``widest_ipv4`` or
-    ``widest_ipv6`` counts as open to every address. With ``schemas``, custom objects are checked against their definitions; if
+    ``widest_ipv6`` counts as open to every address; one that holds most of one of ``pod_networks`` (CIDRs from which pods get
+    their addresses) counts as open to every pod. With ``schemas``, custom objects are checked against their definitions; if
     a definition is missing, the result is UNKNOWN. Raises `Refused` if an address or label is not valid.
     """
 
@@ -53,10 +57,11 @@ class NetworkSafetyPolicy:
     harmless: tuple[str, ...] = ()
     widest_ipv4: int = 16
     widest_ipv6: int = 48
+    pod_networks: tuple[str, ...] = POD_NETWORKS
     schemas: bool = True
 
     def __post_init__(self) -> None:
-        for text in (*self.metadata, *self.api_server):
+        for text in (*self.metadata, *self.api_server, *self.pod_networks):
             if span(text) is None:
                 raise Refused(f"gate 'network': {text[:80]!r} is neither an address nor a CIDR")
         for text in self.dns_labels:
@@ -100,9 +105,9 @@ def network(seen: Seen, policy: NetworkSafetyPolicy) -> Iterator[Finding]:
     site = PatchSite(dns=labels, metadata=policy.metadata, api_server=policy.api_server, widest=widest)
     found = (
         sound.findings(evidence, enforcer=policy.enforcer, harmless=policy.harmless, schemas=policy.schemas),
-        written.findings(evidence, dns_labels=labels, widest=widest),
+        written.findings(evidence, dns_labels=labels, widest=widest, pod_networks=policy.pod_networks),
         hosts.findings(evidence),
         reached.findings(evidence, metadata=policy.metadata, api_server=policy.api_server, api_clients=policy.api_clients),
-        entered.findings(evidence, policy.entries),
+        entered.findings(evidence, policy.entries, policy.harmless),
     )
     yield from patched(chain.from_iterable(found), makers(evidence.body, site))

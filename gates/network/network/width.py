@@ -25,7 +25,7 @@ from arcops.seen.network import (
     Protocol,
     Selector,
 )
-from reach.addresses import span
+from reach.addresses import AddressSpan, span
 from reach.arrays import np
 from reach.clauses import Terrain
 from reach.ports import LAST, Ports
@@ -50,30 +50,19 @@ def wide_places(direction: Direction, rule: PolicyRule, widest: Mapping[int, int
             if _wide_block(peer.block, widest):
                 text = f"{peer.block.cidr} without {', '.join(peer.block.excepts)}" if peer.block.excepts else peer.block.cidr
                 yield peer.at, f"{verb} {text}"
-        elif peer.namespaces is not None and not names(peer.namespaces):
+        elif peer.namespaces is not None and not peer.namespaces.named:
             yield peer.at, f"{verb} {_which_pods(peer)} of {_which_spaces(peer.namespaces)}"
-
-
-def names(selector: Selector) -> bool:
-    """Does *selector* ask for a label with a value? Otherwise, it admits namespaces that no one has thought of."""
-    return bool(selector.labels) or any(one.operator is Operator.IN for one in selector.expressions)
 
 
 def _which_pods(peer: Peer) -> str:
     if peer.pods is None or peer.pods.everything:
         return "every pod"
-    return f"every pod with {_worded(peer.pods)}"
+    return f"every pod with {peer.pods.worded}"
 
 
 def _which_spaces(selector: Selector) -> str:
     asked = tuple(one for one in selector.expressions if (one.operator, one.key) != (Operator.EXISTS, NAMESPACE_NAME))
-    return f"every namespace with {_worded(Selector(expressions=asked))}" if asked else "every namespace"
-
-
-def _worded(selector: Selector) -> str:
-    parts = [f"{one.key}={one.value}" for one in selector.labels]
-    parts += [f"{one.key} {one.operator.value} {' '.join(one.values)}".rstrip() for one in selector.expressions]
-    return ", ".join(parts)
+    return f"every namespace with {Selector(expressions=asked).worded}" if asked else "every namespace"
 
 
 def many_ports(rule: PolicyRule) -> str:
@@ -100,20 +89,32 @@ def _wide_block(block: Block, widest: Mapping[int, int]) -> bool:
 
 
 def wide_together(
-    body: Network, direction: Direction, widest: Mapping[int, int]
+    body: Network, direction: Direction, widest: Mapping[int, int], pod_networks: tuple[str, ...] = ()
 ) -> Iterator[tuple[PolicySeen, PolicyRule, Location, str]]:
-    """Rules whose blocks are narrow one by one, and together are not: for the same pods, on the same port."""
+    """Rules whose blocks are narrow one by one, and together are not: for the same pods, on the same port. Blocks that hold
+    most of one of *pod_networks* mean every pod with most network plugins.
+    """
     terrain = Terrain(body)
+    inside = [(text, one) for text in pod_networks if (one := _span(text)) is not None]
+    least = {
+        version: min(
+            [1 << (bits - widest[version])] + [(one.last - one.first + 1) // 2 for _, one in inside if one.version == version]
+        )
+        for version, bits in ((4, 32), (6, 128))
+    }
     told: set[tuple[str, str]] = set()
     sizes: dict[int, dict[int, int]] = {}
     for held in _held(body, terrain, direction):
-        if not _many(held, sizes, widest):
+        if not _many(held, sizes, widest, least):
             continue
         for alike in _by_port(terrain, held):
             terrain.effort.spend(0, steps=sum(len(rule.peers) + 1 for _, rule in alike))
             for version in (4, 6):
                 spans = _merged(_spans(alike, version, widest))
                 text = _too_much(spans, version, widest[version])
+                text = (
+                    f"{text}, block by block" if text else _of_pods(spans, [one for one in inside if one[1].version == version])
+                )
                 policy, rule = alike[0]
                 if text and (policy.namespace, text) not in told:
                     told.add((policy.namespace, text))
@@ -121,11 +122,22 @@ def wide_together(
                     others = len({id(one) for one, _ in alike}) - 1
                     more = f" together with {others} other policy(ies)" if others else ""
                     verb = "lets in" if direction is Direction.INGRESS else "lets pods reach"
-                    yield policy, rule, at, f"{verb}{more} {text}, block by block"
+                    yield policy, rule, at, f"{verb}{more} {text}"
 
 
-def _many(held: tuple[Held, ...], sizes: dict[int, dict[int, int]], widest: Mapping[int, int]) -> bool:
-    """Could *held* be too much together: more than one block of the widest size? *sizes* keeps what each rule holds."""
+def _of_pods(spans: Spans, networks: Iterable[tuple[str, AddressSpan]]) -> str:
+    """The first of *networks*, those of pods, of which *spans* hold more than half, in words; else empty."""
+    for text, one in networks:
+        held = sum(max(0, min(last, one.last) - max(first, one.first) + 1) for first, last in spans)
+        if 2 * held > one.last - one.first + 1:
+            return f"{text}, which many clusters use for their pods, so it may be every pod"
+    return ""
+
+
+def _many(
+    held: tuple[Held, ...], sizes: dict[int, dict[int, int]], widest: Mapping[int, int], least: Mapping[int, int]
+) -> bool:
+    """Could *held* be too much together: more than *least* addresses? *sizes* keeps what each rule holds."""
     totals = {4: 0, 6: 0}
     for one in held:
         known = sizes.get(id(one[1]))
@@ -135,7 +147,7 @@ def _many(held: tuple[Held, ...], sizes: dict[int, dict[int, int]], widest: Mapp
             }
         for version, size in known.items():
             totals[version] += size
-    return totals[4] > 1 << (32 - widest[4]) or totals[6] > 1 << (128 - widest[6])
+    return totals[4] > least[4] or totals[6] > least[6]
 
 
 def _held(body: Network, terrain: Terrain, direction: Direction) -> Iterator[tuple[Held, ...]]:

@@ -60,7 +60,9 @@ EFFECTIVE = Rule(
 _SYSTEM = "kube-system"
 
 
-def findings(seen: Seen, *, dns_labels: tuple[Label, ...], widest: dict[int, int]) -> Iterator[Finding]:
+def findings(
+    seen: Seen, *, dns_labels: tuple[Label, ...], widest: dict[int, int], pod_networks: tuple[str, ...] = ()
+) -> Iterator[Finding]:
     body = seen.body
     letting = [
         (policy, direction, rule)
@@ -72,7 +74,8 @@ def findings(seen: Seen, *, dns_labels: tuple[Label, ...], widest: dict[int, int
         (policy, direction, rule, why) for policy, direction, rule in letting for why in wide_places(direction, rule, widest)
     ]
     for direction in Direction:
-        wide += [(policy, direction, rule, (at, why)) for policy, rule, at, why in wide_together(body, direction, widest)]
+        together = wide_together(body, direction, widest, pod_networks)
+        wide += [(policy, direction, rule, (at, why)) for policy, rule, at, why in together]
     for asked, direction in ((INGRESS, Direction.INGRESS), (EGRESS, Direction.EGRESS)):
         yield from listed(
             (

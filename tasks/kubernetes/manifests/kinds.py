@@ -69,6 +69,11 @@ HARMLESS = frozenset(
         ("inference.networking.k8s.io", "InferenceObjective"),
         ("inference.networking.x-k8s.io", "InferenceModel"),
         ("inference.networking.x-k8s.io", "InferenceObjective"),
+        ("nfd.k8s-sigs.io", "NodeFeature"),
+        ("nfd.k8s-sigs.io", "NodeFeatureGroup"),
+        ("nfd.k8s-sigs.io", "NodeFeatureRule"),
+        ("k8s.cni.cncf.io", "MultiNetworkPolicy"),
+        ("k8s.cni.cncf.io", "NetworkAttachmentDefinition"),
         ("k8s.ovn.org", "EgressIP"),
         ("k8s.ovn.org", "EgressQoS"),
         ("k8s.ovn.org", "EgressService"),
@@ -77,6 +82,28 @@ HARMLESS = frozenset(
         ("snapshot.storage.k8s.io", "VolumeSnapshotContent"),
     }
     | {("resource.k8s.io", kind) for kind in ("DeviceClass", "ResourceClaim", "ResourceClaimTemplate", "ResourceSlice")}
+    | {
+        ("cilium.io", kind)
+        for kind in (
+            "CiliumBGPAdvertisement",
+            "CiliumBGPClusterConfig",
+            "CiliumBGPNodeConfig",
+            "CiliumBGPNodeConfigOverride",
+            "CiliumBGPPeerConfig",
+            "CiliumEgressGatewayPolicy",
+            "CiliumEndpoint",
+            "CiliumEndpointSlice",
+            "CiliumIdentity",
+            "CiliumL2AnnouncementPolicy",
+            "CiliumLoadBalancerIPPool",
+            "CiliumNode",
+            "CiliumPodIPPool",
+        )
+    }
+    | {
+        ("metallb.io", kind)
+        for kind in ("BFDProfile", "BGPAdvertisement", "BGPPeer", "Community", "IPAddressPool", "L2Advertisement")
+    }
     | {
         (group, kind)
         for group in ("projectcalico.org", "crd.projectcalico.org")
@@ -110,6 +137,8 @@ HARMLESS = frozenset(
 
 Calico's: addresses, routes and settings of its agents, and policies that are only watched (staged). A HostEndpoint is a node's
 own interface: what it closes for pods says a policy with ``applyOnForward``, ``preDNAT`` or ``doNotTrack``, which is named.
+Those of Cilium and MetalLB: which addresses packets have, and who hears of them. A NetworkAttachmentDefinition does nothing by
+itself: the pods that ask for its network are named.
 """
 
 CLUSTER_WIDE = frozenset(

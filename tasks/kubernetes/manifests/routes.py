@@ -22,7 +22,8 @@ ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute")
 
 def ingress(found: Field, namespace: str, name: str) -> RouteSeen:
     """The Ingress at *found*."""
-    spec = found.get("spec")
+    spec, said = found.get("spec"), _annotations(found)
+    passes = said.get(_PASSES) == "true"
     backends: list[Backend] = []
     hosts: list[str] = []
     if spec is not None:
@@ -39,8 +40,45 @@ def ingress(found: Field, namespace: str, name: str) -> RouteSeen:
         at=found.at,
         hosts=tuple(dict.fromkeys(hosts)) or ("*",),
         backends=tuple(backends),
-        tls=tuple(dict.fromkeys(_ingress_tls(spec))) if spec is not None else (),
+        tls=("*",) if passes else tuple(dict.fromkeys(_ingress_tls(spec))) if spec is not None else (),
+        encrypts=passes or said.get(_PROTOCOL, "").upper() in ("HTTPS", "GRPCS"),
+        plain=_plain(said),
+        altered=tuple(name for name in sorted(said) if is_snippet(name)),
     )
+
+
+_PROTOCOL, _PASSES = (f"nginx.ingress.kubernetes.io/{one}" for one in ("backend-protocol", "ssl-passthrough"))
+_SNIPPETS = ("/configuration-snippet", "/server-snippet", "/server-snippets", "/location-snippets", "/stream-snippet")
+"""Ends of annotations that hold text of the controller's own configuration (ingress-nginx; F5 NGINX, ``nginx.org``)."""
+_REDIRECT = "/ssl-redirect"
+_ALLOWS = "kubernetes.io/ingress.allow-http"
+_ENTRY_POINTS = "traefik.ingress.kubernetes.io/router.entrypoints"
+
+
+def is_snippet(name: str) -> bool:
+    """Does the annotation *name* of an Ingress hold text of its controller's configuration?"""
+    return name.endswith(_SNIPPETS)
+
+
+def is_read(name: str) -> bool:
+    """Is the annotation *name* of an Ingress one that is read?"""
+    known = (_PROTOCOL, _PASSES, _ALLOWS, _ENTRY_POINTS)
+    return is_snippet(name) or name in known or name.endswith((_REDIRECT, "/force-ssl-redirect"))
+
+
+def _annotations(found: Field) -> dict[str, str]:
+    given = found.within("metadata", "annotations")
+    return {name: value.text() for name, value in given.members() if is_read(name)} if given is not None else {}
+
+
+def _plain(said: dict[str, str]) -> str:
+    """Which annotation of an Ingress lets requests in by plain text, too."""
+    for name, value in sorted(said.items()):
+        forced = said.get(name.replace(_REDIRECT, "/force-ssl-redirect")) == "true"
+        if (name.endswith(_REDIRECT) and value == "false" and not forced) or (name == _ALLOWS and value == "true"):
+            return f"{name}: {value}"
+    entry = said.get(_ENTRY_POINTS, "")
+    return f"{_ENTRY_POINTS}: {entry}" if entry and "web" in (one.strip() for one in entry.split(",")) else ""
 
 
 def _ingress_tls(spec: Field) -> Iterator[str]:
@@ -90,13 +128,24 @@ def route(found: Field, kind: str, namespace: str, name: str) -> RouteSeen:
         hosts=tuple(item.text() for item in spec.items("hostnames")) or ("*",),
         parents=tuple(_parent(item, namespace) for item in spec.items("parentRefs")),
         backends=tuple(_backends(spec, namespace)),
+        altered=tuple(dict.fromkeys(_extensions(spec))),
     )
+
+
+def _extensions(spec: Field) -> Iterator[str]:
+    """Filters of other kinds, which the implementation of the Gateway knows."""
+    for rule in spec.items("rules"):
+        for part in (rule, *rule.items("backendRefs")):
+            for one in part.items("filters"):
+                other = one.get("extensionRef")
+                if other is not None:
+                    yield f"{text_at(other.get('kind'))}.{text_at(other.get('group'))}"
 
 
 def _parent(item: Field, namespace: str) -> ParentRef:
     return ParentRef(
         at=item.at,
-        kind=text_at(item.get("kind"), "Gateway").removeprefix("X"),
+        kind=_kind(item, "Gateway").removeprefix("X"),
         namespace=text_at(item.get("namespace"), namespace),
         name=text_at(item.get("name")),
         section=text_at(item.get("sectionName")),
@@ -113,10 +162,30 @@ def _backends(spec: Field, namespace: str) -> Iterator[Backend]:
 
 
 def _mirrors(found: Field, namespace: str) -> Iterator[Backend]:
+    """What filters send requests to besides: a copy of each, or each to ask whether it may pass."""
     for one in found.items("filters"):
-        mirrored = one.within("requestMirror", "backendRef")
-        if mirrored is not None:
-            yield _backend(mirrored, namespace)
+        for name in ("requestMirror", "externalAuth"):
+            also = one.within(name, "backendRef")
+            if also is not None:
+                yield _backend(also, namespace)
+
+
+_REFERRED = {
+    "Service": ("",),
+    "Gateway": ("gateway.networking.k8s.io",),
+    "ListenerSet": ("gateway.networking.k8s.io",),
+    "XListenerSet": ("gateway.networking.x-k8s.io",),
+    "InferencePool": ("inference.networking.k8s.io", "inference.networking.x-k8s.io"),
+}
+"""The groups of the kinds that references name here."""
+
+
+def _kind(item: Field, kind: str) -> str:
+    """The kind that a reference names, by default *kind*; if it is one of another group that has the same name, with it."""
+    named, group = text_at(item.get("kind"), kind), item.get("group")
+    if group is None or group.text() in _REFERRED.get(named, (group.text(),)):
+        return named
+    return f"{named}.{group.text()}"
 
 
 def _backend(item: Field, namespace: str) -> Backend:
@@ -126,7 +195,7 @@ def _backend(item: Field, namespace: str) -> Backend:
         namespace=text_at(item.get("namespace"), namespace),
         name=text_at(item.get("name")),
         port=whole_at(item.get("port")),
-        kind=text_at(item.get("kind"), "Service"),
+        kind=_kind(item, "Service"),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from arcops.seen.mesh import INJECT
 from arcops.seen.network import POOL, ContainerPort, Label, PodSet, Protocol, Selector, ServicePort, ServiceSeen
 from tasks.kubernetes.manifests.fields import Field, text_at, true_at, whole_at
 from tasks.kubernetes.manifests.names import labels, port_name, selector
@@ -23,6 +24,11 @@ TEMPLATES: dict[tuple[str, str], tuple[str, ...]] = {
 }
 """The path of the pod in each kind that runs pods (Kubernetes API reference, workload resources; agent-sandbox)."""
 
+_SIDECAR = "traffic.sidecar.istio.io/"
+ATTACHES = frozenset(("k8s.v1.cni.cncf.io/networks", "v1.multus-cni.io/default-network", "networking.gke.io/interfaces"))
+"""Annotations of pods that attach other networks (Multus: Network Plumbing Working Group, "Network Custom Resource Definition"
+1.3; GKE, "Multi-network support for Pods").
+"""
 _SELECTED = {"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"}
 
 
@@ -69,6 +75,7 @@ def pods_of(
         owner=owner,
         account=_account(spec) or ("" if owner and at is not None else "default"),
         bypasses=tuple(_bypasses(pod)),
+        attached=tuple(name for name, value in _annotations(pod) if name in ATTACHES and value.strip() not in ("", "[]")),
     )
 
 
@@ -79,11 +86,26 @@ def _account(spec: Field | None) -> str:
     return text_at(spec.get("serviceAccountName") or spec.get("serviceAccount")) if spec is not None else ""
 
 
-def _bypasses(pod: Field) -> Iterator[str]:
-    """The annotations that exclude ports, addresses or whole interfaces from Istio's sidecar (Istio, resource annotations)."""
+def is_kept(name: str) -> bool:
+    """Is the annotation *name* of a pod one that is read?"""
+    return name in ATTACHES or name == INJECT or name.startswith(_SIDECAR)
+
+
+def _annotations(pod: Field) -> Iterator[tuple[str, str]]:
     annotations = pod.within("metadata", "annotations")
-    for name, _ in annotations.members() if annotations is not None else ():
-        if name.startswith("traffic.sidecar.istio.io/"):
+    for name, value in annotations.members() if annotations is not None else ():
+        if is_kept(name):
+            yield name, value.text()
+
+
+def _bypasses(pod: Field) -> Iterator[str]:
+    """The annotations that exclude ports, addresses or whole interfaces from Istio's sidecar, or that ask for none (Istio,
+    resource annotations; a label of the same name counts instead of the annotation).
+    """
+    labelled = any(one.key == INJECT for one in labels(pod.within("metadata", "labels")))
+    for name, value in _annotations(pod):
+        harmless = "*" if name.startswith(f"{_SIDECAR}include") else ""
+        if (name.startswith(_SIDECAR) and value != harmless) or (name == INJECT and value == "false" and not labelled):
             yield name
 
 
