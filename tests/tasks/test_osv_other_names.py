@@ -108,6 +108,8 @@ class TestGroupsOfMaven:
         ("Go", "toolchain", "pkg:golang/cmd@1.20.0"),
         ("Go", "toolchain", "pkg:golang/cmd/go@1.20.0"),
         ("Go", "toolchain", "pkg:golang/go@1.20.0"),
+        ("SwiftURL", "https://github.com/vapor/vapor", "pkg:swift/github.com/vapor/vapor.git/vapor@1.20.0"),
+        ("SwiftURL", "https://github.com/vapor/vapor.git", "pkg:swift/github.com/vapor/vapor@1.20.0"),
         ("GitHub Actions", "github/codeql-action", "pkg:githubactions/github/codeql-action%2Finit@1.20.0"),
         ("GitHub Actions", "github/codeql-action", "pkg:githubactions/github/codeql-action/init@1.20.0"),
         ("GitHub Actions", "github/codeql-action/init", "pkg:githubactions/github/codeql-action/init@1.20.0"),
@@ -115,6 +117,26 @@ class TestGroupsOfMaven:
 )
 def test_a_part_is_asked_as_the_whole(tmp_path: Path, ecosystem: str, name: str, purl: str) -> None:
     assert answers(asked(tmp_path, [about(ecosystem, name, "1.21.0")], purl=purl)) == YES
+
+
+@pytest.mark.parametrize("purl", ["pkg:golang/./local", "pkg:golang/../fork@v1.0.0", "pkg:npm/..@1.0.0"])
+def test_a_path_on_the_machine_that_built_it_is_no_name(tmp_path: Path, purl: str) -> None:
+    found = asked(tmp_path, [about("Go", "x.example/m", "2.0.0")], purl=purl)
+    assert found.compared == 0
+    assert "can have" in found.unmatched[0].reason
+
+
+def test_an_action_of_github_is_known_by_what_its_generator_says(tmp_path: Path) -> None:
+    """A repository may be anything else, too: then advisories about actions say nothing of it."""
+    entry = about("GitHub Actions", "tj-actions/changed-files", "46.0.0")
+    purl = "pkg:github/tj-actions/changed-files@v45"
+    assert answers(asked(tmp_path, [entry], purl=purl, kind="github-action")) == YES
+    assert asked(tmp_path, [entry], purl=purl).compared == 0
+
+
+def test_a_library_that_a_user_of_conan_built_is_that_library(tmp_path: Path) -> None:
+    entry = about("ConanCenter", "zlib", "1.2.12")
+    assert answers(asked(tmp_path, [entry], purl="pkg:conan/user/zlib@1.2.11?channel=stable")) == UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,15 @@ def test_spdx_names_the_source_in_its_source_info(info: str, purl: str, source: 
     assert (found.source, found.source_version) == source
 
 
+def test_syft_says_which_repository_is_an_action() -> None:
+    purl = "pkg:github/actions/checkout@v4"
+    component = {"purl": purl, **with_properties("syft:", **{"package:type": "github-action"})}
+    assert only(cyclonedx(component)).kind == "github-action"
+    assert only(cyclonedx({"purl": purl})).kind == "library"
+    info = "acquired package info from GitHub Actions workflow file or composite action file: /.github/workflows/a.yml"
+    assert own(spdx(sourceInfo=info)).kind == "github-action"
+
+
 LOCK = {"type": "application", "name": "package-lock.json", **with_properties(Class="lang-pkgs", Type="npm")}
 SYSTEM = {"type": "operating-system", "name": "debian", "version": "12.5", **with_properties(Class="os-pkgs", Type="debian")}
 

@@ -42,6 +42,10 @@ def package_of(component: Component) -> Package:
         url = url._replace(name=name, version=listed)
     if url.type == "npm":
         (namespace, name), (stated, listed) = aliased((namespace, name), (stated, listed))
+    if url.type == "github" and component.kind == "github-action":
+        url = url._replace(type="githubactions")
+    if url.type == "conan":
+        namespace = ""  # the user who built it, whose recipe has the name of the library all the same
     ecosystem = ecosystem_of(url.type, namespace)
     if not ecosystem:
         raise Refused(

@@ -114,6 +114,7 @@ def fold(ecosystem: str, name: str) -> str:
         case "Hex":
             return folded.removeprefix("hexpm/")  # the public repository, which most leave out
         case "SwiftURL":
-            return _SCHEME.sub("", folded).removesuffix("/").removesuffix(".git")
+            # Syft 1.18.1 writes the name of the package behind the address of its repository.
+            return re.sub(r"\.git(/[^/]*)?$", "", _SCHEME.sub("", folded).removesuffix("/"))
         case _:
             return folded

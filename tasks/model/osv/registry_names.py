@@ -23,6 +23,9 @@ _SPACES = {  # registries whose names have a namespace: whether it must be there
 _SEGMENT = late(r"[A-Za-z0-9_.~!*'()+-]+")
 """A name in any registry, or a part of one between slashes; npm's old names have the most characters."""
 
+_FOLDERS = (".", "..")
+"""Parts of a path on the machine that built it, such as a local copy of a Go module (``replace m => ./copy``)."""
+
 _JOINED = {"maven": ":", "vscode-extension": "."}
 _MAJOR = late(r"(.+)/v(?:[2-9]|[1-9]\d+)")
 _TOOLCHAIN = late(r"v?0\.0\.1-go(\d+(?:\.\d+)*(?:(?:rc|beta)\d+)?)\.[a-z0-9]+-[a-z0-9]+")
@@ -52,7 +55,7 @@ def full_name(kind: str, namespace: str, name: str) -> str:
     """The name in the registry. Raises `Refused` if no package of it can have that."""
     needed, pattern = _SPACES.get(kind, (False, None))
     full = f"{namespace}/{name}" if namespace else name
-    possible = all(_SEGMENT.fullmatch(part) for part in full.removeprefix("@").split("/"))
+    possible = all(_SEGMENT.fullmatch(part) and part not in _FOLDERS for part in full.removeprefix("@").split("/"))
     if not possible or (needed and not namespace) or (namespace and (pattern is None or not pattern.fullmatch(namespace))):
         raise Refused(f"has the name {full!r}, which no {REGISTRIES[kind]} package can have")
     return f"{namespace}{_JOINED.get(kind, '/')}{name}" if namespace else name

@@ -12,7 +12,7 @@ from arcops.late_pattern import late
 from arcops.seen.sboms import Component, Dependency, SbomSeen
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._fields import Table, digest, digests, few, moment, table, tables, text, texts, unique, word
-from tasks.model.sboms._generators import LOCK_FILE, Said, by_properties
+from tasks.model.sboms._generators import Said, by_properties
 from tasks.model.sboms._path_property import PATH_PROPERTY
 from tasks.model.sboms._schema import JSON_VERSIONS, cyclonedx, violations
 
@@ -120,7 +120,7 @@ def _component(entry: Table, document: Document, namer: _Namer, refs: list[str])
     return Component(
         ref=ref or namer.ref(entry),
         name=f"{group}/{name}" if group and not _npm_scoped(name) else name,
-        kind=LOCK_FILE if said.lock_file else kind,
+        kind=said.kind or kind,
         version=version,
         purl=purl,
         supplier=_supplier(entry),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from arcops.seen.sboms import Component, Dependency, SbomSeen
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._fields import Table, digest, digests, few, moment, table, tables, text, texts, unique, unique_in_order
-from tasks.model.sboms._generators import LOCK_FILE, by_source_info, lock_files
+from tasks.model.sboms._generators import by_source_info, lock_files
 from tasks.model.sboms._schema import violations
 from tasks.model.sboms._spdx2_schema import VERSIONS, validator
 
@@ -83,7 +83,7 @@ def _package(entry: Table, locks: frozenset[str]) -> Component:
     return Component(
         ref=text(entry, "SPDXID"),
         name=text(entry, "name"),
-        kind=LOCK_FILE if by_generator.lock_file else purpose,
+        kind=by_generator.kind or purpose,
         version=said(text(entry, "versionInfo")),
         purl=purl,
         supplier=agent(text(entry, "supplier")) or agent(text(entry, "originator")),
