@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 _MOST_FIXES = 200
+BY_ITSELF = "this host, because of an advisory"
+"""Who proposed what a host found by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class HostPatch:
 
     name: str = field(default="", metadata=shaped(positional=True, title="NAME", most=63))
     """The server's name; every server, if nothing is said."""
+    by_itself: bool = False
+    """A host looks by itself, no person: what it proposes is by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,7 @@ def host_patch(ask: HostPatch, at: Place) -> Patched:
     layout, and judge it. Nothing is switched: 'arcops host switch' does that.
     """
     with database(at) as open_:
-        return patched(open_, at, name=ask.name, by=author(at))
+        return patched(open_, at, name=ask.name, by=BY_ITSELF if ask.by_itself and not at.remote else author(at))
 
 
 def patched(open_: Database, at: Place, *, by: str, name: str = "") -> Patched:

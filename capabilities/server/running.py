@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arcops.errors import ArcOpsError
+from arcops.errors import ArcOpsError, Unavailable
 from capabilities.server.advisories import keep_advisory
 from flows.place import Place
 
 if TYPE_CHECKING:
+    from capabilities.server.patching import Patched
     from foundation.database.engine import Database
     from foundation.database.lease import Leases
     from foundation.limits.ledger import Ledger
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from services.host.updating.repeating import Repeating
 
 _log = logging.getLogger(__name__)
+_PATCH = ("host", "patch", "--by-itself", "--format", "json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,7 @@ def hosting_here(at: Place, environment: Mapping[str, str], peers: Peers | None 
     )
     watching = Watching(database, ledger, leases, advise=partial(keep_advisory, at))
     sizing = Sizing(database, holder, made.processes)
-    patching = patching_here(database, leases, at)
+    patching = patching_here(database, leases, at, environment)
     made.beside += (recording.always, watching.always, sizing.always, patching.always)
 
     def healthy() -> str:
@@ -115,23 +118,53 @@ def _prepared(database: Database, at: Place) -> None:
     noticed(ready(database), at)
 
 
-def patching_here(database: Database, leases: Leases, at: Place) -> Repeating:
+def patching_here(database: Database, leases: Leases, at: Place, environment: Mapping[str, str]) -> Repeating:
     """What proposes patched versions of the servers in *database* while this host serves."""
-    from capabilities.server.patching import patched
     from services.host.known_since import data_in
     from services.host.rows import Rows
     from services.host.updating.repeating import Repeating
 
-    rows = Rows(database)
-    ends = threading.Event()
-    alone = replace(at, stop=ends)
+    rows, ends = Rows(database), threading.Event()
 
     def work() -> None:
-        for one in patched(database, alone, by="this host, because of an advisory").proposed:
+        for one in _patched(database, at, environment, ends).proposed:
             done = f"version {one.version} is proposed" if one.version else "no version is proposed"
             _log.warning("hosted server %s: %s; %s. %s", one.name, one.known, done, one.why or "; ".join(one.next))
 
     return Repeating(leases, mark=lambda: (data_in(at.settings.data), rows.changed()), work=work, stop=ends.set)
+
+
+def _patched(database: Database, at: Place, environment: Mapping[str, str], ends: threading.Event) -> Patched:
+    """Look once, in a process of its own, which takes nothing from the calls that this one serves.
+
+    A key whose passphrase a person typed is open in this process alone, so then it is done here.
+    """
+    from artifacts.wire import from_json
+    from capabilities.server.patching import BY_ITSELF, Patched, patched
+    from services.host.runbooks.child import runs
+
+    if not _opens_by_itself(at, environment):
+        return patched(database, replace(at, stop=ends), by=BY_ITSELF)
+    ran = runs(environment, {"ARCOPS_KEY": at.settings.key, "ARCOPS_TIER": at.settings.tier.value}, ends)(_PATCH)
+    if ran.exit:
+        raise Unavailable(ran.said)
+    return from_json(Patched, ran.stdout)
+
+
+def _opens_by_itself(at: Place, environment: Mapping[str, str]) -> bool:
+    from foundation.secrets.reference import is_remote
+    from foundation.secrets.signing_key import loaded_signer
+
+    if is_remote(at.settings.key):
+        return True
+    passphrase = environment.get("ARCOPS_PASSPHRASE_FILE")
+    if passphrase and not Path(passphrase).is_file():
+        return False  # a pipe gives it once
+    try:
+        loaded_signer(at.settings.key, environment, at.settings.tier, None)
+    except ArcOpsError:
+        return False
+    return True
 
 
 def _told(event: str, name: str, what: str) -> None:

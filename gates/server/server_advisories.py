@@ -5,8 +5,8 @@ answer is worth only as much as the data behind it.
 
 Judged: whether an advisory covers a package of the lock at or above the policy's CVSS score (an unknown severity counts as the
 worst); whether every comparison gave a result and every package was compared; and how old, how large and how readable the
-advisory data is. Of an image, the packages that its own lists name are compared (dpkg, apk, Python, Node): what no list names
-is not seen, so an image is never GREEN here.
+advisory data is. Of an image, the packages that its own lists name are compared (dpkg, apk, RPM, Python, Node): what no list
+names is not seen, so an image is never GREEN here.
 
 Fix: host a newer version; import newer data with 'arcops data import FILE' (PyPI's and npm's full exports of OSV); or write a
 waiver with owner, reason and end date for exactly this advisory and package.

@@ -1,4 +1,4 @@
-"""What an installed image is made of, by the lists in it: those of dpkg and apk, and the metadata of Python and Node packages.
+"""What an installed image is made of, by the lists in it: those of dpkg, apk and RPM, and the metadata of Python and Node.
 
 Sources: deb-control(5) and dpkg-query(1) for ``/var/lib/dpkg/status``; Alpine's "Apk spec", section "Index format", for
 ``/lib/apk/db/installed``; os-release(5); the core metadata of Python; npm's documentation of ``package.json``.
@@ -11,26 +11,32 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from email.parser import BytesParser
 from email.policy import compat32
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 
 from packageurl import PackageURL
 from packaging.utils import canonicalize_name
 
-from arcops.errors import ArcOpsError
+from arcops.errors import ArcOpsError, Refused
 from arcops.seen.server import Packages, Within
 from artifacts.reading import read_file
 from tasks.server.images import ROOT, inside
+from tasks.server.rpm_list import Rpm, rpms_of, rpms_said
 
 _RELEASE = ("etc/os-release", "usr/lib/os-release")
 _DPKG, _DPKG_PARTS, _DPKG_FILES = "var/lib/dpkg/status", "var/lib/dpkg/status.d", "var/lib/dpkg/info"
 _APK = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
 _RPM = ("var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm")
+_RPM_LIST, _RPM_LOGS = "rpmdb.sqlite", ("rpmdb.sqlite-wal", "rpmdb.sqlite-journal")
+_RPM_BESIDE = frozenset((_RPM_LIST, *_RPM_LOGS, "rpmdb.sqlite-shm", ".rpm.lock"))
+_RPM_SAID = "var/lib/rpmmanifest/container-manifest-2"
+"""The list of images of Azure Linux that have no RPM."""
 _METADATA = {".dist-info": "METADATA", ".egg-info": "PKG-INFO"}
-_MOST, _MOST_METADATA = 64 << 20, 4 << 20
+_MOST, _MOST_RPM, _MOST_METADATA = 64 << 20, 128 << 20, 4 << 20
 _MOST_PACKAGES = 50_000
 _SOURCE = re.compile(r"(\S+)(?:\s+\((\S+)\))?")
 
@@ -60,9 +66,7 @@ class _Image:
         distribution = self._release()
         yield from self._dpkg(distribution)
         yield from self._apk(distribution)
-        for place in _RPM:
-            if self._names(place):
-                self.unread.add(f"the list of RPM in /{place} is not read here")
+        yield from self._rpm(distribution)
         yield from self._languages()
 
     def _release(self) -> dict[str, str]:
@@ -111,8 +115,49 @@ class _Image:
                 said = (fields.get("P", ""), fields.get("V", ""), fields.get("o", ""))
                 yield from self._of_system("apk", *said, place=place, distribution=distribution)
 
+    def _rpm(self, distribution: Mapping[str, str]) -> Iterator[Within]:
+        seen: set[Path | None] = set()
+        for folder in _RPM:
+            names = self._names(folder)
+            if inside(folder, self._root) in seen or not names:
+                continue  # two names of one folder
+            seen.add(inside(folder, self._root))
+            if other := sorted(set(names) - _RPM_BESIDE):
+                self.unread.add(f"the list of RPM in /{folder} is in a format that is not read here ({other[0]})")
+            if any(self._holds(f"{folder}/{one}") for one in _RPM_LOGS):
+                self.unread.add(f"the list of RPM in /{folder} has changes that were not written into it")
+            if _RPM_LIST in names:
+                yield from self._rpms(rpms_of, f"{folder}/{_RPM_LIST}", distribution)
+        yield from self._rpms(rpms_said, _RPM_SAID, distribution)
+
+    def _holds(self, place: str) -> bool:
+        """Is there something in the file *place*?"""
+        path = inside(place, self._root)
+        return path is not None and path.stat().st_size > 0
+
+    def _rpms(self, read: Callable[[bytes], Iterator[Rpm]], place: str, distribution: Mapping[str, str]) -> Iterator[Within]:
+        path = inside(place, self._root)
+        if path is None:
+            return
+        try:
+            for one in read(read_file(path, _MOST_RPM, follow=False, named=f"/{place}")):
+                self._owned.update(one.files)
+                told = {"arch": one.arch, "epoch": one.epoch, "rpmmod": one.module}
+                said = (one.name, one.version, one.source)
+                yield from self._of_system("rpm", *said, place=place, distribution=distribution, more=told)
+        except Refused as error:
+            self.unread.add(f"/{place} {error}" if f"/{place}" not in str(error) else str(error))
+
     def _of_system(
-        self, kind: str, name: str, version: str, upstream: str, *, place: str, distribution: Mapping[str, str]
+        self,
+        kind: str,
+        name: str,
+        version: str,
+        upstream: str,
+        *,
+        place: str,
+        distribution: Mapping[str, str],
+        more: Mapping[str, str] = MappingProxyType({}),
     ) -> Iterator[Within]:
         """A package of the distribution. It says its source package, because advisories are about that."""
         system = distribution.get("ID", "")
@@ -120,8 +165,8 @@ class _Image:
             self.unread.add(f"it does not say of which distribution the packages in /{place} are (os-release)")
             return
         release = distribution.get("VERSION_ID") or distribution.get("VERSION_CODENAME")
-        told = {"distro": f"{system}-{release}" if release else system} | ({"upstream": upstream} if upstream else {})
-        yield from self._named(kind, system, name, version, told, place=place)
+        told = {"distro": f"{system}-{release}" if release else system, "upstream": upstream, **more}
+        yield from self._named(kind, system, name, version, {key: one for key, one in told.items() if one}, place=place)
 
     def _languages(self) -> Iterator[Within]:
         """Packages of Python and Node, except those that a package of the distribution brought: they are compared as that."""

@@ -13,11 +13,13 @@ from unittest import mock
 import pytest
 
 from adapters.cli.surroundings import place
+from capabilities.server.patching import Patched
 from capabilities.server.running import patching_here
 from foundation.database.lease import Leases
 from foundation.database.opening import opened
 from tests.adapters.test_host_mirror import GREEN, Site
 from tests.simulators.image import Layout, files, program
+from tests.simulators.rpm_database import OPENSSL, database, header
 from tests.tasks.server.made import advisory
 from tests.tasks.server.test_image_packages import DPKG, RELEASE
 
@@ -71,22 +73,28 @@ class World:
 
     def imports(self, *names: str) -> None:
         """The advisories of Debian, those of *names* about glibc."""
+        self.exported("Debian:13", "glibc", "2.41-13", names)
+
+    def exported(self, ecosystem: str, about: str, fixed: str, names: tuple[str, ...]) -> None:
         today = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        export = self.folder / "Debian.zip"
+        export = self.folder / "advisories.zip"
         with zipfile.ZipFile(export, "w") as made:
-            for name, package in [("DSA-0", "another"), *((one, "glibc") for one in names)]:
-                one: Any = advisory("Debian:13", name, package) | {"modified": today}
-                one["affected"][0]["ranges"][0]["events"] = [{"introduced": "0"}, {"fixed": "2.41-13"}]
+            for name, package in [("DSA-0", "another"), *((one, about) for one in names)]:
+                one: Any = advisory(ecosystem, name, package) | {"modified": today}
+                one["affected"][0]["ranges"][0]["events"] = [{"introduced": "0"}, {"fixed": fixed}]
                 made.writestr(f"{name}.json", json.dumps(one))
         done = self.site.arcops("data", "import", export)
         assert done.returncode == GREEN, done.stderr
 
     def looks_by_itself(self) -> None:
-        """As a host does while it serves."""
-        with mock.patch.dict(os.environ, self.site.environment, clear=True):
+        """As a host does while it serves: in a process of its own."""
+        here = mock.patch("capabilities.server.patching.patched", side_effect=AssertionError)
+        with mock.patch.dict(os.environ, self.site.environment, clear=True), here:
             at = place()
             with opened(at.settings) as database:
-                assert patching_here(database, Leases(database, "a-host"), at).look()
+                assert patching_here(
+                    database, Leases(database, "a-host"), at, self.site.environment | {"PATH": os.defpath}
+                ).look()
 
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.site.arcops("host", "status", "image", "--format", "json").stdout)
@@ -142,3 +150,45 @@ def test_an_advisory_about_a_base_makes_a_proposal_and_what_is_not_seen_is_not_c
     assert [(one["step"], one["outcome"]) for one in status["steps"]] == [
         (one, "done") for one in ("resolve", "install", "gate", "start", "handshake", "mount")
     ]
+
+
+class RedHat(World):
+    """The same on a base whose list is RPM's."""
+
+    def _image(self, libc: str, created: str) -> str:
+        release = libc.replace("2.41-", "") + ".el9"
+        listed = database(self.folder, header({**OPENSSL, "release": release, "source": f"openssl-3.0.7-{release}.src.rpm"}))
+        base = files({"etc/os-release": b'ID="rhel"\nVERSION_ID="9.4"\n', "var/lib/rpm/rpmdb.sqlite": listed})
+        return self.layout.image([base, files({"app/server": self.server})], created=created, Entrypoint=["/app/server"])
+
+    def imports(self, *names: str) -> None:
+        self.exported("Red Hat:enterprise_linux:9::baseos", "openssl", "1:3.0.7-13.el9", names)
+
+
+def test_an_image_with_the_list_of_rpm_is_compared(tmp_path: Path) -> None:
+    world = RedHat(tmp_path)
+    assert world.patched() == {"looked": 1, "proposed": [], "unseen": []}
+    world.imports("RHSA-9")
+    assert "may not run: since it was judged, RHSA-9 covers pkg:rpm/rhel/openssl-libs@3.0.7-12.el9" in (
+        world.site.arcops("host", "explain", "image").stdout
+    )
+    world.layout.lists(world.old, world.new)
+    (told,) = world.patched()["proposed"]
+    assert (told["version"], told["verdict"], told["why"]) == (2, "AMBER", "")
+    assert told["fixes"][0].endswith("fixed in 1:3.0.7-13.el9")
+
+
+def test_a_key_that_a_person_opened_is_used_where_it_is_open(tmp_path: Path) -> None:
+    """No other process can sign with it: what is done by itself is done in this one."""
+    site = Site(tmp_path)
+    assert site.arcops("keys", "new").returncode == GREEN
+    without = {name: value for name, value in site.environment.items() if name != "ARCOPS_PASSPHRASE"}
+    with (
+        mock.patch.dict(os.environ, without, clear=True),
+        mock.patch("capabilities.server.patching.patched", return_value=Patched(looked=0, proposed=())) as looked,
+    ):
+        at = place()
+        with opened(at.settings) as database:
+            for environment in (without, {**without, "ARCOPS_PASSPHRASE_FILE": "/dev/null"}):
+                assert patching_here(database, Leases(database, "a-host"), at, environment).look()
+    assert [one.kwargs["by"] for one in looked.call_args_list] == ["this host, because of an advisory"] * 2

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import signal
+import threading
+import time
 from collections.abc import Callable, Mapping
 
 from arcops.errors import Unavailable
-from foundation.processes.environments import of_sealer
-from foundation.processes.starting import PIPE, TimeoutExpired, empty_folder, python, start
+from foundation.processes.environments import of_installer, of_sealer
+from foundation.processes.starting import PIPE, Child, TimeoutExpired, empty_folder, python, start
 from services.host.runbooks.checking import Ran
 
 MOST_SECONDS = 30 * 60
+_LOOK_SECONDS = 0.5
 Runs = Callable[[tuple[str, ...]], Ran]
 """Runs a command of ours."""
 
 
-def runs(environment: Mapping[str, str], more: Mapping[str, str]) -> Runs:
-    """What runs a command with *environment* and *more*. It raises `Unavailable` if it cannot be started, or takes too long."""
-    told = {**of_sealer(environment), **more}
+def runs(environment: Mapping[str, str], more: Mapping[str, str], stop: threading.Event | None = None) -> Runs:
+    """What runs a command with *environment* and *more*, until *stop* is set. It raises `Unavailable` if it cannot be started,
+    was stopped, or takes too long. Its temporary files are in a folder that goes with it.
+    """
+    told = {**of_sealer(environment), **of_installer(environment), **more}
 
     def run(command: tuple[str, ...]) -> Ran:
         with empty_folder() as folder:
             try:
                 child = start(
                     python("adapters.cli", *command, ends_with_us=signal.SIGTERM),
-                    environment=told,
+                    environment={**told, "TMPDIR": folder},
                     folder=folder,
                     stdout=PIPE,
                     stderr=PIPE,
@@ -33,15 +38,26 @@ def runs(environment: Mapping[str, str], more: Mapping[str, str]) -> Runs:
                 raise Unavailable(f"the command cannot be started: {error.strerror}") from error
             with child:
                 try:
-                    out, err = child.communicate(timeout=MOST_SECONDS)
-                except TimeoutExpired as error:
-                    raise Unavailable(f"the command takes more than {MOST_SECONDS // 60} minutes, and was ended") from error
+                    out, err = _written(child, stop)
                 finally:
                     if child.poll() is None:
                         child.kill()
         return Ran(command=command, exit=child.returncode, stdout=_text(out), stderr=_text(err))
 
     return run
+
+
+def _written(child: Child, stop: threading.Event | None) -> tuple[bytes, bytes]:
+    """What *child* writes until it ends."""
+    until = time.monotonic() + MOST_SECONDS
+    while True:
+        try:
+            return child.communicate(timeout=_LOOK_SECONDS if stop is not None else MOST_SECONDS)
+        except TimeoutExpired as error:
+            if stop is not None and stop.is_set():
+                raise Unavailable("the command was ended with the process that began it") from error
+            if time.monotonic() > until or stop is None:
+                raise Unavailable(f"the command takes more than {MOST_SECONDS // 60} minutes, and was ended") from error
 
 
 def _text(data: bytes) -> str:

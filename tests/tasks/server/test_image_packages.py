@@ -87,7 +87,7 @@ def test_packages_of_python_and_node_that_the_distribution_did_not_bring(tmp_pat
     ("files", "why"),
     [
         ({"var/lib/dpkg/status": DPKG}, "it does not say of which distribution the packages in /var/lib/dpkg/status are"),
-        ({"var/lib/rpm/rpmdb.sqlite": b"x"}, "the list of RPM in /var/lib/rpm is not read here"),
+        ({"var/lib/rpm/rpmdb.sqlite": b"x"}, "/var/lib/rpm/rpmdb.sqlite is no list that SQLite can read"),
         ({"etc/os-release": RELEASE, "var/lib/dpkg/status": "Package: a\n"}, "does not say the name and the version"),
         ({"a/node_modules/b/package.json": "[" * 100_000}, "does not say the name and the version"),
         ({"a/b.dist-info/METADATA": b"\xff\xfe"}, "does not say the name and the version"),
