@@ -41,6 +41,7 @@ _ALLOWED = {
     "adapters/mcp/sessions.py": ({"transport.connect"}, "two streams in memory, as the SDK calls them"),
     "foundation/sandbox/index.py": ({"sqlite3.connect"}, "a database in a file, or in memory"),
     "artifacts/index_place.py": ({"sqlite3.connect"}, "a database in a file"),
+    "tasks/server/rpm_list.py": ({"sqlite3.connect"}, "a database in memory: the list of RPM in an image"),
     "tasks/model/osv/database.py": ({"sqlite3.connect"}, "a database in a file, or in memory"),
     "flows/prefect/api.py": ({"httpx", "httpx.HTTPError"}, "the type of an error that Prefect's own client raises"),
     "artifacts/remote_key.py": (
