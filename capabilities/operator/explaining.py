@@ -126,7 +126,7 @@ def _explained(
     namespace = namespace_of(resource.identity, site)
     observed = Observed(config_maps={name: one for (space, name), one in maps.items() if space == namespace})
     observed = replace(observed, key_sets=_assumed_keys(resource, observed, site))
-    verdicts = _assumed(resource.spec.image, now + timedelta(days=1))
+    verdicts = _assumed(resource.spec.images, now + timedelta(days=1))
     outcome = reconcile(resource, observed, site, verdicts, now)
     reason, text = _accepted(outcome)
     if text:
@@ -161,16 +161,17 @@ def _assumed_keys(resource: ServerResource, observed: Observed, site: Site) -> M
     return {issuer.issuer: '{"keys":[]}'} if issuer is not None else {}
 
 
-def _assumed(image: str, until: datetime) -> Verdicts:
-    """A verdict that lets *image* pass if it is named by its digest. Nothing was judged, and the answer says so."""
+def _assumed(images: tuple[str, ...], until: datetime) -> Verdicts:
+    """Verdicts that let *images* pass that are named by their digests. Nothing was judged, and the answer says so."""
     from arcops.verdict import Verdict
     from services.operator.verdicts import ImageVerdict, Verdicts
 
-    found = _DIGEST.search(image)
-    if found is None:
-        return Verdicts()
-    one = ImageVerdict(digest=found[1], verdict=Verdict.GREEN, signer="", trusted=True, valid_until=until, artifact="")
-    return Verdicts(images={found[1]: one})
+    digests = [found[1] for one in images if (found := _DIGEST.search(one))]
+    made = (
+        ImageVerdict(digest=one, verdict=Verdict.GREEN, signer="", trusted=True, valid_until=until, artifact="")
+        for one in digests
+    )
+    return Verdicts(images={one.digest: one for one in made})
 
 
 def _yaml(outcome: Outcome) -> str:

@@ -197,3 +197,60 @@ def volumes() -> Shape:
         ),
     )
     return listed(one, 50, keys=("name",))
+
+
+def probe() -> Shape:
+    """Probe. It asks no other host."""
+    port: Shape = {"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True, "maxLength": 63}
+    header = record({"name": text(253, least=1), "value": text(4096)}, needs=("name", "value"))
+    handlers = {
+        "httpGet": record(
+            {"path": text(4096), "port": port, "scheme": one_of("HTTP", "HTTPS"), "httpHeaders": listed(header, 20)},
+            needs=("port",),
+        ),
+        "tcpSocket": record({"port": port}, needs=("port",)),
+        "exec": record({"command": words()}),
+        "grpc": record({"port": whole(1, 65535), "service": text(253)}, needs=("port",)),
+    }
+    counted = ", ".join(f"has(self.{name})" for name in handlers)
+    seconds = whole(0, 86_400)
+    return record(
+        {
+            **handlers,
+            "initialDelaySeconds": seconds,
+            "timeoutSeconds": seconds,
+            "periodSeconds": seconds,
+            "successThreshold": seconds,
+            "failureThreshold": seconds,
+            "terminationGracePeriodSeconds": whole(1, 86_400, wide=True),
+        },
+        rules=(rule(f"[{counted}].filter(x, x).size() == 1", "a probe asks in exactly one way"),),
+    )
+
+
+def words() -> Shape:
+    """A command."""
+    return listed(text(32_768), 200)
+
+
+def spread() -> Shape:
+    """TopologySpreadConstraint."""
+    one = record(
+        {
+            "maxSkew": whole(1, 1000),
+            "topologyKey": text(317, least=1),
+            "whenUnsatisfiable": one_of("DoNotSchedule", "ScheduleAnyway"),
+            "labelSelector": _selector(),
+            "minDomains": whole(1, 1000),
+            "nodeAffinityPolicy": one_of("Honor", "Ignore"),
+            "nodeTaintsPolicy": one_of("Honor", "Ignore"),
+            "matchLabelKeys": listed(text(317), 10),
+        },
+        needs=("maxSkew", "topologyKey", "whenUnsatisfiable"),
+    )
+    return listed(one, 10)
+
+
+def pull_secrets() -> Shape:
+    """LocalObjectReference."""
+    return listed(record({"name": text(253, least=1, pattern=NAME)}, needs=("name",)), 20)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from manifests.objects import Json, KubeObject, inner, kube_object, text_of
-from manifests.server.names import DIGEST_ANNOTATION, OWNER_ANNOTATION, RELAY_PORT, labels, metadata, selector
+from manifests.server.names import (
+    DIGEST_ANNOTATION,
+    OWNER_ANNOTATION,
+    RELAY_PORT,
+    SETTINGS_ANNOTATION,
+    labels,
+    metadata,
+    selector,
+)
 from manifests.server.network import network_objects
 from manifests.server.plan import ServerPlan
 from manifests.server.pods import digest_of, pod_template
@@ -103,6 +111,8 @@ def _owned(value: Mapping[str, Json], plan: ServerPlan) -> KubeObject:
         marked = _with_metadata(marked, ownerReferences=[reference])
     else:
         notes[OWNER_ANNOTATION] = owner.uid
+    if value["kind"] == "Deployment":
+        notes[SETTINGS_ANNOTATION] = plan.settings
     noted = {**notes, DIGEST_ANNOTATION: digest_of(text_of({**marked, "annotations": notes}))}
     return kube_object(_with_metadata(marked, annotations=noted))
 

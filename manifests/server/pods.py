@@ -55,6 +55,7 @@ _POD_CLOSED: dict[str, Json] = {
     "fsGroup": USER,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
+_CONFINING = ("seccompProfile", "appArmorProfile")
 _HOST_USERS_SINCE = (1, 36)
 """User namespaces are generally available from this version of Kubernetes on."""
 
@@ -136,6 +137,10 @@ def _server(plan: ServerPlan) -> Json:
     if plan.app_armor:
         named: Json = {"type": "Localhost", "localhostProfile": plan.app_armor}
         security["appArmorProfile"] = {"type": "RuntimeDefault"} if plan.app_armor == "RuntimeDefault" else named
+    of_pod = plan.template.pod.get("securityContext")
+    for name in _CONFINING:  # of the container, ours would win over what the template says of the pod
+        if (value := inner(of_pod, name)) is not None:
+            security[name] = value
     tighter = asked.get("securityContext")
     for name, value in tighter.items() if isinstance(tighter, Mapping) else ():
         if name != "capabilities":  # all are dropped anyway

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from manifests.objects import Json
+from manifests.objects import Json, inner
 
 
 class ServerType(StrEnum):
@@ -130,3 +130,9 @@ class ServerSpec:
     pod_template: Mapping[str, Json]
     volume_mounts: tuple[Mapping[str, Json], ...]
     volumes: tuple[Mapping[str, Json], ...]
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Every image of which something may run: the server's own, and those that are mounted."""
+        mounted = (inner(one, "image", "reference") for one in self.volumes)
+        return tuple(str(one) for one in (self.image, *mounted) if one)

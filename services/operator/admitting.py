@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from manifests.objects import Json
+from manifests.objects import Json, inner
 from manifests.server.spec import Policies, ServerType
 from services.operator.linting import linted
 from services.operator.resource import Problems, ServerResource, parse
@@ -54,12 +54,13 @@ def admission(
     if resource.spec.type is ServerType.REMOTE:
         return _of_policies(resource)
     unsafe = tuple(tighten(resource.spec, tuple(prefixes))[1][:_MOST_TOLD])
-    image = verdicts().refusal(resource.spec.image, now)
-    told: tuple[str, ...] = ()
-    if image and operation == UPDATE and before is not None and _image(before) == resource.spec.image:
-        image, told = "", (f"{image}; it runs already, and the operator decides about that",)
+    known = verdicts()
+    running = _images(before) if operation == UPDATE and before is not None else frozenset()
+    said = [(one, why) for one in resource.spec.images if (why := known.refusal(one, now))]
+    images = tuple(why for one, why in said if one not in running)
+    told = tuple(f"{why}; it runs already, and the operator decides about that" for one, why in said if one in running)
     policies = _of_policies(resource)
-    refused = (*((image,) if image else ()), *unsafe, *policies.refused)
+    refused = (*images, *unsafe, *policies.refused)
     return Admission(refused=refused, told=(*told, *policies.told))
 
 
@@ -79,6 +80,7 @@ def _leaves(value: Mapping[str, Json]) -> bool:
     return isinstance(metadata, Mapping) and bool(metadata.get("deletionTimestamp"))
 
 
-def _image(value: Mapping[str, Json]) -> str:
-    spec = value.get("spec")
-    return str(spec.get("image", "")) if isinstance(spec, Mapping) else ""
+def _images(value: Mapping[str, Json]) -> frozenset[str]:
+    volumes = inner(value, "spec", "volumes")
+    mounted = (inner(one, "image", "reference") for one in volumes) if isinstance(volumes, Sequence) else ()
+    return frozenset(str(one) for one in (inner(value, "spec", "image"), *mounted) if one)

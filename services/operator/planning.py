@@ -54,9 +54,10 @@ def plan(resource: ServerResource, observed: Observed, site: Site, verdicts: Ver
             return _planned(resource, namespace, before_remote(spec, namespace, site), (), Tightened(), observed, site)
         except Refused as error:
             return Refusal(reason=Reason.INVALID, text=str(error))
-    if why := verdicts.refusal(spec.image, now):
+    if why := next((why for one in spec.images if (why := verdicts.refusal(one, now))), ""):
         return Refusal(reason=Reason.IMAGE, text=why, stops=True)
     template, unsafe = tighten(spec, site.allowed_prefixes)
+    unsafe += tuple(_of_site(template, site))
     if unsafe:
         return Refusal(reason=Reason.UNSAFE, text="; ".join(unsafe[:_MOST_TOLD]))
     compiled = compile_profile(spec.profile, namespace, observed, site)
@@ -69,6 +70,18 @@ def plan(resource: ServerResource, observed: Observed, site: Site, verdicts: Ver
         return _planned(resource, namespace, compiled, command, template, observed, site)
     except Refused as error:
         return Refusal(reason=Reason.INVALID, text=str(error))
+
+
+def _of_site(template: Tightened, site: Site) -> Iterator[str]:
+    """What the site's own profile of AppArmor limits, no other profile may take over."""
+    ours = {"type": "Localhost", "localhostProfile": site.read_profile}
+    for at, settings in (("spec", template.pod), ("spec.containers[mcp]", template.container)):
+        given = inner(settings, "securityContext", "appArmorProfile")
+        if site.read_profile and given is not None and given != ours:
+            yield (
+                f"podTemplateSpec.{at}.securityContext.appArmorProfile is refused: the site's own ({site.read_profile}) limits "
+                "what is read"
+            )
 
 
 def namespace_of(identity: Identity, site: Site) -> str:
@@ -89,6 +102,7 @@ def _planned(
     identity, spec = resource.identity, resource.spec
     whole = identity.kind is ServerKind.CLUSTER
     placed = place(spec, compiled.document, site.policy(namespace), site)
+    _refuse_variables(spec)
     if compiled.document is not None and site.strict_reads and not site.read_profile:
         text = (
             "this site wants reading to be limited (strictReads), and no AppArmor profile that does it is named (readProfile)"
@@ -142,6 +156,7 @@ def _planned(
         stateless=config.stateless,
         scale_to=_scale(identity, spec),
         app_armor=site.read_profile or ("RuntimeDefault" if site.app_armor else ""),
+        settings=site.digest(namespace),
         secrets=_versions(rolling, observed, identity.name, namespace),
     )
     told = tuple(f"also egress to {one.name}, from which the relay gets keys" for one in fetched)
@@ -154,6 +169,14 @@ def _planned(
         enforcement=(*compiled.enforcement, *told, *placed.enforcement, *_who_may_call(made, spec)),
         reads_limited=bool(site.read_profile) if compiled.document is not None else None,
     )
+
+
+def _refuse_variables(spec: ServerSpec) -> None:
+    """Raises `Refused` for a variable that two fields give: one of them would be lost in silence."""
+    names = [str(one["name"]) for one in spec.env]
+    names += [one.variable or one.key for one in spec.secrets if one.variable or not one.path]
+    if twice := next((one for one in names if names.count(one) > 1), ""):
+        raise Refused(f"the variable {twice} is given twice, under env or secrets; give it once")
 
 
 def _scale(identity: Identity, spec: ServerSpec) -> int:

@@ -18,6 +18,8 @@ _KEYS = {
     "network.outbound": ("insecureAllowAll", "allowHost", "allowPort", "allowPods"),
     "network.outbound.allowPods": ("namespace", "labels"),
 }
+_NO_PATH = ":,\0\n*?[]{}"
+"""Letters of lists and patterns, which no mount has."""
 _FORBIDDEN = ("/etc", "/proc", "/sys", "/dev", "/var/run/secrets", "/run/secrets", "/arcops", "/arcops-run")
 """Folders that no server may write: the system's, those of secrets, and our own."""
 
@@ -121,8 +123,10 @@ def _texts(value: Json, at: str) -> tuple[str, ...]:
 def _paths(value: Json, at: str) -> Iterator[str]:
     for path in _texts(value, at):
         parts = path.split("/")
-        if not path.startswith("/") or ".." in parts or "." in parts or any(char in path for char in ":,\0\n"):
-            raise Refused(f"{path[:200]!r} of the profile is no path that can be enforced; write an absolute one, without '..'")
+        if not path.startswith("/") or ".." in parts or "." in parts or any(char in path for char in _NO_PATH):
+            raise Refused(
+                f"{path[:200]!r} of the profile is no path that can be enforced; write a whole one, without '..' and '*'"
+            )
         yield "/" + "/".join(part for part in parts if part)
 
 
@@ -143,6 +147,9 @@ def _pods(value: Json) -> Iterator[AllowedPods]:
     for one in _list(value, "network.outbound.allowPods"):
         found = _record(one, "network.outbound.allowPods")
         namespace, labels = found.get("namespace"), found.get("labels")
-        if not isinstance(namespace, str) or not isinstance(labels, dict) or not labels:
+        if not isinstance(namespace, str) or not namespace or not isinstance(labels, dict) or not labels:
             raise Refused("each of allowPods has a namespace, and labels")
-        yield AllowedPods(namespace=namespace, labels={str(key): str(each) for key, each in labels.items()})
+        texts = {key: each for key, each in labels.items() if isinstance(each, str)}
+        if len(texts) != len(labels):
+            raise Refused(f"labels of allowPods are texts; write the one of {namespace[:63]} with quotation marks")
+        yield AllowedPods(namespace=namespace, labels=texts)

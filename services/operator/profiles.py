@@ -18,6 +18,11 @@ from services.operator.refusal import Reason, Refusal
 from services.operator.site import NamespacePolicy, Site
 
 _API_SERVER = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
+_PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
+_CARRYING = tuple(
+    map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+)
+"""IPv6 addresses that lead to IPv4 addresses: mapped, translated and tunnelled ones (RFC 4291, 6052, 3056, 4380)."""
 _BY = {
     Names.CILIUM: "CiliumNetworkPolicy (toFQDNs)",
     Names.CLUSTER_POLICY: "ClusterNetworkPolicy (domainNames)",
@@ -104,7 +109,8 @@ def _egress(document: ProfileDocument, namespace: str, site: Site) -> Egress:
     hosts: list[Host] = []
     blocks: list[Addresses] = []
     api_server = False
-    for name in document.hosts:
+    for written in document.hosts:
+        name = written.lower().rstrip(".")
         inside = name.removesuffix(f".{site.network.cluster_domain}")
         if is_block(name):
             blocks.append(Addresses(cidr=str(ipaddress.ip_network(name, strict=False)), ports=ports))
@@ -113,9 +119,9 @@ def _egress(document: ProfileDocument, namespace: str, site: Site) -> Egress:
         elif inside != name or inside.endswith(".svc"):
             raise Refused(f"{name} is a Service of the cluster, and policies know pods; give its pods as allowPods")
         else:
-            hosts.append(Host(name=name.lower().rstrip("."), ports=ports, wildcard=name.startswith("*.")))
+            hosts.append(Host(name=name, ports=ports, wildcard=name.startswith("*.")))
     for one in blocks:
-        _refuse_closed(one, site)
+        refuse_closed(one, site)
     if api_server:
         _refuse_api_server(namespace, site)
     if hosts:
@@ -148,9 +154,13 @@ def _refuse_hosts(hosts: tuple[Host, ...], namespace: str, site: Site) -> None:
         )
 
 
-def _refuse_closed(block: Addresses, site: Site) -> None:
-    """Raises `Refused` for addresses that no server reaches by their number."""
+def refuse_closed(block: Addresses, site: Site) -> None:
+    """Raises `Refused` for addresses that no server reaches by their number, or if it cannot be said which these are."""
     network = ipaddress.ip_network(block.cidr)
+    if not site.network.api_server:
+        raise Refused(f"the operator was not told the addresses of the API server (apiServer), which {block.cidr} could hold")
+    if network.version == 6 and any(network.overlaps(one) for one in _CARRYING):
+        raise Refused(f"{block.cidr} carries IPv4 addresses, and what they lead to is not seen; write the IPv4 addresses")
     for text in (*METADATA_SERVICES, *site.network.metadata, *site.network.api_server):
         other = ipaddress.ip_network(text, strict=False)
         if network.version == other.version and network.overlaps(other):
@@ -166,9 +176,15 @@ def _refuse_api_server(namespace: str, site: Site) -> None:
 
 def loosened(egress: Egress, policy: NamespacePolicy, namespace: str) -> str:
     """What of *egress* the stricter *policy* of the namespace does not allow."""
+    if not policy.open_network and (why := _as_good_as_open(egress)):
+        return f"{why} is as good as every host, which the namespace {namespace} does not allow (openNetwork)"
+    if policy.pods is not None:
+        for pods in egress.pods:
+            if pods.namespace not in policy.pods:
+                return f"the operator's settings for the namespace {namespace} do not allow pods of {pods.namespace}"
     if policy.hosts is not None:
         for host in egress.hosts:
-            if not any(_covers(one, host.name) for one in policy.hosts):
+            if not any(_covers(one.lower().rstrip("."), host.name) for one in policy.hosts):
                 return f"the operator's settings for the namespace {namespace} do not allow the host {host.name}"
     if policy.addresses is not None:
         allowed = [ipaddress.ip_network(one, strict=False) for one in policy.addresses]
@@ -176,6 +192,21 @@ def loosened(egress: Egress, policy: NamespacePolicy, namespace: str) -> str:
             network = ipaddress.ip_network(block.cidr)
             if not any(one.version == network.version and _within(network, one) for one in allowed):
                 return f"the operator's settings for the namespace {namespace} do not allow the addresses {block.cidr}"
+    return ""
+
+
+def _as_good_as_open(egress: Egress) -> str:
+    """What of *egress* leads to so much of the internet that it names no one any more; empty if nothing does."""
+    networks = [ipaddress.ip_network(one.cidr) for one in egress.addresses]
+    four = [one for one in networks if isinstance(one, ipaddress.IPv4Network)]
+    six = [one for one in networks if isinstance(one, ipaddress.IPv6Network)]
+    public: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [
+        *ipaddress.collapse_addresses(four), *ipaddress.collapse_addresses(six)
+    ]  # fmt: skip
+    public = [one for one in public if not any(one.version == own.version and _within(one, own) for own in _PRIVATE)]
+    for version, bits in ((4, 24), (6, 104)):
+        if sum(one.num_addresses for one in public if one.version == version) > 1 << bits:
+            return f"so many addresses together (more than 2^{bits} of the internet)"
     return ""
 
 

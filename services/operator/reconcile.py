@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from arcops.errors import Broken
 from manifests.objects import Json, KubeObject, ObjectName, frozen_mapping, inner, thawed
-from manifests.server.names import DIGEST_ANNOTATION
+from manifests.server.names import DIGEST_ANNOTATION, SETTINGS_ANNOTATION
 from manifests.server.objects import server_objects
 from manifests.server.plan import ServerPlan
 from manifests.server.spec import ServerType
@@ -108,19 +108,20 @@ def reconcile(
     """
     if isinstance(resource, Problems):
         generation = resource.identity.generation if resource.identity else 0
-        return _refused(Refusal(reason=Reason.INVALID, text=str(resource)), "", generation, observed, now)
+        uid = resource.identity.uid if resource.identity else ""
+        return _refused(Refusal(reason=Reason.INVALID, text=str(resource)), uid, generation, observed, now, site)
     identity = resource.identity
     if not site.supported:
         why = Refusal(reason=Reason.DISABLED, text="the feature gate MCPServerSupport is off", stops=True)
-        return _refused(why, identity.uid, identity.generation, observed, now)
+        return _refused(why, identity.uid, identity.generation, observed, now, site)
     if resource.spec.type is ServerType.REMOTE:
         if closed := remote.refusal(resource.spec, namespace_of(identity, site), site):
-            return _refused(closed, identity.uid, identity.generation, observed, now)
+            return _refused(closed, identity.uid, identity.generation, observed, now, site)
         if not remote.needs_relay(resource.spec):
             return _remote(resource, observed, now)
     planned = plan(resource, observed, site, verdicts, now)
     if isinstance(planned, Refusal):
-        return _refused(planned, identity.uid, identity.generation, observed, now)
+        return _refused(planned, identity.uid, identity.generation, observed, now, site)
     if before is not None and before.plan == planned.plan:
         made = before
     else:
@@ -128,11 +129,10 @@ def reconcile(
         try:
             made = Made(plan=planned.plan, objects=objects, proven=prove(planned.plan, objects))
         except Broken as error:
-            return _refused(
-                Refusal(reason=Reason.NOT_ENFORCEABLE, text=str(error)), identity.uid, identity.generation, observed, now
-            )
+            broken = Refusal(reason=Reason.NOT_ENFORCEABLE, text=str(error))
+            return _refused(broken, identity.uid, identity.generation, observed, now, site)
     if taken := _taken(made.objects, identity.uid, observed):
-        return _refused(taken, identity.uid, identity.generation, observed, now)
+        return _refused(taken, identity.uid, identity.generation, observed, now, site)
     return _applied(resource, planned, made, observed, site, verdicts, now)
 
 
@@ -184,8 +184,8 @@ def _applied(
     if planned.reads_limited is not None:
         found = (*found, _reads(limited=planned.reads_limited))
     again = LOOK_AGAIN if ready.held is Held.TRUE else LOOK_AGAIN_SOON
-    if judged is not None:
-        again = min(again, max(1.0, (judged.valid_until - now).total_seconds()))
+    for image in filter(None, map(verdicts.of, spec.images)):
+        again = min(again, max(1.0, (image.valid_until - now).total_seconds()))
     outcome = _outcome(objects, writes, deletions, status, found, identity.generation, observed, now, again=again)
     return replace(outcome, proven=made.proven, made=replace(made, standing=standing))
 
@@ -216,7 +216,7 @@ def _remote(resource: ServerResource, observed: Observed, now: datetime) -> Outc
     return _outcome((), (), deletions, status, (accepted, ready), identity.generation, observed, now, again=again)
 
 
-def _refused(why: Refusal, uid: str, generation: int, observed: Observed, now: datetime) -> Outcome:
+def _refused(why: Refusal, uid: str, generation: int, observed: Observed, now: datetime, site: Site) -> Outcome:
     found = (
         Condition(type="Accepted", held=Held.FALSE, reason=why.reason, message=why.text),
         Condition(type="Ready", held=Held.FALSE, reason=why.reason, message=why.text),
@@ -224,7 +224,19 @@ def _refused(why: Refusal, uid: str, generation: int, observed: Observed, now: d
     stopped = tuple(one for one in _ours(uid, observed, keep=frozenset()) if one.name.kind == "Deployment")
     status: dict[str, Json] = {"observedGeneration": generation}
     again = LOOK_AGAIN_SOON if why.reason is Reason.WAITING else LOOK_AGAIN
-    return _outcome((), (), stopped if why.stops else (), status, found, generation, observed, now, again=again)
+    gone = stopped if why.stops or not all(_is_held(one, uid, observed, site) for one in stopped) else ()
+    return _outcome((), (), gone, status, found, generation, observed, now, again=again)
+
+
+def _is_held(deployment: Deletion, uid: str, observed: Observed, site: Site) -> bool:
+    """Do pods that run, while their resource is refused, still run under what they were made under? A mistake in a resource
+    ends nothing, but no one keeps by it what the settings do not give any more, or runs without a policy.
+    """
+    name = deployment.name
+    policy = ObjectName(api_version="networking.k8s.io/v1", kind="NetworkPolicy", namespace=name.namespace, name=name.name)
+    there, holds = observed.children[name], observed.children.get(policy)
+    made_under = inner(there.live, "metadata", "annotations", SETTINGS_ANNOTATION)
+    return holds is not None and holds.owner == uid and made_under == site.digest(name.namespace)
 
 
 def _outcome(

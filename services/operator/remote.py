@@ -10,7 +10,7 @@ from manifests.description import Addresses, Host, Port
 from manifests.server.plan import Egress
 from manifests.server.spec import ServerSpec
 from services.operator.profile_document import is_block
-from services.operator.profiles import Compiled, enforced, loosened, no_host
+from services.operator.profiles import Compiled, enforced, loosened, no_host, refuse_closed
 from services.operator.refusal import Reason, Refusal
 from services.operator.site import Site
 
@@ -37,6 +37,10 @@ def refusal(spec: ServerSpec, namespace: str, site: Site) -> Refusal | None:
             return Refusal(
                 reason=Reason.INVALID, text=f"{parts.hostname} is an address of this machine, or of a metadata service"
             )
+        try:
+            refuse_closed(egress.addresses[0], site)
+        except Refused as error:
+            return Refusal(reason=Reason.INVALID, text=f"the url cannot be asked: {error}")
     if why := loosened(egress, site.policy(namespace), namespace):
         return Refusal(reason=Reason.NOT_ALLOWED, text=why, stops=True)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -16,7 +17,8 @@ class NamespacePolicy:
     """What servers of a namespace may be given at most; no resource loosens it.
 
     ``open_network``: consent to egress to every host. ``hosts`` and ``addresses`` are the only ones that a profile may name
-    (``*.example.com`` covers the hosts below it); `None` for any. ``writes``: may a server write files that stay?
+    (``*.example.com`` covers the hosts below it), and ``pods`` the only namespaces of whose pods it may name some; `None` for
+    any. ``writes``: may a server write files that stay?
     ``api_server``: a profile may name the API server. ``rotate_secrets``: the operator may read the versions of Secrets here,
     so that a changed one rolls the pods.
     """
@@ -24,6 +26,7 @@ class NamespacePolicy:
     open_network: bool = False
     hosts: tuple[str, ...] | None = None
     addresses: tuple[str, ...] | None = None
+    pods: tuple[str, ...] | None = None
     writes: bool = True
     api_server: bool = False
     rotate_secrets: bool = False
@@ -63,6 +66,14 @@ class Site:
     def policy(self, namespace: str) -> NamespacePolicy:
         """What servers in *namespace* may be given."""
         return self.policies.get(namespace, self.otherwise)
+
+    def digest(self, namespace: str) -> str:
+        """A digest of all that these settings let servers in *namespace* have, or say of what holds them."""
+        said = (
+            self.policy(namespace), self.network, self.supported, self.plain_urls, self.strict_reads, self.read_profile,
+            self.image_volumes, self.allowed_prefixes,
+        )  # fmt: skip
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
 
     @property
     def rotating(self) -> tuple[str, ...]:

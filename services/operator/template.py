@@ -6,32 +6,41 @@ Only settings that are named here pass; one that is not known here is refused, t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 
-from manifests.objects import Json
+from manifests.crds.pods import affinity, probe, pull_secrets, resources, spread, tolerations, words
+from manifests.crds.shapes import NAME, Shape, mapped, text
+from manifests.objects import Json, inner, thawed
 from manifests.server.names import MCP_CONTAINER
 from manifests.server.plan import Tightened
 from manifests.server.spec import ServerSpec, Transport
+from tasks.kubernetes.manifests.schemas import Schema, as_written
 
 Check = Callable[[Json], str]
 """Why a value is refused; empty if it may be."""
 
+_MOST_RULES = 1000
 _PREFIXES = ("app.kubernetes.io/", "prometheus.io/", "cluster-autoscaler.kubernetes.io/", "kubectl.kubernetes.io/")
 
 
 def tighten(spec: ServerSpec, prefixes: Sequence[str]) -> tuple[Tightened, tuple[str, ...]]:
     """What the podTemplateSpec of *spec* adds, and every reason to refuse it. *prefixes* are those that the site allows."""
-    template = spec.pod_template
+    template = _record(_given(spec.pod_template))
     refused = [f"podTemplateSpec.{name} is not known here" for name in template if name not in ("metadata", "spec")]
     metadata, pod = _record(template.get("metadata")), _record(template.get("spec"))
+    refused += [f"podTemplateSpec.{name} is no object" for name in ("metadata", "spec") if not _is_record(template.get(name))]
     refused += [f"podTemplateSpec.metadata.{one} is not known here" for one in metadata if one not in ("labels", "annotations")]
     found: dict[str, dict[str, str]] = {}
     for name in ("labels", "annotations"):
-        values = {key: str(one) for key, one in _record(metadata.get(name)).items()}
+        given = _record(metadata.get(name))
+        if not _is_record(metadata.get(name)) or not all(isinstance(one, str) for one in given.values()):
+            refused.append(f"podTemplateSpec.metadata.{name} is no object of texts")
+        values = {key: str(one) for key, one in given.items()}
         refused += refused_keys(values, name, prefixes)
         found[name] = values
     refused += _refused(pod, POD, "podTemplateSpec.spec")
-    for name, given in (("nodeSelector", spec.node_selector), ("tolerations", spec.tolerations), ("affinity", spec.affinity)):
-        if name in pod and given:
+    for name, own in (("nodeSelector", spec.node_selector), ("tolerations", spec.tolerations), ("affinity", spec.affinity)):
+        if name in pod and own:
             refused.append(f"podTemplateSpec.spec.{name} is given as spec.{name}, too; give it once")
     container, more = _container(pod.get("containers"), spec)
     refused += more
@@ -40,8 +49,21 @@ def tighten(spec: ServerSpec, prefixes: Sequence[str]) -> tuple[Tightened, tuple
     return made, tuple(refused)
 
 
+def _given(value: Json) -> Json:
+    """*value* without what is null, which an API server takes for not given: it would leave our own setting out."""
+    if isinstance(value, Mapping):
+        return {name: _given(one) for name, one in value.items() if one is not None}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(_given(one) for one in value)
+    return value
+
+
 def _record(value: Json) -> Mapping[str, Json]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _is_record(value: Json) -> bool:
+    return value is None or isinstance(value, Mapping)
 
 
 def refused_keys(keys: Iterable[str], what: str, prefixes: Sequence[str]) -> Iterator[str]:
@@ -68,9 +90,13 @@ def _container(value: Json, spec: ServerSpec) -> tuple[Mapping[str, Json], list[
     """The container of the server, and the reasons to refuse it or others."""
     refused: list[str] = []
     own: Mapping[str, Json] = {}
-    for one in value if isinstance(value, Sequence) and not isinstance(value, str) else ():
-        container = _record(one)
-        name = container.get("name")
+    given = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    if value is not None and given is not value:
+        refused.append("podTemplateSpec.spec.containers is no list")
+    names = [inner(one, "name") for one in given]
+    if names.count(MCP_CONTAINER) > 1:
+        refused.append(f"podTemplateSpec.spec.containers has {MCP_CONTAINER} twice; give it once")
+    for container, name in zip(map(_record, given), names, strict=True):
         if name != MCP_CONTAINER:
             refused.append(
                 f"podTemplateSpec.spec.containers[{name}] is refused: no other container runs beside the server; make it a "
@@ -88,8 +114,27 @@ def _container(value: Json, spec: ServerSpec) -> tuple[Mapping[str, Json], list[
     return own, refused
 
 
+def _shaped(shape: Shape) -> Check:
+    """Whatever has this *shape*: it says no more than the place of a pod and how it runs."""
+
+    @cache
+    def schema() -> Schema:
+        return Schema(thawed({"type": "object", "properties": {"value": shape}}))
+
+    def check(value: Json) -> str:
+        found = schema().problems({"value": thawed(value)}, [_MOST_RULES])
+        return next((f"{as_written(path[1:])}: {said}".removeprefix(": ") for path, said, _ in found), "")
+
+    return check
+
+
 def _free(value: Json) -> str:
     return ""
+
+
+def _common(value: Json) -> str:
+    why = _shaped(text(253, least=1, pattern=NAME))(value)
+    return why or ("it is for parts of the cluster itself" if str(value).startswith("system-") else "")
 
 
 def _only(*allowed: Json) -> Check:
@@ -144,11 +189,13 @@ def _inside(known: Mapping[str, Check], at: str) -> Check:
 
 
 def _probe(value: Json) -> str:
-    found = _record(value)
-    handler = _record(found.get("httpGet")) or _record(found.get("tcpSocket"))
-    if "host" in handler:
+    if any(inner(value, handler, "host") is not None for handler in ("httpGet", "tcpSocket")):
         return "a probe asks no other host"
-    return "" if isinstance(value, Mapping) else "it is no object"
+    return _PROBE(value)
+
+
+_NAMED = _shaped(text(253, least=1, pattern=NAME))
+_PROBE = _shaped(probe())
 
 
 _NODE = "it would open the pod to its node"
@@ -176,9 +223,9 @@ SECURITY: dict[str, Check] = {
     "procMount": _only("Default"),
 }
 CONTAINER: dict[str, Check] = {
-    "command": _free,
-    "workingDir": _free,
-    "resources": _free,
+    "command": _shaped(words()),
+    "workingDir": _shaped(text(4096, least=1)),
+    "resources": _shaped(resources()),
     "imagePullPolicy": _only("Always", "IfNotPresent", "Never"),
     "terminationMessagePolicy": _only("File", "FallbackToLogsOnError"),
     "livenessProbe": _probe,
@@ -196,15 +243,15 @@ CONTAINER: dict[str, Check] = {
 POD: dict[str, Check] = {
     "containers": _free,
     "securityContext": _inside(POD_SECURITY, "securityContext"),
-    "nodeSelector": _free,
-    "tolerations": _free,
-    "affinity": _free,
-    "topologySpreadConstraints": _free,
-    "priorityClassName": _free,
+    "nodeSelector": _shaped(mapped(text(63), 50)),
+    "tolerations": _shaped(tolerations()),
+    "affinity": _shaped(affinity()),
+    "topologySpreadConstraints": _shaped(spread()),
+    "priorityClassName": _common,
     "preemptionPolicy": _only("Never", "PreemptLowerPriority"),
-    "schedulerName": _free,
-    "runtimeClassName": _free,
-    "imagePullSecrets": _free,
+    "schedulerName": _NAMED,
+    "runtimeClassName": _NAMED,
+    "imagePullSecrets": _shaped(pull_secrets()),
     "terminationGracePeriodSeconds": _seconds,
     "automountServiceAccountToken": _only(False),
     "enableServiceLinks": _only(False),

@@ -6,7 +6,7 @@ profile of AppArmor on the nodes can do more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from arcops.errors import Refused
@@ -35,6 +35,9 @@ def place(spec: ServerSpec, document: ProfileDocument | None, policy: NamespaceP
     """The volumes of *spec*, by the *document* of its profile, `None` for a builtin one. Raises `Refused`."""
     kinds = {str(one["name"]): next(name for name in one if name != "name") for one in spec.volumes}
     _refuse_kinds(spec, kinds, policy, site)
+    for secret in spec.secrets:
+        if secret.path:
+            _refuse_path(secret.path, {})
     relay = _for_relay(spec)
     server: list[Mapping[str, Json]] = []
     beside: list[Mapping[str, Json]] = []
@@ -49,6 +52,8 @@ def place(spec: ServerSpec, document: ProfileDocument | None, policy: NamespaceP
     scratch = tuple(Scratch(path=one) for one in (document.writes if document else ()) if not _mounted(one, server))
     for folder in scratch:
         _refuse_hidden(folder.path, server)
+    files = (one.path for one in spec.secrets if one.path)
+    _refuse_twice([str(one["mountPath"]) for one in server], files, (one.path for one in scratch))
     return Placed(
         mounts=tuple(server),
         relay_mounts=tuple(beside),
@@ -59,6 +64,8 @@ def place(spec: ServerSpec, document: ProfileDocument | None, policy: NamespaceP
 
 def _refuse_kinds(spec: ServerSpec, kinds: Mapping[str, str], policy: NamespacePolicy, site: Site) -> None:
     for name, kind in kinds.items():
+        if name.startswith("arcops-"):
+            raise Refused(f"the volume {name} has a name of ours; give it one that does not begin with 'arcops-'")
         if kind == "image" and not site.image_volumes:
             raise Refused(
                 f"the volume {name} is an image, and the nodes of this site are not known to mount images (imageVolumes)"
@@ -77,15 +84,21 @@ def _has_token(volume: Mapping[str, Json]) -> bool:
 
 
 def _refuse_path(path: str, mount: Mapping[str, Json]) -> None:
-    parts = path.split("/")
-    if not path.startswith("/") or ".." in parts or ":" in path or path == "/":
-        raise Refused(f"{path!r} is no path to mount a volume at; write an absolute one, without '..' and ':'")
+    parts = path.removesuffix("/").split("/")[1:]
+    if not path.startswith("/") or any(one in ("", ".", "..") for one in parts) or ":" in path or path == "/":
+        raise Refused(f"{path!r} is no path to mount at; write an absolute one, without '//', '.', '..' and ':'")
     if ours := next((one for one in OUR_FOLDERS if is_below(path, one) or is_below(one, path)), ""):
-        raise Refused(f"{path} is or holds {ours}, which belongs to the relay; mount the volume at another path")
+        raise Refused(f"{path} is or holds {ours}, which belongs to the relay; choose another path")
     if any(is_below(path, one) for one in ("/proc", "/sys", "/dev")):
-        raise Refused(f"no volume is mounted at {path}, which belongs to the system")
+        raise Refused(f"nothing is mounted at {path}, which belongs to the system")
     if mount.get("mountPropagation", "None") != "None":
         raise Refused(f"mountPropagation at {path} would open the pod to mounts of the node")
+
+
+def _refuse_twice(*paths: Iterable[str]) -> None:
+    found = [one.rstrip("/") for some in paths for one in some]
+    if twice := next((one for one in found if found.count(one) > 1), ""):
+        raise Refused(f"two things are mounted at {twice}; give each a path of its own")
 
 
 def _for_relay(spec: ServerSpec) -> tuple[str, ...]:
@@ -114,7 +127,7 @@ def _allowed(mount: Mapping[str, Json], path: str, kind: str, document: ProfileD
 
 
 def _mounted(path: str, mounts: list[Mapping[str, Json]]) -> bool:
-    return any(path == one["mountPath"] for one in mounts)
+    return any(path == str(one["mountPath"]).rstrip("/") for one in mounts)
 
 
 def _refuse_hidden(path: str, mounts: list[Mapping[str, Json]]) -> None:

@@ -61,6 +61,7 @@ def test_a_green_image_is_taken() -> None:
         ({}, replace(VERDICTS, images={DIGEST: replace(GREEN, trusted=False)}), "who may not judge images here"),
         ({}, replace(VERDICTS, images={DIGEST: replace(GREEN, valid_until=NOW)}), "judge it again"),
         ({}, Verdicts(), "no artifact of the gate"),
+        ({"volumes": [{"name": "v", "image": {"reference": "registry.example/more:v1"}}]}, VERDICTS, "more:v1 names no image"),
         ({"podTemplateSpec": {"spec": {"hostNetwork": True}}}, VERDICTS, "hostNetwork"),
         ({"podTemplateSpec": {"spec": {"containers": [{"name": "x", "image": "y"}]}}}, VERDICTS, "podTemplateSpec"),
         ({"authzConfig": inline("permit (principal, action")}, VERDICTS, "not in the policy language Cedar"),

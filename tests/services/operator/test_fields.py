@@ -41,14 +41,23 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     ),
     "secrets": st.lists(
         st.one_of(
-            st.fixed_dictionaries({"name": WORD, "key": WORD, "targetEnvName": WORD}),
+            st.fixed_dictionaries({"name": WORD, "key": WORD, "targetEnvName": WORD.map("S{}".format)}),
             st.fixed_dictionaries({"name": WORD, "key": WORD, "mountPath": WORD.map(lambda one: f"/{one}")}),
             st.fixed_dictionaries(
-                {"name": WORD, "key": WORD, "targetEnvName": WORD, "mountPath": WORD.map(lambda one: f"/{one}")}
+                {
+                    "name": WORD,
+                    "key": WORD,
+                    "targetEnvName": WORD.map("S{}".format),
+                    "mountPath": WORD.map(lambda one: f"/{one}"),
+                }
             ),
         ),
         min_size=1,
         max_size=3,
+        unique_by=(
+            lambda one: one.get("targetEnvName") or one["mountPath"],
+            lambda one: one.get("mountPath") or one["targetEnvName"],
+        ),
     ),
     "resources": st.fixed_dictionaries(
         {"limits": st.fixed_dictionaries({"memory": st.integers(300, 999).map(lambda one: f"{one}Mi")})}
@@ -258,6 +267,84 @@ class TestVolumes:
         outcome = self.profile(volumes=[{"name": "v", **volume}], volumeMounts=[{"name": "v", **mount}])
         assert condition(outcome)["status"] == "False"
         assert not outcome.objects
+
+
+class TestCollisions:
+    """Two things of one name or place: one of them would be lost in silence, or take the place of ours."""
+
+    CASES = (
+        ("a volume of ours", {"volumes": [{"name": "arcops-run", "emptyDir": {}}]}, "arcops-run"),
+        ("the shim", {"secrets": [{"name": "s", "key": "k", "mountPath": "/arcops/shim"}]}, "/arcops"),
+        ("the relay's settings", {"secrets": [{"name": "s", "key": "k", "mountPath": "//etc//arcops/keys.json"}]}, "//"),
+        ("the relay's settings by a dot", {"secrets": [{"name": "s", "key": "k", "mountPath": "/etc/./arcops"}]}, "'.'"),
+        ("the kernel's", {"secrets": [{"name": "s", "key": "k", "mountPath": "/sys/x"}]}, "/sys/x"),
+        (
+            "a mount behind two strokes",
+            {
+                "volumes": [{"name": "v", "configMap": {"name": "v"}}],
+                "volumeMounts": [{"name": "v", "mountPath": "//etc/arcops", "readOnly": True}],
+            },
+            "//etc/arcops",
+        ),
+        (
+            "two files",
+            {"secrets": [{"name": one, "key": "k", "targetEnvName": one, "mountPath": "/run/x"} for one in ("a", "b")]},
+            "/run/x",
+        ),
+        (
+            "a file and a volume",
+            {
+                "volumes": [{"name": "v", "configMap": {"name": "v"}}],
+                "volumeMounts": [{"name": "v", "mountPath": "/run/x/", "readOnly": True}],
+                "secrets": [{"name": "s", "key": "k", "mountPath": "/run/x"}],
+            },
+            "/run/x",
+        ),
+        ("two variables", {"env": [{"name": "K", "value": "1"}], "secrets": [{"name": "s", "key": "K"}]}, "K is given twice"),
+        (
+            "two variables of Secrets",
+            {"secrets": [{"name": one, "key": "k", "targetEnvName": "K"} for one in ("a", "b")]},
+            "K is given twice",
+        ),
+    )
+
+    @pytest.mark.parametrize(("name", "spec", "said"), CASES, ids=[one[0] for one in CASES])
+    def test_it_is_refused_by_its_name(self, name: str, spec: dict[str, Any], said: str) -> None:
+        outcome = made(written(**spec))
+        assert condition(outcome)["reason"] == "InvalidSpec"
+        assert said in condition(outcome)["message"]
+        assert not outcome.objects
+
+
+class TestImages:
+    """What a volume mounts from an image may run as the server's own does, so a gate let it pass, too."""
+
+    AT = replace(SITE, image_volumes=True)
+
+    def mounted(self, reference: str) -> dict[str, Any]:
+        return written(
+            volumes=[{"name": "more", "image": {"reference": reference}}],
+            volumeMounts=[{"name": "more", "mountPath": "/more", "readOnly": True}],
+        )
+
+    @pytest.mark.parametrize("reference", ["registry.example/more:v1", f"registry.example/more@sha256:{'9' * 64}"])
+    def test_an_image_that_no_gate_let_pass_is_not_mounted(self, reference: str) -> None:
+        outcome = made(self.mounted(reference), site=self.AT)
+        assert condition(outcome)["reason"] == "ImageNotAllowed"
+        assert not outcome.objects
+        assert made(self.mounted(IMAGE), site=self.AT).objects
+
+    def test_it_looks_again_before_the_first_verdict_ends(self) -> None:
+        from datetime import timedelta
+
+        from tests.services.operator.cases import DIGEST, GREEN, NOW, VERDICTS
+
+        other = "sha256:" + "7" * 64
+        soon = replace(GREEN, digest=other, valid_until=NOW + timedelta(seconds=20))
+        known = replace(VERDICTS, images={DIGEST: GREEN, other: soon})
+        outcome = made(self.mounted(f"registry.example/more@{other}"), site=self.AT, verdicts=known)
+        assert outcome.objects
+        assert outcome.look_again_seconds <= 20
 
 
 class TestDefaults:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from ipaddress import ip_network
+from typing import Any, ClassVar
 
 import pytest
 
@@ -13,7 +15,7 @@ from manifests.description import Site as NetworkSite
 from services.operator.observed import Observed, SeenConfigMap
 from services.operator.reconcile import Outcome
 from services.operator.site import NamespacePolicy, Site
-from tests.services.operator.cases import SITE, condition, made, of_kind, written
+from tests.services.operator.cases import SITE, after, condition, made, of_kind, written
 
 pytestmark = pytest.mark.requirement("OPER-4/permission-profiles-are-enforced")
 API = ("10.96.0.1", "192.0.2.10")
@@ -201,6 +203,127 @@ class TestTheStricterPolicyWins:
         at = site("cilium", NamespacePolicy(addresses=("198.51.100.0/25",)))
         assert profile(outbound("198.51.100.7"), at).objects
         assert condition(profile(outbound("198.51.100.0/24"), at))["reason"] == "NotAllowedHere"
+
+    def test_so_much_that_it_names_no_one_needs_consent(self) -> None:
+        halves = [str(one) for one in ip_network("0.0.0.0/0").address_exclude(ip_network("10.96.0.1/32"))]
+        closed = ("169.254.169.254/32", "168.63.129.16/32", "192.0.2.10/32")
+        for other in closed:
+            halves = [
+                str(part)
+                for one in map(ip_network, halves)
+                for part in (one.address_exclude(ip_network(other)) if one.supernet_of(ip_network(other)) else (one,))
+            ]
+        assert len(halves) <= 130
+        for some in (halves[:100], ["1.0.0.0/8", "3.0.0.0/8"], ["2600::/23", "2400::/23"]):
+            assert condition(profile(outbound(*some)))["reason"] == "NotAllowedHere", some
+        consenting = site("cilium", NamespacePolicy(open_network=True))
+        assert profile(outbound("1.0.0.0/8", "3.0.0.0/8"), consenting).objects
+        assert profile(
+            outbound("10.128.0.0/9", "172.16.0.0/12", "192.168.0.0/16", "8.0.0.0/8", "fc00::/8", "*.example.com")
+        ).objects
+
+    def test_pods(self) -> None:
+        pods = {"allowPods": [{"namespace": "proxies", "labels": {"app": "squid"}}]}
+        assert profile(outbound(**pods), site("cilium", NamespacePolicy(pods=("proxies",)))).objects
+        for allowed in ((), ("shop",)):
+            at = site("cilium", NamespacePolicy(pods=allowed))
+            assert condition(profile(outbound(**pods), at))["reason"] == "NotAllowedHere"
+
+    def test_hosts_in_capitals(self) -> None:
+        at = site("cilium", NamespacePolicy(hosts=("*.Example.com.",)))
+        assert profile(outbound("API.example.com."), at).objects
+
+    WITHDRAWN: ClassVar[dict[str, tuple[dict[str, Any], NamespacePolicy, dict[str, Any]]]] = {
+        "the API server": (outbound("kubernetes.default.svc", ports=(6443,)), NamespacePolicy(api_server=True), {}),
+        "files that stay": (
+            {"write": ["/data"]},
+            NamespacePolicy(writes=True),
+            {
+                "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "d"}}],
+                "volumeMounts": [{"name": "d", "mountPath": "/data"}],
+            },
+        ),
+        "every host": ({"network": {"outbound": {"insecureAllowAll": True}}}, NamespacePolicy(open_network=True), {}),
+        "many addresses": (outbound("1.0.0.0/8", "3.0.0.0/8"), NamespacePolicy(open_network=True), {}),
+    }
+
+    @pytest.mark.parametrize(("wanted", "policy", "spec"), WITHDRAWN.values(), ids=WITHDRAWN)
+    def test_what_is_not_given_any_more_stops_the_pods(
+        self, wanted: dict[str, Any], policy: NamespacePolicy, spec: dict[str, Any]
+    ) -> None:
+        before, later = site("calico", policy), site("calico", NamespacePolicy(writes=False))
+        running = after(profile(wanted, before, **spec))
+        data = {"p.json": json.dumps(wanted)}
+        running = replace(running, config_maps={"p": SeenConfigMap(resource_version="1", data=data)})
+        value = written(permissionProfile={"type": "configmap", "name": "p", "key": "p.json"}, **spec)
+        stopped = made(value, running, later)
+        assert condition(stopped)["status"] == "False"
+        assert [one.name.kind for one in stopped.deletions] == ["Deployment"]
+        # Not even if another mistake is found first, such as a profile that its author removed meanwhile.
+        for hidden in (replace(running, config_maps={}), running):
+            wrong = value if hidden is not running else {**value, "spec": {**value["spec"], "nonsense": 1}}
+            assert [one.name.kind for one in made(wrong, hidden, later).deletions] == ["Deployment"]
+            assert not made(wrong, hidden, before).deletions, "a mistake alone stops none"
+
+    def test_pods_without_their_policy_do_not_go_on(self) -> None:
+        running = after(made(written()))
+        mistaken = written(replicas=3)
+        assert not made(mistaken, running).deletions
+        for gone in running.children:
+            if gone.kind == "NetworkPolicy":
+                left = {name: one for name, one in running.children.items() if name != gone}
+                assert [one.name.kind for one in made(mistaken, replace(running, children=left)).deletions] == ["Deployment"]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda at: replace(at, network=replace(at.network, cni="flannel")),
+            lambda at: replace(at, strict_reads=True),
+            lambda at: replace(at, supported=False),
+        ],
+    )
+    def test_a_site_that_holds_them_no_more_stops_the_pods(self, change: Callable[[Site], Site]) -> None:
+        text = {"read": ["/data"]}
+        running = after(profile(text, CALICO))
+        running = replace(running, config_maps={"p": SeenConfigMap(resource_version="1", data={"p.json": json.dumps(text)})})
+        value = written(permissionProfile={"type": "configmap", "name": "p", "key": "p.json"})
+        assert [one.name.kind for one in made(value, running, change(CALICO)).deletions] == ["Deployment"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (outbound("::ffff:169.254.169.254"), "carries IPv4"),
+        (outbound("64:ff9b::a9fe:a9fe"), "carries IPv4"),
+        (outbound("2002:a9fe:a9fe::/48"), "carries IPv4"),
+        (outbound("2000::/3"), "carries IPv4"),
+        (outbound("0.0.0.0/1"), "10.96.0.1"),
+        (outbound("168.63.129.16"), "168.63.129.16"),
+        (outbound("kubernetes.default.svc."), "API server"),
+        (outbound("KUBERNETES.default.svc.cluster.local"), "API server"),
+        (outbound("Shop.other.SVC."), "allowPods"),
+        (outbound("2130706433"), "address"),
+        (outbound("0x7f.1"), "address"),
+        (outbound("*"), "host name"),
+        (outbound("*.com"), "host name"),
+        (outbound("*.*.example.com"), "host name"),
+        (outbound("a.*.example.com"), "host name"),
+        (outbound(allowPods=[{"namespace": "a", "labels": {"app": True}}]), "texts"),
+        (outbound(allowPods=[{"namespace": "", "labels": {"app": "x"}}]), "namespace"),
+        ({"write": ["/data/../etc"]}, ".."),
+        ({"write": ["/run/secrets/x"]}, "/run/secrets"),
+        ({"write": ["/*"]}, "*"),
+    ],
+)
+def test_what_no_profile_can_mean_or_may_have_is_refused(wanted: dict[str, Any], said: str) -> None:
+    outcome = profile(wanted)
+    assert said in condition(outcome)["message"]
+    assert not outcome.objects
+
+
+def test_addresses_need_to_know_what_they_must_not_hold() -> None:
+    unknown = replace(CALICO, network=replace(CALICO.network, api_server=()))
+    assert "apiServer" in condition(profile(outbound("10.0.0.0/8"), unknown))["message"]
 
 
 class TestReading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,6 +72,38 @@ REFUSED: dict[str, dict[str, Any]] = {
     "annotations[k8s.v1.cni.cncf.io/networks]": template(annotations={"k8s.v1.cni.cncf.io/networks": "open"}),
     "annotations[sidecar.istio.io/inject]": template(annotations={"sidecar.istio.io/inject": "false"}),
     "metadata.name": template(name="x"),
+    "containers[mcp].resources": mcp(resources={"claims": [{"name": "gpu"}]}),
+    "both handlers of a livenessProbe": mcp(
+        livenessProbe={"httpGet": {"port": 80}, "tcpSocket": {"host": "192.0.2.1", "port": 1}}
+    ),
+    "no handler of a readinessProbe": mcp(readinessProbe={"periodSeconds": 5}),
+    "an unknown handler of a startupProbe": mcp(startupProbe={"ftpGet": {"port": 21}, "tcpSocket": {"port": 1}}),
+    "restartPolicyRules": mcp(restartPolicyRules=[{"action": "Restart"}]),
+    "envFrom": mcp(envFrom=[{"secretRef": {"name": "all"}}]),
+    "container restartPolicy": mcp(restartPolicy="Always"),
+    "pod windowsOptions": template({"securityContext": {"windowsOptions": {"runAsUserName": "ContainerAdministrator"}}}),
+    "seLinuxChangePolicy": template({"securityContext": {"seLinuxChangePolicy": "Recursive"}}),
+    "a node's priorityClassName": template({"priorityClassName": "system-node-critical"}),
+    "resourceClaims": template({"resourceClaims": [{"name": "gpu", "resourceClaimName": "gpu"}]}),
+    "setHostnameAsFQDN": template({"setHostnameAsFQDN": True}),
+    "hostname": template({"hostname": "api"}),
+    "subdomain": template({"subdomain": "api"}),
+    "overhead": template({"overhead": {"cpu": "0"}}),
+    "readinessGates": template({"readinessGates": [{"conditionType": "x"}]}),
+    "activeDeadlineSeconds": template({"activeDeadlineSeconds": 1}),
+    "os": template({"os": {"name": "windows"}}),
+    "tolerations": template({"tolerations": "every one"}),
+    "affinity": template({"affinity": {"nodeAffinity": []}}),
+    "topologySpreadConstraints": template({"topologySpreadConstraints": [{"maxSkew": 1}]}),
+    "imagePullSecrets": template({"imagePullSecrets": ["pull"]}),
+    "containers": template({"containers": "mcp"}),
+    "podTemplateSpec.spec": {"spec": "x"},
+    "metadata.labels": {"metadata": {"labels": {"a": 1}}},
+    "metadata.annotations": {"metadata": {"annotations": ["a"]}},
+    "annotations[io.cilium/x]": template(annotations={"io.cilium/x": "1"}),
+    "annotations[container.apparmor.security.beta.kubernetes.io/mcp]": template(
+        annotations={"container.apparmor.security.beta.kubernetes.io/mcp": "unconfined"}
+    ),
     "podTemplateSpec.kind": {"kind": "Pod"},
 }
 
@@ -128,6 +161,38 @@ def test_a_site_may_allow_the_prefix_of_a_label() -> None:
     assert made(written(podTemplateSpec=given), site=allowing).objects
 
 
+def test_what_is_null_leaves_ours_in_its_place() -> None:
+    """An API server takes null for not given, and has a default of its own then: a token, escalation."""
+    given = mcp(
+        securityContext={"allowPrivilegeEscalation": None, "runAsNonRoot": None, "seccompProfile": None}, resources=None
+    )
+    given["spec"] |= {"automountServiceAccountToken": None, "securityContext": {"runAsUser": None}, "hostNetwork": None}
+    outcome = made(written(podTemplateSpec=given))
+    assert of_kind(outcome, "Deployment") == of_kind(made(written()), "Deployment")
+
+
+def test_a_profile_of_the_pod_counts_for_the_server() -> None:
+    named = {"type": "Localhost", "localhostProfile": "mcp.json"}
+    given = template({"securityContext": {"seccompProfile": named, "appArmorProfile": {**named, "localhostProfile": "mcp"}}})
+    pod = of_kind(made(written(podTemplateSpec=given)), "Deployment")["spec"]["template"]["spec"]
+    security = pod["containers"][0]["securityContext"]
+    assert (security["seccompProfile"], security["appArmorProfile"]["localhostProfile"]) == (named, "mcp")
+    assert pod["initContainers"][0]["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+@pytest.mark.parametrize("at", ["pod", "container"])
+def test_no_profile_takes_the_place_of_the_one_that_limits_what_is_read(at: str) -> None:
+    other = {"securityContext": {"appArmorProfile": {"type": "RuntimeDefault"}}}
+    given = template(other) if at == "pod" else mcp(**other)
+    outcome = made(written(podTemplateSpec=given), site=replace(SITE, read_profile="mcp-reads"))
+    assert condition(outcome)["reason"] == "UnsafePod"
+    assert "mcp-reads" in condition(outcome)["message"]
+    other["securityContext"]["appArmorProfile"] = {"type": "Localhost", "localhostProfile": "mcp-reads"}
+    assert made(written(podTemplateSpec=given), site=replace(SITE, read_profile="mcp-reads")).objects
+
+
 def test_what_is_given_twice_is_refused() -> None:
     outcome = made(written(podTemplateSpec=template({"nodeSelector": {"a": "b"}}), nodeSelector={"a": "c"}))
     assert condition(outcome)["reason"] == "UnsafePod"
+    twice = template({"containers": [{**MCP, "workingDir": "/a"}, {**MCP, "workingDir": "/b"}]})
+    assert condition(made(written(podTemplateSpec=twice)))["reason"] == "UnsafePod"
