@@ -97,6 +97,7 @@ class SignedTar:
         self._file = file
         self.what = what
         self._places: dict[str, tuple[int, int]] = {}
+        self._verified: dict[str, str] = {}
         self._find()
         self.sealed = self.read(SIGNED, MOST_BYTES)
 
@@ -117,16 +118,34 @@ class SignedTar:
             raise Refused(f"{self.what} has {self.size(name):,} bytes in {name}; at most {most:,} are read")
         return b"".join(self.chunks(name))
 
+    def part(self, name: str, at: int, count: int) -> bytes:
+        """*count* bytes of the member *name* from its byte *at* on."""
+        start, size = self._places[name]
+        self._file.seek(start + at)
+        data = self._file.read(min(count, size - at))
+        if len(data) != count:
+            raise Refused(f"{self.what} is cut off in the middle of {name}")
+        return data
+
     def chunks(self, name: str) -> Iterator[bytes]:
-        """The bytes of the member *name*, a piece at a time."""
+        """The bytes of the member *name*, a piece at a time. If it was verified before, they are compared once more, because
+        someone may write into the file meanwhile: `Refused` comes instead of the end.
+        """
         start, left = self._places[name]
-        self._file.seek(start)
+        digest, wanted, at = hashlib.sha256(), self._verified.get(name), start
         while left:
+            self._file.seek(at)  # who takes the pieces may read another member between two of them
             data = self._file.read(min(_CHUNK, left))
             if not data:
                 raise Refused(f"{self.what} is cut off in the middle of {name}")
             left -= len(data)
+            at += len(data)
+            digest.update(data)
+            if not left and wanted is not None and digest.hexdigest() != wanted:
+                break
             yield data
+        if wanted is not None and digest.hexdigest() != wanted:
+            raise Refused(f"{name} in {self.what} was changed after it was verified; nothing of it counts")
 
     def digest(self, name: str) -> str:
         """``sha256:…`` of the member *name*, read now."""
@@ -140,6 +159,7 @@ class SignedTar:
         for name, part in parts.items():
             if self.size(name) != part.size or self.digest(name) != part.digest:
                 raise Refused(f"{name} in {self.what} is not what was signed: it was changed")
+            self._verified[name] = part.digest.removeprefix("sha256:")
 
     def _find(self) -> None:
         size, at = os.fstat(self._file.fileno()).st_size, 0

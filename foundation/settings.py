@@ -56,7 +56,10 @@ class Settings:
     that searches it by meaning.
     ``audit`` is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded
     there. ``also_hosts`` are more hosts that the front answers to. ``backup_passphrase`` is a reference to the passphrase of
-    backups, or empty; ``bundles`` is the folder of what was installed from bundles, a version beside the other.
+    backups, or empty, and ``backup_identity`` one to the private key of a recipient of backups; ``bundles`` is the folder of
+    what was installed from bundles, a version beside the other. ``registry`` is the site's registry of images, asked as
+    ``registry_user`` with the password at the reference ``registry_password``, which logs in there or at ``registry_login``;
+    ``registry_authorities`` is the file of authorities for its certificate.
     """
 
     tier: Tier
@@ -107,6 +110,12 @@ class Settings:
     audit_required: bool = True
     backup_passphrase: str = ""
     bundles: Path = Path()
+    backup_identity: str = ""
+    registry: str = ""
+    registry_user: str = ""
+    registry_password: str = ""
+    registry_login: str = ""
+    registry_authorities: str = ""
 
     def authorities_for(self, url: str) -> str:
         """The file of authorities for the endpoint at *url*; `None` if the connection has no TLS."""
@@ -164,6 +173,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         host_rates=_rates(environment.get("ARCOPS_HOST_RATES", ""), config),
         usual_rates=(config / "rates.yaml").absolute(),
         backup_passphrase=_password(environment, "ARCOPS_BACKUP_PASSPHRASE"),
+        backup_identity=_password(environment, "ARCOPS_BACKUP_IDENTITY"),
+        registry=environment.get("ARCOPS_REGISTRY", ""),
+        registry_user=environment.get("ARCOPS_REGISTRY_USER", ""),
+        registry_password=_password(environment, "ARCOPS_REGISTRY_PASSWORD"),
+        registry_login=environment.get("ARCOPS_REGISTRY_LOGIN", ""),
+        registry_authorities=_whole("ARCOPS_REGISTRY_AUTHORITIES", environment),
         bundles=Path(environment.get("ARCOPS_BUNDLES") or data / "bundles").absolute(),
         host_costs_required=_required("ARCOPS_HOST_COSTS", environment),
         audit=audit,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from adapters.cli import files, surroundings
 from adapters.cli.answering import answer, shown
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from capabilities.bundle.bundle import (
         BundleInstalled,
         BundleMade,
+        BundlePushed,
         BundleRolledBack,
         BundleShown,
         BundleVerified,
+        ImagePushed,
         InstallBundle,
         MakeBundle,
+        PushBundle,
         RollBackBundle,
         VerifyBundle,
     )
@@ -63,6 +67,19 @@ def verify(given: Given[VerifyBundle, BundleVerified, Answering]) -> None:
 
 
 @command(
+    "bundle push",
+    "capabilities.bundle.bundle:push_bundle",
+    reads={"keys": files.key_text},
+    example="site.bundle",
+)
+def push(given: Given[PushBundle, BundlePushed, None]) -> None:
+    """Bring a bundle's images into the site's registry, and print the values by which the chart takes them from there."""
+    done = answer(given.tool, given.ask(), surroundings.place())
+    _print_images(done.images, sys.stderr)
+    print(done.values, end="")
+
+
+@command(
     "bundle install",
     "capabilities.bundle.bundle:install_bundle",
     reads={"keys": files.key_text},
@@ -76,6 +93,9 @@ def install(given: Given[InstallBundle, BundleInstalled, None]) -> int:
         print(printable(f"ArcOps {done.bundle.version} is in {done.folder}; it goes on"), flush=True)
         return _gone_on(done.program, ask)
     _print(done.bundle)
+    _print_images(done.images, sys.stdout)
+    if done.images:
+        print(printable(f"Give the chart their names: helm upgrade … --values {done.folder / 'values.yaml'}"))
     print(printable(f"{done.id} counts now, in {done.folder}; before: {done.before or 'none'}"))
     if done.program:
         print(f"Go on with its program{_where(done.program)}.")
@@ -93,6 +113,7 @@ def _gone_on(program: Sequence[str], ask: InstallBundle) -> int:
             path = Path(folder, f"{number}.pub")
             path.write_text(key)
             words += ["--key", str(path)]
+        words += [option for option, said in (("--push", ask.push), ("--older", ask.older)) if said]
         child = start(
             [*program, "bundle", "install", str(ask.file.absolute()), *words],
             environment=of_sealer(os.environ),
@@ -115,6 +136,11 @@ def rollback(given: Given[RollBackBundle, BundleRolledBack, None]) -> None:
 
 def _where(program: Sequence[str]) -> str:
     return printable(f", {program[-1]}") if program else ""
+
+
+def _print_images(images: Sequence[ImagePushed], stream: TextIO) -> None:
+    for one in images:
+        print(printable(f"{one.reference} ({f'{one.sent:,} bytes sent' if one.sent else 'was there'})"), file=stream)
 
 
 def _print(bundle: BundleShown) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
-from capabilities.contract import Scope, tool
+from capabilities.bundle.registry import site_registry
+from capabilities.contract import Scope, always, tool
 from capabilities.kept import whose_keys
 from capabilities.passphrase import backup_passphrase
 from flows.place import Place
@@ -18,6 +19,7 @@ from flows.place import Place
 if TYPE_CHECKING:
     from artifacts.public_key import PublicKey
     from artifacts.site_bundle import SiteBundle
+    from foundation.registry.pushing import Pushed
     from foundation.site_bundle.installing import Doing
 
 _MOST_KEY_BYTES = 64 * 1024
@@ -113,6 +115,53 @@ def verify_bundle(ask: VerifyBundle, at: Place) -> BundleVerified:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePushed:
+    """An image that is in the registry: its name in the bundle, the ``reference`` by which a pod takes it, and how many bytes
+    were ``sent``; the others were there already.
+    """
+
+    name: str
+    reference: str
+    sent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushBundle:
+    """Which bundle's images to bring into the site's registry."""
+
+    file: Path = field(metadata=used(Use.HERE) | shaped(positional=True))
+    """The file of the bundle."""
+    keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
+    """Public keys (PEM) of those who may have signed it; by default the trusted keys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundlePushed:
+    """The images that are in the registry, and the ``values`` (YAML) by which the chart takes them from there."""
+
+    images: tuple[ImagePushed, ...]
+    values: str
+
+
+@tool(title="Push a bundle's images", scope=Scope.TRUST, destructive=True, idempotent=True, long=True, connects=always)
+def push_bundle(ask: PushBundle, at: Place) -> BundlePushed:
+    """Verify a bundle, and bring its images into the site's registry (ARCOPS_REGISTRY), each blob by its digest. What is there
+    is not sent again, so if it was cut off, run the same again. On the machine itself only.
+    """
+    _refuse_remote(at)
+    from artifacts.signed_tar import opened_tar
+    from foundation.site_bundle.bringing import bring, values_for
+    from foundation.site_bundle.installing import id_of
+    from foundation.site_bundle.reading import verify
+
+    asking = site_registry(at)
+    with opened_tar(ask.file, f"the bundle {ask.file}") as tar:
+        bundle = verify(tar, whose_keys(ask.keys, at)[0]).bundle
+        pushed = bring(tar, bundle, id_of(bundle), asking)
+    return BundlePushed(images=_pushed(pushed), values=values_for(pushed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstallBundle:
     """Which bundle is to count here."""
 
@@ -122,12 +171,17 @@ class InstallBundle:
     """Public keys (PEM) of those who may have signed it; by default the trusted keys."""
     no_program: bool = False
     """Install no wheels: the program comes another way, such as by an image, and is of the version that the bundle has."""
+    push: bool = False
+    """Bring the images into the site's registry (ARCOPS_REGISTRY) before the bundle counts."""
+    older: bool = False
+    """Take a bundle that was made before the one that counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleInstalled:
     """The bundle that counts now: its id, its folder, the id of the one before, if there was one, and the command of its own
     program, if it brings one. If not ``counts``, that program has to install the same file: only it knows its schema.
+    ``images`` are in the registry, if they were brought there; ``values.yaml`` in the folder has their names for the chart.
     """
 
     id: str
@@ -136,9 +190,22 @@ class BundleInstalled:
     counts: bool
     program: tuple[str, ...]
     bundle: BundleShown
+    images: tuple[ImagePushed, ...]
 
 
-@tool(title="Install a bundle", scope=Scope.TRUST, destructive=True, idempotent=True, long=True, restores=True)
+def _pushes(ask: InstallBundle) -> bool:
+    return ask.push
+
+
+@tool(
+    title="Install a bundle",
+    scope=Scope.TRUST,
+    destructive=True,
+    idempotent=True,
+    long=True,
+    restores=True,
+    connects=_pushes,
+)
 def install_bundle(ask: InstallBundle, at: Place) -> BundleInstalled:
     """Let a bundle count here: verified first, and its wheels installed beside those of other versions; then the site is backed
     up, and trust roots, policies, advisories, the database's schema and the program change at once. Stop every host before. If
@@ -148,8 +215,7 @@ def install_bundle(ask: InstallBundle, at: Place) -> BundleInstalled:
     from foundation.site_bundle.environment import program_in
     from foundation.site_bundle.installing import install
 
-    keys = whose_keys(ask.keys, at)[0]
-    doing = _doing(at, keys)
+    doing = replace(_doing(at, whose_keys(ask.keys, at)[0]), older=ask.older, registry=site_registry(at) if ask.push else None)
     done = install(ask.file, replace(doing, environment_of=None) if ask.no_program else doing)
     return BundleInstalled(
         id=done.id,
@@ -158,6 +224,7 @@ def install_bundle(ask: InstallBundle, at: Place) -> BundleInstalled:
         counts=done.counts,
         program=tuple(program_in(done.environment)) if done.environment is not None else (),
         bundle=_shown(done.verified.bundle, done.verified.signers),
+        images=_pushed(done.pushed),
     )
 
 
@@ -229,3 +296,7 @@ def _shown(bundle: SiteBundle, signers: tuple[str, ...]) -> BundleShown:
         size=sum(one.size for one in bundle.parts),
         not_given=bundle.not_given,
     )
+
+
+def _pushed(images: tuple[Pushed, ...]) -> tuple[ImagePushed, ...]:
+    return tuple(ImagePushed(name=one.name, reference=one.reference, sent=one.sent) for one in images)

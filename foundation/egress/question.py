@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from arcops.errors import Refused, Unavailable
@@ -26,10 +26,11 @@ _BOTH = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """``status`` and ``body`` of an answer, which may hold secrets, so that it is never shown."""
+    """``status``, ``body`` and ``headers`` (by small names) of an answer, which may hold secrets, so that it is never shown."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Answer({self.status})"
@@ -92,7 +93,7 @@ def _exchanged(client: Client, method: str, url: str, headers: Mapping[str, str]
                     if len(read) > way.most:
                         raise Refused(f"the answer has more than {way.most:,} bytes, so it is not what was asked for")
                 if not deadline.passed:
-                    return Answer(status=answer.status_code, body=bytes(read))
+                    return Answer(status=answer.status_code, body=bytes(read), headers=dict(answer.headers))
         except (HTTPError, InvalidURL) as error:
             # Not from the error: what the library says may quote a header, and a log shows what an error came from.
             if "CERTIFICATE_VERIFY_FAILED" in str(error):

@@ -17,13 +17,19 @@ SECRETS = (
     "ARCOPS_BACKUP_PASSPHRASE",
     "ARCOPS_BACKUP_PASSPHRASE_FILE",
     "ARCOPS_BACKUP_PASSPHRASE_REF",
+    "ARCOPS_BACKUP_IDENTITY",
+    "ARCOPS_BACKUP_IDENTITY_FILE",
+    "ARCOPS_BACKUP_IDENTITY_REF",
+    "ARCOPS_REGISTRY_PASSWORD",
+    "ARCOPS_REGISTRY_PASSWORD_FILE",
+    "ARCOPS_REGISTRY_PASSWORD_REF",
     "VAULT_TOKEN",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AZURE_CLIENT_SECRET",
 )
-"""The variables that hold the signing key's passphrase, that of backups, the password of the database or of Redis, or a
-credential for a place of secrets, or say where it is."""
+"""The variables that hold the signing key's passphrase, that of backups, the key of their recipient, the password of the
+database, of Redis or of the registry, or a credential for a place of secrets, or say where it is."""
 
 
 def hide_secrets() -> None:

@@ -5,6 +5,7 @@
     BUNDLES/ID/unpacked        says that both are whole
     BUNDLES/ID/before.backup   the site as it was before this bundle counted
     BUNDLES/ID/installed.json  which bundle counted before
+    BUNDLES/ID/values.yaml     the names of its images in the site's registry, for the chart
     BUNDLES/current            a link to the ID that counts
 
 What has another version of ArcOps is unpacked only, and its own program, which knows its schema, goes on from there.
@@ -15,14 +16,15 @@ database brought forward: so all of that, and the link, changes as a restore doe
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from arcops.errors import Refused, Unavailable
+from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.installed import version
 from arcops.silence import unheard
 from artifacts.private_folder import make_private
@@ -32,19 +34,22 @@ from artifacts.reading import digest_if_readable, read_file
 from artifacts.signed_tar import SignedTar, opened_tar
 from artifacts.site_bundle import SiteBundle, content_of
 from artifacts.wire import canonical_bytes, from_json
-from artifacts.writing import stream_new, write_new
+from artifacts.writing import replace_whole, stream_new, write_new
 from foundation.backup import journal
 from foundation.backup.making import make as back_up
 from foundation.backup.places import MOST_FILE, key_files
 from foundation.backup.restoring import Changes, Permitted, restore
 from foundation.database.migrating import refuse_unknown
 from foundation.only_one import only_one
+from foundation.registry.asking import Asking
+from foundation.registry.pushing import Pushed
 from foundation.settings import Settings
+from foundation.site_bundle.bringing import bring, values_for
 from foundation.site_bundle.environment import make_environment
 from foundation.site_bundle.reading import Verified, verify
 
 _CURRENT, _CONTENT, _BACKUP, _NOTE, _UNPACKED = "current", "content", "before.backup", "installed.json", "unpacked"
-_ENVIRONMENT = "environment"
+_ENVIRONMENT, _VALUES = "environment", "values.yaml"
 INSTALL, ROLLBACK = "arcops bundle install", "arcops bundle rollback"
 _REVOKED = "trust/revocations/"
 _MOST_NOTE = 64 * 1024
@@ -52,17 +57,19 @@ _MOST_NOTE = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """Which bundle this was, and the id of the one that counted ``before``, or nothing."""
+    """Which bundle this was, when it was ``made``, and the id of the one that counted ``before``, or nothing."""
 
     bundle: str
     version: str
     before: str
+    made: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doing:
-    """What both need: the site, who signs and by which keys, the passphrase of backups, the clock, and how an environment is
-    made of a folder of wheels, while files that are secret stay closed; or that none is made.
+    """What both need: the site, who signs and by which keys, the passphrase of backups, the clock, how an environment is made
+    of a folder of wheels, while files that are secret stay closed, or that none is made; and the registry for the images, if
+    they are brought to one. A bundle that is ``older`` than the one that counts is only taken if that is said.
     """
 
     settings: Settings
@@ -72,13 +79,16 @@ class Doing:
     now: datetime
     environment: Mapping[str, str]
     environment_of: Callable[[Path, Path, Sequence[Path]], None] | None = make_environment
+    registry: Asking | None = None
+    older: bool = False
     step: Callable[[str], None] = unheard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
     """A bundle that counts now: its id, its folder, what it was, and the id of the one before. If not ``counts``, it is only
-    unpacked, and its own program goes on: the one of ``environment``, which a bundle without ArcOps does not have.
+    unpacked, and its own program goes on: the one of ``environment``, which a bundle without ArcOps does not have. ``pushed``
+    are the images that are in the registry.
     """
 
     id: str
@@ -87,6 +97,7 @@ class Installed:
     before: str
     counts: bool
     environment: Path | None
+    pushed: tuple[Pushed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,29 +137,46 @@ def install(path: Path, doing: Doing) -> Installed:
             )
         if ours:
             refuse_unknown(bundle.schema, f"the bundle {path}")
-        id_ = f"{bundle.version or 'content'}-{content_of(bundle).removeprefix('sha256:')[:16]}"
+        id_ = id_of(bundle)
         folder = settings.bundles / id_
         changes = _changes(tar, bundle, settings, id_)
         half = journal.read_journal(settings)
+        pushed: tuple[Pushed, ...] = ()
 
         def installed(*, counts: bool) -> Installed:
             environment = folder / _ENVIRONMENT if (folder / _ENVIRONMENT).is_dir() else None
             before = _note(folder).before if counts else ""
-            return Installed(id=id_, folder=folder, verified=verified, before=before, counts=counts, environment=environment)
+            return Installed(
+                id=id_,
+                folder=folder,
+                verified=verified,
+                before=before,
+                counts=counts,
+                environment=environment,
+                pushed=pushed,
+            )
 
         doing.step("verified")
         if half is not None:
             journal.refuse_other(half, changes.command)
-        elif current(settings) == id_:
-            return installed(counts=True)
+        elif (now := current(settings)) == id_:
+            _refuse_changed(bundle, folder)
         else:
+            if now and not doing.older:
+                _refuse_older(bundle, path, settings.bundles / now)
             _make_ready(tar, bundle, folder, doing)
         if not ours:
             return installed(counts=False)
+        if doing.registry is not None:
+            pushed = bring(tar, bundle, id_, doing.registry, doing.step)
+            replace_whole(folder / _VALUES, values_for(pushed).encode(), mode=0o644)
+            doing.step("brought the images")
+        if half is None and current(settings) == id_:
+            return installed(counts=True)
         if half is None:
             for left in (_BACKUP, _NOTE):
                 (folder / left).unlink(missing_ok=True)
-            note = Note(bundle=content_of(bundle), version=bundle.version, before=current(settings))
+            note = Note(bundle=content_of(bundle), version=bundle.version, before=current(settings), made=bundle.made)
             write_new(folder / _NOTE, canonical_bytes(note), mode=0o600)
             signer = doing.signer()
             back_up(
@@ -162,6 +190,25 @@ def install(path: Path, doing: Doing) -> Installed:
             doing.step("backed up")
         _restored(folder, doing, changes)
         return installed(counts=True)
+
+
+def id_of(bundle: SiteBundle) -> str:
+    """The name of *bundle* on this machine, and the tag of its images: its version and a part of its digest."""
+    return f"{bundle.version or 'content'}-{content_of(bundle).removeprefix('sha256:')[:16]}"
+
+
+def _refuse_older(bundle: SiteBundle, path: Path, counting: Path) -> None:
+    """An old bundle is as well signed as a new one: who has it must not bring back what was repaired since."""
+    again = "To go back, run 'arcops bundle rollback'; to install it all the same, say --older"
+    try:
+        made = _note(counting).made
+    except ArcOpsError as error:
+        raise Refused(f"it is not known when the bundle was made that counts here, because {error}. {again}") from error
+    if bundle.made < made:
+        raise Refused(
+            f"the bundle {path} was made at {bundle.made:%Y-%m-%d %H:%M:%S}, before the one that counts here ({counting.name}, "
+            f"{made:%Y-%m-%d %H:%M:%S}), so its advisories and its program may be older; nothing was installed. {again}"
+        )
 
 
 def take_back(doing: Doing, named: str = "") -> TakenBack:
@@ -238,9 +285,23 @@ def _make_ready(tar: SignedTar, bundle: SiteBundle, folder: Path, doing: Doing) 
 
 def _is_ready(bundle: SiteBundle, folder: Path) -> bool:
     """Is all of *bundle* in *folder*, byte for byte?"""
-    return (folder / _UNPACKED).exists() and all(
-        digest_if_readable(folder / _CONTENT / one.name) == one.digest for one in bundle.parts
-    )
+    return (folder / _UNPACKED).exists() and not any(_changed(bundle, folder))
+
+
+def _changed(bundle: SiteBundle, folder: Path) -> Iterator[Path]:
+    """What below *folder* is not as *bundle* has it, or is more than that."""
+    content, parts = folder / _CONTENT, {one.name: one.digest for one in bundle.parts}
+    for here, _, names in os.walk(content):
+        yield from (path for name in names if (path := Path(here, name)).relative_to(content).as_posix() not in parts)
+    yield from (content / name for name, digest in parts.items() if digest_if_readable(content / name) != digest)
+
+
+def _refuse_changed(bundle: SiteBundle, folder: Path) -> None:
+    if wrong := next(_changed(bundle, folder), None):
+        raise Refused(
+            f"the bundle counts here, but {wrong} is not as it brought it: someone changed the folder. Find out who. Then run "
+            f"'arcops bundle rollback', remove {folder}, and install it again"
+        )
 
 
 def _changes(tar: SignedTar, bundle: SiteBundle, settings: Settings, id_: str) -> Changes:
@@ -251,9 +312,8 @@ def _changes(tar: SignedTar, bundle: SiteBundle, settings: Settings, id_: str) -
         if name.startswith(_REVOKED) and there.exists() and read_file(there, MOST_FILE) != content:
             raise Refused(f"the bundle has {name}, but {there} is another list of revocations; give the bundle's another name")
     also: dict[Path, Callable[[Path], None]] = {settings.bundles / _CURRENT: _linking(id_)}
-    advisories = settings.bundles / id_ / _CONTENT / "data"
-    if any(name.startswith("data/") for name in names):
-        also[settings.data] = lambda staged: _over(settings.data, advisories, staged)
+    if advisories := [name for name in names if name.startswith("data/")]:
+        also[settings.data] = lambda staged: _over(settings.data, tar, advisories, staged)
     return Changes(command=f"{INSTALL} {id_}", files=files, also=also)
 
 
@@ -261,9 +321,12 @@ def _linking(id_: str) -> Callable[[Path], None]:
     return lambda staged: staged.symlink_to(id_) if id_ else None
 
 
-def _over(below: Path, above: Path, staged: Path) -> None:
-    """Make *staged* a copy of the folder *below* with what *above* has put over it."""
-    staged.mkdir(mode=0o700)
-    for folder in (below, above):
-        if folder.is_dir():
-            shutil.copytree(folder, staged, dirs_exist_ok=True)
+def _over(below: Path, tar: SignedTar, above: Sequence[str], staged: Path) -> None:
+    """Make *staged* a copy of the folder *below* with the parts *above* of *tar* put over it."""
+    if below.is_dir():
+        shutil.copytree(below, staged)
+    for name in above:
+        path = staged / name.removeprefix("data/")
+        make_private(path.parent)
+        path.unlink(missing_ok=True)
+        stream_new(path, lambda file, name=name: file.writelines(tar.chunks(name)))  # type: ignore[misc]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,6 +13,7 @@ from artifacts.envelope import strict_json
 from artifacts.public_key import load_public_key
 from artifacts.signed_tar import TarPart
 from artifacts.site_bundle import ImageCarried, WheelCarried
+from foundation.registry.pushing import Content
 
 KINDS = ("images", "chart", "wheels", "trust", "data", "policies", "docs")
 REQUIREMENTS = "wheels/requirements.txt"
@@ -25,38 +27,82 @@ Read = Callable[[str, int], bytes]
 Parts = Mapping[str, TarPart]
 
 
-def images(parts: Parts, read: Read) -> tuple[ImageCarried, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """An image as an OCI layout: its name, the digest of its index, what the index names, every blob below that, and the
+    manifests, each after those that it names.
+    """
+
+    name: str
+    digest: str
+    roots: tuple[Content, ...]
+    blobs: tuple[Content, ...]
+    manifests: tuple[Content, ...]
+
+    @property
+    def carried(self) -> ImageCarried:
+        """What the signed list says of it."""
+        return ImageCarried(name=self.name, digest=self.digest)
+
+    def part(self, one: Content) -> str:
+        """The name of *one* of it in the bundle."""
+        return _part(f"images/{self.name}", one.digest)
+
+
+def layouts(parts: Parts, read: Read) -> tuple[Layout, ...]:
     """Each image among *parts*. Raises `Refused` if one is no whole OCI image layout (OCI image-spec, ``image-layout.md``)."""
     return tuple(
-        _image(name, parts, read) for name in sorted({one.split("/")[1] for one in parts if one.startswith("images/")})
+        _layout(name, parts, read) for name in sorted({one.split("/")[1] for one in parts if one.startswith("images/")})
     )
 
 
-def _image(name: str, parts: Parts, read: Read) -> ImageCarried:
+def images(parts: Parts, read: Read) -> tuple[ImageCarried, ...]:
+    """What the signed list says of each image among *parts*. Raises as `layouts`."""
+    return tuple(one.carried for one in layouts(parts, read))
+
+
+def _layout(name: str, parts: Parts, read: Read) -> Layout:
     folder = f"images/{name}"
     for needed in ("oci-layout", "index.json"):
         if f"{folder}/{needed}" not in parts:
             raise Refused(f"{folder} has no {needed}, so it is no OCI image layout")
-    wanted: set[str] = set()
-    for one in _listed(_read_json(f"{folder}/index.json", read), "manifests", folder):
-        _follow(one, folder, parts, read, wanted, _MOST_DEPTH)
-    if not wanted:
+    manifests: dict[str, Content] = {}
+    blobs: dict[str, Content] = {}
+    listed = _listed(_read_json(f"{folder}/index.json", read), "manifests", folder)
+    roots = [_follow(one, folder, parts, read, (manifests, blobs), _MOST_DEPTH) for one in listed]
+    if not manifests:
         raise Refused(f"{folder} names no image in its index.json")
-    return ImageCarried(name=name, digest=parts[f"{folder}/index.json"].digest)
+    return Layout(
+        name=name,
+        digest=parts[f"{folder}/index.json"].digest,
+        roots=tuple(roots),
+        blobs=tuple(blobs.values()),
+        manifests=tuple(manifests.values()),
+    )
 
 
-def _follow(one: Any, folder: str, parts: Parts, read: Read, wanted: set[str], depth: int) -> None:
+def _part(folder: str, digest: str) -> str:
+    return f"{folder}/blobs/sha256/{digest.removeprefix('sha256:')}"
+
+
+def _follow(
+    one: Any, folder: str, parts: Parts, read: Read, found: tuple[dict[str, Content], dict[str, Content]], depth: int
+) -> Content:
     """Every blob that the descriptor *one* leads to is there, and has the digest and the size that are said of it."""
+    manifests, blobs = found
     digest = one.get("digest") if isinstance(one, dict) else None
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
         raise Refused(f"{folder} names a blob by something else than a SHA-256 digest")
-    name = f"{folder}/blobs/sha256/{digest.removeprefix('sha256:')}"
+    name = _part(folder, digest)
     part = parts.get(name)
     if part is None or part.digest != digest or one.get("size") != part.size:
         raise Refused(f"the blob {digest} of {folder} is missing, or is not what its name says")
-    if name in wanted or not re.search(r"(manifest|image\.index|manifest\.list)\.v[12]\+json$", str(one.get("mediaType"))):
-        return
-    wanted.add(name)
+    this = Content(media_type=str(one.get("mediaType")), digest=digest, size=part.size)
+    if not re.search(r"(manifest|image\.index|manifest\.list)\.v[12]\+json$", this.media_type):
+        blobs.setdefault(digest, this)
+        return this
+    if digest in manifests:
+        return this
     if not depth:
         raise Refused(f"{folder} is nested too deep")
     document = _read_json(name, read)
@@ -66,7 +112,9 @@ def _follow(one: Any, folder: str, parts: Parts, read: Read, wanted: set[str], d
     for key in ("layers", "manifests"):
         below += _listed(document, key, folder) if key in document else []
     for each in below:
-        _follow(each, folder, parts, read, wanted, depth - 1)
+        _follow(each, folder, parts, read, found, depth - 1)
+    manifests[digest] = this
+    return this
 
 
 def _read_json(name: str, read: Read) -> dict[str, Any]:

@@ -595,6 +595,7 @@ NOT_RUN = {
     "host_switch": "it starts a server; tests/adapters/test_host_changing.py",
     "host_patch": "it may ask an index; tests/adapters/test_host_changing.py",
     "host_put": "it starts a server; tests/adapters/test_host_deploy.py",
+    "push_bundle": "it asks a registry; tests/foundation/site_bundle/test_registry.py",
     "host_mirror_make": "it asks an index; tests/deep/test_hosting_real.py",
     "check_client_service": "it takes a service to be checked; tests/services/config/test_kit.py",
     "make_baseline": "it takes a benchmark; it signs, and writes nothing",
@@ -733,7 +734,9 @@ def test_what_may_connect_says_so() -> None:
         "host_mirror_make",
         "host_resolve",
         "host_runbook_run",
+        "install_bundle",
         "move_database",
+        "push_bundle",
         "tell_receivers",
     }
 

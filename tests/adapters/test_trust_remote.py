@@ -82,6 +82,7 @@ ASKS: dict[str, dict[str, object]] = {
     "list_sessions": {},
     "migrate_database": {},
     "install_bundle": {"file": "site.bundle"},
+    "push_bundle": {"file": "site.bundle"},
     "roll_back_bundle": {},
     "make_backup": {"file": "site.backup"},
     "restore_backup": {"file": "site.backup"},

@@ -181,10 +181,13 @@ def test_every_file_with_a_credential_is_one_that_programs_of_others_may_not_ope
         "ARCOPS_PASSPHRASE_REF", "ARCOPS_DATABASE_PASSWORD_REF", "ARCOPS_VAULT_TOKEN_REF", "ARCOPS_VAULT_SECRET_ID_REF",
         "ARCOPS_VAULT_JWT_REF", "ARCOPS_AWS_KEY_ID_REF", "ARCOPS_AWS_SECRET_KEY_REF", "ARCOPS_AWS_SESSION_TOKEN_REF",
         "ARCOPS_AZURE_SECRET_REF", "ARCOPS_SECRETS_CLUSTER_TOKEN_REF", "ARCOPS_REDIS_PASSWORD_REF",
-        "ARCOPS_BACKUP_PASSPHRASE_REF",
+        "ARCOPS_BACKUP_PASSPHRASE_REF", "ARCOPS_BACKUP_IDENTITY_REF", "ARCOPS_REGISTRY_PASSWORD_REF",
     )  # fmt: skip
     told = {name: f"file:{tmp_path / name}" for name in names}
-    plain = "ARCOPS_PASSPHRASE", "ARCOPS_DATABASE_PASSWORD", "ARCOPS_REDIS_PASSWORD", "ARCOPS_BACKUP_PASSPHRASE"
+    plain = (
+        *("ARCOPS_PASSPHRASE", "ARCOPS_DATABASE_PASSWORD", "ARCOPS_REDIS_PASSWORD", "ARCOPS_BACKUP_PASSPHRASE"),
+        *("ARCOPS_BACKUP_IDENTITY", "ARCOPS_REGISTRY_PASSWORD"),
+    )
     told |= {f"{name}_FILE": str(tmp_path / f"{name}_FILE") for name in plain}
     told |= {"AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "AZURE_FEDERATED_TOKEN_FILE"), "ARCOPS_HOME": str(tmp_path / "home")}
     found = set(secret_files(told))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,74 @@ def test_upgraded_and_taken_back_from_the_release_before(made: tuple[Bench, Path
         assert store.check([made[0].signer.public]) == ()
     with pytest.raises(Refused, match="no bundle counts here"):
         taken_back(home)
+
+
+def test_an_older_bundle_takes_nothing_back_unless_that_is_said(made: tuple[Bench, Path], home: Path, tmp_path: Path) -> None:
+    """It is signed as well as the newer one, and its advisories would find less."""
+    given, here = pieces(tmp_path / "pieces", number=3), made[0]
+    newer = tmp_path / "3.bundle"
+    others = {kind: one for kind, one in given.items() if kind != "images"}
+    make(newer, Given(others=others), signer=here.signer, now=CLOCK + timedelta(seconds=1))
+    third = installed(home, newer)
+    before = state(home)
+    with pytest.raises(Refused, match=r"before the one that counts here .*'arcops bundle rollback'.*--older"):
+        installed(home, made[1] / "1.bundle")
+    assert state(home) == before
+    note = home / "bundles" / third.id / "installed.json"
+    said = note.read_bytes()
+    note.unlink()
+    with pytest.raises(Refused, match="it is not known when the bundle was made that counts here"):
+        installed(home, made[1] / "1.bundle")
+    note.write_bytes(said)
+    first = install(made[1] / "1.bundle", replace(doing(home, lambda _: None), older=True))
+    assert first.before == third.id
+    assert installed(home, newer).before == first.id, "forward again"
+
+
+@pytest.mark.parametrize("change", ["another", "gone", "more"])
+def test_a_folder_that_someone_changed_does_not_count_as_installed(change: str, made: tuple[Bench, Path], home: Path) -> None:
+    done = installed(home, made[1] / "1.bundle")
+    page = done.folder / "content" / "docs" / "index.md"
+    if change == "another":
+        page.write_text("# Read something else")
+    elif change == "gone":
+        page.unlink()
+    else:
+        page = done.folder / "content" / "data" / "planted.json"
+        page.write_text("{}")
+    with pytest.raises(Refused, match=rf"{re.escape(str(page))} is not as it brought it"):
+        installed(home, made[1] / "1.bundle")
+
+
+def test_what_was_planted_in_the_folder_of_a_bundle_does_not_get_into_the_site(made: tuple[Bench, Path], home: Path) -> None:
+    first = installed(home, made[1] / "1.bundle")
+    taken_back(home)
+    planted = first.folder / "content" / "data" / "planted.json"
+    planted.write_text("{}")
+    installed(home, made[1] / "1.bundle")
+    assert not planted.exists(), "the folder was made again"
+    assert not (home / "data" / "planted.json").exists()
+
+
+def test_a_bundle_that_is_changed_after_it_was_verified_is_not_installed(
+    made: tuple[Bench, Path], home: Path, tmp_path: Path
+) -> None:
+    """Who may write the file can do so between its verification and its use."""
+    path = Path(shutil.copy(made[1] / "1.bundle", tmp_path / "b"))
+    before = state(home)
+
+    def step(name: str) -> None:
+        if name == "verified":
+            data = path.read_bytes()
+            place = data.index(b"# Read me")
+            with path.open("r+b") as file:
+                file.seek(place)
+                file.write(b"# Rm -rf!")
+
+    with pytest.raises(Refused, match=r"docs/index\.md in the bundle .* was changed after it was verified"):
+        install(path, doing(home, step))
+    assert state(home) == before
+    assert not list((home / "bundles").glob("*/content"))
 
 
 def test_what_is_hidden_in_the_folders_of_the_site_stays(made: tuple[Bench, Path], home: Path) -> None:
