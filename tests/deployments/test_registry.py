@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from foundation.registry import pushing
@@ -25,61 +24,56 @@ pytestmark = [pytest.mark.site, pytest.mark.requirement("BASE-8/bundle-for-an-ai
 
 
 @contextmanager
-def registry(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The registry at *port*, with its files in *folder*."""
+def registry(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The registry's address and its process, with its files in *folder*."""
     program = shutil.which("docker-registry")
     if program is None:
         pytest.skip("docker-registry is not here (Debian's package of that name)")
     written = folder / "registry.yml"
     said = {
         "version": 0.1,
-        "log": {"level": "error"},
+        "log": {"level": "info"},
         "storage": {"filesystem": {"rootdirectory": str(folder / "files")}},
-        "http": {"addr": f"127.0.0.1:{port}"},
+        "http": {"addr": "127.0.0.1:0"},
     }
     written.write_text(json.dumps(said))
-    process = subprocess.Popen([program, "serve", str(written)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = folder / "registry.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen([program, "serve", str(written)], stdout=file, stderr=file)
     try:
 
-        def ready() -> bool:
-            assert process.poll() is None
-            try:
-                return httpx2.get(f"http://127.0.0.1:{port}/v2/").status_code == 200
-            except httpx2.HTTPError:
-                return False
+        def address() -> str:
+            assert process.poll() is None, log.read_text()
+            found = re.search(r"listening on (127\.0\.0\.1:[0-9]+)", log.read_text())
+            return f"http://{found[1]}" if found else ""
 
-        until(ready, "the registry answers", seconds=60)
-        yield process
+        until(lambda: bool(address()), "the registry listens", seconds=60)
+        yield address(), process
     finally:
         process.kill()
         process.wait(timeout=60)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def test_a_real_registry_takes_the_images_and_gives_them_back_by_their_digests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pushing, "PIECE", 100_000)
-    here, port = bench(tmp_path), free_port()
+    here = bench(tmp_path)
     environment = {
         **os.environ,
         **here.environment,
         "ARCOPS_PASSPHRASE": PASSPHRASE,
-        "ARCOPS_REGISTRY": f"http://127.0.0.1:{port}/site/arcops",
     }
     made = image(tmp_path / "server", layer=os.urandom(2_500_000))
     bundle = tmp_path / "b"
     assert typed("bundle", "make", bundle, "--image", made, environment=environment).returncode == 0
-    with registry(tmp_path, port) as process:
+    with registry(tmp_path) as (address, process):
+        environment["ARCOPS_REGISTRY"] = f"{address}/site/arcops"
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=60)
         assert typed("bundle", "push", bundle, environment=environment).returncode == 1, "it does not answer"
-    with registry(tmp_path, port):
+    with registry(tmp_path) as (address, process):
+        environment["ARCOPS_REGISTRY"] = f"{address}/site/arcops"
         done = typed("bundle", "push", bundle, environment=environment)
         assert done.returncode == 0, done.stderr
         (line,) = (one for one in done.stdout.splitlines() if one.startswith("  server:"))
