@@ -82,8 +82,8 @@ class MeshLayer:
 
     def _bypassed(self, members: Iterator[Meshed]) -> Iterator[MeshPart]:
         for one in members:
-            if one.pods.bypasses and not one.ambient:
-                text = f"some traffic of {one.pods.title} bypasses its sidecar ({one.pods.bypasses[0]})"
+            if one.past:
+                text = f"some traffic of {one.pods.title} bypasses the mesh ({one.past[0]})"
                 yield MeshPart(Sure.PERHAPS, doubts=[f"{place(one.pods.at)}: {text}"])
 
 

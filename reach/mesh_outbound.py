@@ -45,7 +45,8 @@ class Outbound:
         decider: SidecarSeen | None = sidecar if mode else None
         at = decider.at if decider is not None else None
         title = decider.title if decider is not None else ""
-        for config in self._mesh.configs if not mode else ():
+        # Of several settings (revisions) the one that allows most counts.
+        for config in sorted(self._mesh.configs, key=lambda one: one.outbound == "REGISTRY_ONLY") if not mode else ():
             if config.outbound:
                 mode, at, title = config.outbound, config.at, config.about
                 break

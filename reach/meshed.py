@@ -15,6 +15,15 @@ class Meshed:
     pods: PodSet
     ambient: bool
 
+    @property
+    def past(self) -> tuple[str, ...]:
+        """The annotations by which some of their traffic goes past the mesh's proxy."""
+        return tuple(one for one in self.pods.bypasses if one.startswith(_AMBIENT) is self.ambient)
+
+
+_AMBIENT = "ambient.istio.io/"
+"""The start of the annotations that count for ambient pods alone; the others count for sidecars."""
+
 
 def meshed(network: Network) -> tuple[Meshed, ...]:
     """The pods that are in a mesh, in the order of the manifests.
@@ -33,7 +42,7 @@ def meshed(network: Network) -> tuple[Meshed, ...]:
         around = labels.get(pods.namespace, {})
         if pods.host_network:
             continue
-        if _ambient(own, around):
+        if _ambient(own, around) and own.get(INJECT) != "true":  # pods with a sidecar of their own stay out of it
             found.append(Meshed(pods=pods, ambient=True))
         elif INJECT in pods.bypasses:
             continue  # an annotation asks for no sidecar

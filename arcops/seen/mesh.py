@@ -132,7 +132,7 @@ OPAQUE = frozenset(("TCP", "MONGO", "MYSQL", "REDIS"))
 class ServiceEntrySeen:
     """A ServiceEntry: hosts that become part of the mesh's registry, for the namespaces of ``exported`` (empty: for all), on
     ``ports`` (empty: on any), each with its protocol. ``resolution`` is how the sidecar finds the host's addresses; with
-    ``NONE`` the caller chooses them. Empty: it is not known.
+    ``NONE`` the caller chooses them. Empty: it is not known. ``endpoints`` are addresses that it gives the host by itself.
     """
 
     namespace: str
@@ -144,6 +144,7 @@ class ServiceEntrySeen:
     ports: tuple[int, ...] = ()
     protocols: tuple[str, ...] = ()
     resolution: str = ""
+    endpoints: tuple[str, ...] = ()
 
     @property
     def any_address(self) -> bool:

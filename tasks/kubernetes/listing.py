@@ -21,6 +21,7 @@ from tasks.kubernetes import mesh as cluster_mesh
 from tasks.kubernetes.client import client_of
 from tasks.kubernetes.config import access
 from tasks.kubernetes.manifests.custom import is_checked
+from tasks.kubernetes.manifests.istio import DRY_RUN
 from tasks.kubernetes.manifests.nodes import idle
 from tasks.kubernetes.manifests.routes import is_read, is_snippet
 from tasks.kubernetes.manifests.workloads import is_kept
@@ -314,12 +315,14 @@ def _workload(spec: Mapping[str, Any]) -> Object:
 
 
 def _annotations(metadata: Mapping[str, Any], resource: ApiResource) -> Object:
-    """Of the annotations of an object those that are read: of pods and of Ingresses."""
+    """Of the annotations of an object those that are read: of pods, of Ingresses, and if a policy is only tried."""
     if resource.kind == "Pod":
         return _annotations_of_pod(metadata)
+    given = metadata.get("annotations") or {}
+    if (resource.group, resource.kind) == ("security.istio.io", "AuthorizationPolicy"):
+        return {DRY_RUN: given[DRY_RUN]} if DRY_RUN in given else {}
     if (resource.group, resource.kind) != ("networking.k8s.io", "Ingress"):
         return {}
-    given = metadata.get("annotations") or {}
     # The text of a snippet may hold a secret, and it is not read: that there is one is what counts.
     return {name: "" if is_snippet(name) else value for name, value in given.items() if is_read(name)}
 

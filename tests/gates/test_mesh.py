@@ -117,6 +117,20 @@ PRINCIPALS = "[{source: {principals: [cluster.local/ns/shop/sa/web]}}]"
         ("  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n", "", "mesh/outbound", FAIL, 20),
         ("[pay.example]", "['*.example']", "mesh/registry", FAIL, 27),
         ("[pay.example]", "[pay.example]\n  addresses: [0.0.0.0/1, 128.0.0.0/1]", "mesh/registry", FAIL, 27),
+        (
+            "[pay.example]",
+            "[pay.example]\n  resolution: STATIC\n  endpoints: [{address: 169.254.169.254}]",
+            "mesh/registry",
+            FAIL,
+            27,
+        ),
+        (
+            "{name: deny, namespace: shop}",
+            "{name: deny, namespace: shop, annotations: {istio.io/dry-run: 'true'}}",
+            "mesh/deny",
+            FAIL,
+            None,
+        ),
         ("[pay.example]", "[pay.example]\n  addresses: [10.0.0.0/8]", "mesh/registry", FAIL, 27),
         ("[pay.example]", "[pay.example]\n  addresses: ['2001:db8::/32']", "mesh/registry", FAIL, 27),
         (
@@ -161,6 +175,14 @@ def test_callers_may_be_named_in_many_ways(tmp_path: Path, old: str, new: str) -
         ("traffic.sidecar.istio.io/excludeInboundPorts: '5432'", {"mesh/mtls": FAIL}),
         ("traffic.sidecar.istio.io/includeInboundPorts: ''", {"mesh/mtls": FAIL}),
         ("traffic.sidecar.istio.io/excludeOutboundIPRanges: 0.0.0.0/0", {"mesh/mtls": FAIL}),
+        ("sidecar.istio.io/interceptionMode: NONE", {"mesh/mtls": FAIL}),
+        ("proxy.istio.io/config: 'interceptionMode: NONE'", {"mesh/mtls": FAIL}),
+        ('proxy.istio.io/config: \'{"interceptionMode": "NONE"}\'', {"mesh/mtls": FAIL}),
+        ("inject.istio.io/templates: grpc-agent", {"mesh/mtls": FAIL}),
+        ("ambient.istio.io/bypass-inbound-capture: 'true'", {}),
+        ("sidecar.istio.io/interceptionMode: TPROXY", {}),
+        ("proxy.istio.io/config: 'concurrency: 2'", {}),
+        ("inject.istio.io/templates: 'sidecar,mine'", {}),
         ("traffic.sidecar.istio.io/excludeInboundPorts: ''", {}),
         ("traffic.sidecar.istio.io/includeInboundPorts: '*'", {}),
         ("sidecar.istio.io/inject: 'true'", {}),
@@ -169,6 +191,44 @@ def test_callers_may_be_named_in_many_ways(tmp_path: Path, old: str, new: str) -
 def test_traffic_past_the_sidecar(tmp_path: Path, given: str, found: dict[str, Outcome]) -> None:
     pods = changed(IN_MESH, "metadata: {labels: {app: db}}", f"metadata: {{labels: {{app: db}}, annotations: {{{given}}}}}")
     assert bad(judge(shop(tmp_path / "shop", MESH, manifests=pods))) == found
+
+
+AMBIENT = changed(SHOP, "metadata: {name: shop}", "metadata: {name: shop, labels: {istio.io/dataplane-mode: ambient}}")
+OF_DB = "metadata: {labels: {app: db}}"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "found"),
+    [
+        (OF_DB, {}),
+        ("metadata: {labels: {app: db}, annotations: {ambient.istio.io/bypass-inbound-capture: 'true'}}", {"mesh/mtls": FAIL}),
+        ("metadata: {labels: {app: db}, annotations: {traffic.sidecar.istio.io/excludeInboundPorts: '80'}}", {}),
+        ("metadata: {labels: {app: db, sidecar.istio.io/inject: 'true'}}", {"mesh/outbound": FAIL}),
+    ],
+)
+def test_pods_of_an_ambient_namespace(tmp_path: Path, metadata: str, found: dict[str, Outcome]) -> None:
+    text = changed(MESH, "  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n", "")
+    pods = changed(AMBIENT, OF_DB, metadata)
+    assert bad(judge(shop(tmp_path / "shop", text, manifests=pods))) == found
+
+
+def test_a_sidecar_for_some_pods_replaces_that_of_the_namespace(tmp_path: Path) -> None:
+    own = """---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: web, namespace: shop}
+spec: {workloadSelector: {labels: {app: web}}, egress: [{hosts: [./*]}]MODE}
+"""
+    silent, said = own.replace("MODE", ""), own.replace("MODE", ", outboundTrafficPolicy: {mode: REGISTRY_ONLY}")
+    assert bad(judge(shop(tmp_path / "silent", MESH + silent, manifests=IN_MESH))) == {"mesh/outbound": FAIL}
+    assert not bad(judge(shop(tmp_path / "said", MESH + said, manifests=IN_MESH)))
+    settings = """---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data: {mesh: 'outboundTrafficPolicy: {mode: REGISTRY_ONLY}'}
+"""
+    assert not bad(judge(shop(tmp_path / "settings", MESH + silent + settings, manifests=IN_MESH)))
 
 
 def test_an_annotation_may_ask_for_no_sidecar(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.mesh import OPAQUE, AuthorizationSeen, MeshAction, MeshSeen
-from arcops.seen.network import Network
+from arcops.seen.network import METADATA_SERVICES, Network
 from arcops.subjects.network import Manifests
 from gates.listing import capped, listed
 from gates.network.mesh import callers, egress, used
@@ -142,10 +142,10 @@ def _mtls(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, ...
             text = f"{place(one.at)}: {one.title} makes an exception from mutual TLS ({lax[0]})."
             yield MTLS.fails(shown(text), evidence, about=one.title, location=one.at)
     for member in inside:
-        past = () if member.ambient else member.pods.bypasses
+        past = member.past
         if past:
-            text = f"{place(member.pods.at)}: some traffic of {member.pods.title} bypasses its sidecar ({', '.join(past[:3])})."
-            fix = "Remove the annotation, so that the sidecar sees every connection."
+            text = f"{place(member.pods.at)}: some traffic of {member.pods.title} bypasses the mesh ({', '.join(past[:3])})."
+            fix = "Remove the annotation, so that the mesh sees every connection."
             yield MTLS.fails(shown(text), evidence, about=member.pods.title, location=member.pods.at, fix=fix)
     for listening in said.sidecars:
         if listening.listens:
@@ -190,8 +190,11 @@ def _outbound(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed,
             text = f"{f'{place(at)}: ' if at else ''}outboundTrafficPolicy {how} for the sidecars of namespace {namespace}."
             yield OUTBOUND.fails(shown(text), evidence, about=f"Namespace {namespace}", location=at)
     for one in said.sidecars:
-        if one.selector is not None and one.outbound not in ("", "REGISTRY_ONLY"):
-            text = f"{place(one.at)}: {one.title} allows the pods that it selects to reach any host ({one.outbound})."
+        # It replaces the namespace's Sidecar whole: what it does not say is what the mesh's settings say.
+        mode = one.outbound or default or "ALLOW_ANY"
+        if one.selector is not None and mode != "REGISTRY_ONLY":
+            how = mode if one.outbound else f"it says nothing, and the mesh's settings {default or 'are not here'}"
+            text = f"{place(one.at)}: {one.title} allows the pods that it selects to reach any host ({how})."
             yield OUTBOUND.fails(shown(text), evidence, about=one.title, location=one.at)
 
 
@@ -208,6 +211,10 @@ def _registry(evidence: Evidence[Network], said: MeshSeen) -> Iterator[Finding]:
         if wide:
             text = f"{place(one.at)}: {one.title} registers {wide[0]}."
             yield REGISTRY.fails(shown(text), evidence, about=one.title, location=one.at)
+        inner = [end for end in one.endpoints if end in METADATA_SERVICES]
+        if inner:
+            text = f"{place(one.at)}: {one.title} registers {', '.join(one.hosts[:3])} at {inner[0]}, a metadata service."
+            yield REGISTRY.fails(shown(text), evidence, about=f"{one.title} {inner[0]}", location=one.at)
         if one.any_address:
             how, so = "with 'resolution: NONE'", "callers choose the address themselves"
             if one.resolution != "NONE":

@@ -42,6 +42,8 @@ NARROWING = frozenset(
 )
 """Kinds that only route, check or watch what policies allow. ``EnvoyFilter`` and ``WasmPlugin`` are not in the list: they
 can do anything; of an EnvoyFilter it is read for which pods."""
+DRY_RUN = "istio.io/dry-run"
+"""The annotation of an AuthorizationPolicy that is only tried."""
 _MODES = ("UNSET", "DISABLE", "PERMISSIVE", "STRICT")
 
 
@@ -171,6 +173,8 @@ def _authorization(found: Field, namespace: str, name: str) -> AuthorizationSeen
                 action_at.wrong(f"{text[:80]!r} is not one of {', '.join(known)}")
             action = known.get(text, MeshAction.ALLOW)
         rules = tuple(_rule(item) for item in spec.items("rules"))
+    if text_at(found.within("metadata", "annotations", DRY_RUN)).lower() == "true":
+        action = MeshAction.AUDIT  # nothing enforces it
     return AuthorizationSeen(
         namespace=namespace,
         name=name,
@@ -294,6 +298,7 @@ def _service_entry(found: Field, namespace: str, name: str) -> ServiceEntrySeen:
         ports=tuple(whole_at(one.get("number")) for one in spec.items("ports")) if spec is not None else (),
         protocols=tuple(dict.fromkeys(_protocols(spec))) if spec is not None else (),
         resolution=_resolution(spec) if spec is not None else "",
+        endpoints=tuple(text_at(one.get("address")) for one in spec.items("endpoints")) if spec is not None else (),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 
 from arcops.seen.mesh import INJECT
 from arcops.seen.network import POOL, ContainerPort, Label, PodSet, Protocol, Selector, ServicePort, ServiceSeen
@@ -29,6 +30,15 @@ ATTACHES = frozenset(("k8s.v1.cni.cncf.io/networks", "v1.multus-cni.io/default-n
 """Annotations of pods that attach other networks (Multus: Network Plumbing Working Group, "Network Custom Resource Definition"
 1.3; GKE, "Multi-network support for Pods").
 """
+_PAST: dict[str, Callable[[str], bool]] = {
+    "sidecar.istio.io/interceptionMode": lambda value: value == "NONE",
+    "proxy.istio.io/config": lambda value: re.search(r"interceptionMode\W+NONE\b", value) is not None,
+    "inject.istio.io/templates": lambda value: not {"sidecar", "gateway"} & {one.strip() for one in value.split(",")},
+    "ambient.istio.io/bypass-inbound-capture": lambda value: value == "true",
+}
+"""Other annotations by which packets go past the proxy, each with the values that do (Istio, resource annotations; of templates
+only Istio's own are known to capture what comes in)."""
+
 _SELECTED = {"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"}
 
 
@@ -88,7 +98,7 @@ def _account(spec: Field | None) -> str:
 
 def is_kept(name: str) -> bool:
     """Is the annotation *name* of a pod one that is read?"""
-    return name in ATTACHES or name == INJECT or name.startswith(_SIDECAR)
+    return name in ATTACHES or name in _PAST or name == INJECT or name.startswith(_SIDECAR)
 
 
 def _annotations(pod: Field) -> Iterator[tuple[str, str]]:
@@ -99,13 +109,18 @@ def _annotations(pod: Field) -> Iterator[tuple[str, str]]:
 
 
 def _bypasses(pod: Field) -> Iterator[str]:
-    """The annotations that exclude ports, addresses or whole interfaces from Istio's sidecar, or that ask for none (Istio,
-    resource annotations; a label of the same name counts instead of the annotation).
+    """The annotations that keep traffic away from Istio's proxy, or that ask for none (a label of the same name counts instead
+    of the annotation).
     """
     labelled = any(one.key == INJECT for one in labels(pod.within("metadata", "labels")))
     for name, value in _annotations(pod):
         harmless = "*" if name.startswith(f"{_SIDECAR}include") else ""
-        if (name.startswith(_SIDECAR) and value != harmless) or (name == INJECT and value == "false" and not labelled):
+        past = _PAST.get(name)
+        if (
+            (name.startswith(_SIDECAR) and value != harmless)
+            or (name == INJECT and value == "false" and not labelled)
+            or (past is not None and past(value))
+        ):
             yield name
 
 
