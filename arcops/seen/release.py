@@ -56,6 +56,9 @@ class PartSeen:
     ``answers`` are the newest artifact about it by this policy, and one that was judged later and says worse, if there is one;
     ``others`` counts those about it that do not count: by another policy, or by no trusted signer. ``doubts`` are artifacts
     that may be about it and cannot be read. ``problem`` says why it could not be checked, if it could not.
+
+    ``models`` is ``None``, except of a plan of models on GPUs: then the digests of those models that are parts of the release,
+    too, as they are now.
     """
 
     part: str
@@ -69,6 +72,7 @@ class PartSeen:
     others: int = 0
     doubts: tuple[str, ...] = ()
     problem: str = ""
+    models: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,8 @@ class PlannedPart:
     ``flow`` is the evaluation that judges it. ``live``: it runs (a cluster, a node, an endpoint), so its name and site say what
     it is; anything else is what its ``digest`` says, and without one no artifact is about it. ``ask`` is the digest of what is
     asked besides, if anything is: an artifact counts only if it was made for this ask, or by the ``run`` of Prefect that was
-    begun for it. ``gates`` are those that its flow asks of the policy.
+    begun for it. ``gates`` are those that its flow asks of the policy. ``models``: of a plan of models on GPUs, the digests of
+    those models that are parts of the release, too.
     """
 
     part: str
@@ -32,6 +33,7 @@ class PlannedPart:
     run: str = ""
     gates: tuple[str, ...] = ()
     problem: str = ""
+    models: tuple[str, ...] | None = None
 
     @property
     def runner(self) -> str:

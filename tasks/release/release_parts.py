@@ -109,6 +109,7 @@ def _looked_up(part: PlannedPart, site: str, log: LoggedArtifacts, seen: Seen) -
         others=others,
         doubts=tuple(doubts[-_MOST_DOUBTS:]),
         problem=part.problem,
+        models=part.models,
     )
 
 

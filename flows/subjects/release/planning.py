@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -15,6 +15,8 @@ from arcops.evidence import Body, Evidence, Seen
 from arcops.judgeable import Judgeable
 from arcops.seen.release import Answer, PartSeen, ReleaseParts
 from arcops.signer import SignerRule
+from arcops.subjects.fit import Fit
+from arcops.subjects.model import Model
 from arcops.subjects.server import Server
 from arcops.verdict import Verdict
 from flows.evaluate import plan_for
@@ -111,7 +113,7 @@ def looked(described: Described, at: Place, policy: ReleasePolicy, *, own_key: s
 def _looked(described: Described, at: Place, policy: ReleasePolicy, own_key: str, memory: Path | None) -> Looked:
     named = cache(at.policy)  # many parts are judged by few policies
     drafted = cache(lambda what, subject, policy: plan_for(what, subject, named(policy), at, signed=False))
-    planned = [_planned(one, at, drafted) for one in described.parts]
+    planned = with_models(described.parts, [_planned(one, at, drafted) for one in described.parts], at)
     plan = plan_of(described, planned)
     seen = _looked_up(plan, at, own_key, memory) if memory is not None else None
     if seen is not None and seen.body.problems:
@@ -150,6 +152,33 @@ def _planned(one: DescribedPart, at: Place, drafted: Callable[[Evaluation, Judge
         return replace(found, problem=str(error))
     unread = "" if live or digest else "its content cannot be read as a whole, so no artifact can be about it"
     return replace(found, digest=digest, problem=unread)
+
+
+def with_models(described: Sequence[DescribedPart], planned: Sequence[PlannedPart], at: Place) -> list[PlannedPart]:
+    """*planned*, in which each plan of models on GPUs says which of the release's own models it is about: those whose folder,
+    or a file in it, its description names. Its artifact is about the headers that are there now, and theirs about all bytes.
+    """
+    homes = {
+        one.subject.target.resolve(): plan.digest
+        for one, plan in zip(described, planned, strict=True)
+        if isinstance(one.subject, Model) and plan.digest
+    }
+    return [
+        replace(plan, models=_models_of(one.subject, homes, at)) if isinstance(one.subject, Fit) else plan
+        for one, plan in zip(described, planned, strict=True)
+    ]
+
+
+def _models_of(plan: Fit, homes: Mapping[Path, str], at: Place) -> tuple[str, ...]:
+    """The digests of those of *homes* that the description of *plan* names."""
+    from tasks.fit.description import read_description as read_fit  # most releases have no plan of models
+
+    try:
+        wanted, _ = read_fit(plan.target, at.within)
+        named = [(plan.target.absolute().parent / one.path).resolve() for one in wanted.models]
+    except (ArcOpsError, OSError, ValueError):
+        return ()  # its own check says what is wrong with it
+    return tuple(sorted({digest for home, digest in homes.items() for path in named if path.is_relative_to(home)}))
 
 
 def _is_live(plan: Plan) -> bool:

@@ -26,6 +26,23 @@ _BAD = re.compile(
 )
 """Those of this form name a problem, and all is well if they are False (node-problem-detector: ``KernelDeadlock``). What has
 neither form may mean either, so the policy must say it."""
+_NEGATED = re.compile(r"(?:Not|No|Non|Without|Never|Free|Less)(?=[A-Z]|\Z)")
+_PLAIN = re.compile(r"(?:Ready|[hH]ealthy|IsVoter|OK|[aA]vailable|Succeeded|Initialized|Registered|Synced|Online|Connected)\Z")
+"""What is well, without a look at what stands before it."""
+
+
+def good_status(kind: str) -> str:
+    """The status of a condition *kind* that says that all is well, by the form of its name; empty if that does not say it.
+
+    A negation turns what is well into a problem (``GPUNotHealthy``); what becomes of a name that has both forms, or negates a
+    problem (``KernelHasNoDeadlock``), is not known.
+    """
+    if _NEGATED.search(kind):
+        return "False" if _PLAIN.search(kind) and not _BAD.search(kind.replace("NotReady", "")) else ""
+    good, bad = _GOOD.search(kind) is not None, _BAD.search(kind) is not None
+    return "" if good is bad else "True" if good else "False"
+
+
 _BARRING = ("NoSchedule", "NoExecute")
 _MOST_MINORS_BEHIND = 3
 """A kubelet may be this many minor versions older than its API server (kubernetes.io/releases/version-skew-policy)."""
@@ -128,7 +145,7 @@ def _pressed(seen: Seen, node: NodeSeen, known: tuple[str, ...]) -> Iterator[Fin
     for one in node.conditions:
         if one.kind in (*_PRESSURES, _NETWORK, "Ready"):
             continue
-        wanted = "True" if _GOOD.search(one.kind) else "False" if _BAD.search(one.kind) else ""
+        wanted = good_status(one.kind)
         about = f"{node.name} {one.kind}"
         if f"{one.kind}={one.status}" in known:
             continue

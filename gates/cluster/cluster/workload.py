@@ -10,7 +10,17 @@ from arcops.seen.cluster import Amount, LimitLine, QuotaLine, quantity
 from gates.cluster.cluster.words import MIRRORS, Seen, answer, unseen
 from gates.words import shown
 
-_NO_IMAGE = frozenset(("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"))
+_NO_IMAGE = frozenset(
+    (
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    )
+)
 """Why a container waits if its image cannot be pulled (kubelet, ``pkg/kubelet/images/types.go``)."""
 _MUST_BE_SAID = frozenset(("cpu", "memory", "ephemeral-storage"))
 """If a quota counts one of these, a pod that names no amount of it is refused."""

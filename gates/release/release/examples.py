@@ -62,6 +62,16 @@ _SPEED = PartSeen(
     policy=_BENCH,
     answers=(_answer(3, _BENCH, _OTHER, Fact(key="gpu", value="NVIDIA L4")),),
 )
+_PLAN = PartSeen(
+    part="plan",
+    flow="fit-check",
+    kind="co-deployment",
+    name="fit.yaml",
+    policy=_GPU,
+    digest=_OTHER,
+    answers=(_answer(4, _GPU, _OTHER),),
+    models=(_MODEL, f"sha256:{'3' * 64}"),
+)
 _PARTS = ReleaseParts(
     plan="77" * 32, name="tiny-at-edge-07", site="edge-07", model=_MODEL, parts=(_CHAIN, _NODE, _SPEED), own_key=_KEY
 )
@@ -130,6 +140,11 @@ def examples() -> Iterator[Example[ReleasePolicy]]:
     yield example("measured on another GPU", Verdict.RED, _CHAIN, _NODE, faster)
     elsewhere = replace(faster, name="edge-07-b")
     yield example("other GPUs on another node", Verdict.GREEN, _CHAIN, _NODE, elsewhere)
+    planning = replace(policy, parts=(*policy.parts, PartRule(flow="fit-check", policies=(_GPU,), signers=ours, least=0)))
+    strange = replace(_PLAN, models=(_OTHER,))
+    yield example("a plan of its model and another", Verdict.GREEN, _CHAIN, _NODE, _PLAN, policy=planning)
+    yield example("a plan of another model", Verdict.RED, _CHAIN, _NODE, strange, policy=planning)
+    yield example("a plan of no model of it", Verdict.RED, _CHAIN, _NODE, replace(_PLAN, models=()), policy=planning)
     unsaid = replace(policy, parts=(replace(policy.parts[0], says=()), *policy.parts[1:]))
     blind = replace(_CHAIN, answers=(replace(_CHAIN.answers[0], facts=()),))
     yield example("no part has seen the model", Verdict.RED, blind, _NODE, policy=unsaid)

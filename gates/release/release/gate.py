@@ -249,6 +249,16 @@ def _valid(part: PartSeen, answer: Answer, policy: ReleasePolicy, seen: Seen, fo
     return VALID.passes(f"{part.part} is valid until {until}.", found, about=part.part)
 
 
+def _other_plan(part: PartSeen, model: str, found: Evidence[ReleaseParts]) -> Finding:
+    """A plan of models on GPUs that is not known to be about *model*."""
+    fix = "Let the plan's description name the very folder that the part about the model names, or a file in it."
+    if part.models:
+        text = f"{part.part} plans {', '.join(part.models[:3])}, and this release is {model}."
+        return SAME.fails(text, found, about=part.part, fix=fix)
+    text = f"It is not known if {part.part} plans the model of this release: it names no folder that is a part of it, too."
+    return SAME.unknown(text, found, about=part.part, fix=fix)
+
+
 def _same(counting: list[tuple[PartSeen, Answer]], policy: ReleasePolicy, found: Evidence[ReleaseParts]) -> Iterator[Finding]:
     """Do the parts agree? Each must say what the policy wants it to say."""
     body, good = found.body, True
@@ -270,6 +280,10 @@ def _same(counting: list[tuple[PartSeen, Answer]], policy: ReleasePolicy, found:
                 good = False
                 text = f"{part.part} is about the model {fact.value}, and this release is {body.model}."
                 yield SAME.fails(text, found, about=part.part)
+    for part, _ in counting:
+        if body.model and part.models is not None and body.model not in part.models:
+            good = False
+            yield _other_plan(part, body.model, found)
     if body.model and counting and not any(Fact(key="model", value=body.model) in answer.facts for _, answer in counting):
         good = False
         yield SAME.unknown(f"No part that counts has seen the model {body.model}.", found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 
 from arcops.finding import Outcome
 from arcops.verdict import Verdict
+from capabilities.model.sbom import MakeSbom, make_model_sbom
 from capabilities.release.check import CheckedRelease, CheckRelease, check_release
 from flows.policies.reading import load_policy
 from tests.fit_models import TINY, model
-from tests.models import CLOCK, Bench, bench, good_model
+from tests.models import CLOCK, Bench, bench
 
 pytestmark = pytest.mark.requirement("ARC-R1/one-signed-release-verdict", "ARC-R3/models-fit-together")
 
@@ -44,10 +46,13 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     here = bench(tmp_path)
-    good_model(here)
-    model(tmp_path / "served")
+    tiny = model(tmp_path / "tiny")
+    (tiny / "README.md").write_text("---\nlicense: mit\nlanguage: en\n---\n# Tiny\n\nFor tests.\n")
+    make_model_sbom(MakeSbom(target=tiny, version="1.0", supplier="Tests", licence="MIT"), here.place(now=CLOCK))
+    here.sign(tiny, now=CLOCK)
+    model(tmp_path / "other", {**TINY, "num_hidden_layers": 6})
     (tmp_path / "fit.yaml").write_text(
-        "name: edge\ngpus: {edge: {sku: L4}}\nmodels: {chat: {path: ./served, engine: llama.cpp, context: 4096}}\n"
+        "name: edge\ngpus: {edge: {sku: L4}}\nmodels: {chat: {path: ./tiny, engine: llama.cpp, context: 4096}}\n"
     )
     digest = hashlib.sha256(here.policy.read_bytes()).hexdigest()
     policy = tmp_path / "release.policy.yaml"
@@ -85,10 +90,53 @@ def test_a_plan_that_holds_is_a_part_and_is_taken_again_while_nothing_changed(wo
 def test_another_header_is_another_plan(world: World) -> None:
     """Mutation: the subject is named by the description alone, and a model that was exchanged keeps its plan."""
     world.check()
-    model(world.folder / "served", {**TINY, "num_hidden_layers": 6})
+    model(world.folder / "tiny", {**TINY, "num_hidden_layers": 6})
     found = world.check(CLOCK + timedelta(hours=1))
-    assert [(one.part, one.runs) for one in found.parts] == [("chain", False), ("plan", True)]
-    assert found.report.verdict is Verdict.GREEN
+    assert [(one.part, one.verdict, one.runs) for one in found.parts] == [("chain", "RED", True), ("plan", "GREEN", True)]
+    assert ("release/same", "plan") not in bad(found)
+
+
+TWO = """\
+models:
+  chat: {path: ./tiny, engine: llama.cpp, context: 4096}
+  more: {path: ./other, engine: llama.cpp, context: 4096}
+"""
+ONE = "models: {chat: {path: PATH, engine: llama.cpp, context: 4096}}\n"
+
+
+@pytest.mark.parametrize(
+    ("models", "well"),
+    [
+        (ONE.replace("PATH", "./tiny"), True),
+        (ONE.replace("PATH", "./tiny/model.safetensors"), True),
+        (ONE.replace("PATH", "../NAME/tiny"), True),
+        (ONE.replace("PATH", "./linked"), True),
+        (TWO, True),
+        (ONE.replace("PATH", "./other"), False),
+        (ONE.replace("PATH", "./copied"), False),
+    ],
+)
+def test_a_plan_is_about_the_model_of_its_release(world: World, models: str, well: bool) -> None:
+    """Mutation: a plan of any model that fits counts. A copy is another folder, of which no part says what is in it."""
+    shutil.copytree(world.folder / "tiny", world.folder / "copied")
+    (world.folder / "linked").symlink_to("tiny")
+    text = f"name: edge\ngpus: {{edge: {{sku: L4}}}}\n{models.replace('NAME', world.folder.name)}"
+    (world.folder / "fit.yaml").write_text(text)
+    found = world.check()
+    assert [(one.part, one.verdict) for one in found.parts] == [("chain", "GREEN"), ("plan", "GREEN")]
+    assert found.report.verdict is (Verdict.GREEN if well else Verdict.RED)
+    assert bad(found) == (set() if well else {("release/same", "plan")})
+
+
+def test_a_plan_whose_model_is_exchanged_for_another_is_red(world: World) -> None:
+    """Mutation: what the plan was about when it was judged counts, and not what it is about now."""
+    assert world.check().report.verdict is Verdict.GREEN
+    file = world.folder / "release.yaml"
+    shutil.copytree(world.folder / "tiny", world.folder / "second")
+    (world.folder / "second" / "README.md").write_text("---\nlicense: mit\nlanguage: en\n---\n# Second\n\nFor tests.\n")
+    file.write_text(file.read_text().replace("target: tiny", "target: second"))
+    found = world.check(CLOCK + timedelta(hours=1))
+    assert ("release/same", "plan") in bad(found)
 
 
 def too_much(file: Path) -> None:
@@ -98,8 +146,8 @@ def too_much(file: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "rule"),
     [
-        (lambda folder: (folder / "served" / "model.safetensors").unlink(), "release/ready"),
-        (lambda folder: model(folder / "served", {**TINY, "num_hidden_layers": 6, "vocab_size": 9000}, []), "release/ready"),
+        (lambda folder: (folder / "tiny" / "model.safetensors").unlink(), "release/ready"),
+        (lambda folder: model(folder / "tiny", {**TINY, "num_hidden_layers": 6, "vocab_size": 9000}, []), "release/ready"),
         (lambda folder: too_much(folder / "fit.yaml"), "release/ready"),
         (lambda folder: (folder / "fit.yaml").write_text("name: [\n"), "release/answered"),
         (lambda folder: (folder / "fit.yaml").unlink(), "release/answered"),
