@@ -93,6 +93,11 @@ def _unheard(called: Called) -> None:
     """Calls are not counted."""
 
 
-def told(at: Place, progress: Callable[[int, int], None], caller: Identity | None = None) -> Place:
-    """*at* for one call of *caller*: with its own stop, and *progress*."""
-    return replace(at, stop=threading.Event(), progress=progress, caller=caller)
+def told(
+    at: Place,
+    progress: Callable[[int, int], None],
+    caller: Identity | None = None,
+    permit: Callable[[Any, object], None] | None = None,
+) -> Place:
+    """*at* for one call of *caller*: with its own stop, *progress*, and what says if they may call other tools, too."""
+    return replace(at, stop=threading.Event(), progress=progress, caller=caller, permit=permit)

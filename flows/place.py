@@ -41,6 +41,7 @@ class Place:
     another caller started. ``elsewhere`` is true if such a run will do the work, so nothing is read here.
     ``say`` is called with sentences that the person there has to read before something happens. ``at_once`` begins runs of
     Prefect without its worker, if this process may. ``caller`` is who asks, if a token or a key says so.
+    ``permit`` raises `Refused` if that caller may not send a tool an ask, for tools that do the work of others.
     """
 
     settings: Settings
@@ -56,6 +57,7 @@ class Place:
     say: Callable[[str], None] = unheard
     at_once: AtOnce | None = None
     caller: Identity | None = None
+    permit: Callable[[Any, object], None] | None = None
 
     @property
     def remote(self) -> bool:

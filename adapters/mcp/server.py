@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -138,9 +139,10 @@ def build(
             ask = understood(ctx, tool, params.arguments)
             if allow is not None:
                 allow(ctx, tool, ask)
+            also = partial(allow, ctx) if allow is not None else None
             if tool.long and tasks.wanted(ctx):
-                return await tasks.begin(tool, ask, who, caller=identity(ctx), whole=whole, account=kept)
-            at = told(place, _reporter(ctx), identity(ctx))
+                return await tasks.begin(tool, ask, who, caller=identity(ctx), permit=also, whole=whole, account=kept)
+            at = told(place, _reporter(ctx), identity(ctx), also)
             calls.take(who)
         except BaseException as error:
             if kept is not None:

@@ -135,9 +135,11 @@ class Tasks:
         *,
         whole: bool,
         caller: Identity | None = None,
+        permit: Callable[[Any, object], None] | None = None,
         account: Account | None = None,
     ) -> dict[str, Any]:
         """Begin *tool* for *caller*, and return the handle; *whole*: they want the whole answer; *account* is told how it ends.
+        *permit* says if they may call what *tool* calls for them.
 
         Raises what the tool raises before its work begins.
         """
@@ -150,7 +152,7 @@ class Tasks:
             if made is not None and total:
                 made.progress, made.message, made.updated = (done, total), f"{done} of {total} bytes", datetime.now(UTC)
 
-        at = told(self._place, progress, caller)
+        at = told(self._place, progress, caller, permit)
         made = Task(id="", tool=tool, ask=ask, owner=owner, created=now, updated=now, at=at, whole=whole)
         if deployed is not None:
             from flows.prefect.deployed import start

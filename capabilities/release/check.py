@@ -5,9 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from arcops.asks import shaped
 from arcops.errors import ArcOpsError, Refused
@@ -20,6 +21,7 @@ from artifacts.store import Store
 from capabilities.contract import Scope, tool
 from capabilities.judging import judged
 from flows.place import Place
+from flows.subjects.release.describing import DescribedPart
 from flows.subjects.release.evaluation import RELEASE
 from flows.subjects.release.planning import Step, described_here, looked, plan_of, release_policy, steps
 from tasks.release.planned import PlannedPart, write_plan
@@ -161,6 +163,7 @@ def _done(step: Step, again: bool, at: Place) -> tuple[PlannedPart, PartShown]:
     one = step.described
     at.say(f"{one.part}: {step.why}; it is checked now ({one.what.flow}, policy {one.policy})")
     try:
+        _refuse_unpermitted(one, at)
         here = replace(at, progress=lambda done, total: at.progress(0, 0))
         runner = step.planned.runner if step.planned.ask else ""
         sealed = judged(one.what, one.subject, one.policy, here, runner=runner)
@@ -173,6 +176,23 @@ def _done(step: Step, again: bool, at: Place) -> tuple[PlannedPart, PartShown]:
         part=one.part, flow=one.what.flow, verdict=report.verdict.value, artifact=sealed.artifact, runs=True, said=step.why
     )
     return replace(step.planned, digest=digest), shown
+
+
+def _refuse_unpermitted(one: DescribedPart, at: Place) -> None:
+    """Raises `Refused` if the caller may not check *one* by its own tool: a release does nothing that they may not do."""
+    if at.caller is None and at.permit is None:
+        return
+    from capabilities.catalogue import all_tools  # for a caller over the network alone
+
+    own = next((tool for tool in all_tools() if tool.ask.__mro__[1] is type(one.subject)), None)
+    if own is None or at.permit is None:
+        raise Refused(f"no tool checks {one.what.flow} alone, so it is not known if this caller may check it")
+    subject: Any = one.subject  # every subject is a dataclass
+    given = {field.name: getattr(subject, field.name) for field in fields(subject)}
+    try:
+        at.permit(own, own.ask(**given, policy=one.policy))
+    except Refused as error:
+        raise Refused(f"the caller may not check it by {own.name}: {error}") from error
 
 
 def _shown(step: Step) -> PartShown:
