@@ -20,8 +20,9 @@ _SETTLED_SECONDS = 2.0
 """Two changes within one tick of a file system's clock have the same time, so a file that changed lately is read again."""
 _TRIES = 3
 
-Signature = tuple[tuple[str, int, int, int, int, int], ...]
-"""Name, device, inode, size, and times of change of each file: what tells that something changed."""
+Signature = tuple[tuple[str, int, int, int, int, int, int], ...]
+"""Name, device, inode, size, times of change and mode of the folder, whose name is empty, and of each file: what tells that
+something changed, also who may change it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ def signature(folder: Path) -> Signature | None:
     try:
         with os.scandir(folder) as entries:
             found = [(one.name, one.stat()) for one in entries if not one.name.startswith(".")]
+        found.append(("", folder.stat()))
     except FileNotFoundError:
         if os.path.lexists(folder):
             raise Unavailable(f"the folder {folder} has a link that leads nowhere") from None
@@ -44,7 +46,10 @@ def signature(folder: Path) -> Signature | None:
     except OSError as error:
         raise Unavailable(f"the folder {folder} cannot be read: {error.strerror}") from error
     return tuple(
-        sorted((name, seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns) for name, seen in found)
+        sorted(
+            (name, seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_mode)
+            for name, seen in found
+        )
     )
 
 
@@ -65,7 +70,7 @@ def read_policy_files(folder: Path) -> tuple[PolicyFiles, Signature]:
         before = signature(folder)
         if before is None:
             raise Unavailable(f"the folder {folder} is not there")
-        found = _read(folder, [one[0] for one in before])
+        found = _read(folder, [name for name, *_ in before if name])
         if signature(folder) == before:
             return found, before
     raise Unavailable(f"the files in {folder} change while they are read; they are read again with the next call")

@@ -199,7 +199,12 @@ def test_cedar_of_a_site_stands_alone(tmp_path: Path) -> None:
     assert "no policy of this site permits" in found.reason
 
 
-def test_files_that_every_user_may_change_count_for_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rested", [False, True], ids=["changed lately", "at rest"])
+def test_files_that_every_user_may_change_count_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, rested: bool
+) -> None:
+    if rested:
+        monkeypatch.setattr(policy_files, "_SETTLED_SECONDS", -1.0)
     folder = tmp_path / "access"
     at = site(folder, "roles: {}\n", x=ANY)
     assert may(at)
