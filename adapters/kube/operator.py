@@ -20,6 +20,7 @@ from adapters.kube.issuers import Issuers
 from adapters.kube.keys import ServerKey
 from adapters.kube.kinds import SECRET, SERVERS, SLICE, owned
 from adapters.kube.lease import DURATION, Leading, NotLeading
+from adapters.kube.other_policies import OF_OTHERS, POLICIES, kept_by_namespace
 from adapters.kube.passes import Named, Passes
 from adapters.kube.queue import Queue
 from adapters.kube.secret_versions import versions_alone
@@ -61,6 +62,7 @@ class Operator:
         self._cluster = cluster
         self.queue = Queue(clock=clock, drawn=random.random)
         namespace = sources.site().operator_namespace
+        self._cluster_namespace = sources.site().cluster_namespace
         self.lease = Leading(
             cluster,
             namespace=namespace,
@@ -99,7 +101,9 @@ class Operator:
         )
         self.watches = [Watching(cluster, one, self._servers[one.kind]) for one in SERVERS]
         self.watches += [
-            Watching(cluster, one, cache, labels="" if one.kind == "ConfigMap" else LABELS, keep=self._keeps)
+            Watching(cluster, one, cache, keep=kept_by_namespace)
+            if one.kind in POLICIES
+            else Watching(cluster, one, cache, labels="" if one.kind == "ConfigMap" else LABELS, keep=self._keeps)
             for one, cache in self._owned.items()
         ]
         self.watches.append(Watching(cluster, SLICE, self._slices, labels=LABELS, keep=of_service))
@@ -204,10 +208,20 @@ class Operator:
 
     def _owner_of(self, above: tuple[str, str], namespace: str) -> None:
         kind, name = above
+        if kind == OF_OTHERS and self.lease.leads:
+            self._servers_in(name)
         if kind == ServerKind.CLUSTER.value:
             self._add(ServerKey(kind=kind, namespace="", name=name))
         elif kind == ServerKind.NAMESPACED.value:
             self._add(ServerKey(kind=kind, namespace=namespace, name=name))
+
+    def _servers_in(self, namespace: str) -> None:
+        """Those whose pods are in *namespace*."""
+        for kind, cache in self._servers.items():
+            whole = kind == ServerKind.CLUSTER.value and namespace == self._cluster_namespace
+            for place in cache.places():
+                if whole or place[0] == namespace:
+                    self._add(ServerKey(kind=kind, namespace=place[0], name=place[1]))
 
     def _slice_changed(self, place: Place, before: Kept | None, after: Kept | None) -> None:
         for one in (before, after):

@@ -16,6 +16,7 @@ from adapters.kube.handshakes import Handshakes
 from adapters.kube.issuers import Issuers
 from adapters.kube.keys import ServerKey
 from adapters.kube.kinds import SERVERS, Kind
+from adapters.kube.other_policies import POLICIES, owner_in
 from adapters.kube.remembering import Remembering
 from adapters.kube.secret_versions import version_of
 from adapters.kube.sources import Sources
@@ -156,9 +157,17 @@ class Passes:
             observed,
             config_maps={name: one for name, one in seen if one is not None},
             secrets=_versions(secrets, namespace, named.secrets) if secrets is not None else {},
+            policies=self._policies(namespace),
             handshake=self._handshake(key, resource, children, namespace),
         )
         return self._with_keys(key, resource, observed)
+
+    def _policies(self, namespace: str) -> tuple[Mapping[str, Json], ...] | None:
+        """The network policies of others in *namespace*; `None` if some were not seen yet."""
+        caches = [cache for kind, cache in self._owned.items() if kind.kind in POLICIES]
+        if not all(one.ready.is_set() for one in caches):
+            return None
+        return tuple(one.value() for cache in caches for _, one in cache.owned(owner_in(namespace)))
 
     def _with_keys(self, key: ServerKey, resource: ServerResource, observed: Observed) -> Observed:
         issuer = issuer_to_fetch(resource, observed, self._sources.site())

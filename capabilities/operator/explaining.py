@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _MOST_TEXT = 1024 * 1024
 _MOST_VALUES = 50_000
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})\Z")
+_POLICIES = ("NetworkPolicy", "CiliumNetworkPolicy")
 _ASSUMED = f"""\
 network: {{cni: calico}}
 kubernetes: "1.36"
@@ -41,7 +42,8 @@ class ExplainServers:
     """The resources to explain."""
 
     resources: str = field(metadata=shaped(positional=True, text_of=_MOST_TEXT))
-    """Resources in YAML (a file on the command line): MCPServers and ClusterMCPServers, and the ConfigMaps that they name."""
+    """Resources in YAML (a file on the command line): MCPServers and ClusterMCPServers, the ConfigMaps that they name, and the
+    network policies of others beside them."""
 
     settings: str = field(default="", metadata=shaped(text_of=_MOST_TEXT))
     """The operator's settings in YAML (a file on the command line): what the cluster can enforce, and what each namespace may
@@ -91,11 +93,12 @@ def explain_servers(ask: ExplainServers, at: Place) -> ServersExplained:
     if not values or len(values) != len(documents):
         raise Refused("the resources are not YAML objects")
     maps = dict(_config_maps(values))
-    found = [parse(one) for one in values if one.get("kind") != "ConfigMap"]
+    policies = [one for one in values if one.get("kind") in _POLICIES]
+    found = [parse(one) for one in values if one.get("kind") not in ("ConfigMap", *_POLICIES)]
     if not found:
         raise Refused("there is no MCPServer and no ClusterMCPServer among the resources")
     assumed = "" if ask.settings else _ASSUMED_SAID
-    return ServersExplained(assumed=assumed, servers=tuple(_explained(one, maps, site, at) for one in found))
+    return ServersExplained(assumed=assumed, servers=tuple(_explained(one, maps, policies, site, at) for one in found))
 
 
 def _config_maps(values: list[Mapping[str, Json]]) -> Iterator[tuple[tuple[str, str], SeenConfigMap]]:
@@ -110,8 +113,13 @@ def _config_maps(values: list[Mapping[str, Json]]) -> Iterator[tuple[tuple[str, 
 
 
 def _explained(
-    resource: ServerResource | Problems, maps: Mapping[tuple[str, str], SeenConfigMap], site: Site, at: Place
+    resource: ServerResource | Problems,
+    maps: Mapping[tuple[str, str], SeenConfigMap],
+    policies: list[Mapping[str, Json]],
+    site: Site,
+    at: Place,
 ) -> ServerExplained:
+    from manifests.objects import inner
     from services.operator.observed import Observed
     from services.operator.planning import namespace_of
     from services.operator.reconcile import reconcile
@@ -124,7 +132,10 @@ def _explained(
     # A file has no uid. One is put in, so that owner references show where the API server's will be.
     resource = replace(resource, identity=replace(resource.identity, uid=resource.identity.uid or "UID"))
     namespace = namespace_of(resource.identity, site)
-    observed = Observed(config_maps={name: one for (space, name), one in maps.items() if space == namespace})
+    observed = Observed(
+        config_maps={name: one for (space, name), one in maps.items() if space == namespace},
+        policies=tuple(one for one in policies if (inner(one, "metadata", "namespace") or "") == namespace),
+    )
     observed = replace(observed, key_sets=_assumed_keys(resource, observed, site))
     verdicts = _assumed(resource.spec.images, now + timedelta(days=1))
     outcome = reconcile(resource, observed, site, verdicts, now)

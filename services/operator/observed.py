@@ -53,7 +53,8 @@ class Observed:
     ``children`` are objects with the names of ours, also those of other owners, and all that we own. ``config_maps`` are those
     that the resource names; one that is not there is absent. ``secrets`` has the versions of the data of the Secrets that it
     names, only in namespaces that allow that; `None` if they cannot be looked at now. ``key_sets`` has the keys of each issuer
-    (a JSON Web Key Set) that the operator fetched, by issuer, and ``key_problem`` says why they could not be. ``status`` is
+    (a JSON Web Key Set) that the operator fetched, by issuer, and ``key_problem`` says why they could not be. ``policies`` are
+    the NetworkPolicies of others in the namespace of its pods; `None` if they cannot be looked at now. ``status`` is
     that of the resource as it stands.
     """
 
@@ -62,5 +63,6 @@ class Observed:
     secrets: Mapping[str, str] | None = field(default_factory=dict)
     key_sets: Mapping[str, str] = field(default_factory=dict)
     key_problem: str = ""
+    policies: tuple[Mapping[str, Json], ...] | None = ()
     handshake: Handshake | None = None
     status: Mapping[str, Json] = field(default_factory=dict)

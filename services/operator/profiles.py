@@ -10,6 +10,7 @@ from arcops.errors import Refused
 from arcops.seen.network import METADATA_SERVICES
 from gates.network.network.sound import ENFORCERS
 from manifests.description import Addresses, Description, Host, Names, Pods, Port
+from manifests.description import Site as NetworkSite
 from manifests.server.plan import Egress
 from manifests.server.spec import Builtin, KeyOf, Profile
 from services.operator.observed import Observed
@@ -154,6 +155,11 @@ def _refuse_hosts(hosts: tuple[Host, ...], namespace: str, site: Site) -> None:
         )
 
 
+def closed_addresses(site: NetworkSite) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Those of metadata services and of the API server."""
+    return tuple(ipaddress.ip_network(one, strict=False) for one in (*METADATA_SERVICES, *site.metadata, *site.api_server))
+
+
 def refuse_closed(block: Addresses, site: Site) -> None:
     """Raises `Refused` for addresses that no server reaches by their number, or if it cannot be said which these are."""
     network = ipaddress.ip_network(block.cidr)
@@ -161,9 +167,9 @@ def refuse_closed(block: Addresses, site: Site) -> None:
         raise Refused(f"the operator was not told the addresses of the API server (apiServer), which {block.cidr} could hold")
     if network.version == 6 and any(network.overlaps(one) for one in _CARRYING):
         raise Refused(f"{block.cidr} carries IPv4 addresses, and what they lead to is not seen; write the IPv4 addresses")
-    for text in (*METADATA_SERVICES, *site.network.metadata, *site.network.api_server):
-        other = ipaddress.ip_network(text, strict=False)
+    for other in closed_addresses(site.network):
         if network.version == other.version and network.overlaps(other):
+            text = str(other).removesuffix("/32").removesuffix("/128")
             raise Refused(f"{block.cidr} holds {text}, an address of a metadata service or of the API server; leave it out")
 
 

@@ -22,6 +22,7 @@ from services.operator.adding import added
 from services.operator.conditions import Condition, Held, condition_in, conditions
 from services.operator.covering import covers
 from services.operator.observed import Child, Observed
+from services.operator.others import opened_by_others
 from services.operator.planning import Planned, namespace_of, plan
 from services.operator.proof import prove
 from services.operator.readiness import answered, count, readiness
@@ -122,6 +123,12 @@ def reconcile(
     planned = plan(resource, observed, site, verdicts, now)
     if isinstance(planned, Refusal):
         return _refused(planned, identity.uid, identity.generation, observed, now, site)
+    if observed.policies is None:
+        unseen = "the network policies of others cannot be looked at, which could open more"
+        return _refused(Refusal(reason=Reason.WAITING, text=unseen), identity.uid, identity.generation, observed, now, site)
+    if more := opened_by_others(planned.plan, observed.policies):
+        opened = Refusal(reason=Reason.NOT_ENFORCEABLE, text=more, stops=True)
+        return _refused(opened, identity.uid, identity.generation, observed, now, site)
     if before is not None and before.plan == planned.plan:
         made = before
     else:

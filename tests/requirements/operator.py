@@ -38,6 +38,8 @@ OPERATOR: tuple[Claim, ...] = (
             "Permission profiles become security settings and network policies; what a site cannot enforce is "
             "refused or reported."
         ),
+        no_policy_of_others_opens_more="A network policy of others that selects a server's pods, too, and opens more than its "
+        "profile, is named, and the server does not run.",
         a_stricter_policy_is_not_loosened="No profile opens what the operator's settings close; pods that had it are stopped.",
     ),
     *of_row(
