@@ -41,7 +41,7 @@ _MOST_FORM, _MOST_TEXT = 4096, 64 * 1024
 class Buttons:
     """The buttons of a ``page`` about one thing of a name, which its address gives as ``named``. Their forms are sent to
     ``path``, with at most ``most`` bytes; ``tools`` are what each does. After one of ``ends`` the thing is gone, and ``listed``
-    is shown.
+    is shown. What a person writes is in the field ``typed``.
     """
 
     path: str
@@ -51,6 +51,7 @@ class Buttons:
     ends: frozenset[str] = frozenset()
     named: str = "name"
     most: int = _MOST_FORM
+    typed: str = ""
 
 
 ALL_BUTTONS = (
@@ -66,6 +67,7 @@ ALL_BUTTONS = (
         page="catalog/entry",
         listed="catalog",
         tools={one: f"host_catalog_{one}" for one in ("approve", "refuse", "rate")},
+        typed="reason",
     ),
     Buttons(
         path="/feedback/act",
@@ -74,6 +76,7 @@ ALL_BUTTONS = (
         tools={one: f"host_feedback_{one}" for one in ("give", "answer")},
         named="about",
         most=_MOST_TEXT,
+        typed="text",
     ),
 )
 
@@ -100,11 +103,14 @@ class Acting:
         try:
             found = await people.found(request.headers) if people is not None else None
             if found is None:
-                return said(401, "you are not logged in; open the page again")
+                ours = not is_forged(request.headers, self.bound.origins, given="-", expected="-")
+                kept = login_pages.typed_again(form, buttons.typed, "") if ours else ""
+                return said(401, "you are not logged in; open the page again", kept)
             who, person = found
             if is_forged(request.headers, self.bound.origins, given=form.get("form", ""), expected=person.form):
                 self._denied(request, who, "form")
                 return said(403, "this does not come from a page of this server")
+            said = partial(said, more=login_pages.typed_again(form, buttons.typed, f"{self.bound.url}{buttons.path}"))
             tool = tool_named(buttons.tools.get(do, ""))
             if tool is None or not name:
                 return said(400, "this form does not say what to do with which of them; open the page again")
@@ -120,7 +126,8 @@ class Acting:
                 return said(403, decision.reason)
             if self.door.limits is not None:
                 door, back = self.door, self._address(buttons, name)
-                over = await over_limit(request.scope, who, tool.name, self.door.limits, door.accounts, back=back)
+                again = login_pages.typed_again(form, buttons.typed, f"{self.bound.url}{buttons.path}")
+                over = await over_limit(request.scope, who, tool.name, self.door.limits, door.accounts, back=back, more=again)
                 if over is not None:
                     return over
             at = replace(self.place(), caller=who)
@@ -136,9 +143,9 @@ class Acting:
         if self.door.accounts is not None:
             self.door.accounts.denied(request.scope, who, reason, tool=tool, action="tools/call")
 
-    def _said(self, buttons: Buttons, name: str, status: int, text: str) -> Response:
+    def _said(self, buttons: Buttons, name: str, status: int, text: str, more: str = "") -> Response:
         back = self._address(buttons, name)
-        return login_pages.said(status, "Nothing was done", text, go_on=back, words="Back")
+        return login_pages.said(status, "Nothing was done", text, go_on=back, words="Back", more=more)
 
     def _address(self, buttons: Buttons, name: str) -> str:
         """The page of *name*; that of all of them without a name."""

@@ -1,7 +1,10 @@
-"""The pages of logging in and out: they have no script, load nothing, and quote nothing of what a request said."""
+"""The pages of logging in and out: they have no script, load nothing, and quote nothing of what a request said. Only
+to a person is given back what they typed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 from starlette.responses import HTMLResponse
@@ -13,13 +16,34 @@ _HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
 _START = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
 
 
-def said(status: int, title: str, text: str, *, go_on: str, words: str) -> HTMLResponse:
-    """A page that says *text*, with a link to *go_on*."""
+def said(status: int, title: str, text: str, *, go_on: str, words: str, more: str = "") -> HTMLResponse:
+    """A page that says *text*, with a link to *go_on*, and *more* HTML."""
     body = (
         f"{_START}<title>{escape(title)} · ArcOps</title><h1>{escape(title)}</h1><p>{escape(_sentence(text))}</p>"
-        f'<p><a href="{escape(go_on)}">{escape(words)}</a></p></html>'
+        f'{more}<p><a href="{escape(go_on)}">{escape(words)}</a></p></html>'
     )
-    return HTMLResponse(body, status_code=status, headers={**_HEADERS, "Referrer-Policy": "no-referrer"})
+    # A form whose page sends no referrer at all has no origin either, and would be refused.
+    referrer = "same-origin" if more else "no-referrer"
+    return HTMLResponse(body, status_code=status, headers={**_HEADERS, "Referrer-Policy": referrer})
+
+
+def typed_again(form: Mapping[str, str], typed: str, action: str) -> str:
+    """What a person typed into the field *typed* of *form*, as HTML: to be sent to *action* again, or without it to be copied;
+    empty if there is nothing.
+    """
+    if not form.get(typed):
+        return ""
+    text = f'name="{escape(typed)}" rows="8" cols="60">\n{escape(form[typed])}</textarea></p>'  # HTML drops the first line end
+    label = '<p><label for="typed">What you wrote</label></p><p>'
+    if not action:
+        return f'{label}<textarea id="typed" readonly {text}'
+    hidden = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in form.items()
+        if name not in (typed, "do")
+    )
+    button = f'<p><button name="do" value="{escape(form.get("do", ""))}">Send it again</button></p>'
+    return f'<form method="post" action="{escape(action)}">{hidden}{label}<textarea id="typed" {text}{button}</form>'
 
 
 def too_often(wait: int, *, go_on: str) -> HTMLResponse:
@@ -52,7 +76,6 @@ def not_for(person: Person, why: str, otherwise: str = "") -> HTMLResponse:
         f"{escape(_sentence(why))} The one who runs this place, or the provider, can give you the role for it.</p>"
         f"{again}{leave_form(person)}</html>"
     )
-    # A form whose page sends no referrer at all has no origin either, and would be refused.
     return HTMLResponse(body, status_code=403, headers={**_HEADERS, "Referrer-Policy": "same-origin"})
 
 

@@ -33,19 +33,20 @@ async def over_limit(
     id: str | int | None = None,
     *,
     back: str = "",
+    more: str = "",
 ) -> Response | None:
     """Count one reading of *caller* as a call of *tool*. The answer instead of it, if it is not let through: for a browser a
-    page with a link *back*, or to the same page again.
+    page with a link *back*, or to the same page again, and *more* HTML.
     """
     try:
         turn = await decided(limits, caller, tool, _CALLS)
     except ArcOpsError as error:
         _account(accounts, scope, caller, "limits", tool)
-        return _answer(scope, 503, str(error), RETRY_SECONDS, {}, id, back)
+        return _answer(scope, 503, str(error), RETRY_SECONDS, {}, id, back, more)
     if turn.let:
         return None
     _account(accounts, scope, caller, turn.by, tool)
-    return _answer(scope, 429, turn.reason, turn.wait, limit_fields(turn), id, back)
+    return _answer(scope, 429, turn.reason, turn.wait, limit_fields(turn), id, back, more)
 
 
 def _account(accounts: Accounts | None, scope: Scope, caller: Identity, limit: str, tool: str) -> None:
@@ -54,12 +55,12 @@ def _account(accounts: Accounts | None, scope: Scope, caller: Identity, limit: s
 
 
 def _answer(
-    scope: Scope, status: int, said: str, wait: int, fields: Mapping[str, str], id: str | int | None, back: str
+    scope: Scope, status: int, said: str, wait: int, fields: Mapping[str, str], id: str | int | None, back: str, more: str
 ) -> Response:
     if "text/html" not in Headers(scope=scope).get("accept", ""):
         return limited(id, status, said, wait, fields, kind="kind")
     again = back or str(scope.get("raw_path", b"/").decode("ascii", "replace"))
     title = "Too often" if status == 429 else "Not now"
-    found = login_pages.said(status, title, said, go_on=again, words="Try again")
+    found = login_pages.said(status, title, said, go_on=again, words="Try again", more=more)
     found.headers.update({"Retry-After": str(wait), **fields})
     return found

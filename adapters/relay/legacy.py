@@ -15,6 +15,7 @@ from adapters.relay.accepting import streams_first
 from adapters.relay.answers import Headers, answer, begin, empty, pump, refuse
 from adapters.relay.calling import Calling, asked
 from adapters.relay.exchange import Exchange
+from adapters.relay.in_scope import answer_in_scope
 from arcops.errors import Unavailable
 from arcops.identity import Identity
 from foundation.audit.record import Outcome
@@ -226,7 +227,7 @@ class Legacy:
     def said(self, row: Row, session: Session, message: Message) -> None:
         """A notification or an answer of the client."""
         if message.method is UNSET:
-            session.answered(message)
+            session.answered(answer_in_scope(row, session, message))
             return
         with contextlib.suppress(Malformed):
             params = envelope.members(message.params)

@@ -24,6 +24,7 @@ from adapters.http.access import Door
 from adapters.http.callers import other_login
 from adapters.relay.addresses import Addresses
 from adapters.relay.failing import FORBIDDEN, LIMITED, RETRY_SECONDS, UNAUTHORIZED, Failed, Failure
+from adapters.relay.in_scope import refuse_outside
 from adapters.relay.task_calls import GET, RESULT, TaskCalls
 from arcops.errors import ArcOpsError, Refused
 from arcops.identity import Identity
@@ -43,9 +44,7 @@ from services.host.costs.meter import Meter, Metered
 from services.host.envelope import Message
 from services.host.hosted import Row
 from services.host.link import Link
-from services.host.scoping import refuse_crossing
 from services.host.shown_tools import hidden
-from services.host.spec import bound_for
 
 DOOR = "relay"
 _CALL = frozenset((CALL,))
@@ -267,9 +266,8 @@ class Permitting:
         )
 
     def _within_scope(self, scope: Scope, caller: Identity, row: Row, method: str, params: Mapping[str, Raw] | None) -> None:
-        given = (params or {}).get("arguments") or (params or {}).get("argument")
         try:
-            refuse_crossing(bound_for(row.bound, caller.issuer, caller.tenant), bytes(given) if given is not None else b"{}")
+            refuse_outside(row, caller, params or {})
         except Refused as error:
             self.told(scope, caller, Outcome.DENIED, "scope", row.name, envelope.text((params or {}).get("name")) or method)
             raise Failed(Failure(status=403, code=FORBIDDEN, said=str(error), data={"kind": "refused"})) from error

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from foundation.processes.keeping import Ended, Kept
+from services.host.errors_told import Errors
 from services.host.line_pipe import MOST_UNREAD, LinePipe
 
-MASKED = "(secret)"
 _EOF_SECONDS = 2.0
 _SILENT_SECONDS = 0.5
-_MOST_ERRORS, _MOST_LINE = 200, 2000
+_MOST_ERRORS = 200
 
 
 class Ends(Protocol):
@@ -37,7 +37,7 @@ class ProcessPipe(LinePipe):
         self.kept = kept
         self.errors: deque[str] = deque(maxlen=_MOST_ERRORS)
         """The last lines of its standard error."""
-        self._keeping, self._said = keeping, masked(secrets, self._shown(said))
+        self._keeping, self._told_errors = keeping, Errors(self._shown(said), secrets)
         self._closed = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
         kept.ended.add_done_callback(self._end_begins)
@@ -68,7 +68,7 @@ class ProcessPipe(LinePipe):
         self._input.set_write_buffer_limits(high=MOST_UNREAD)
         self._output, _ = await self._loop.connect_read_pipe(lambda: _Output(self._data, self._silent), files[1])
         self._output.pause_reading()
-        await self._loop.connect_read_pipe(lambda: Errors(self._said), files[2])
+        await self._loop.connect_read_pipe(lambda: self._told_errors, files[2])
 
     def end(self, why: str) -> None:
         """Close its input; ask it to end if it does not within seconds, and end it if it does not answer that."""
@@ -117,18 +117,6 @@ class ProcessPipe(LinePipe):
         self._is_over(self.asked or _sentence(self.kept.ended.result(), () if self.spoke else self.errors))
 
 
-def masked(secrets: Iterable[str], said: Callable[[str], None]) -> Callable[[str], None]:
-    """As *said*, for lines in which *secrets* are masked."""
-    longest = sorted(filter(None, secrets), key=len, reverse=True)
-
-    def without(line: str) -> None:
-        for secret in longest:
-            line = line.replace(secret, MASKED)
-        said(line)
-
-    return without
-
-
 def _sentence(ended: Ended, errors: Iterable[str]) -> str:
     """How it ended, with the last of *errors*. Callers are told it, so a server that others have called shows no line."""
     if ended.code is None:
@@ -166,28 +154,3 @@ class _Output(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed()
-
-
-class Errors(asyncio.Protocol):
-    """Whole lines, cut to a length; a line that never ends is cut into several."""
-
-    def __init__(self, line: Callable[[str], None]) -> None:
-        self._line = line
-        self._rest = b""
-
-    def data_received(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > _MOST_LINE:
-            lines.append(self._rest)
-            self._rest = b""
-        for one in lines:
-            self._line(_printable(one[:_MOST_LINE]))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._rest:
-            self._line(_printable(self._rest))
-
-
-def _printable(line: bytes) -> str:
-    text = line.decode("utf-8", "replace").rstrip("\r")
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

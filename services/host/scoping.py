@@ -16,15 +16,32 @@ def refuse_crossing(bound: Mapping[str, str], arguments: bytes) -> None:
     """Raise `Refused` if *arguments*, a call's as JSON, give a parameter of *bound* another value than it is bound to."""
     if not bound:
         return
+    for name, value in _given(_read(arguments), bound):
+        if not _is(value, bound[name]):
+            raise _crossing(name)
+
+
+def refuse_completing(bound: Mapping[str, str], argument: bytes) -> None:
+    """Raise `Refused` if *argument*, ``name`` and ``value`` of what a client wants completed, is a parameter of *bound*:
+    its values are those of other tenants. The bound value itself may be asked for.
+    """
+    found = _read(argument) if bound else None
+    name = found.get("name") if isinstance(found, dict) else None
+    if isinstance(found, dict) and isinstance(name, str) and name in bound and not _is(found.get("value"), bound[name]):
+        raise _crossing(name)
+
+
+def _read(text: bytes) -> object:
     try:
-        found = json.loads(arguments, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise Refused("the arguments cannot be read in one way, so it is not known which parameters they give") from error
-    for name, value in _given(found, bound):
-        if not _is(value, bound[name]):
-            raise Refused(
-                f"the argument {name!r} is bound to another value for your tenant here; leave it out, or give the bound value"
-            )
+
+
+def _crossing(name: str) -> Refused:
+    return Refused(
+        f"the argument {name!r} is bound to another value for your tenant here; leave it out, or give the bound value"
+    )
 
 
 def _given(value: object, bound: Mapping[str, str]) -> Iterator[tuple[str, object]]:

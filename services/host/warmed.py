@@ -16,9 +16,9 @@ from arcops.errors import Refused
 from foundation.processes import zygote
 from foundation.processes.keeping import Keeping, Kept
 from foundation.processes.zygote import Zygote
+from services.host.errors_told import Errors
 from services.host.held_to_its_row import its_box
 from services.host.installers.workshop import Launch
-from services.host.process_pipe import Errors, masked
 from services.host.provisioning import Installed
 from services.host.rows import HostedRow
 
@@ -96,7 +96,7 @@ class Warmed:
         os.close(kept.stdout)
         loop = asyncio.get_running_loop()
         file = os.fdopen(kept.stderr, "rb", 0)
-        await loop.connect_read_pipe(lambda: Errors(masked(launch.secrets, said)), file)
+        await loop.connect_read_pipe(lambda: Errors(said, launch.secrets), file)
         made = Zygote(kept, ours, self._keeping)
         made.empty = lambda: self._empty(key, made, row.current.spec.idle_seconds)
         self._there[key] = made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from html import unescape
@@ -10,7 +11,9 @@ from typing import Any, cast
 
 import pytest
 
+import adapters.web
 from adapters.http.accounts import Accounts
+from adapters.http.acting import ALL_BUTTONS
 from adapters.http.limiting import limits_of
 from arcops.tier import Tier
 from foundation.audit.audit import Audit
@@ -30,6 +33,7 @@ READER = {"roles": ["arcops:read"]}
 CHECKER = {"roles": ["arcops:read", "arcops:check"]}
 ANSWERER = {"roles": ["arcops:read", "arcops:check", "arcops:trust"]}
 ABOUT = "page:/servers"
+TEMPLATES = Path(adapters.web.__file__).parent / "templates"
 
 
 @dataclass
@@ -137,6 +141,46 @@ def test_a_form_of_another_page_and_wrong_words_do_nothing(world: World) -> None
     assert browser.get("/feedback?about=" + "x" * 400).status_code == 400
 
 
+def typed_again(text: str) -> dict[str, str]:
+    """What a page gives back: the fields of its form, as a browser would send them."""
+    area = re.search(r'<textarea id="typed"(?: readonly)? name="(\w+)"[^>]*>\n(.*?)</textarea>', text, re.DOTALL)
+    assert area is not None, text
+    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', text))
+    action = re.search(r'<form method="post" action="([^"]*)">', text)
+    do = re.search(r'<button name="do" value="(\w+)">', text)
+    found = {area[1]: area[2], **hidden, "action": action[1] if action else "", "do": do[1] if do else ""}
+    return {name: unescape(value) for name, value in found.items()}
+
+
+def test_what_was_typed_is_given_back_to_who_typed_it(world: World) -> None:
+    """Also if the thing is not there, and if the login ended meanwhile; never what another site sent."""
+    browser = world.browser(CHECKER)
+    refused = world.act(browser, "give", about="runbook:nothing", text="long words")
+    assert (refused.status_code, typed_again(refused.text)["text"]) == (409, "long words")
+    assert refused.headers["referrer-policy"] == "same-origin", "a form without an origin would be refused"
+    ours = {"origin": world.front.url, **OWN}
+    gone = world.front.browser().post("/feedback/act", data={"about": ABOUT, "text": "long words", "do": "give"}, headers=ours)
+    assert (gone.status_code, typed_again(gone.text)["text"], typed_again(gone.text)["action"]) == (401, "long words", "")
+    for answer in (
+        world.act(browser, "give", text="long words", word="0" * 64),
+        world.act(browser, "give", text="long words", origin="https://evil.example"),
+        world.front.browser().post(
+            "/feedback/act", data={"about": ABOUT, "text": "long words"}, headers={"origin": "https://evil.example"}
+        ),
+    ):
+        assert answer.status_code in (401, 403)
+        assert "long words" not in answer.text
+
+
+def test_each_field_that_a_person_types_into_is_given_back() -> None:
+    for buttons in ALL_BUTTONS:
+        template = (TEMPLATES / f"{buttons.page.replace('/', '_')}.html").read_text()
+        forms = re.findall(r'<form[^>]*(?:method="post"|catalogued\.sent).*?</form>', template, re.DOTALL)
+        assert forms, buttons.page
+        typed = re.findall(r'<(?:textarea|input)(?![^>]*type="hidden")[^>]*name="(\w+)"', "".join(forms))
+        assert set(typed) == {buttons.typed} - {""}, buttons.page
+
+
 def test_feedback_about_everything_names_what_there_is(world: World) -> None:
     browser = world.browser(CHECKER)
     shown = page(browser, "/feedback")
@@ -159,10 +203,16 @@ def test_a_form_counts_for_the_limits_of_its_sender(tmp_path: Path) -> None:
         world = World(front=front, database=ready(database), told=Kept())
         browser = front.logged_in()
         assert world.act(browser, "give", text="first").status_code == 303
-        over = world.act(browser, "give", text="second")
+        said = '\nsecond </textarea><script>alert(1)</script> & "more"'
+        over = world.act(browser, "give", text=said)
         assert over.status_code == 429
         assert int(over.headers["retry-after"]) > 0
         assert "limit &#x27;given&#x27; of 1 calls per hour is reached" in over.text
         assert 'href="https://arcops.example/feedback?about=page%3A%2Fservers"' in over.text
         assert [one.text for one in world.kept] == ["first"]
+        form = typed_again(over.text)
+        assert form["action"] == "https://arcops.example/feedback/act"
+        assert (form["text"], form["about"], form["do"]) == (said, ABOUT, "give"), "it can be sent again as it was"
+        assert form["form"] == word_of(browser.get("/"))
+        assert "<script>alert" not in over.text
         assert browser.get("/feedback").status_code == 200, "pages have what is left of theirs"

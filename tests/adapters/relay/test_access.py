@@ -308,6 +308,49 @@ def test_a_call_outside_of_what_is_bound_for_its_caller_never_reaches_the_server
     asyncio.run(run())
 
 
+@pytest.mark.requirement("HOST-019/parameters-are-isolated")
+def test_no_other_place_of_a_message_says_what_is_bound(place: tuple[Door, Issuer, Path]) -> None:
+    """What is completed and what is said beside it, and what a person answers to the server, in both revisions."""
+    door, issuer, _ = place
+    door = replace(door, limits=None)
+
+    async def run() -> None:
+        bound = (f"{issuer.url},:text=ours",)
+        async with serving(Hosting(commands={"t": trivial()}, bound=bound), door=door) as here:
+            ada = of(here, issuer, "ada")
+            await ada.open({"elicitation": {}})
+            ref = {"type": "ref/prompt", "name": "greet"}
+            for beside in (
+                {"argument": {"name": "text", "value": "th"}},
+                {"argument": {"name": "a", "value": "b"}, "context": {"arguments": {"text": "theirs"}}},
+            ):
+                answer = await ada.request("completion/complete", {"ref": ref, **beside})
+                assert answer.status == 403
+                assert "is bound to another value" in (await answer.last())["error"]["message"]
+            passed = await ada.request("completion/complete", {"ref": ref, "argument": {"name": "a", "value": "text"}})
+            assert "result" in await passed.last()
+            modern = of(here, issuer, "ada")
+            given = {
+                "name": "echo",
+                "arguments": {},
+                "inputResponses": {"q": {"action": "accept", "content": {"text": "theirs"}}},
+            }
+            assert (await modern.modern("tools/call", given)).status == 403
+            for content, heard in (({"text": "theirs"}, "error"), ({"text": "ours"}, "result"), ({"a": "theirs"}, "result")):
+                call = await ada.begin("ask", {"method": "elicitation/create"})
+                messages = call.events()
+                asked = {}
+                while "method" not in asked:
+                    _, asked = await anext(messages)
+                result = {"action": "accept", "content": content}
+                await ada.send({"jsonrpc": "2.0", "id": asked["id"], "result": result})
+                said = json.loads((await anext(messages))[1]["result"]["content"][0]["text"])
+                assert list(said) == [heard]
+                assert "theirs" not in json.dumps(said.get("error", ""))
+
+    asyncio.run(run())
+
+
 @pytest.mark.requirement("HOST-017/status-shows-the-state")
 def test_what_a_server_wrote_is_not_shown_to_callers(place: tuple[Door, Issuer, Path]) -> None:
     door, issuer, _ = place

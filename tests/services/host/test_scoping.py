@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.errors import Refused
-from services.host.scoping import refuse_crossing
+from services.host.scoping import refuse_completing, refuse_crossing
 
 pytestmark = pytest.mark.requirement("HOST-019/parameters-are-isolated")
 
@@ -46,6 +46,26 @@ def test_another_value_or_two_meanings_are_refused(arguments: str) -> None:
     with pytest.raises(Refused) as refused:
         refuse_crossing(BOUND, arguments.encode())
     assert "alpha" not in str(refused.value)  # it says nothing of what is bound
+
+
+def test_a_parameter_that_is_bound_is_not_completed() -> None:
+    """Its values are those of other tenants: not even their beginnings are to be had."""
+    for free in (
+        '{"name": "other", "value": "b"}',
+        '{"name": "project", "value": "alpha"}',
+        "null",
+        "[]",
+        "{}",
+        '{"value": "x"}',
+    ):
+        refuse_completing(BOUND, free.encode())
+    refuse_completing({}, b'{"name": "project", "value": "b"}')
+    refuse_completing({"name": "x", "value": "y"}, b'{"name": "a", "value": "b"}')
+    for wrong in ('{"name": "project", "value": "b"}', '{"name": "project", "value": ""}', '{"name": "project"}', '{"name": 1'):
+        with pytest.raises(Refused):
+            refuse_completing(BOUND, wrong.encode())
+    with pytest.raises(Refused, match="in one way"):
+        refuse_completing(BOUND, b'{"name": "project", "name": "a", "value": "b"}')
 
 
 JSONS = st.recursive(
