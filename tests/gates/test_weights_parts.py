@@ -179,3 +179,10 @@ def test_a_pipeline_in_an_archive_has_its_folders_there() -> None:
     assert judge({"p.zip": archive(WHOLE)}, zipped)[0] is Verdict.GREEN
     part = {path: data for path, data in WHOLE.items() if not path.startswith("vae")}
     assert "vae/" in judge({"p.zip": archive(part)}, zipped)[2]
+
+
+def test_json_of_an_unknown_kind_is_said_to_be_that() -> None:
+    _, rules, said = judge({"model.safetensors": shard("a"), "booster.json": b'{"learner": {"name": "gbtree"}}'})
+    assert rules == {"weights/formats"}
+    assert "of a kind that ArcOps does not know" in said
+    assert "weights/readable" in judge({"model.safetensors": shard("a"), "booster.json": b"plain words"})[1]

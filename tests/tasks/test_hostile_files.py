@@ -25,6 +25,7 @@ TENSOR = json.dumps({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}
 SOUND = {
     "model.safetensors": len(TENSOR).to_bytes(8, "little") + TENSOR + b"1",
     "LICENSE": b"words\n",
+    "unet/config.json": b"{}",
 }
 
 

@@ -201,3 +201,31 @@ class TestSeveralPackageUrls:
         found = seen(content)
         one = next(one for one in (found.root, *found.components) if one is not None and one.purl == "pkg:npm/a@1")
         assert one.also == ("pkg:npm/b@1",)
+
+
+class TestEpochs:
+    """Some databases take versions from the names of RPM files, in which there is no epoch: openEuler's openssl has epoch 1."""
+
+    OPENSSL = about("openEuler:22.03-LTS-SP3", "openssl", "1.1.1m-30.oe2203sp3")
+    PURL = "pkg:rpm/openeuler/openssl@1.1.1m-{}.oe2203sp3?epoch=1&arch=src&distro=openEuler-22.03-LTS-SP3"
+
+    def test_an_advisory_without_epochs_is_never_safe_by_the_epoch_of_the_package(self, tmp_path: Path) -> None:
+        found = asked(tmp_path, [self.OPENSSL], purl=self.PURL.format(20))
+        assert answers(found) == UNKNOWN
+        assert "epoch" in found.matches[0].reason
+
+    def test_what_is_newer_without_the_epoch_too_is_not_affected(self, tmp_path: Path) -> None:
+        found = asked(tmp_path, [self.OPENSSL], purl=self.PURL.format(31))
+        assert (answers(found), found.compared) == ([], 1)
+
+    @pytest.mark.parametrize("fixed", ["0:1.1.1m-30.oe2203sp3", "1:1.1.1m-10.oe2203sp3"])
+    def test_an_advisory_with_epochs_is_compared_with_them(self, tmp_path: Path, fixed: str) -> None:
+        entry = about("openEuler:22.03-LTS-SP3", "openssl", fixed)
+        assert answers(asked(tmp_path, [entry], purl=self.PURL.format(20))) == []
+
+
+@pytest.mark.parametrize("revision", ["", "-1", "-r12"])
+def test_the_revision_of_bitnami_is_no_prerelease(tmp_path: Path, revision: str) -> None:
+    purl = f"pkg:bitnami/postgresql@15.3.0{revision}?arch=amd64"
+    assert answers(asked(tmp_path, [about("Bitnami", "postgresql", "15.4.0", introduced="15.3.0")], purl=purl)) == YES
+    assert answers(asked(tmp_path, [about("Bitnami", "postgresql", "15.3.0")], purl=purl)) == []

@@ -19,6 +19,11 @@ COMPONENTS = Rule(
     fix="Replace the component, choose its other licence, or add the licence to 'allowed' of gate 'licence'.",
 )
 
+_STATE = (
+    "Add the component's licence to the SBOM as an SPDX expression, or replace the component; 'componentsWithoutLicence: warn'"
+    " only warns."
+)
+
 
 def is_about(root: Component, seen: Seen) -> bool:
     """Does *root* stand for the model? An SBOM may be about what comes with the model, such as the image that serves it: the
@@ -67,7 +72,7 @@ def _component(
     # a lock file state their own.
     if not said and component.kind not in ("file", "lock-file", "operating-system"):
         say = COMPONENTS.fails if policy.components_without_licence is Breach.FAIL else COMPONENTS.warns
-        yield say(f"Component {about} in {document.path} states no licence.", cited, about=about)
+        yield say(f"Component {about} in {document.path} states no licence.", cited, about=about, fix=_STATE)
     for text in said:
         if text not in known:
             known[text] = refusal(text, policy)

@@ -67,8 +67,14 @@ def _fill(window: Window, path: str, draft: Draft) -> None:
     form = draft.format
     if form in _TENSORS:
         adapters.by_name(path.rsplit("/", 1)[-1], draft)
-    if told.formats and form not in told.formats and kinds.family(form) not in told.formats and form != pointers.FORMAT:
+    fits = form in (pointers.FORMAT, *told.formats) or kinds.family(form) in told.formats
+    if told.formats and not fits and not _is_json_of_no_kind(form, told, window):
         draft.problem(f"it is named as {told.first}, but its bytes are {form}")
+
+
+def _is_json_of_no_kind(form: str, told: Named, window: Window) -> bool:
+    """Is it JSON, as its name says, whose format is unknown because no reader knows what it is for?"""
+    return form == kinds.UNKNOWN and told.kind.reader == "figures" and window.upto(0, 1) in (b"{", b"[")
 
 
 def _named_as_code(told: Named, draft: Draft) -> None:

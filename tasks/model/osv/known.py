@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from arcops.seen.vulnerabilities import Database
+from tasks.model.osv.ecosystems import KINDS
 from tasks.model.osv.modules import NO_MODULE, SOME_MODULE, concerns
 from tasks.model.osv.packages import Asked, Package
 from tasks.model.osv.ranges import Coverage
@@ -53,6 +54,15 @@ class Entry:
     @property
     def aliases(self) -> tuple[str, ...]:
         return _texts(self._aliases)
+
+    def without_epoch(self, version: str) -> str:
+        """*version* of an rpm without its epoch, if it has one and the advisory may leave it out; else empty.
+
+        Some databases take their versions from the names of files, in which there is no epoch.
+        """
+        epoch, colon, bare = version.partition(":")
+        left_out = KINDS.get(self.coverage.ecosystem) == "rpm" and ":" not in self._ranges
+        return bare if colon and epoch.strip("0") and left_out else ""
 
     def concerns(self, package: Package, asked: Asked) -> bool | None:
         """Is it about the module stream that *package* is of? `None` if this is unknown."""

@@ -33,6 +33,7 @@ _OTHER_STREAM = (
     "is of a module, and it is unknown whether the advisory is about the same stream of it (a package URL says the stream in"
     " the qualifier 'rpmmod' or 'modularitylabel')"
 )
+_NO_EPOCH = "is affected if the advisory, which gives no epoch, leaves that of the package out"
 _TICK = 64
 """After how many packages the caller is asked whether to go on; a package of many advisories takes a millisecond."""
 
@@ -152,7 +153,7 @@ def _uncompared(ref: str, component: Component, reason: str) -> Uncompared:
 def _hindrance(package: Package, known: Known) -> str:
     """Why the database cannot say anything about *package*, as a clause without its subject; empty if it can."""
     if package.ecosystem not in known.databases:
-        return f"is a {package.ecosystem} package, but no {package.ecosystem} advisories were imported"
+        return f"is a package of {package.ecosystem}, but no {package.ecosystem} advisories were imported"
     releases = known.releases.get(package.ecosystem)
     if releases and package.release and package.release not in releases:
         return f"is from {package.ecosystem} {package.release}, a release that the imported advisories do not cover"
@@ -216,6 +217,10 @@ def _answers(package: Package, asked: Asked, refs: tuple[str, ...], known: Known
             continue
         answer, fixed = entry.coverage.answer(asked.version)
         standing, reason = answer.standing, answer.reason
+        if standing is None and ":" in asked.version and (bare := entry.without_epoch(asked.version)):
+            answer, fixed = entry.coverage.answer(bare)
+            if answer.standing is not None:
+                standing, reason = Certainty.UNKNOWN, _NO_EPOCH
         if concerned is None:
             standing, reason = Certainty.UNKNOWN, _OTHER_STREAM
         if standing is None:

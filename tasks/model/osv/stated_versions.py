@@ -15,6 +15,7 @@ _PLATFORM = late(
 )
 """RubyGems' platforms (``Gem::Platform``): an interpreter, or a processor, a system and what the system adds."""
 
+_REVISION = late(r"-r?\d+\Z")
 _EARLY_GO = late(r"(\d+\.\d+)(?:\.(\d+))?(rc|beta)(\d+)")
 UNKNOWN = frozenset({"(devel)", "devel", "unknown", "unspecified", "none", "null", "noassertion"})
 """What generators write if they know no version."""
@@ -70,10 +71,13 @@ def _same(ecosystem: str, one: str, other: str) -> bool:
 
 def _plain(ecosystem: str, version: str) -> str:
     """Go's versions without the prefixes of its modules (``v1.2.3``) and of its own releases (``go1.21.0``); those of gems
-    without the platform, which lock files write behind (``1.13.0-x86_64-linux``) and RubyGems would read as a prerelease.
+    without the platform, which lock files write behind (``1.13.0-x86_64-linux``) and RubyGems would read as a prerelease; those
+    of Bitnami without the revision of the package (``15.3.0-1``), which advisories leave out and semver reads as a prerelease.
     """
     if ecosystem == "Go":
         return of_go(version)
+    if ecosystem == "Bitnami":
+        return _REVISION.sub("", version)
     if ecosystem == "RubyGems" and "-" in version:
         return _PLATFORM.sub("", version)
     return version
