@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from arcops.finding import Location
 from arcops.seen.mesh import AuthorizationSeen, MeshAction, MeshRule, MeshSeen, PeerAuthenticationSeen, SidecarSeen
-from arcops.seen.network import Label, Network, PodSet
+from arcops.seen.network import Label, Network, PodSet, Selector
 from reach.attachment import Attachment, attachments
-from reach.changes import Change, Way, words_of
+from reach.changes import Change, Way
 from reach.drift_rows import Kind, kind_of, kinds_of, like
 from reach.entries import Services
 from reach.filters import ROOT
@@ -25,7 +25,7 @@ Fact = tuple[str, str, str]
 """Source, target and ports, in words."""
 _Opens = tuple[str, bool, Fact]
 """The kind of a fact, whether it holds for all of its kind, and the fact; ``{}`` in it stands for the pods' title."""
-_PLAIN, _CALLERS, _HOSTS, _LISTED, _ALONE = "plain", "callers", "hosts", "listed", ""
+_PLAIN, _CALLERS, _HOSTS, _LISTED, _ACCOUNT, _ALONE = "plain", "callers", "hosts", "listed", "account", ""
 _NEW = "arcops-new-namespace"
 
 
@@ -35,8 +35,24 @@ def layer_changes(declared: Network, live: Network) -> Iterator[Change]:
     if any(network.mesh != MeshSeen() or meshed(network) for network in both):
         yield from _mesh_changes(both)
     was, now = (frozenset((*_gateways(one), *_led(one))) for one in both)
-    for way, only in ((Way.GAINED, now - was), (Way.LOST, was - now)):
+    for way, only in ((Way.GAINED, _uncovered(now, was)), (Way.LOST, _uncovered(was, now))):
         yield from (Change(way=way, source=one[0], target=one[1], ports=one[2]) for one in sorted(only))
+
+
+_FOR = " for "
+"""Before what a route asks of requests; what asks for nothing covers it."""
+
+
+def _uncovered(some: frozenset[Fact], others: frozenset[Fact]) -> set[Fact]:
+    """Those of *some* that are not in *others*, and that no fact there covers."""
+    return {one for one in some - others if (one[0], one[1], one[2].partition(_FOR)[0]) not in others}
+
+
+def _from(said: str, selector: Selector | None) -> str:
+    """The namespaces that ``from`` and its selector name."""
+    if said == "Selector" and selector is not None:
+        return f"namespaces with {selector.worded or 'any labels'}"
+    return {"All": "every namespace", "Same": "its own namespace", "None": "no namespace"}.get(said, f"namespace {said}")
 
 
 def _mesh_changes(both: tuple[Network, Network]) -> Iterator[Change]:
@@ -56,6 +72,8 @@ def _mesh_changes(both: tuple[Network, Network]) -> Iterator[Change]:
 
 
 def _has(facts: frozenset[_Opens], fact: _Opens) -> bool:
+    if fact[0] == _ACCOUNT and all(kind != _ACCOUNT for kind, _, _ in facts):
+        return True  # outside of the mesh an account opens nothing, and one that is not known cannot be compared
     return fact in facts or (bool(fact[0]) and any(wide and kind == fact[0] for kind, wide, _ in facts))
 
 
@@ -108,6 +126,8 @@ class _Mesh:
             yield _PLAIN, True, _ANY_PLAIN
             yield _CALLERS, True, _ANY_CALLER
         else:
+            if pods.account and pods.kind != KIND:
+                yield _ACCOUNT, False, ("{}", "what the mesh allows its account", f"as {pods.account}")
             yield from self._plain(pods)
             yield from self._callers(pods, ambient=ambient)
         if ambient is None or ambient:
@@ -185,7 +205,8 @@ class _Mesh:
         for entry in self._said.service_entries:
             here = {"*", pods.namespace, *(["."] if entry.namespace == pods.namespace else [])}
             ports = ",".join(str(one) for one in sorted(entry.ports)) or "every port"
-            where = f" ({', '.join(sorted(entry.addresses))})" if entry.addresses else ""
+            places = [*sorted(entry.addresses), *(f"served at {one}" for one in sorted(entry.endpoints))]
+            where = f" ({', '.join(places)})" if places else ""
             for host in entry.hosts if not entry.exported or here & set(entry.exported) else ():
                 yield _HOSTS, False, ("{}", f"the registered host {host}{where}", f"port {ports}")
 
@@ -235,9 +256,13 @@ def _gateways(network: Network) -> Iterator[Fact]:
             yield f"clients of {host}", title, f"{listener.protocol} {listener.port}"
             for held in listener.certificates:
                 yield f"the certificate {held.kind} {held.namespace}/{held.name}", title, "for its clients"
-            which = f" {words_of(listener.namespaces)}" if listener.routes_from == "Selector" else ""
             kinds = f" ({', '.join(sorted(listener.kinds))})" if listener.kinds else ""
-            yield f"routes from {listener.routes_from}{which}{kinds}", title, "may attach"
+            yield f"routes from {_from(listener.routes_from, listener.namespaces)}{kinds}", title, "may attach"
+        if gateway.sets_from not in ("None", ""):
+            yield f"ListenerSets from {_from(gateway.sets_from, gateway.sets)}", gateway.title, "may add listeners"
+    for tls in network.backend_tls:
+        if tls.checks:
+            yield f"servers {tls.checks}", f"Service {tls.namespace}/{tls.service} {tls.section}".rstrip(), "by TLS"
     attached: dict[int, list[Attachment]] = {}
     for one in attachments(network):
         attached.setdefault(id(one.route), []).append(one)
@@ -258,19 +283,19 @@ def _gateways(network: Network) -> Iterator[Fact]:
             if one.unknown
             for host in route.hosts
         ]
-        openings += [
-            host if set(route.tls) & {host, "*", f"*.{host.partition('.')[2]}"} else f"{host} in plain text"
-            for host in (route.hosts if route.alone else ())
-        ]
+        for host in route.hosts if route.alone else ():
+            secured = bool(set(route.tls) & {host, "*", f"*.{host.partition('.')[2]}"})
+            openings += [host] if secured else []
+            openings += [f"{host} in plain text"] if route.plain or not secured else []
+        for part in route.altered:
+            yield f"requests by {part}", route.title, "as its controller says"
         for backend in route.backends:
             service = services.find(backend)
             target = f"{backend.kind} {backend.namespace}/{backend.name}"
             for opening in openings:
-                yield (
-                    f"clients of {opening}, by {route.title},",
-                    target,
-                    f"port {backend.port or backend.port_name or 'of its own'}",
-                )
+                for asked in backend.asked or ("",):
+                    place = f"port {backend.port or backend.port_name or 'of its own'}"
+                    yield f"clients of {opening}, by {route.title},", target, f"{place}{_FOR}{asked}" if asked else place
             port = services.port(service, backend) if service is not None else None
             name = port.name if port is not None else ""
             if (
@@ -290,6 +315,10 @@ def _led(network: Network) -> Iterator[Fact]:
         for tls in rule.modes:
             if tls != "ISTIO_MUTUAL":
                 yield f"callers with TLS of their own ({tls})", f"{rule.host} of namespace {rule.namespace}", "past the mesh"
+    for tokens in network.mesh.tokens:
+        who = f" with {tokens.selector.worded}" if tokens.selector is not None else ""
+        for issuer in tokens.issuers:
+            yield f"callers with tokens of {issuer}", f"pods of namespace {tokens.namespace}{who}", "by their tokens"
     for service in network.mesh.virtual_services:
         for route in service.routes:
             for host in route.hosts:

@@ -117,6 +117,16 @@ class PodSeen:
     asks: tuple[Amount, ...] = ()
 
 
+SYSTEM = "kube-system"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterId:
+    """The UID of the namespace kube-system."""
+
+    uid: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """A device that a driver of Dynamic Resource Allocation offers: its names for the pool and the device."""
@@ -315,6 +325,8 @@ class Cluster(Body):
     deprecated: tuple[DeprecatedApi, ...] = ()
     slices: tuple[DeviceSlice, ...] = ()
     claims: tuple[DeviceClaim, ...] = ()
+    identity: str = ""
+    """What tells this cluster from others: the UID of its namespace kube-system, which lives as long as the cluster."""
 
     @property
     def names_subject(self) -> str:

@@ -249,6 +249,19 @@ class FilterSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokensSeen:
+    """A RequestAuthentication. ``selector`` is `None` for all pods of its namespace. ``issuers`` are those whose tokens it
+    takes, each with the place of its keys, in words.
+    """
+
+    namespace: str
+    name: str
+    at: Location
+    selector: Selector | None
+    issuers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeshSeen:
     """All mesh objects of the manifests, in the order of files and lines."""
 
@@ -261,3 +274,4 @@ class MeshSeen:
     gateways: tuple[MeshGatewaySeen, ...] = ()
     virtual_services: tuple[VirtualServiceSeen, ...] = ()
     filters: tuple[FilterSeen, ...] = ()
+    tokens: tuple[TokensSeen, ...] = ()

@@ -351,6 +351,8 @@ class Network(Body):
     others: tuple[OtherObject, ...] = ()
     mesh: MeshSeen = NO_MESH
     passages: tuple[Passage, ...] = ()
+    cluster: str = ""
+    """What tells the cluster that printed these manifests from others (the UID of its namespace kube-system); else empty."""
 
     @property
     def names_subject(self) -> str:

@@ -14,7 +14,9 @@ from arcops.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """Something that parts of one release must agree on: ``key`` is ``model`` (a digest) or ``gpu`` (a product's name)."""
+    """Something that parts of one release must agree on: ``key`` is ``model`` (a digest), ``gpu`` (a product's name) or
+    ``cluster`` (the UID of its namespace kube-system).
+    """
 
     key: str
     value: str

@@ -11,7 +11,8 @@ from arcops.seen.labels import Selector
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
     """The target of an Ingress or a route: a port of a Service, by number or name, or by the number ``target`` that it has at
-    the pods. ``first``: without any of these, it is the first port of the Service.
+    the pods. ``first``: without any of these, it is the first port of the Service. ``asked`` is what the route asks of requests
+    (paths, headers), each in words; empty: it takes every request.
     """
 
     at: Location
@@ -23,6 +24,7 @@ class Backend:
     kind: str = "Service"
     target: int = 0
     first: bool = False
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +149,8 @@ class GrantSeen:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendTlsSeen:
     """One target of a BackendTLSPolicy: TLS is used to the Service ``service`` of its namespace, or only to its port of the
-    name ``section``. ``unverified``: it names no authority, so it is refused.
+    name ``section``. ``unverified``: it names no authority, so it is refused. ``checks`` says which name and authorities the
+    server's certificate must have.
     """
 
     namespace: str
@@ -156,3 +159,4 @@ class BackendTlsSeen:
     service: str
     section: str = ""
     unverified: bool = False
+    checks: str = ""

@@ -21,7 +21,7 @@ from arcops.seen.cluster import Cluster, Unlisted
 from arcops.tier import Tier
 from artifacts.reading import read_at
 from tasks.cluster.dump import read_dump
-from tasks.cluster.objects import READERS, Item, moment
+from tasks.cluster.objects import READERS, Item, apart, moment
 from tasks.cluster.snapshot import ABSENT, INDEX, LISTED, OPTIONAL, VERSION, snapshot
 from tasks.files.reading import opened
 from tasks.kubernetes.listing import open_to
@@ -85,7 +85,9 @@ def read_cluster(target: Path, *, tick: Callable[[], None] = idle, within: Roots
     if index.entries.get(VERSION, _NOTHING).state != LISTED:
         lists.missing(VERSION, index.entries.get(VERSION, _NOTHING).why)
     served = index.entries.get(VERSION, _NOTHING).served
+    identity = apart(lists.found)
     return Cluster(
+        identity=identity,
         root=hashlib.sha256(_DOMAIN + b"".join(bytes.fromhex(digest) for digest in (index.digest, *lists.digests))).hexdigest(),
         served=served,
         heartbeats=index.entries.get("leases.coordination.k8s.io", _NOTHING).served,

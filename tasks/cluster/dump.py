@@ -14,7 +14,7 @@ from typing import Any
 from arcops.errors import ArcOpsError
 from arcops.seen.cluster import Cluster, Unlisted
 from artifacts.reading import read_at, read_open
-from tasks.cluster.objects import READERS, Item
+from tasks.cluster.objects import READERS, Item, apart
 from tasks.cluster.snapshot import METRICS, NODE_LEASES, OPTIONAL, RESOURCES, VERSION
 from tasks.files.walk import walk
 from tasks.kubernetes.dumped import DEFINITIONS, NAMESPACES, Dump, Kind, shown, wanted
@@ -111,6 +111,7 @@ class _Reading:
         unlisted.append(Unlisted(what=VERSION, why=untold))
         unlisted.append(Unlisted(what=METRICS, why="a dump does not hold the API server's metrics"))
         return Cluster(
+            identity=apart(lists),
             root=hashlib.sha256(_DOMAIN + b"".join(bytes.fromhex(one) for one in self.digests)).hexdigest(),
             served=None,
             heartbeats=None,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from arcops.seen.cluster import (
+    SYSTEM,
     AccountSeen,
     Amount,
     Capacity,
+    ClusterId,
     ClusterWorkload,
     Condition,
     CsiDriverSeen,
@@ -37,6 +40,7 @@ from tasks.kubernetes.manifests.fields import Field, text_at, true_at, whole_at
 Item = (
     str
     | AccountSeen
+    | ClusterId
     | Capacity
     | CsiDriverSeen
     | DeprecatedApi
@@ -94,6 +98,20 @@ def moment(text: str) -> datetime | None:
 
 def _named(one: Field) -> Iterator[Item]:
     yield _name(one)
+
+
+def _space(one: Field) -> Iterator[Item]:
+    yield _name(one)
+    uid = text_at(one.within("metadata", "uid"))
+    if uid and _name(one) == SYSTEM:
+        yield ClusterId(uid=uid)
+
+
+def apart(found: dict[str, list[Any]]) -> str:
+    """The identity of the cluster among its namespaces in *found*, from which it is taken; empty if they do not say it."""
+    spaces = found.get("namespaces", [])
+    found["namespaces"] = [one for one in spaces if not isinstance(one, ClusterId)]
+    return next((one.uid for one in spaces if isinstance(one, ClusterId)), "")
 
 
 def _node(one: Field) -> Iterator[Item]:
@@ -349,7 +367,7 @@ def _claim(one: Field) -> Iterator[Item]:
 
 
 READERS: dict[str, tuple[str, Callable[[Field], Iterator[Item]]]] = {
-    "namespaces": ("namespaces", _named),
+    "namespaces": ("namespaces", _space),
     "nodes": ("nodes", _node),
     "leases.coordination.k8s.io": ("leases", _lease),
     "pods": ("pods", _pod),

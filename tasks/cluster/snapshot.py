@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from arcops.errors import Broken, Unavailable
+from arcops.seen.cluster import SYSTEM
 from foundation.egress.cluster import ApiServer, NotGiven
 from tasks.kubernetes.listing import ApiResource, Object, Saved, asked, listed
 
@@ -244,6 +245,8 @@ def _utc(moment: datetime) -> str:
 def _pruned(item: Object, resource: ApiResource) -> Object:
     metadata = item.get("metadata") or {}
     kept: Object = {key: metadata[key] for key in ("name", "namespace", "generation") if metadata.get(key)}
+    if resource.kind == "Namespace" and metadata.get("name") == SYSTEM and metadata.get("uid"):
+        kept["uid"] = metadata["uid"]  # which cluster it is
     labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key in _LABELS}
     annotations = metadata.get("annotations") or {}
     if labels:

@@ -15,6 +15,7 @@ from typing import Any
 
 from arcops.errors import Refused, Unavailable
 from arcops.request import LiveCluster
+from arcops.seen.cluster import SYSTEM
 from arcops.tier import Tier
 from foundation.egress.cluster import ApiServer, NotGiven, refuse_unreached
 from tasks.kubernetes import mesh as cluster_mesh
@@ -95,6 +96,7 @@ RESOURCES = (
     ApiResource(version="gateway.networking.k8s.io/v1beta1", kind="ReferenceGrant", plural="referencegrants"),
     ApiResource(version=_SECURITY, kind="AuthorizationPolicy", plural="authorizationpolicies"),
     ApiResource(version=_SECURITY, kind="PeerAuthentication", plural="peerauthentications"),
+    ApiResource(version=_SECURITY, kind="RequestAuthentication", plural="requestauthentications"),
     ApiResource(version=_ISTIO, kind="Sidecar", plural="sidecars"),
     ApiResource(version=_ISTIO, kind="ServiceEntry", plural="serviceentries"),
     ApiResource(version=_ISTIO, kind="DestinationRule", plural="destinationrules"),
@@ -278,6 +280,8 @@ def _wanted(item: Object, resource: ApiResource) -> bool:
 def _pruned(item: Object, resource: ApiResource) -> Object:
     metadata = item.get("metadata") or {}
     kept = {key: metadata[key] for key in ("name", "namespace", "labels", "ownerReferences") if metadata.get(key)}
+    if resource.kind == "Namespace" and metadata.get("name") == SYSTEM and metadata.get("uid"):
+        kept["uid"] = metadata["uid"]  # which cluster it is
     spec = item.get("spec") or {}
     noted = _annotations(metadata, resource)
     if noted:

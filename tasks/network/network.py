@@ -150,6 +150,7 @@ def _network(objects: Objects, files: list[ManifestFile], tick: Callable[[], Non
         others=tuple(objects.others),
         mesh=objects.mesh.seen(),
         passages=tuple(objects.passages.found),
+        cluster=objects.cluster,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from arcops.bodies import body_of
 from arcops.collector import collector
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Seen, Sighting
@@ -16,7 +15,6 @@ from arcops.signer import ProvenSigner
 from arcops.verdict import Verdict
 from artifacts.beneath import open_within
 from artifacts.store import Store
-from artifacts.wire import from_json
 from tasks.release.facts import facts_of
 from tasks.release.planned import PlannedPart, PlannedRelease, read_plan
 from tasks.signing.logged import LoggedArtifacts, Opened, newest
@@ -161,11 +159,11 @@ def _facts(report: Report, store: Store) -> tuple[tuple[Fact, ...], tuple[str, .
     if report.subject.kind == "model":
         found.update((Fact(key="model", value=str(digest)), None) for digest in report.subject.digests)
     for record in report.evidence:
-        wanted, kind = facts_of(record.kind), body_of(record.kind)
-        if wanted is None or kind is None:
+        read = facts_of(record.kind)
+        if read is None:
             continue
         try:
-            found.update((fact, None) for fact in wanted(from_json(kind, store.get(record.digest).decode())))
-        except (ArcOpsError, UnicodeDecodeError):
+            found.update((fact, None) for fact in read(store.get(record.digest)))
+        except (ArcOpsError, ValueError):
             unread.append(record.kind)
     return tuple(sorted(found, key=lambda one: (one.key, one.value))), tuple(sorted(unread))

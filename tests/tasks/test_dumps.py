@@ -15,10 +15,15 @@ import yaml
 from arcops.errors import Refused
 from arcops.seen.cluster import Cluster, DevicePart
 from arcops.seen.network import Network
+from arcops.seen.release import Fact
+from artifacts.wire import canonical_bytes
 from tasks.cluster.cluster import read_cluster
 from tasks.cluster.snapshot import RESOURCES, _pruned
+from tasks.kubernetes.listing import RESOURCES as NETWORK
+from tasks.kubernetes.listing import _pruned as of_network
 from tasks.network.dump import is_dump
 from tasks.network.network import read_manifests
+from tasks.release.facts import facts_of
 from tests.manifests import shop
 from tests.simulators.ready_cluster import named, ready_cluster
 
@@ -378,3 +383,25 @@ def test_a_must_gather_of_a_network_is_read_for_what_a_snapshot_lists(tmp_path: 
     ]
     assert {"services", "namespaces"}.isdisjoint(asked_for(said(found)))
     assert "networkpolicies.networking.k8s.io" in asked_for(said(found))
+
+
+def test_what_tells_a_cluster_from_others_is_the_uid_of_its_namespace_kube_system(tmp_path: Path) -> None:
+    system = next(one for one in objects() if one["kind"] == "Namespace" and one["metadata"]["name"] == "kube-system")
+    uid = system["metadata"]["uid"]
+    assert read_cluster(written(tmp_path / "all.json", objects())).identity == uid
+    named = read_cluster(tmp_path / "all.json").namespaces
+    assert "kube-system" in named
+    assert uid not in named
+    namespaces = next(one for one in RESOURCES if one.kind == "Namespace")
+    assert _pruned(system, namespaces)["metadata"]["uid"] == uid
+    for one in of("Namespace"):
+        if one is not system and one["metadata"]["name"] != "kube-system":
+            assert "uid" not in _pruned(one, namespaces)["metadata"]
+    listed = next(one for one in NETWORK if one.kind == "Namespace")
+    assert of_network(system, listed)["metadata"]["uid"] == uid
+    network = read_manifests(written(tmp_path / "network.json", [system]))
+    assert network.cluster == uid
+    for body in (read_cluster(tmp_path / "all.json"), network):
+        read = facts_of(body.KIND)
+        assert read is not None
+        assert list(read(canonical_bytes(body))) == [Fact(key="cluster", value=uid)]

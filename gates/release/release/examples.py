@@ -140,6 +140,13 @@ def examples() -> Iterator[Example[ReleasePolicy]]:
     yield example("measured on another GPU", Verdict.RED, _CHAIN, _NODE, faster)
     elsewhere = replace(faster, name="edge-07-b")
     yield example("other GPUs on another node", Verdict.GREEN, _CHAIN, _NODE, elsewhere)
+
+    def of(part: PartSeen, cluster: str) -> PartSeen:
+        facts = (*part.answers[0].facts, Fact(key="cluster", value=cluster))
+        return replace(part, answers=(replace(part.answers[0], facts=facts),))
+
+    yield example("two parts of one cluster", Verdict.GREEN, _CHAIN, of(_NODE, "a"), of(_SPEED, "a"))
+    yield example("parts of two clusters", Verdict.RED, _CHAIN, of(_NODE, "a"), of(_SPEED, "b"))
     planning = replace(policy, parts=(*policy.parts, PartRule(flow="fit-check", policies=(_GPU,), signers=ours, least=0)))
     strange = replace(_PLAN, models=(_OTHER,))
     yield example("a plan of its model and another", Verdict.GREEN, _CHAIN, _NODE, _PLAN, policy=planning)

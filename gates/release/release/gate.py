@@ -105,7 +105,7 @@ VALID = Rule(
 )
 SAME = Rule(
     id="release/same",
-    asks="Do all parts speak of the same model, and those of one node of the same GPUs?",
+    asks="Do all parts speak of the same model and cluster, and those of one node of the same GPUs?",
     fix="Check the parts again with the model of this release, on the nodes of this site.",
 )
 
@@ -296,6 +296,17 @@ def _same(counting: list[tuple[PartSeen, Answer]], policy: ReleasePolicy, found:
             good = False
             listed = "; ".join(f"{part}: {', '.join(values)}" for part, values in sorted(named.items()))
             yield SAME.fails(f"The parts of {node} are about different GPUs: {listed}.", found, about=node)
+    clusters: dict[str, list[str]] = {}
+    for part, answer in counting:
+        for fact in answer.facts:
+            if fact.key == "cluster":
+                clusters.setdefault(fact.value, []).append(part.part)
+    if len(clusters) > 1:
+        good = False
+        listed = "; ".join(f"{', '.join(parts)}: {which}" for which, parts in sorted(clusters.items()))
+        text = f"The parts are about different clusters (the UID of their namespace kube-system): {listed}."
+        fix = "Name the context or the snapshot of one cluster in all parts, and check the release again."
+        yield SAME.fails(text, found, about="cluster", fix=fix)
     if not counting:
         good = False
         yield SAME.unknown("No part has an answer that counts, so nothing says what they are about.", found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +22,7 @@ from arcops.seen.mesh import (
     PeerAuthenticationSeen,
     ServiceEntrySeen,
     SidecarSeen,
+    TokensSeen,
     VirtualServiceSeen,
 )
 from arcops.seen.network import GatewaySeen, RouteSeen
@@ -36,7 +38,6 @@ NARROWING = frozenset(
         ("networking.istio.io", "WorkloadEntry"),
         ("networking.istio.io", "WorkloadGroup"),
         ("networking.istio.io", "ProxyConfig"),
-        ("security.istio.io", "RequestAuthentication"),
         ("telemetry.istio.io", "Telemetry"),
     }
 )
@@ -60,6 +61,7 @@ class MeshSettings:
     filters: list[FilterSeen] = field(default_factory=list)
     gateways: list[MeshGatewaySeen] = field(default_factory=list)
     virtual_services: list[VirtualServiceSeen] = field(default_factory=list)
+    tokens: list[TokensSeen] = field(default_factory=list)
     entries: list[GatewaySeen] = field(default_factory=list)
     entry_routes: list[RouteSeen] = field(default_factory=list)
 
@@ -84,6 +86,7 @@ class MeshSettings:
             gateways=tuple(self.gateways),
             virtual_services=tuple(self.virtual_services),
             filters=tuple(self.filters),
+            tokens=tuple(self.tokens),
         )
 
     def take(self, found: Field, group: str, kind: str, namespace: str, name: str) -> bool:
@@ -93,6 +96,8 @@ class MeshSettings:
                 self.authorizations.append(_authorization(found, namespace, name))
             case ("security.istio.io", "PeerAuthentication"):
                 self.peer_authentications.append(_peer_authentication(found, namespace, name))
+            case ("security.istio.io", "RequestAuthentication"):
+                self.tokens.append(_tokens(found, namespace, name))
             case ("networking.istio.io", "Sidecar"):
                 self.sidecars.append(_sidecar(found, namespace, name))
             case ("networking.istio.io", "ServiceEntry"):
@@ -252,6 +257,23 @@ def _peer_authentication(found: Field, namespace: str, name: str) -> PeerAuthent
         selector=_selector(spec, "selector", "matchLabels"),
         ports=tuple(_mode(port.get("mode")) for _, port in by_port.members()) if by_port is not None else (),
         numbers=tuple(_number(name, port) for name, port in by_port.members()) if by_port is not None else (),
+    )
+
+
+def _tokens(found: Field, namespace: str, name: str) -> TokensSeen:
+    spec = found.get("spec")
+    issuers = []
+    for one in spec.items("jwtRules") if spec is not None else ():
+        keys = text_at(one.get("jwksUri")) or f"keys {hashlib.sha256(text_at(one.get('jwks')).encode()).hexdigest()[:16]}"
+        meant = sorted(audience.text() for audience in one.items("audiences"))
+        of = f" for {', '.join(meant)}" if meant else ""
+        issuers.append(f"{text_at(one.get('issuer'))} by {keys}{of}")
+    return TokensSeen(
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        selector=_selector(spec, "selector", "matchLabels"),
+        issuers=tuple(issuers),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from arcops.finding import Location
+from arcops.seen.cluster import SYSTEM
 from arcops.seen.network import (
     NAMESPACE_NAME,
     BackendTlsSeen,
@@ -60,6 +61,7 @@ class Objects:
     calico: calico.Calico = field(default_factory=calico.Calico)
     passages: Passages = field(default_factory=Passages)
     dump: Dump = field(default_factory=Dump)
+    cluster: str = ""
     _known: dict[tuple[str, str, str, str], Location] = field(default_factory=dict)
     _read: list[Read | None] = field(default_factory=list)
     _ended: list[PodSet] = field(default_factory=list)
@@ -227,6 +229,8 @@ class Objects:
         match api:
             case ("", "v1", "Namespace"):
                 kept = {label.key: label for label in given} | {NAMESPACE_NAME: Label(key=NAMESPACE_NAME, value=name)}
+                if name == SYSTEM:
+                    self.cluster = text_at(found.within("metadata", "uid"))
                 self.namespaces[name] = NamespaceSeen(
                     name=name, labels=tuple(sorted(kept.values())), declared=True, at=found.at
                 )

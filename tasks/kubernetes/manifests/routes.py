@@ -16,6 +16,7 @@ from arcops.seen.network import (
 )
 from tasks.kubernetes.manifests.fields import Field, text_at, whole_at
 from tasks.kubernetes.manifests.names import selector
+from tasks.kubernetes.manifests.nodes import Mapping
 
 ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute")
 
@@ -32,7 +33,9 @@ def ingress(found: Field, namespace: str, name: str) -> RouteSeen:
             hosts.append(text_at(rule.get("host"), "*") or "*")
             http = rule.get("http")
             for path in http.items("paths") if http else ():
-                backends.extend(_ingress_backend(path.get("backend"), namespace))
+                kind, at = text_at(path.get("pathType"), "Prefix"), text_at(path.get("path")) or "/"
+                asked = () if (kind, at) in _EVERY_PATH else (f"{kind} {at}",)
+                backends.extend(_ingress_backend(path.get("backend"), namespace, asked))
     return RouteSeen(
         kind="Ingress",
         namespace=namespace,
@@ -88,7 +91,10 @@ def _ingress_tls(spec: Field) -> Iterator[str]:
         yield from hosts or ["*"]
 
 
-def _ingress_backend(found: Field | None, namespace: str) -> Iterator[Backend]:
+_EVERY_PATH = (("Prefix", "/"), ("ImplementationSpecific", "/"))
+
+
+def _ingress_backend(found: Field | None, namespace: str, asked: tuple[str, ...] = ()) -> Iterator[Backend]:
     if found is None:
         return
     service = found.get("service")
@@ -103,6 +109,7 @@ def _ingress_backend(found: Field | None, namespace: str) -> Iterator[Backend]:
             namespace=namespace,
             name=text_at(resource.get("name")),
             kind=text_at(resource.get("kind")),
+            asked=asked,
         )
         return
     yield Backend(
@@ -112,6 +119,7 @@ def _ingress_backend(found: Field | None, namespace: str) -> Iterator[Backend]:
         name=text_at(service.get("name")),
         port=whole_at(service.within("port", "number")),
         port_name=text_at(service.within("port", "name")),
+        asked=asked,
     )
 
 
@@ -155,10 +163,26 @@ def _parent(item: Field, namespace: str) -> ParentRef:
 
 def _backends(spec: Field, namespace: str) -> Iterator[Backend]:
     for rule in spec.items("rules"):
+        asked = tuple(dict.fromkeys(map(_asked, rule.items("matches"))))
         for item in rule.items("backendRefs"):
-            yield _backend(item, namespace)
+            yield _backend(item, namespace, () if "" in asked else asked)
             yield from _mirrors(item, namespace)
         yield from _mirrors(rule, namespace)
+
+
+def _asked(match: Field) -> str:
+    """What one match of a route asks of requests, in words; empty if it takes every request (what the API server fills in)."""
+    path, method, parts = match.get("path"), match.get("method"), []
+    if path is not None:
+        kind, value = text_at(path.get("type"), "PathPrefix"), text_at(path.get("value"), "/")
+        parts += [f"{kind} {value}"] if (kind, value) != ("PathPrefix", "/") else []
+    if method is not None:
+        whole = isinstance(method.node, Mapping)  # of a GRPCRoute: a service and a method
+        names = [text_at(method.get(name)) for name in ("service", "method")] if whole else [text_at(method)]
+        parts.append(f"method {'/'.join(names)}")
+    for name in ("headers", "queryParams"):
+        parts += [f"{name} {text_at(one.get('name'))}={text_at(one.get('value'))}" for one in match.items(name)]
+    return " and ".join(parts)
 
 
 def _mirrors(found: Field, namespace: str) -> Iterator[Backend]:
@@ -188,7 +212,7 @@ def _kind(item: Field, kind: str) -> str:
     return f"{named}.{group.text()}"
 
 
-def _backend(item: Field, namespace: str) -> Backend:
+def _backend(item: Field, namespace: str, asked: tuple[str, ...] = ()) -> Backend:
     return Backend(
         at=item.at,
         field=item.path,
@@ -196,6 +220,7 @@ def _backend(item: Field, namespace: str) -> Backend:
         name=text_at(item.get("name")),
         port=whole_at(item.get("port")),
         kind=_kind(item, "Service"),
+        asked=asked,
     )
 
 
@@ -322,7 +347,17 @@ def backend_tls(found: Field, namespace: str, name: str) -> Iterator[BackendTlsS
                 service=text_at(item.get("name")),
                 section=text_at(item.get("sectionName")),
                 unverified=not verified,
+                checks=_checks(checks) if checks is not None else "",
             )
+
+
+def _checks(found: Field) -> str:
+    """The name and the authorities that a BackendTLSPolicy asks of a server, in words."""
+    refs = sorted(f"{text_at(one.get('kind'))} {text_at(one.get('name'))}" for one in found.items("caCertificateRefs"))
+    refs += [text_at(found.get("wellKnownCACertificates"))] if found.get("wellKnownCACertificates") is not None else []
+    names = [text_at(found.get("hostname"))]
+    names += sorted(text_at(one.get("hostname")) or text_at(one.get("uri")) for one in found.items("subjectAltNames"))
+    return f"of the name {', '.join(names)} by {', '.join(refs) or 'no authority'}"
 
 
 _GROUPS = {

@@ -1,0 +1,80 @@
+"""Drift above the policies: what only a cluster's Ingress, Gateways and mesh open, by one changed word each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reach.drift import Way, compare
+from tasks.network.network import read_manifests
+from tests.gates.test_gateway import EDGE, INGRESS
+from tests.gates.test_mesh import IN_MESH, MESH
+from tests.manifests import SHOP, changed, shop
+
+pytestmark = pytest.mark.requirement("ARC-B3/drift-is-by-reachability")
+
+GAINED, LOST = Way.GAINED, Way.LOST
+TRIED = ("{name: deny, namespace: shop}", "{name: deny, namespace: shop, annotations: {istio.io/dry-run: 'true'}}")
+TOKENS = """\
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: tokens, namespace: shop}
+spec: {jwtRules: [{issuer: https://login.example, jwksUri: https://login.example/keys}]}
+"""
+PATHS = changed(INGRESS, "path: /,", "path: /shop,")
+MATCHED = changed(EDGE, "    - backendRefs", "    - matches: [{path: {value: /shop}}]\n      backendRefs")
+
+
+def ways(folder: Path, declared: str, live: str, pods: str = SHOP, live_pods: str = "") -> set[Way]:
+    was = read_manifests(shop(folder / "declared", declared, manifests=pods))
+    now = read_manifests(shop(folder / "live", live, manifests=live_pods or pods))
+    return {one.way for one in compare(was, now).reach}
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "found"),
+    [
+        (INGRESS, "namespace: shop}", "namespace: shop, annotations: {haproxy.org/ssl-redirect: 'false'}}", {GAINED}),
+        (INGRESS, "namespace: shop}", "namespace: shop, annotations: {nginx.org/server-snippets: x}}", {GAINED}),
+        (INGRESS, "namespace: shop}", "namespace: shop, annotations: {nginx.org/other: x}}", set()),
+        (INGRESS, "path: /,", "path: /shop,", {LOST}),
+        (INGRESS, "pathType: Prefix", "pathType: Exact", {LOST}),
+        (PATHS, "path: /shop,", "path: /,", {GAINED}),
+        (PATHS, "path: /shop,", "path: /admin,", {GAINED, LOST}),
+        (PATHS, "pathType: Prefix", "pathType: Exact", {GAINED, LOST}),
+        (EDGE, "    - backendRefs", "    - matches: [{path: {type: PathPrefix, value: /}}]\n      backendRefs", set()),
+        (EDGE, "    - backendRefs", "    - matches: [{path: {value: /shop}}]\n      backendRefs", {LOST}),
+        (MATCHED, "value: /shop", "value: /", {GAINED}),
+        (MATCHED, "{path: {value: /shop}}", "{path: {value: /shop}}, {headers: [{name: a, value: b}]}", {GAINED}),
+        (MATCHED, "{path: {value: /shop}}", "{path: {value: /shop}, method: GET}", {GAINED, LOST}),
+        (EDGE, "  gatewayClassName: envoy\n", "  allowedListeners: {namespaces: {from: All}}\n", {GAINED}),
+        (EDGE, "wellKnownCACertificates: System", "caCertificateRefs: [{group: '', kind: ConfigMap, name: a}]", {GAINED, LOST}),
+        (EDGE, "hostname: web.shop", "hostname: other.shop", {GAINED, LOST}),
+        (MESH, "[pay.example]", "[pay.example]\n  resolution: STATIC\n  endpoints: [{address: 192.0.2.7}]", {GAINED, LOST}),
+        (MESH, *TRIED, {GAINED}),
+        (TOKENS, "login.example/keys", "other.example/keys", {GAINED, LOST}),
+        (TOKENS, "/keys}", "/keys, audiences: [shop]}", {GAINED, LOST}),
+        (TOKENS, "jwksUri: https://login.example/keys", "jwks: '{}'", {GAINED, LOST}),
+    ],
+)  # fmt: skip
+def test_one_changed_word_is_drift(tmp_path: Path, text: str, old: str, new: str, found: set[Way]) -> None:
+    pods = IN_MESH if text in (MESH, TOKENS) else SHOP
+    live = changed(text, old, new)
+    assert ways(tmp_path, text, live, pods) == found
+    assert ways(tmp_path / "same", live, live, pods) == set()
+
+
+def test_other_tokens_that_only_the_cluster_takes(tmp_path: Path) -> None:
+    assert ways(tmp_path / "gained", MESH, f"{MESH}---\n{TOKENS}", IN_MESH) == {GAINED}
+    assert ways(tmp_path / "lost", f"{MESH}---\n{TOKENS}", MESH, IN_MESH) == {LOST}
+
+
+def test_pods_of_the_mesh_that_have_another_account_have_its_rights(tmp_path: Path) -> None:
+    spec = "    spec:\n      containers:\n        - name: web"
+    other = changed(IN_MESH, spec, spec.replace("    spec:\n", "    spec:\n      serviceAccountName: db\n"))
+    same = changed(IN_MESH, spec, spec.replace("    spec:\n", "    spec:\n      serviceAccountName: default\n"))
+    assert ways(tmp_path / "other", MESH, MESH, IN_MESH, other) == {GAINED, LOST}
+    assert ways(tmp_path / "same", MESH, MESH, IN_MESH, same) == set()
+    outside = changed(SHOP, spec, spec.replace("    spec:\n", "    spec:\n      serviceAccountName: db\n"))
+    assert ways(tmp_path / "out", "", "", SHOP, outside) == set()
