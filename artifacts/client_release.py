@@ -9,16 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from functools import cache
-from typing import Any, cast
 
 from arcops.errors import Refused
-from artifacts.canonical import canonical
-from artifacts.envelope import strict_json
-from artifacts.statement import STATEMENT
-from artifacts.typed import JSON, dump, load
+from artifacts.record import Record
 
-CLIENT_RELEASE = "https://arcops.dev/predicates/client-configuration-release/v1"
 EVERYONE = 100
 
 
@@ -61,40 +55,18 @@ class ClientRelease:
     supersedes: str
 
 
-def release_statement(release: ClientRelease) -> bytes:
-    """The statement of *release*: the bytes that are signed."""
-    subject: JSON = {"name": _name(release), "digest": {"sha256": release.artifact.removeprefix("sha256:")}}
-    return canonical({"_type": STATEMENT, "subject": [subject], "predicateType": CLIENT_RELEASE, "predicate": dump(release)})
-
-
-def release_from(data: bytes) -> ClientRelease:
-    """The release in the statement *data*. Raises `Refused` if it is not a release, or contradicts itself."""
-    document = strict_json(data, "the release")
-    if isinstance(document, dict) and document.get("predicateType") != CLIENT_RELEASE:
-        raise Refused(f"the statement is not a release of a client's configuration ({CLIENT_RELEASE})")
-    problem = next(iter(_validator().iter_errors(document)), None)
-    if problem is not None:
-        where = ".".join(str(part) for part in problem.instance_path) or "the document"
-        raise Refused(f"the release does not match its schema at {where[:200]}: {problem.message[:300]}")
-    members = cast(dict[str, Any], document)  # the schema was checked: it is an object with exactly these members
-    found = load(ClientRelease, members["predicate"], "the release")
-    if release_statement(found) != data:
-        raise Refused("the release's subject is not the payload that it names, or it is not written canonically")
-    if not 0 < found.percent <= EVERYONE:
-        raise Refused(f"the release is for {found.percent} % of the clients; 1 to 100 are possible")
-    if found.valid_until <= found.issued_at:
+def _check(release: ClientRelease) -> None:
+    if not 0 < release.percent <= EVERYONE:
+        raise Refused(f"the release is for {release.percent} % of the clients; 1 to 100 are possible")
+    if release.valid_until <= release.issued_at:
         raise Refused("the release ends before it begins")
-    return found
 
 
-def _name(release: ClientRelease) -> str:
-    return f"{release.client}/{release.profile}"
-
-
-@cache
-def _validator() -> Any:
-    import jsonschema_rs
-
-    from artifacts.schemas import schema_text
-
-    return jsonschema_rs.validator_for(schema_text(CLIENT_RELEASE), mask="the value", offline=True)
+CLIENT_RELEASE: Record[ClientRelease] = Record(
+    uri="https://arcops.dev/predicates/client-configuration-release/v1",
+    what="the release of a client's configuration",
+    holds=ClientRelease,
+    about=lambda release: (f"{release.client}/{release.profile}", release.artifact),
+    check=_check,
+)
+release_statement, release_from = CLIENT_RELEASE.statement, CLIENT_RELEASE.read

@@ -10,9 +10,10 @@ from typing import Any, Generic, TypeVar, cast
 from arcops.errors import Refused
 from artifacts.canonical import canonical
 from artifacts.envelope import strict_json
-from artifacts.predicate import name_of
+from artifacts.predicate import Predicate, name_of
 from artifacts.statement import STATEMENT
 from artifacts.typed import JSON, dump, load
+from artifacts.words import Said
 
 T = TypeVar("T")
 
@@ -20,13 +21,15 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record(Generic[T]):
     """The records of the predicate type *uri*: each a ``holds``, called *what* in sentences. ``about`` gives the name and the
-    digest (``sha256:…``) of the statement's subject, which follow from the value.
+    digest (``sha256:…``) of the statement's subject, which follow from the value. ``check`` raises `Refused` if a value
+    contradicts itself in a way that the schema cannot say.
     """
 
     uri: str
     what: str
     holds: type[T]
     about: Callable[[T], tuple[str, str]]
+    check: Callable[[T], None] = lambda _: None
 
     def statement(self, value: T) -> bytes:
         """The statement of *value*: the bytes that are signed."""
@@ -50,7 +53,39 @@ class Record(Generic[T]):
         found = load(self.holds, cast(dict[str, Any], document)["predicate"], self.what)
         if self.statement(found) != data:
             raise Refused(f"{self.what} is about another subject than it says, or it is not written canonically")
+        self.check(found)
         return found
+
+    def predicate(self, title: str, said: Callable[[T], Said] | None = None) -> Predicate:
+        """The predicate of these records, whose schema is published. *said* gives the values for a listing, if there is more to
+        list than the subject.
+        """
+        listing = None if said is None else lambda statement, _: said(self.read(statement))
+        return Predicate(uri=self.uri, title=title, holds=self.holds, read=self.read, said=listing, published=True)
+
+    def said(
+        self,
+        value: T,
+        *,
+        evidence: frozenset[str] = frozenset(),
+        policy: str = "",
+        judged_at: str = "",
+        valid_until: str = "",
+        site: str = "",
+    ) -> Said:
+        """What an artifact that holds *value* says about itself."""
+        name, digest = self.about(value)
+        return Said(
+            predicate_type=self.uri,
+            subject=name,
+            digests=(digest,),
+            evidence=evidence,
+            policy=policy,
+            judged_at=judged_at,
+            valid_until=valid_until,
+            site=site,
+            kind=name_of(self.uri),
+        )
 
 
 @cache

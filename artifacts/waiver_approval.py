@@ -9,17 +9,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any, cast
 
 from arcops.errors import Refused
 from arcops.finding import Waiver
 from artifacts.canonical import canonical
-from artifacts.envelope import strict_json
-from artifacts.statement import STATEMENT
-from artifacts.typed import JSON, dump, load
-
-WAIVER_APPROVAL = "https://arcops.dev/predicates/waiver-approval/v1"
+from artifacts.record import Record
+from artifacts.typed import dump
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,35 +47,16 @@ def waiver_digest(waiver: Waiver) -> str:
     return f"sha256:{hashlib.sha256(canonical(dump(waiver))).hexdigest()}"
 
 
-def approval_statement(approval: WaiverApproval) -> bytes:
-    """The statement of *approval*: the bytes that are signed."""
-    digest = waiver_digest(approval.waiver).removeprefix("sha256:")
-    subject: JSON = {"name": approval.waiver.rule, "digest": {"sha256": digest}}
-    return canonical({"_type": STATEMENT, "subject": [subject], "predicateType": WAIVER_APPROVAL, "predicate": dump(approval)})
-
-
-def approval_from(data: bytes) -> WaiverApproval:
-    """The approval in the statement *data*. Raises `Refused` if it is not an approval, or contradicts itself."""
-    document = strict_json(data, "the approval")
-    if isinstance(document, dict) and document.get("predicateType") != WAIVER_APPROVAL:
-        raise Refused(f"the statement is not an approval of a waiver ({WAIVER_APPROVAL})")
-    problem = next(iter(_validator().iter_errors(document)), None)
-    if problem is not None:
-        where = ".".join(str(part) for part in problem.instance_path) or "the document"
-        raise Refused(f"the approval does not match its schema at {where[:200]}: {problem.message[:300]}")
-    members = cast(dict[str, Any], document)  # the schema was checked: it is an object with exactly these members
-    found = load(WaiverApproval, members["predicate"], "the approval")
-    if approval_statement(found) != data:
-        raise Refused("the approval's subject is not the waiver that it names, or it is not written canonically")
-    if not (found.policy and found.approver.issuer and found.approver.id):
+def _check(approval: WaiverApproval) -> None:
+    if not (approval.policy and approval.approver.issuer and approval.approver.id):
         raise Refused("the approval does not say who approved, or in which policy")
-    return found
 
 
-@cache
-def _validator() -> Any:
-    import jsonschema_rs
-
-    from artifacts.schemas import schema_text
-
-    return jsonschema_rs.validator_for(schema_text(WAIVER_APPROVAL), mask="the value", offline=True)
+WAIVER_APPROVAL: Record[WaiverApproval] = Record(
+    uri="https://arcops.dev/predicates/waiver-approval/v1",
+    what="the approval of a waiver",
+    holds=WaiverApproval,
+    about=lambda approval: (approval.waiver.rule, waiver_digest(approval.waiver)),
+    check=_check,
+)
+approval_statement, approval_from = WAIVER_APPROVAL.statement, WAIVER_APPROVAL.read

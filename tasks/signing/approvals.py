@@ -42,7 +42,7 @@ def approvals(request: Request, seen: Seen) -> Sighting[ApprovalsSeen]:
 def _counting(store: Store, digest: str, artifact: str, ground: Grounds, seen: Seen) -> ApprovalSeen | None:
     try:
         vouched = vouch(store.get(artifact), ground, seen.at)
-        if vouched.predicate_type != WAIVER_APPROVAL:
+        if vouched.predicate_type != WAIVER_APPROVAL.uri:
             return None
         approval = approval_from(vouched.statement)
     except (NotVouched, ArcOpsError):
