@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.deployments.decided import DECIDED, LOOKED_AT, SWITCHES_OF_A_SITE
 from tests.deployments.tools import tool
 
 
@@ -59,11 +60,16 @@ def read(text: str) -> tuple[Block, ...]:
         for one in found.get(kind, ()):
             for type_, named in one.items():
                 blocks += [Block(kind=kind, type=type_, name=name, body=body) for name, body in named.items()]
+    for kind in found.keys() - {"variable", "resource", "data"}:
+        blocks += [Block(kind="other", type=kind, name=str(number), body=one) for number, one in enumerate(found[kind])]
     return tuple(blocks)
 
 
 def module(folder: Path) -> list[Block]:
-    """The blocks of every file of a module."""
+    """The blocks of every file of a module; a file that Terraform would read and that is not read here is none of a module."""
+    for file in folder.rglob("*"):
+        assert file.suffix == ".tf", f"{file} is read by no rule"
+        assert not file.name.endswith("override.tf"), f"{file} is read by no rule"
     return [block for file in sorted(folder.glob("*.tf")) for block in read(file.read_text(encoding="utf-8"))]
 
 
@@ -116,6 +122,80 @@ def nothing_is_public(blocks: list[Block]) -> Iterator[str]:
         text = json.dumps(one.body)
         if "ingress" in one.type and any(f'"{everyone}"' in text for everyone in EVERYONE):
             yield f"{one} lets everyone in"
+        for name in ("cidr_ipv4", "cidr_ipv6", "cidr_block", "address_space"):
+            for each in _listed(one.body.get(name)):
+                if not re.fullmatch(r"\$\{(var\.[a-z_]+_cidr|cidrsubnet\(var\.[a-z_]+_cidr, .*\))\}", each):
+                    yield f"{one}: {name} is {each}, and not the addresses that a site gives"
+        if one.type == "aws_security_group" and {"ingress", "egress"} & one.body.keys():
+            yield f"{one} has rules inside, which no rule here reads"
+
+
+def _listed(value: Any) -> list[str]:
+    return [] if value is None else [str(one) for one in value] if isinstance(value, list) else [str(value)]
+
+
+PRIVATE = (
+    r"^(10\\.[0-9.]+/([89]|[12][0-9]|3[0-2])|172\\.(1[6-9]|2[0-9]|3[01])\\.[0-9.]+/(1[2-9]|2[0-9]|3[0-2])"
+    r"|192\\.168\\.[0-9.]+/(1[6-9]|2[0-9]|3[0-2]))$"
+)
+"""Networks of RFC 1918, as the modules write it."""
+GIVEN = {
+    r".*_cidr": f'${{can(cidrnetmask(var.{{0}})) && can(regex("{PRIVATE}", var.{{0}}))}}'.replace("{0}", "NAME"),
+    r".*_arn": '${can(regex("^arn:[^*?]+$", var.NAME))}',
+    r".*_arns": '${alltrue([for one in var.NAME : can(regex("^arn:[^*?]+$", one))])}',
+    r"invokers": '${alltrue([for one in var.NAME : can(regex("^(user|group|serviceAccount|principal):[^*]+$", one))])}',
+    r"registry_id": '${can(regex("/providers/Microsoft.ContainerRegistry/registries/[^/]+$", var.NAME))}',
+    r"vault_id": '${can(regex("/providers/Microsoft.KeyVault/vaults/[^/]+$", var.NAME))}',
+}
+"""What must hold of a variable whose value could open what a module closes."""
+
+
+@rule
+def what_a_site_gives_opens_nothing(blocks: list[Block]) -> Iterator[str]:
+    for one in blocks:
+        for name, wanted in GIVEN.items():
+            if one.type == "variable" and re.fullmatch(name, one.name):
+                said = [inside.get("condition") for inside in one.inside("validation")]
+                if said != [wanted.replace("NAME", one.name)]:
+                    yield f"variable {one.name} may be anything: {said}"
+
+
+@rule
+def every_switch_is_as_it_was_decided(blocks: list[Block]) -> Iterator[str]:
+    for one in blocks:
+        if (one.kind == "data" or one.kind == "other") and one.type not in LOOKED_AT[one.kind]:
+            yield f"{one}: no rule was ever written for this kind"
+        if one.kind != "resource":
+            continue
+        if one.type not in DECIDED:
+            yield f"{one}: no rule was ever written for this kind"
+            continue
+        if unread := {"dynamic", "provisioner", "lifecycle", "count", "provider"} & one.body.keys():
+            yield f"{one} has {min(unread)}, by which it may become something else"
+        wanted, said = DECIDED[one.type] | DECIDED.get(str(one), {}), _said(one.body)
+        for path, value in wanted.items():
+            if not said.get(path) or any((type(each), each) != (type(value), value) for each in said[path]):
+                yield f"{one}: {path} is {said.get(path)}, and not {value}"
+        for path, values in said.items():
+            own = SWITCHES_OF_A_SITE.get(one.type, {}).get(path)
+            for value in values:
+                switch = isinstance(value, bool) or value in ("true", "false") or path.endswith("enabled")
+                if switch and path not in wanted and value != own and path != "container.volume.read_only":
+                    yield f"{one}: no one decided what {path} is ({value})"
+
+
+def _said(body: Any, path: str = "") -> dict[str, list[Any]]:
+    """Every value of *body* by its path."""
+    found: dict[str, list[Any]] = {}
+    for key, value in body.items():
+        if key == "__is_block__":
+            continue
+        here = f"{path}.{key}" if path else key
+        for one in value if isinstance(value, list) else [value]:
+            below = _said(one, here) if isinstance(one, dict) else {here: [one]}
+            for name, values in below.items():
+                found.setdefault(name, []).extend(values)
+    return found
 
 
 @rule
@@ -138,80 +218,110 @@ def what_comes_in_is_encrypted(blocks: list[Block]) -> Iterator[str]:
         ]:
             yield f"{one} does not force TLS"
     for one in resources(blocks, "aws_ecs_task_definition"):
+        if not re.search(r'user = "65532:65532", readonlyRootFilesystem = true', str(one.body.get("container_definitions"))):
+            yield f"{one} runs as root, or may write into its image"
         if any(inside.get("transit_encryption") != "ENABLED" for inside in one.inside("efs_volume_configuration")):
             yield f"{one} mounts without TLS"
 
 
 REST = {
-    "aws_db_instance": ("storage_encrypted", "kms_key_id"),
-    "aws_efs_file_system": ("encrypted", "kms_key_id"),
+    "aws_db_instance": ("kms_key_id",),
+    "aws_efs_file_system": ("kms_key_id",),
     "aws_cloudwatch_log_group": ("kms_key_id",),
     "azurerm_kubernetes_cluster": ("disk_encryption_set_id",),
     "azurerm_container_group": ("key_vault_key_id",),
-    "azurerm_storage_account": ("infrastructure_encryption_enabled",),
     "google_sql_database_instance": ("encryption_key_name",),
 }
 REST_INSIDE = {
-    "aws_eks_cluster": ("encryption_config", "resources"),
+    "aws_eks_cluster": ("provider", "key_arn"),
     "aws_launch_template": ("ebs", "kms_key_id"),
-    "azurerm_kubernetes_cluster": ("default_node_pool", "host_encryption_enabled"),
     "google_container_cluster": ("database_encryption", "key_name"),
     "google_container_node_pool": ("node_config", "boot_disk_kms_key"),
     "google_storage_bucket": ("encryption", "default_kms_key_name"),
     "google_cloud_run_v2_service": ("template", "encryption_key"),
 }
+KEY = re.compile(r"\$\{(var\.(key_id|key_arn|disk_encryption_set_id)|aws_kms_key\.this\.(arn|key_id))\}")
+"""A key of the site. Another expression may be nothing at all."""
 
 
 @rule
 def what_is_kept_is_encrypted(blocks: list[Block]) -> Iterator[str]:
     for one in resources(blocks):
-        for field in REST.get(one.type, ()):
-            if one.body.get(field) in (None, False, ""):
-                yield f"{one}: {field} is missing, so it is not encrypted at rest by the site's key"
+        said = {field: [one.body.get(field)] for field in REST.get(one.type, ())}
         if one.type in REST_INSIDE:
             block, field = REST_INSIDE[one.type]
-            if not any(inside.get(field) for inside in one.inside(block)):
-                yield f"{one}: {block}.{field} is missing, so it is not encrypted at rest by the site's key"
+            said[field] = [inside.get(field) for inside in one.inside(block)]
+        for field, keys in said.items():
+            if not keys or not all(KEY.fullmatch(str(key)) for key in keys):
+                yield f"{one}: {field} is no key of the site, so it is not encrypted at rest by that"
 
 
 NO_RESOURCE = {"ecr:GetAuthorizationToken"}
 """Actions that know no resource."""
+LOG_STREAMS = re.compile(r"\$\{aws_cloudwatch_log_group\.this\.arn\}:\*")
+"""The streams of one group, which have no name before they are there."""
 NARROW = {
     "Network Contributor": "azurerm_subnet.", "AcrPull": "registry_id", "Key Vault Secrets User": "vault",
 }  # fmt: skip
 GOOGLE_ON_PROJECT = {"roles/logging.logWriter", "roles/monitoring.metricWriter"}
+GOOGLE_MEMBER = re.compile(
+    r"\$\{google_service_account\.[a-z]+\.member\}|serviceAccount:\$\{var\.project\}\.svc\.id\.goog\[.*\]|\$\{each\.key\}"
+)
+OF_AMAZON = {
+    "AmazonEKSClusterPolicy",
+    "AmazonEKSWorkerNodeMinimalPolicy",
+    "AmazonEKS_CNI_Policy",
+    "AmazonEKSClusterAdminPolicy",
+}
+"""Ready policies of Amazon: what a cluster, its nodes and its administrators need."""
+LIMITS = {"actions", "resources", "principals", "condition", "sid", "__is_block__"}
 
 
 @rule
 def no_one_may_everything(blocks: list[Block]) -> Iterator[str]:
     for one in blocks:
         if one.type == "aws_iam_policy_document":
-            for statement in one.inside("statement"):
-                actions, wide = statement.get("actions", []), "*" in statement.get("resources", [])
-                if any("*" in action for action in actions):
-                    yield f"{one} allows actions by a pattern: {actions}"
-                if wide and not set(actions) <= NO_RESOURCE:
-                    yield f"{one} allows {actions} on everything"
-                for who in statement.get("principals", []):
-                    if "*" in who.get("identifiers", []) or who.get("type") == "*":
-                        yield f"{one} lets everyone in"
+            yield from _wide(one)
+        if one.type in ("aws_iam_role", "aws_iam_role_policy"):
+            field = "assume_role_policy" if one.type == "aws_iam_role" else "policy"
+            if not re.fullmatch(r"\$\{data\.aws_iam_policy_document\.[a-z_]+\.json\}", str(one.body.get(field))):
+                yield f"{one}: {field} is no document that is read here"
+            if wide := {"inline_policy", "managed_policy_arns", "permissions_boundary"} & one.body.keys():
+                yield f"{one} has {min(wide)}"
+        if one.type in ("aws_iam_role_policy_attachment", "aws_eks_access_policy_association"):
+            named = str(one.body.get("policy_arn")).rpartition("/")[2]
+            names = re.findall(r'"([^"]+)"', str(one.body.get("for_each"))) if named == "${each.key}" else [named]
+            if not names or not {*names} <= OF_AMAZON:
+                yield f"{one} gives {names}"
         if one.type == "azurerm_role_assignment":
             role = str(one.body.get("role_definition_name"))
-            if role not in NARROW or NARROW[role] not in str(one.body.get("scope")):
+            if role not in NARROW or NARROW[role] not in str(one.body.get("scope")) or "role_definition_id" in one.body:
                 yield f"{one}: the role {role} on {one.body.get('scope')} is wider than is known to be needed"
-        if re.fullmatch(r"google_.*_iam_(member|binding)", one.type):
-            role, member = str(one.body.get("role")), str(one.body.get("member"))
-            if (
-                re.fullmatch(r"roles/(owner|editor|viewer|.*[aA]dmin)", role)
-                or "allUsers" in member
-                or "allAuthenticatedUsers" in member
-            ):
-                yield f"{one}: {role} for {member}"
-            if (
-                one.type == "google_project_iam_member"
-                and not set(re.findall(r"roles/[A-Za-z.]+", str(one.body))) <= GOOGLE_ON_PROJECT
-            ):
+        if re.fullmatch(r"google_.*_iam_(member|binding|policy)", one.type):
+            if not GOOGLE_MEMBER.fullmatch(str(one.body.get("member"))):
+                yield f"{one}: {one.body.get('role')} for {one.body.get('member')}"
+            said = set(re.findall(r"roles/[A-Za-z.]+", str(one.body)))
+            if one.type == "google_project_iam_member" and (not said or not said <= GOOGLE_ON_PROJECT):
                 yield f"{one} gives a role on the whole project"
+
+
+def _wide(one: Block) -> Iterator[str]:
+    for statement in one.inside("statement"):
+        actions, on = statement.get("actions"), statement.get("resources", [])
+        if unknown := statement.keys() - LIMITS:
+            yield f"{one} says {min(unknown)}, by which it allows what it does not name"
+        if not isinstance(actions, list) or not actions or any("*" in str(action) or "${" in str(action) for action in actions):
+            yield f"{one} allows actions that are not named: {actions}"
+        elif (
+            any(re.search(r"[*?]", str(each)) and not LOG_STREAMS.fullmatch(str(each)) for each in on)
+            and not {*actions} <= NO_RESOURCE
+        ):
+            yield f"{one} allows {actions} on everything, or by a pattern"
+        if not on and not statement.get("principals"):
+            yield f"{one} names no resource"
+        for who in statement.get("principals", []):
+            if who.get("type") != "Service" or any("*" in str(each) for each in who.get("identifiers", ["*"])):
+                yield f"{one} lets others in than a service of the cloud"
 
 
 @rule
@@ -236,15 +346,27 @@ UNTAGGED = re.compile(
 """Kinds that take no tags, or take them inside a block."""
 
 
+TAGS = {"tags", "labels"}
+
+
 @rule
 def everything_is_tagged(blocks: list[Block]) -> Iterator[str]:
     for one in resources(blocks):
         said = next((str(one.body[name]) for name in ("tags", "labels", "resource_labels") if name in one.body), "")
-        if "local.tags" not in said and "local.labels" not in said and not UNTAGGED.fullmatch(one.type):
+        if not re.match(r"\$\{(local\.(tags|labels)\}|merge\(local\.(tags|labels), )", said) and not UNTAGGED.fullmatch(
+            one.type
+        ):
             yield f"{one} has no tags"
     asked = [one for one in blocks if one.type == "variable" and one.name in ("tags", "labels")]
-    if not any("setsubtract" in json.dumps(one.body) and "default" not in one.body for one in asked):
-        yield "the tags that a site must give are not asked for"
+    for one in asked:
+        wanted = f'${{length(setsubtract(["owner", "cost-centre", "data-class"], keys(var.{one.name}))) == 0}}'
+        if "default" in one.body or [inside.get("condition") for inside in one.inside("validation")] != [wanted]:
+            yield "the tags that a site must give are not asked for"
+    for one in blocks:
+        if one.type == "locals" and not all(str(v).startswith(f"${{merge(var.{k}, ") for k, v in one.body.items() if k in TAGS):
+            yield "the tags that a site gave are not those of the resources"
+    if len(asked) != 1 or sum(one.type == "locals" and bool(TAGS & one.body.keys()) for one in blocks) != 1:
+        yield "the tags that a site must give are not asked for once"
 
 
 @rule

@@ -63,36 +63,64 @@ variable "private_subnets" {
 variable "vpc_cidr" {
   description = "The addresses of the network, which may connect."
   type        = string
+  validation {
+    condition     = can(cidrnetmask(var.vpc_cidr)) && can(regex("^(10\\.[0-9.]+/([89]|[12][0-9]|3[0-2])|172\\.(1[6-9]|2[0-9]|3[01])\\.[0-9.]+/(1[2-9]|2[0-9]|3[0-2])|192\\.168\\.[0-9.]+/(1[6-9]|2[0-9]|3[0-2]))$", var.vpc_cidr))
+    error_message = "Use addresses of a private network (RFC 1918), such as 10.0.0.0/16."
+  }
 }
 
 variable "certificate_arn" {
   description = "The certificate of the load balancer."
   type        = string
+  validation {
+    condition     = can(regex("^arn:[^*?]+$", var.certificate_arn))
+    error_message = "Name it by its whole ARN, without a pattern."
+  }
 }
 
 variable "repository_arn" {
   description = "The ARN of the image repository."
   type        = string
+  validation {
+    condition     = can(regex("^arn:[^*?]+$", var.repository_arn))
+    error_message = "Name it by its whole ARN, without a pattern."
+  }
 }
 
 variable "signing_key_arn" {
   description = "The ARN of the secret with the signing key."
   type        = string
+  validation {
+    condition     = can(regex("^arn:[^*?]+$", var.signing_key_arn))
+    error_message = "Name it by its whole ARN, without a pattern."
+  }
 }
 
 variable "passphrase_arn" {
   description = "The ARN of the secret with its passphrase."
   type        = string
+  validation {
+    condition     = can(regex("^arn:[^*?]+$", var.passphrase_arn))
+    error_message = "Name it by its whole ARN, without a pattern."
+  }
 }
 
 variable "key_arn" {
   description = "The ARN of the key that encrypts at rest."
   type        = string
+  validation {
+    condition     = can(regex("^arn:[^*?]+$", var.key_arn))
+    error_message = "Name it by its whole ARN, without a pattern."
+  }
 }
 
 variable "secret_key_arn" {
   description = "The ARN of the key that encrypts the secrets."
   type        = string
+  validation {
+    condition     = can(regex("^arn:[^*?]+$", var.secret_key_arn))
+    error_message = "Name it by its whole ARN, without a pattern."
+  }
 }
 
 variable "tasks_min" {
@@ -115,4 +143,8 @@ variable "database" {
 variable "database_password_arn" {
   description = "The ARN of the secret with its password."
   type        = string
+  validation {
+    condition     = can(regex("^arn:[^*?]+$", var.database_password_arn))
+    error_message = "Name it by its whole ARN, without a pattern."
+  }
 }

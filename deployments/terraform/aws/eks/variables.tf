@@ -16,6 +16,10 @@ variable "network_cidr" {
   description = "The addresses of the network."
   type        = string
   default     = "10.61.0.0/16"
+  validation {
+    condition     = can(cidrnetmask(var.network_cidr)) && can(regex("^(10\\.[0-9.]+/([89]|[12][0-9]|3[0-2])|172\\.(1[6-9]|2[0-9]|3[01])\\.[0-9.]+/(1[2-9]|2[0-9]|3[0-2])|192\\.168\\.[0-9.]+/(1[6-9]|2[0-9]|3[0-2]))$", var.network_cidr))
+    error_message = "Use addresses of a private network (RFC 1918), such as 10.0.0.0/16."
+  }
 }
 
 variable "zones" {
@@ -37,11 +41,19 @@ variable "administrator_role" {
 variable "repository_arns" {
   description = "The ARNs of the image repositories that nodes pull from."
   type        = list(string)
+  validation {
+    condition     = alltrue([for one in var.repository_arns : can(regex("^arn:[^*?]+$", one))])
+    error_message = "Name each by its whole ARN, without a pattern."
+  }
 }
 
 variable "secret_arns" {
   description = "The ARNs of the secrets that the pods read."
   type        = list(string)
+  validation {
+    condition     = alltrue([for one in var.secret_arns : can(regex("^arn:[^*?]+$", one))])
+    error_message = "Name each by its whole ARN, without a pattern."
+  }
 }
 
 variable "namespace" {

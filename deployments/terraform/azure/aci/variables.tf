@@ -68,6 +68,10 @@ variable "storage_name" {
 variable "registry_id" {
   description = "The container registry."
   type        = string
+  validation {
+    condition     = can(regex("/providers/Microsoft.ContainerRegistry/registries/[^/]+$", var.registry_id))
+    error_message = "Give the id of one registry, nothing wider."
+  }
 }
 
 variable "registry_server" {
@@ -78,6 +82,10 @@ variable "registry_server" {
 variable "vault_id" {
   description = "The key vault with the secrets."
   type        = string
+  validation {
+    condition     = can(regex("/providers/Microsoft.KeyVault/vaults/[^/]+$", var.vault_id))
+    error_message = "Give the id of one vault, nothing wider."
+  }
 }
 
 variable "key_id" {

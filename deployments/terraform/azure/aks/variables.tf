@@ -38,6 +38,10 @@ variable "admin_groups" {
 variable "registry_id" {
   description = "The container registry that nodes pull from."
   type        = string
+  validation {
+    condition     = can(regex("/providers/Microsoft.ContainerRegistry/registries/[^/]+$", var.registry_id))
+    error_message = "Give the id of one registry, nothing wider."
+  }
 }
 
 variable "disk_encryption_set_id" {
@@ -54,6 +58,10 @@ variable "network_cidr" {
   description = "The addresses of the virtual network."
   type        = string
   default     = "10.60.0.0/16"
+  validation {
+    condition     = can(cidrnetmask(var.network_cidr)) && can(regex("^(10\\.[0-9.]+/([89]|[12][0-9]|3[0-2])|172\\.(1[6-9]|2[0-9]|3[01])\\.[0-9.]+/(1[2-9]|2[0-9]|3[0-2])|192\\.168\\.[0-9.]+/(1[6-9]|2[0-9]|3[0-2]))$", var.network_cidr))
+    error_message = "Use addresses of a private network (RFC 1918), such as 10.0.0.0/16."
+  }
 }
 
 variable "namespace" {

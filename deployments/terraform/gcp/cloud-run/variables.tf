@@ -98,6 +98,10 @@ variable "signing_key_secret" {
 variable "invokers" {
   description = "Who may call: members of IAM, never allUsers."
   type        = list(string)
+  validation {
+    condition     = alltrue([for one in var.invokers : can(regex("^(user|group|serviceAccount|principal):[^*]+$", one))])
+    error_message = "Name users, groups, service accounts or principals; everyone (allUsers) is never let in."
+  }
 }
 
 variable "instances_max" {
