@@ -66,7 +66,7 @@ def read(text: str) -> tuple[Block, ...]:
 
 
 def module(folder: Path) -> list[Block]:
-    """The blocks of every file of a module; a file that Terraform would read and that is not read here is none of a module."""
+    """The blocks of every file of a module; a file that Terraform would read and that is not read here belongs to no module."""
     for file in folder.rglob("*"):
         assert file.suffix == ".tf", f"{file} is read by no rule"
         assert not file.name.endswith("override.tf"), f"{file} is read by no rule"
