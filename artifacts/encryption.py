@@ -1,8 +1,8 @@
-"""Encryption with a passphrase.
+"""Encryption with a passphrase, or to recipients (`artifacts.recipients`).
 
 The content is encrypted with a new random key (AES-256-GCM, NIST SP 800-38D), each piece under its own name, so that no piece
 can stand for another. That key is then locked with a key from the passphrase (Argon2id, RFC 9106, its second recommended
-choice).
+choice), or to the public keys of recipients.
 """
 
 from __future__ import annotations
@@ -35,6 +35,16 @@ class PassphraseLock:
     locked: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientLock:
+    """The content key, locked to a ``recipient``: the id of their public key (``sha256:…``), and in hex what their private key
+    opens.
+    """
+
+    recipient: str
+    locked: str
+
+
 class ContentKey:
     """Encrypts and decrypts pieces. It never leaves this process but locked."""
 
@@ -61,6 +71,10 @@ class ContentKey:
             return self._cipher.decrypt(data[:_NONCE], data[_NONCE:], name.encode())
         except (InvalidTag, ValueError) as error:
             raise Refused(f"{name} cannot be decrypted: it was changed, or belongs to another backup") from error
+
+    def sealed_by(self, seal: Callable[[bytes], bytes]) -> bytes:
+        """This key, sealed by *seal*."""
+        return seal(self._secret)
 
     def locked(self, passphrase: str) -> PassphraseLock:
         """This key, locked with *passphrase*. Raises `Refused` if that is too short to keep anything secret."""

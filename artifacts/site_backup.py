@@ -8,7 +8,7 @@ from datetime import datetime
 
 from arcops.left_out import LEFT_OUT
 from artifacts.canonical import canonical
-from artifacts.encryption import PassphraseLock
+from artifacts.encryption import PassphraseLock, RecipientLock
 from artifacts.record import Record
 from artifacts.signed_tar import TarPart
 from artifacts.typed import dump
@@ -65,8 +65,8 @@ class NotBackedUp:
 class SiteBackup:
     """The backup of ``site`` as it was at ``taken``, made by this version of ArcOps.
 
-    ``locks`` open what is encrypted. ``parts`` are the members of the tar besides the objects of the store, which are named by
-    their digests, and which the log names.
+    ``locks`` open what is encrypted, or the private keys of ``recipients``. ``parts`` are the members of the tar besides the
+    objects of the store, which are named by their digests, and which the log names.
     """
 
     site: str
@@ -78,6 +78,7 @@ class SiteBackup:
     parts: tuple[TarPart, ...]
     left_out: tuple[NotBackedUp, ...]
     audit: tuple[AuditBackedUp, ...] = field(default=(), metadata=LEFT_OUT)
+    recipients: tuple[RecipientLock, ...] = field(default=(), metadata=LEFT_OUT)
 
     @property
     def named(self) -> str:

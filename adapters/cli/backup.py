@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 BACKUP = group("backup", "Back the whole site up to one signed file, verify it, and restore it.")
 
 
-@command("backup make", "capabilities.backup.backup:make_backup", own=Signing, example="site.backup")
+@command(
+    "backup make",
+    "capabilities.backup.backup:make_backup",
+    own=Signing,
+    reads={"recipients": files.recipient_text},
+    example="site.backup --recipient offsite.pub",
+)
 def make(given: Given[MakeBackup, BackupMade, Signing]) -> None:
     """Write the site's store, database, keys and configuration to one new file."""
     made = answer(given.tool, given.ask(), surroundings.place(key=given.own.key))
@@ -50,7 +56,8 @@ def verify(given: Given[VerifyBackup, BackupVerified, Answering]) -> None:
         if found.opened:
             print("sound, also what is encrypted")
         else:
-            print("sound; what is encrypted was not opened, because ARCOPS_BACKUP_PASSPHRASE is not set")
+            needed = "ARCOPS_BACKUP_IDENTITY_FILE" if found.backup.recipients else "ARCOPS_BACKUP_PASSPHRASE"
+            print(f"sound; what is encrypted was not opened, because {needed} is not set")
 
     shown(given, show)
 
@@ -81,6 +88,7 @@ def _print(backup: BackupShown) -> None:
     rows = f"{backup.rows:,} rows in {backup.tables} tables ({backup.schema})" if backup.schema else "no database"
     print(printable(f"{backup.site or 'a site without a name'}, {backup.taken:%Y-%m-%d %H:%M} UTC, version {backup.version}"))
     print(f"{backup.artifacts:,} artifacts in {backup.entries:,} entries of the log; {rows}; {backup.files:,} other files")
+    print(f"opened by: {', '.join(backup.recipients) or 'the passphrase of backups'}")
     print(f"{backup.audit_lines:,} lines in {backup.audit_logs:,} audit logs")
     for one in backup.left_out:
         print(printable(f"not in it: {one.what} ({one.why})"))

@@ -44,6 +44,16 @@ def key_text(path: Path) -> str:
     return load_public_key(read_file(path, _MOST_KEY_BYTES), where=str(path)).pem.decode()
 
 
+def recipient_text(path: Path) -> str:
+    """The public key of a recipient in the file *path* as PEM text. Raises `Refused`, which names the file, for another."""
+    from artifacts.reading import read_file
+    from artifacts.recipients import read_recipient
+
+    data = read_file(path, _MOST_KEY_BYTES)
+    read_recipient(data, where=str(path))
+    return data.decode()
+
+
 def manifest_text(path: Path) -> str:
     """The text of the manifest *path*, or of standard input if *path* is ``-``."""
     if str(path) != "-":

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
-from capabilities.passphrase import backup_passphrase
+from capabilities.passphrase import backup_opening, backup_passphrase
+from capabilities.sealed_file import MOST_KEY_BYTES, SealedFile, SealedFileHere
 from flows.place import Place
 
 if TYPE_CHECKING:
     from artifacts.public_key import PublicKey
     from artifacts.site_backup import SiteBackup
     from foundation.backup.reading import Verified
-
-_MOST_KEY_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +31,7 @@ class LeftOut:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupShown:
     """What a backup has: the site, when it was made and by which version, the store's log, the tables of the database, the
-    audit logs, and the ids of the keys that signed it.
+    audit logs, the ids of the keys that signed it, and those of the recipients who can open it; without any, a passphrase does.
     """
 
     site: str
@@ -47,15 +46,18 @@ class BackupShown:
     files: int
     audit_logs: int
     audit_lines: int
+    recipients: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeBackup:
-    """The file to write the backup to."""
+    """The file to write the backup to, and who may open what is encrypted in it."""
 
     file: Path = field(metadata=used(Use.HERE) | shaped(positional=True))
     """The new file for the backup."""
+    recipients: tuple[str, ...] = field(default=(), metadata=shaped(option="--recipient", text_of=MOST_KEY_BYTES))
+    """Public keys (X25519, PEM) of those who may open it; then no passphrase does, and this machine cannot read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,28 +73,32 @@ def make_backup(ask: MakeBackup, at: Place) -> BackupMade:
     """Write the store, its log, the database, the audit logs, the keys, what is trusted and the configuration of this site to
     one signed file.
 
-    Keys, rows and audit logs are encrypted with the passphrase of backups (ARCOPS_BACKUP_PASSPHRASE). The site may work then.
+    Keys, rows and audit logs are encrypted to the recipients, or else with the passphrase of backups
+    (ARCOPS_BACKUP_PASSPHRASE). The site may work then.
     """
+    from artifacts.recipients import read_recipient
     from foundation.backup.making import make  # with SQLAlchemy it costs start-up time
 
     signer = at.signer()
-    made = make(ask.file, at.settings, signer=signer, passphrase=backup_passphrase(at), now=at.now())
+    made = make(
+        ask.file,
+        at.settings,
+        signer=signer,
+        passphrase=backup_passphrase(at),
+        now=at.now(),
+        recipients=tuple(read_recipient(one.encode(), where="the key of a recipient") for one in ask.recipients),
+    )
     return BackupMade(path=ask.file, backup=_shown(made, (signer.public.id,), made.log.entries))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyBackup:
+class VerifyBackup(SealedFile):
     """Which backup to verify, and by which keys."""
-
-    file: Path = field(metadata=used(Use.READ) | shaped(positional=True))
-    """The file of the backup."""
-    keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
-    """Public keys (PEM) of those who may have signed it; by default the trusted keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupVerified:
-    """A backup that is sound. ``opened``: what is encrypted was decrypted and checked too, as the passphrase was at hand."""
+    """A backup that is sound. ``opened``: what is encrypted was decrypted and checked too, as what opens it was at hand."""
 
     backup: BackupShown
     opened: bool
@@ -101,27 +107,25 @@ class BackupVerified:
 @tool(title="Verify a backup", scope=Scope.READ, reads_only=True, long=True)
 def verify_backup(ask: VerifyBackup, at: Place) -> BackupVerified:
     """Check every byte of a backup: its signature, its log by proofs, each artifact; and what is encrypted, at one's own
-    command line and if the passphrase of backups is set (ARCOPS_BACKUP_PASSPHRASE).
+    command line and if what opens it is set (ARCOPS_BACKUP_PASSPHRASE, ARCOPS_BACKUP_IDENTITY).
     """
     from artifacts.signed_tar import opened_tar
     from foundation.backup.reading import open_secrets, verify
 
     with opened_tar(ask.file, f"the backup {at.told(ask.file)}", at.within) as tar:
         verified = verify(tar, _keys(ask.keys, at))
-        opened = bool(at.settings.backup_passphrase) and not at.remote
+        settings, backup = at.settings, verified.backup
+        at_hand = (settings.backup_passphrase and backup.locks) or (settings.backup_identity and backup.recipients)
+        opened = bool(at_hand) and not at.remote
         if opened:
-            open_secrets(tar, verified.backup, backup_passphrase(at))
+            open_secrets(tar, backup, backup_opening(at))
     return BackupVerified(backup=_looked(verified), opened=opened)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreBackup:
+class RestoreBackup(SealedFileHere):
     """Which backup to put in the place of this site."""
 
-    file: Path = field(metadata=used(Use.HERE) | shaped(positional=True))
-    """The file of the backup."""
-    keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
-    """Public keys (PEM) of those who may have signed it, such as on a new machine; by default the trusted keys."""
     replace: bool = False
     """Put aside what is here, and restore the backup in its place."""
     lose_newer: bool = False
@@ -159,7 +163,7 @@ def restore_backup(ask: RestoreBackup, at: Place) -> BackupRestored:
         ask.file,
         at.settings,
         keys=keys,
-        passphrase=backup_passphrase(at),
+        opening=backup_opening(at),
         now=at.now(),
         permitted=Permitted(replace=ask.replace, lost=ask.lose_newer),
     )
@@ -199,5 +203,6 @@ def _shown(backup: SiteBackup, signers: tuple[str, ...], artifacts: int) -> Back
         files=len(backup.parts),
         audit_logs=len(backup.audit),
         audit_lines=sum(one.lines for one in backup.audit),
+        recipients=tuple(one.recipient for one in backup.recipients),
         left_out=tuple(LeftOut(what=one.what, why=one.why) for one in backup.left_out),
     )

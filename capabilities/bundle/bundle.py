@@ -14,6 +14,7 @@ from capabilities.bundle.registry import site_registry
 from capabilities.contract import Scope, always, tool
 from capabilities.kept import whose_keys
 from capabilities.passphrase import backup_passphrase
+from capabilities.sealed_file import SealedFile, SealedFileHere
 from flows.place import Place
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from artifacts.site_bundle import SiteBundle
     from foundation.registry.pushing import Pushed
     from foundation.site_bundle.installing import Doing
-
-_MOST_KEY_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +86,8 @@ def make_bundle(ask: MakeBundle, at: Place) -> BundleMade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyBundle:
+class VerifyBundle(SealedFile):
     """Which bundle to verify, and by which keys."""
-
-    file: Path = field(metadata=used(Use.READ) | shaped(positional=True))
-    """The file of the bundle."""
-    keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
-    """Public keys (PEM) of those who may have signed it; by default the trusted keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,13 +120,8 @@ class ImagePushed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PushBundle:
+class PushBundle(SealedFileHere):
     """Which bundle's images to bring into the site's registry."""
-
-    file: Path = field(metadata=used(Use.HERE) | shaped(positional=True))
-    """The file of the bundle."""
-    keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
-    """Public keys (PEM) of those who may have signed it; by default the trusted keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,13 +151,9 @@ def push_bundle(ask: PushBundle, at: Place) -> BundlePushed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstallBundle:
+class InstallBundle(SealedFileHere):
     """Which bundle is to count here."""
 
-    file: Path = field(metadata=used(Use.HERE) | shaped(positional=True))
-    """The file of the bundle."""
-    keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
-    """Public keys (PEM) of those who may have signed it; by default the trusted keys."""
     no_program: bool = False
     """Install no wheels: the program comes another way, such as by an image, and is of the version that the bundle has."""
     push: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +16,7 @@ from artifacts.encryption import ContentKey
 from artifacts.entries import read_line
 from artifacts.log.checkpoint import claimed
 from artifacts.private_key import Signer
+from artifacts.recipients import Recipient, locked_to
 from artifacts.signed_tar import TarWriter
 from artifacts.site_backup import (
     SITE_BACKUP,
@@ -42,9 +43,11 @@ def make(
     signer: Signer,
     passphrase: Callable[[], str],
     now: datetime,
+    recipients: Sequence[Recipient] = (),
     environment: Mapping[str, str] = os.environ,
 ) -> SiteBackup:
-    """Write a backup of the site to the new file *path*. The store's log is signed with *signer*, and so is the backup.
+    """Write a backup of the site to the new file *path*. The store's log is signed with *signer*, and so is the backup. With
+    *recipients* only they can open what is encrypted; no passphrase does, and it is not asked for.
 
     Raises `Refused` if *path* exists, or if something of the site is damaged: then nothing is written. `Unavailable` if the
     disk is full or the database does not answer.
@@ -52,7 +55,8 @@ def make(
     vacant(path)
     sweep(path.absolute().parent)  # of one that was killed, which may be large
     content = ContentKey.new()
-    lock = content.locked(passphrase())
+    locks = () if recipients else (content.locked(passphrase()),)
+    to = tuple(locked_to(content, one) for one in dict.fromkeys(recipients))
     made: list[SiteBackup] = []
 
     def write(file: BinaryIO) -> None:
@@ -70,10 +74,11 @@ def make(
                 version=version(),
                 log=log,
                 database=database,
-                locks=(lock,),
+                locks=locks,
                 parts=tuple(one for one in tar.parts if not one.name.startswith(f"{STORE}/objects/")),
                 left_out=(*left_out(settings), *carried_away(settings)),
                 audit=audit,
+                recipients=to,
             )
         )
         tar.finish(seal_statement(SITE_BACKUP.statement(made[0]), signer))

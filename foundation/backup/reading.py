@@ -16,6 +16,7 @@ from artifacts.log.lines import MOST_LOG
 from artifacts.log.merkle import trees
 from artifacts.private_key import MOST_KEY_BYTES
 from artifacts.public_key import PublicKey
+from artifacts.recipients import Identity, opened_by
 from artifacts.signed_tar import SignedTar
 from artifacts.site_backup import SITE_BACKUP, SiteBackup
 from foundation.backup.auditing import LogKept, logs_in, refuse_other_logs
@@ -41,6 +42,28 @@ class Verified:
     def entries(self) -> tuple[Entry, ...]:
         """The log."""
         return tuple(read_line(line) for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What opens a backup: the ``passphrase``, and the ``identity`` of a recipient, each looked up only if it is needed."""
+
+    passphrase: Callable[[], str]
+    identity: Callable[[], Identity | None] = lambda: None
+
+    def content(self, backup: SiteBackup) -> ContentKey:
+        """The key of what is encrypted in *backup*. Raises `Refused` if neither opens it."""
+        mine = self.identity() if backup.recipients else None
+        if mine is not None and (found := opened_by(backup.recipients, mine)) is not None:
+            return found
+        if backup.locks:
+            return unlocked(backup.locks, self.passphrase)
+        for_whom = ", ".join(one.recipient for one in backup.recipients)
+        ours = f"the key here is {mine.recipient.id}" if mine is not None else "no private key is set here"
+        raise Refused(
+            f"the backup is encrypted to {for_whom}, and {ours}; set ARCOPS_BACKUP_IDENTITY_FILE or ARCOPS_BACKUP_IDENTITY_REF "
+            "to the private key of a recipient"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +95,8 @@ def verify(tar: SignedTar, keys: Sequence[PublicKey]) -> Verified:
     tar.verify(parts)
     if len(parts) != len(backup.parts) or any(one not in parts for one in (*_LOG, KEYS)):
         raise Refused(f"{tar.what} has no log or no keys, or the same name twice, so it is no whole backup")
+    if not (backup.locks or backup.recipients):
+        raise Refused(f"no one can open what is encrypted in {tar.what}: it has no lock, so it is no backup")
     refuse_other_logs(tar, backup)
     lines = _log(tar, backup, keys)
     _objects(tar, lines, objects)
@@ -109,12 +134,12 @@ def _objects(tar: SignedTar, lines: Sequence[bytes], objects: set[str]) -> None:
             raise Refused(f"the content of {name} in {tar.what} does not match the digest in its name")
 
 
-def open_secrets(tar: SignedTar, backup: SiteBackup, passphrase: Callable[[], str]) -> Secrets:
+def open_secrets(tar: SignedTar, backup: SiteBackup, opening: Opening) -> Secrets:
     """What is encrypted in *tar*, which was verified as *backup*, with all of it decrypted and compared once.
 
-    Raises `Refused` if the passphrase is wrong, or if the database is of a newer version than this.
+    Raises `Refused` if *opening* does not open it, or if the database is of a newer version than this.
     """
-    content = unlocked(backup.locks, passphrase)
+    content = opening.content(backup)
     sealed = tar.read(KEYS, 16 * MOST_KEY_BYTES)
     found = strict_json(content.decrypt(sealed, KEYS), "the keys of the backup")
     if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):

@@ -34,7 +34,7 @@ from foundation.backup.auditing import Coming, brought, coming
 from foundation.backup.journal import Journal, staged
 from foundation.backup.obstacles import refuse_busy, refuse_in_the_way
 from foundation.backup.places import MOST_FILE, STORE, folders, hidden_in, key_files, single_files
-from foundation.backup.reading import Secrets, Verified, digest_of, meant, open_secrets, verify
+from foundation.backup.reading import Opening, Secrets, Verified, digest_of, meant, open_secrets, verify
 from foundation.database.address import SqliteFile, read_address
 from foundation.database.dumping import load
 from foundation.database.engine import Database, connected
@@ -92,7 +92,7 @@ def restore(
     settings: Settings,
     *,
     keys: Sequence[PublicKey],
-    passphrase: Callable[[], str],
+    opening: Opening,
     now: datetime,
     permitted: Permitted,
     changes: Changes | None = None,
@@ -120,7 +120,7 @@ def restore(
                     audit=brought(moved, settings),
                 )
         verified = verify(tar, keys)
-        secrets = open_secrets(tar, verified.backup, passphrase)
+        secrets = open_secrets(tar, verified.backup, opening)
         step("verified")
         _refuse_other_site(verified, settings)
         log = _log(verified, settings, permitted) if changes is None else _Log(keep=True)
@@ -137,7 +137,7 @@ def restore(
             settings=settings,
             log=log,
             changes=changes or Changes(command=RESTORE),
-            passphrase=passphrase,
+            passphrase=opening.passphrase,
             environment=environment,
             step=step,
             audit=coming(secrets.audit(), verified.backup, settings) if changes is None else (),
@@ -343,7 +343,13 @@ def _stage_keys(secrets: Secrets, settings: Settings, passphrase: Callable[[], s
         else:
             make_private(path.parent)
             key = load_signer(str(path), lambda what: "", pem=data.decode())
-            save(key, staged(path), passphrase())  # type: ignore[arg-type]  # what a PEM holds is a key in memory
+            try:
+                said = passphrase()
+            except Refused as error:
+                raise Refused(
+                    f"{name} in the backup is not encrypted, and comes back only with a passphrase: {error}"
+                ) from error
+            save(key, staged(path), said)  # type: ignore[arg-type]  # what a PEM holds is a key in memory
 
 
 def _copy(path: Path, there: Path) -> None:

@@ -38,6 +38,7 @@ from artifacts.writing import replace_whole, stream_new, write_new
 from foundation.backup import journal
 from foundation.backup.making import make as back_up
 from foundation.backup.places import MOST_FILE, key_files
+from foundation.backup.reading import Opening
 from foundation.backup.restoring import Changes, Permitted, restore
 from foundation.database.migrating import refuse_unknown
 from foundation.only_one import only_one
@@ -241,7 +242,7 @@ def _restored(folder: Path, doing: Doing, changes: Changes) -> None:
         folder / _BACKUP,
         doing.settings,
         keys=[*doing.keys, doing.signer().public],
-        passphrase=doing.passphrase,
+        opening=Opening(passphrase=doing.passphrase),
         now=doing.now,
         permitted=Permitted(replace=True),
         changes=changes,

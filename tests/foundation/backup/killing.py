@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from artifacts.public_key import load_public_key
+from foundation.backup.reading import Opening
 from foundation.backup.restoring import Permitted, restore
 from foundation.half_restored import is_half
 from tests.foundation.backup.sites import PASSPHRASE, files, rows, settings_of
@@ -23,7 +24,7 @@ def restored(home: Path, step: Step) -> None:
         folder / "site.backup",
         settings_of(home),
         keys=[load_public_key((folder / "public.pem").read_bytes(), where="the test")],
-        passphrase=lambda: PASSPHRASE,
+        opening=Opening(passphrase=lambda: PASSPHRASE),
         now=CLOCK,
         permitted=Permitted(replace=True),
         step=step,

@@ -11,6 +11,7 @@ import pytest
 
 from arcops.errors import Refused
 from foundation.backup.making import make
+from foundation.backup.reading import Opening
 from foundation.backup.restoring import Permitted, restore
 from foundation.database.migrating import newest, schema
 from foundation.database.opening import opened
@@ -61,7 +62,15 @@ def back(made: tuple[Bench, Path], settings: Settings, *, die_at: str = "", **ma
 
     here, path = made
     keys = [here.signer.public]
-    restore(path, settings, keys=keys, passphrase=lambda: PASSPHRASE, now=CLOCK, permitted=Permitted(**may), step=step)
+    restore(
+        path,
+        settings,
+        keys=keys,
+        opening=Opening(passphrase=lambda: PASSPHRASE),
+        now=CLOCK,
+        permitted=Permitted(**may),
+        step=step,
+    )
 
 
 def same(settings: Settings, here: Bench) -> None:

@@ -20,7 +20,7 @@ from foundation.audit.place import AuditPlace
 from foundation.audit.writing import open_next
 from foundation.backup.auditing import AUDIT, logs_here, place_of
 from foundation.backup.making import make
-from foundation.backup.reading import open_secrets, verify
+from foundation.backup.reading import Opening, open_secrets, verify
 from foundation.backup.restoring import Permitted, Restored, restore
 from foundation.settings import Settings
 from tests.foundation.audit.test_lines import record
@@ -58,7 +58,9 @@ def backed_up(here: Bench, path: Path) -> Path:
 
 def back(here: Bench, path: Path, settings: Settings, **may: bool) -> Restored:
     keys = [here.signer.public]
-    return restore(path, settings, keys=keys, passphrase=lambda: PASSPHRASE, now=CLOCK, permitted=Permitted(**may))
+    return restore(
+        path, settings, keys=keys, opening=Opening(passphrase=lambda: PASSPHRASE), now=CLOCK, permitted=Permitted(**may)
+    )
 
 
 def test_what_was_lost_comes_back_beside_the_logs_of_the_new_machine(here: Bench, tmp_path: Path) -> None:
@@ -133,7 +135,7 @@ def test_a_signer_cannot_say_more_of_a_log_than_its_checkpoint(here: Bench, tmp_
         parts = tuple(one for one in new.parts if one.name in names)
         new.finish(seal_statement(SITE_BACKUP.statement(replace(said, audit=audit, parts=parts)), here.signer))
     with pytest.raises(Refused, match=r"other audit logs|is not the one that|no given key"), opened_tar(forged, "it") as tar:
-        open_secrets(tar, verify(tar, [here.signer.public]).backup, lambda: PASSPHRASE)
+        open_secrets(tar, verify(tar, [here.signer.public]).backup, Opening(passphrase=lambda: PASSPHRASE))
 
 
 def served(settings: Settings, *, host: str, tool: str) -> None:

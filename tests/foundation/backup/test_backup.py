@@ -24,7 +24,7 @@ from artifacts.private_key import create
 from artifacts.signed_tar import opened_tar
 from artifacts.store import Store
 from foundation.backup.making import make
-from foundation.backup.reading import verify
+from foundation.backup.reading import Opening, verify
 from foundation.backup.restoring import Permitted, Restored, restore
 from foundation.database.lease import Leases
 from foundation.database.migrating import newest
@@ -62,7 +62,7 @@ def back(made: Made, settings: Settings, *, file: Path | None = None, said: str 
         file or backup,
         settings,
         keys=[here.signer.public],
-        passphrase=lambda: said,
+        opening=Opening(passphrase=lambda: said),
         now=CLOCK,
         permitted=Permitted(**may),
     )
@@ -205,7 +205,7 @@ class TestWhatIsWrong:
                 made[1],
                 empty,
                 keys=[create().public],
-                passphrase=lambda: PASSPHRASE,
+                opening=Opening(passphrase=lambda: PASSPHRASE),
                 now=CLOCK,
                 permitted=Permitted(replace=True),
             )
