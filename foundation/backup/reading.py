@@ -58,10 +58,10 @@ class Opening:
             return found
         if backup.locks:
             return unlocked(backup.locks, self.passphrase)
-        for_whom = ", ".join(one.recipient for one in backup.recipients)
+        to = ", ".join(one.recipient for one in backup.recipients)
         ours = f"the key here is {mine.recipient.id}" if mine is not None else "no private key is set here"
         raise Refused(
-            f"the backup is encrypted to {for_whom}, and {ours}; set ARCOPS_BACKUP_IDENTITY_FILE or ARCOPS_BACKUP_IDENTITY_REF "
+            f"the backup is encrypted to {to}, and {ours}; set ARCOPS_BACKUP_IDENTITY_FILE or ARCOPS_BACKUP_IDENTITY_REF "
             "to the private key of a recipient"
         )
 

@@ -47,14 +47,14 @@ def pair() -> tuple[Recipient, Identity]:
 
 class TestALock:
     def test_the_private_key_of_each_recipient_opens_it_and_no_other(self) -> None:
-        content, (first, mine), (second, theirs), (_, stranger) = ContentKey.new(), pair(), pair(), pair()
+        content, (first, mine), (second, theirs), (_, unknown) = ContentKey.new(), pair(), pair(), pair()
         locks = [locked_to(content, one) for one in (first, second)]
         piece = content.encrypt(b"secret", "piece")
         for one in (mine, theirs):
             found = opened_by(locks, one)
             assert found is not None
             assert found.decrypt(piece, "piece") == b"secret"
-        assert opened_by(locks, stranger) is None
+        assert opened_by(locks, unknown) is None
 
     def test_one_that_was_made_by_this_release_opens_for_ever(self) -> None:
         found = opened_by([LOCK], read_identity(KEPT, no_passphrase))
