@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
@@ -26,6 +27,7 @@ from adapters.relay.modern import Modern
 from adapters.relay.permitting import Permitting
 from adapters.relay.reading import Fields, fields_of, read
 from adapters.relay.sse import Sse
+from adapters.relay.standing import while_let_in
 from adapters.relay.status import shown
 from adapters.relay.together import ALL, Together
 from adapters.relay.together import ROW as TOGETHER
@@ -37,7 +39,7 @@ from services.host.costs.meter import Meter
 from services.host.envelope import Malformed
 from services.host.eras import LEGACY_VERSIONS
 from services.host.hosted import Hosted, Row
-from services.host.sessions import MOST_EACH, Sessions
+from services.host.sessions import MOST_EACH, Sessions, owner_of
 
 if TYPE_CHECKING:  # the relay in a pod knows no verdicts and no rows
     from services.host.offers import Offers
@@ -100,6 +102,8 @@ class Relay:
         if self.closed:
             await refuse(send, 503, "this host ends", code=envelope.UNAVAILABLE, headers=((b"retry-after", b"5"),))
             return
+        if vouched is None and self.door is not None and _lasts(scope, fields):  # who passed it on looks at that
+            receive = while_let_in(receive, partial(self._let_in, scope, fields, name, caller))
         shares = self.door.requests if self.door is not None else None
         away = await self._away(kind, row, scope, fields) if self.forwarding is not None and vouched is None else ""
         if shares is None:
@@ -133,6 +137,11 @@ class Relay:
             self.permitting.told(scope, found.who, Outcome.DENIED, "token", server)
         await _not_in(send, found)
         return None
+
+    async def _let_in(self, scope: Scope, fields: Fields, server: str, caller: Identity) -> bool:
+        """Does what *caller* showed still count? If that cannot be seen now, it counts until it can."""
+        found = await self.entry.identify(scope, fields, server)
+        return owner_of(found) == owner_of(caller) if isinstance(found, Identity) else found.status not in (401, 403)
 
     async def _one(
         self, scope: Scope, receive: Receive, send: Send, kind: str, row: Row, caller: Identity, fields: Fields, away: str
@@ -270,6 +279,11 @@ def relay(
         forwarding=forwarding,
         together=Together.of(offers, legacy, modern_) if offers is not None else None,
     )
+
+
+def _lasts(scope: Scope, fields: Fields) -> bool:
+    """May the answer be a stream that does not end by itself?"""
+    return scope["method"] == "GET" or fields.get(modern.METHOD) == b"subscriptions/listen"
 
 
 async def _not_in(send: Send, found: NotIn) -> None:

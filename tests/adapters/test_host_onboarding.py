@@ -351,4 +351,8 @@ def test_only_a_plain_address_is_read(text: str) -> None:
     with pytest.raises(Refused):
         read_email(text)
     assert read_email("Ann.Lee+x@Example.ORG") == ("Ann.Lee+x@example.org", "example.org")
-    refuse_public("notgmail.com", FREE_MAIL)
+    for other in ("notgmail.com", "live.example", "hotmail.acme.com", "outlook.acme.de", "yahoo.com.acme.org"):
+        refuse_public(other, FREE_MAIL)
+    for public in ("hotmail.co.uk", "team.yahoo.com.br", "outlook.fr", "gmx.es", "live.nl", "mozmail.com"):
+        with pytest.raises(Refused, match="anyone gets an address"):
+            refuse_public(public, FREE_MAIL)
