@@ -50,3 +50,10 @@ def chromium(*arguments: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """`chromium`, once for each module."""
+    with chromium() as started:
+        yield started

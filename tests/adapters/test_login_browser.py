@@ -16,7 +16,7 @@ from adapters.http.protocol import protocol
 from adapters.http.serve import listen
 from tests.adapters.logging_in import fronted
 from tests.adapters.loopback import loopback
-from tests.browser import chromium
+from tests.browser import browser as browser
 from tests.models import Bench, bench
 from tests.simulators.provider import Provider, providing
 
@@ -26,12 +26,6 @@ pytestmark = [pytest.mark.requirement("BASE-2/people-log-in"), pytest.mark.site,
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return bench(tmp_path_factory.mktemp("browser"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from arcops.evidence import Cause, Missing
 from arcops.finding import Outcome
 from artifacts.private_key import create
 from capabilities.network.drift import DiffNetwork, diff_network
-from tests.browser import PATIENCE_MS, chromium, served
+from tests.browser import PATIENCE_MS, served
+from tests.browser import browser as browser
 from tests.kept import checkpoint, finding, keep, report, result
 from tests.manifests import POLICIES, changed, shop
 from tests.models import CLOCK, Bench, bench, good_model
@@ -80,12 +81,6 @@ def _judged_network(here: Bench, folder: Path) -> str:
     wide = changed(POLICIES, "from: [{podSelector: {matchLabels: {app: web}}}]\n      ports: [{port: postgres}]", "from: []")
     folders = shop(folder / "declared"), shop(folder / "live", policies=wide)
     return diff_network(DiffNetwork(declared=folders[0], live=folders[1]), here.place()).artifact
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @dataclass(kw_only=True)

@@ -14,7 +14,8 @@ from adapters.web.app import site
 from foundation.login.person import MAY, PERSON, Person
 from tests.adapters.catalog_world import MADE, catalog_site
 from tests.adapters.test_web_browser import World, watched
-from tests.browser import chromium, served
+from tests.browser import browser as browser
+from tests.browser import served
 
 pytestmark = [pytest.mark.requirement("HOST-OPS/pages-of-the-catalog"), pytest.mark.site]
 
@@ -48,12 +49,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     }
     with served(for_a_person(site(lambda: here))) as address:
         yield World(address=address, pages=pages)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.mark.parametrize(("theme", "scripts", "width"), [("light", True, 1280), ("dark", False, 390), ("dark", True, 320)])

@@ -15,7 +15,7 @@ from tests.adapters.logging_in import fronted
 from tests.adapters.loopback import loopback
 from tests.adapters.test_web_browser import watched
 from tests.adapters.test_web_guiding_browser import refuse_unsound
-from tests.browser import chromium
+from tests.browser import browser as browser
 from tests.models import Bench, bench
 from tests.simulators.provider import Provider, providing
 
@@ -30,12 +30,6 @@ ANSWERER = {"roles": ["arcops:read", "arcops:check", "arcops:trust"]}
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return bench(tmp_path_factory.mktemp("feedback"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from capabilities.server.runbooks_running import HostRunbookNew, host_runbook_ne
 from tests.adapters.hosted_world import hosted_site
 from tests.adapters.test_web_browser import World, watched
 from tests.adapters.test_web_guiding import DEPLOY
-from tests.browser import chromium, served
+from tests.browser import browser as browser
+from tests.browser import served
 
 pytestmark = [pytest.mark.requirement("HOST-008-012/pages-of-runbooks"), pytest.mark.site]
 AXE = "axe.min.js"
@@ -36,12 +37,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     }
     with served(site(lambda: here)) as address:
         yield World(address=address, pages=pages)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 def refuse_unsound(page: Page, width: int, name: str, shots: str) -> None:

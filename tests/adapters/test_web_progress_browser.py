@@ -22,7 +22,8 @@ from services.host.rows import Rows
 from services.host.updating.progress import Progress, Step
 from tests.adapters.hosted_world import hosted_site
 from tests.adapters.test_web_browser import World, watched
-from tests.browser import chromium, served
+from tests.browser import browser as browser
+from tests.browser import served
 
 pytestmark = [pytest.mark.requirement("HOST-001-004/progress-is-shown", "HOST-001-004/patches-are-told"), pytest.mark.site]
 
@@ -50,12 +51,6 @@ def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
     here = hosted_site(tmp_path_factory.mktemp("changing"))
     with served(site(lambda: here)) as address, opened(here.settings) as database:
         yield Hosted(at=here, world=World(address=address, pages={}), database=database)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @contextmanager

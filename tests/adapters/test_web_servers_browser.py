@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, expect
 from adapters.web.app import site
 from tests.adapters.test_web_browser import World, watched
 from tests.adapters.used_world import used_site
-from tests.browser import chromium, served
+from tests.browser import browser as browser
+from tests.browser import served
 
 pytestmark = [pytest.mark.requirement("HOST-020/pages-say-why-a-server-may-run"), pytest.mark.site]
 
@@ -26,12 +27,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             address=address,
             pages={"list": "/servers", "figures": "/servers/figures", "nothing found": "/servers?q=nowhere", **pages},
         )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.mark.parametrize(("theme", "scripts", "width"), [("light", True, 1280), ("dark", False, 390), ("dark", True, 320)])

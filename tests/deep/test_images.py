@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +100,20 @@ def roots(images: Store) -> dict[str, Path]:
 
 
 @contextmanager
+def running(line: Sequence[str], environment: Mapping[str, str], *, heard: int) -> Iterator[subprocess.Popen[str]]:
+    """The program of an image, begun by *line*, until the block ends. *heard* is what becomes of what it writes."""
+    process = subprocess.Popen(line, env=environment, text=True, stdout=heard, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=120)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@contextmanager
 def started(
     root: Path, said: dict[str, Any], home: Path, *arguments: str, program: Sequence[str] = ()
 ) -> Iterator[subprocess.Popen[str]]:
@@ -109,17 +123,8 @@ def started(
     command = [str(ALONE), str(root), str(home), *(program or said["Entrypoint"]), *(arguments or said["Cmd"])]
     environment = dict(one.split("=", 1) for one in said["Env"])
     environment["PATH"] += ":/usr/sbin:/bin:/sbin"  # of what comes before the program
-    process = subprocess.Popen(
-        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-    )
-    try:
+    with running(command, environment, heard=subprocess.PIPE) as process:
         yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=120)
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 def size(folder: Path) -> int:

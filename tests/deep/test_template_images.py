@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from services.host.scaffold.kinds import Language
 from tests.adapters.serving import Served
 from tests.adapters.test_host_deploy import called, text_of
 from tests.adapters.typed import typed
-from tests.deep.test_images import DOCKER, ISOLATED, Store, run
+from tests.deep.test_images import DOCKER, ISOLATED, Store, run, running
 from tests.waiting import until
 
 pytestmark = pytest.mark.requirement("HOST-007/template-images-build-and-start")
@@ -86,15 +85,8 @@ class Image:
         said = self.store.config(self.name)
         arguments = [str(port) if one == "8430" else one for one in said["Cmd"]]
         line = self.line(*said["Entrypoint"], *arguments, *more, ARCOPS_PUBLIC_URL=f"http://127.0.0.1:{port}")
-        process = subprocess.Popen(
-            line, env=ISOLATED, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        try:
+        with running(line, ISOLATED, heard=subprocess.DEVNULL) as process:
             yield process
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=120)
 
 
 @pytest.mark.parametrize("language", Language)

@@ -217,7 +217,7 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-NFR",
-        streams_end_with_the_token="A stream whose caller is not let in any more ends within seconds, and a call under way does not.",
+        streams_end_with_the_token="A stream whose caller is not let in any more ends in seconds; a call under way goes on.",
         memory_stays_as_it_is="Very many sessions, ended or left, leave the memory of a host as it was.",
         crashes_are_recovered_from="A crash shows, and the next call is served; a lost database stops nothing that runs.",
         limits_of_time_and_cost="Start, crash recovery, advisories, cost and limits keep the required times, and are measured.",

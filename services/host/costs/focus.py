@@ -80,6 +80,8 @@ COLUMNS = (
     Column(name="ServiceName"),
     Column(name="ServiceProviderName"),
     Column(name="ServiceSubcategory", mandatory=False, values=("Generative AI",)),
+    Column(name="SkuId", mandatory=False, empty=True),
+    Column(name="SkuPriceId", mandatory=False, empty=True),
     Column(name="SubAccountId", mandatory=False, empty=True),
     Column(name="SubAccountName", mandatory=False, empty=True),
     Column(name="SubAccountType", mandatory=False, empty=True),
@@ -97,6 +99,12 @@ OURS = (
     "x_ResultTokens",
     "x_Tool",
 )
+_TOGETHER = (
+    *(("PricingQuantity", "PricingUnit"), ("ConsumedQuantity", "ConsumedUnit")),
+    *(("PricingQuantity", "SkuPriceId"), ("ConsumedQuantity", "SkuPriceId")),
+    *(("ResourceId", "ResourceType"), ("SubAccountId", "SubAccountType")),
+)
+"""Of a charge for usage, null is allowed in both or in none of two."""
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -141,6 +149,8 @@ def _line(one: Sum, site: str) -> Line:
         "ServiceName": "Hosted MCP servers",
         "ServiceProviderName": site,
         "ServiceSubcategory": "Generative AI",
+        "SkuId": f"tokens/{one.model or 'calls'}",
+        "SkuPriceId": f"tokens/{one.model or 'calls'}/{one.day}",  # a card begins with a day, so this names one price
         "SubAccountId": one.tenant or one.issuer,
         "SubAccountName": one.tenant or one.issuer,
         "SubAccountType": ("Tenant" if one.tenant else "Issuer") if one.tenant or one.issuer else "",
@@ -189,6 +199,9 @@ def problems(row: Mapping[str, str]) -> tuple[str, ...]:
     found += [f"{name} is no column of FOCUS {VERSION}" for name in row if name not in known and not name.startswith("x_")]
     if not _CURRENCY.fullmatch(row.get("BillingCurrency", "")):
         found.append("BillingCurrency is no code of ISO 4217")
+    for one, other in _TOGETHER:
+        if bool(row.get(one)) is not bool(row.get(other)):
+            found.append(f"{one} and {other} are not both null, or both not")
     for name in ("ChargePeriod", "BillingPeriod"):
         if row.get(f"{name}Start", "") >= row.get(f"{name}End", ""):
             found.append(f"{name}End is not after {name}Start")

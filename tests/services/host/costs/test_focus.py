@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,13 +14,46 @@ import pytest
 from services.host.costs.focus import COLUMNS, as_csv, lines, problems
 from services.host.costs.store import Sum
 
-MANDATORY = {
-    "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart",
-    "ChargeCategory", "ChargeClass", "ChargeDescription", "ChargePeriodEnd", "ChargePeriodStart", "ContractedCost",
-    "EffectiveCost", "HostProviderName", "InvoiceIssuerName", "ListCost", "PricingQuantity", "PricingUnit", "ServiceCategory",
-    "ServiceName", "ServiceProviderName",
-}  # fmt: skip
-"""As the specification has them, version 1.4, dataset Cost and Usage."""
+SPECIFIED = """
+BilledCost           mandatory    not-null  Decimal
+BillingAccountId     mandatory    not-null  String
+BillingAccountName   mandatory    null      String
+BillingCurrency      mandatory    not-null  String
+BillingPeriodEnd     mandatory    not-null  Date/Time
+BillingPeriodStart   mandatory    not-null  Date/Time
+ChargeCategory       mandatory    not-null  String
+ChargeClass          mandatory    null      String
+ChargeDescription    mandatory    null      String
+ChargeFrequency      recommended  not-null  String
+ChargePeriodEnd      mandatory    not-null  Date/Time
+ChargePeriodStart    mandatory    not-null  Date/Time
+ConsumedQuantity     conditional  null      Decimal
+ConsumedUnit         conditional  null      String
+ContractedCost       mandatory    not-null  Decimal
+EffectiveCost        mandatory    not-null  Decimal
+HostProviderName     mandatory    null      String
+InvoiceIssuerName    mandatory    not-null  String
+ListCost             mandatory    not-null  Decimal
+PricingQuantity      mandatory    null      Decimal
+PricingUnit          mandatory    null      String
+ResourceId           conditional  null      String
+ResourceName         conditional  null      String
+ResourceType         conditional  null      String
+ServiceCategory      mandatory    not-null  String
+ServiceName          mandatory    not-null  String
+ServiceProviderName  mandatory    not-null  String
+ServiceSubcategory   recommended  not-null  String
+SkuId                conditional  null      String
+SkuPriceId           conditional  null      String
+SubAccountId         conditional  null      String
+SubAccountName       conditional  null      String
+SubAccountType       conditional  null      String
+Tags                 conditional  null      JSON
+"""
+"""Each column that is written, as the pages of the specification have it (*Content Constraints*: level, nulls, data type;
+dataset Cost and Usage, read on 30 November 2026). There is no official validator of 1.4 to be had, so this stands in its place.
+"""
+MANDATORY = {line.split()[0] for line in SPECIFIED.splitlines() if " mandatory " in line}
 ONE = Sum(
     day="2026-12-31", issuer="https://i", tenant="acme", identity="ann", server="time", tool="now", model="small",
     currency="EUR", estimated=0, bytes_in=10, bytes_out=20, tokens_in=3, tokens_out=7, calls=2, failed=0, cpu_sum=1500,
@@ -32,6 +66,37 @@ def test_every_mandatory_column_is_there() -> None:
     (row,) = lines([ONE], "site-a")
     assert row.keys() >= MANDATORY
     assert not problems(row)
+
+
+def test_the_columns_are_those_of_the_specification() -> None:
+    found = [
+        (one.name, one.mandatory, "null" if one.empty else "not-null", one.kind.value)
+        for one in sorted(COLUMNS, key=lambda column: column.name)
+    ]
+    said = [line.split() for line in SPECIFIED.split("\n") if line]
+    assert found == [(name, level == "mandatory", nulls, kind) for name, level, nulls, kind in said]
+
+
+def test_a_row_of_usage_has_all_that_the_specification_asks_of_one() -> None:
+    """Not null for a charge of usage that corrects nothing: what was used and priced, with its units and its price."""
+    (row,) = lines([ONE], "site-a")
+    for column in ("PricingQuantity", "PricingUnit", "ConsumedQuantity", "ConsumedUnit", "SkuId", "SkuPriceId", "ResourceId"):
+        assert row[column], column
+    for column in ("PricingUnit", "ConsumedUnit", "SkuPriceId", "ResourceType", "SubAccountType"):
+        assert any("not both null" in one for one in problems({**row, column: ""})), column
+    anyone = lines([replace(ONE, tenant="", issuer="")], "site-a")[0]
+    assert (anyone["SubAccountId"], anyone["SubAccountType"], problems(anyone)) == ("", "", ())
+
+
+@pytest.mark.parametrize("day", ["2027-01-31", "2028-02-29", "2026-03-29", "2026-10-25", "2026-12-31"])
+def test_periods_end_where_the_next_ones_begin(day: str) -> None:
+    """Also at the end of a month, in a leap year, and on the days on which clocks are changed: all of it is UTC."""
+    (row,) = lines([replace(ONE, day=day)], "site-a")
+    begin, end = (datetime.fromisoformat(row[f"ChargePeriod{one}"]) for one in ("Start", "End"))
+    assert (begin.date().isoformat(), end - begin) == (day, timedelta(days=1))
+    first, last = (datetime.fromisoformat(row[f"BillingPeriod{one}"]) for one in ("Start", "End"))
+    assert first <= begin < end <= last
+    assert (first.day, last.day, 28 <= (last - first).days <= 31) == (1, 1, True)
 
 
 def test_a_row_says_what_was_used_and_what_it_cost() -> None:
