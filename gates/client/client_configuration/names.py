@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from gates.client.client_configuration.disguises import plain
+
 _PLAIN = re.compile(
     r"(?i)(?:^|[_-])(?:api[_-]?key|access[_-]?key|secret|token|passwd|password|pwd|pat|auth|credentials?|private[_-]?key)(?:[_-]|$)"
     r"|^(?:authorization|cookie|proxy-authorization|x-api-key)$"
@@ -11,10 +13,19 @@ _PLAIN = re.compile(
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _APART = re.compile(r"[^A-Za-z]+")
 _STRONG = re.compile(
-    r"(?:passwor[dt]|passwd|passphrase|passcode|pwd|secret|token|apikey|accesskey|authkey|cookie|credential|creds?"
-    r"|bearer|authorization)s?\Z"
+    r"(?:pass?wor[dt]|pass?w(?:or|r)?d|passphrase|passcode|pswd|pwd|secret|token|apikey|accesskey|authkey|cookie|credential"
+    r"|creds?|bearer|authorization|mnemonic|jwt|sessionid|sessid"
+    r"|kennwort|losungswort|motdepasse|contrasen[na]|contrasenya|clave|senha|wachtwoord|lozinka|haslo|heslo|jelszo|losenord"
+    r"|adgangskode|salasana|parola|parool|sifre|parol)s?\Z"
 )
-_SHORT = frozenset(("pw", "otp", "totp", "psk"))
+"""Also in other languages, and as it is often misspelled."""
+_SHORT = frozenset(("pw", "otp", "totp", "psk", "tok"))
+_TWO = (("session", "id"), ("de", "passe"), ("wallet", "seed"), ("seed", "phrase"), ("recovery", "phrase"))
+"""The last words of a name that say so only together."""
+_PIN = re.compile(r"[0-9]{4,12}\Z")
+_FIGURES_INSIDE = re.compile(r"(?<=[A-Za-z])[013457@$]+(?=[A-Za-z])")
+_FIGURES = str.maketrans("013457@$", "oieastas")
+"""Figures and signs that stand for letters (``P4SSW0RD``)."""
 _PASS = re.compile(r"(?<!by)(?<!com)(?<!sur)(?<!tres)(?<!over)(?<!under)pass\Z")
 _KEY = re.compile(r"(?<!mon)(?<!tur)(?<!don)(?<!hoc)(?<!joc)(?<!whis)(?<!hot)(?<!public)(?<!pub)keys?\Z")
 _OF_A_KEY = frozenset(
@@ -79,9 +90,18 @@ def named_secret(name: str, value: str = "", *, shortly: bool = True) -> bool:
     Not if the name also says that the value is something else, and it is: a path under ``…_FILE``, an address under ``…_URL``,
     a header's name under ``…_HEADER``, a number under ``MAX_TOKENS``.
     """
+    name = plain(name)
+    spoken = _FIGURES_INSIDE.sub(lambda found: found[0].translate(_FIGURES), name)
+    spoken = spoken.upper() if name.isupper() else spoken
+    return _says(name, value, shortly=shortly) or (spoken != name and _says(spoken, value, shortly=shortly))
+
+
+def _says(name: str, value: str, *, shortly: bool) -> bool:
     words = words_of(name)
     if not words or _is_something_else(words, value):
         return False
+    if words[-2:] in _TWO or (words[-1] == "pin" and _PIN.match(value) is not None):
+        return True
     if _PLAIN.search(name) or _PLAIN.search("_".join(words)):
         return True
     last = words

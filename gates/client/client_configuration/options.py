@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 
+from gates.client.client_configuration.disguises import LONGEST
 from gates.client.client_configuration.names import named_secret
 
 _USER = re.compile(r"-u|--(?:[a-z]+-)*(?:user|userpwd|login|basic)\Z")
@@ -19,6 +21,8 @@ _KNOWN = frozenset(
 """Options that some programs write with one dash, so that ``-port`` is not ``-p`` with a password."""
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]+\Z")
 _PORT = re.compile(r"[0-9.:/=-]+(?:tcp|udp)?\Z")
+_WINDOWS = re.compile(r"/([A-Za-z][A-Za-z_-]*)(?::(.+))?\Z")
+"""An option as programs of Windows have them. A path has more than one slash."""
 _MIXED = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])[^\s/:._-]{6,}\Z")
 
 
@@ -27,7 +31,14 @@ def secret_values(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     for number, argument in enumerate(arguments):
         after = arguments[number + 1] if number + 1 < len(arguments) else ""
         flag, equals, value = argument.partition("=")
+        if found := _WINDOWS.match(argument):
+            value = found[2] or (after if _MIXED.match(after) else "")
+            if value and (named_secret(found[1], value) or (found[1].lower() == "p" and _MIXED.match(value))):
+                yield argument.partition(":")[0], value
+            continue
         if not flag.startswith("-"):
+            if not value and _MIXED.match(after) and named_secret(flag, after):  # a program's own language: password V
+                yield flag, after
             if value and _VARIABLE.match(flag) and named_secret(flag, value):  # as after -e of a container
                 yield flag, value
             continue
@@ -40,6 +51,17 @@ def secret_values(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield "-u", argument[2:]
         elif value and ((_USER.match(flag) and _PAIR.match(value)) or named_secret(flag.lstrip("-"), value)):
             yield flag, value
+
+
+def secret_values_of_a_line(text: str) -> Iterator[tuple[str, str]]:
+    """`secret_values` of a command that is one *text*, as after ``sh -c``."""
+    if len(text) > LONGEST or not any(one.isspace() for one in text):
+        return
+    try:
+        words = shlex.split(text)
+    except ValueError:  # a quotation without an end
+        words = text.split()
+    yield from secret_values(words)
 
 
 def _short(attached: str) -> bool:

@@ -10,11 +10,13 @@ from arcops.seen.client import ClientConfiguration, Draft, Wanted
 from gates.client.client_configuration.addresses import address
 from gates.client.client_configuration.disguises import LONGEST, MOST, readings
 from gates.client.client_configuration.names import named_parameter, named_secret
-from gates.client.client_configuration.options import secret_values
+from gates.client.client_configuration.options import secret_values, secret_values_of_a_line
 from gates.client.client_configuration.tokens import random_groups, random_part, secret_form, secret_pair
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
 
+_SCHEME = re.compile(r"(?i)(?:basic|bearer|digest|negotiate|ntlm|token|apikey|hawk|aws4-hmac-sha256)\s+\S")
+"""A scheme of HTTP with something after it that every machine would have."""
 _COMMIT = re.compile(r"\b(?:[0-9a-f]{40}|[0-9a-f]{64})\b")
 """The id of a commit, which a comment may name."""
 
@@ -37,9 +39,10 @@ def secrets_in(body: ClientConfiguration) -> Iterator[Found]:
         yield from _by_name(server, body.source)
     for number, line in enumerate(body.source.splitlines(), 1):
         comment = line.partition("#")[2]
-        if what := _known(line) or secret_pair(comment) or random_part(_COMMIT.sub(" ", comment)):
+        if what := _known(line) or secret_pair(comment) or random_part(_COMMIT.sub(" ", line)):
             yield Found(where="the file", what=what, line=number)
-    if whole := _known(_comments(body.source)):
+    comments = _comments(body.source)
+    if whole := _known("".join(comments)) or random_part("".join(one for one in comments if " " not in one)):
         yield Found(where="the comments of the file", what=whole)
     inputs = frozenset(one.name for one in body.draft.inputs)
     for made in body.made:  # a rule may have put one in
@@ -117,7 +120,10 @@ def _by_name(server: Wanted, source: str) -> Iterator[Found]:
     for kind, settings in (("variable", server.env), ("header", server.headers)):
         for one in settings:
             scheme = one.input and one.before.strip().lower() in ("", "bearer", "token", "basic", "apikey")
-            if one.before and not scheme and named_secret(one.name, one.before):
+            if kind == "header" and _SCHEME.match(one.before):
+                what = "credentials of HTTP"
+                yield Found(where=f"the header {one.name} of {server.name}", what=what, line=_line(source, one.before))
+            elif one.before and not scheme and named_secret(one.name, one.before):
                 what = "a fixed text under a secret's name"
                 yield Found(where=f"the {kind} {one.name} of {server.name}", what=what, line=_line(source, one.before))
     for flag, value in secret_values(server.args):
@@ -129,6 +135,8 @@ def _by_name(server: Wanted, source: str) -> Iterator[Found]:
         what = "a user or a password in an address"
         yield Found(where=f"the url of {server.name}", what=what, line=_line(source, server.url))
     for where, text in _with_addresses(server):
+        for flag, value in secret_values_of_a_line(text):
+            yield Found(where=where, what=f"a secret's value after {flag}", line=_line(source, value))
         for one in _ADDRESS.findall(text):
             parts = address(one)
             for name, value in parts.pairs if parts is not None else ():
@@ -146,8 +154,8 @@ def _with_addresses(server: Wanted) -> Iterator[tuple[str, str]]:
             yield f"the {kind} {setting.name} of {server.name}", setting.before
 
 
-def _comments(source: str) -> str:
-    return "".join(line.partition("#")[2].strip() for line in source.splitlines() if "#" in line)
+def _comments(source: str) -> list[str]:
+    return [line.partition("#")[2].strip() for line in source.splitlines() if "#" in line]
 
 
 def _line(source: str, text: str) -> int:

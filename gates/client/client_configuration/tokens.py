@@ -44,14 +44,28 @@ _FORMS: tuple[tuple[str, str], ...] = (
     ("a signature in an address", r"(?i)[?&]x-(?:amz|goog)-(?:signature|security-token)=[^&\s]{6,}"),
     ("a JSON Web Token", r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"),
     ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File|AGE-SECRET-KEY-1[A-Z0-9]{20,}"),
-    ("a password in an address", r"[a-z][a-z0-9+.-]*://[^/\s:@?#]*:[^/\s@]+@"),
-    ("credentials of HTTP", r"(?i)\b(?:basic|bearer)\s+[A-Za-z0-9._~+/-]{12,}=*"),
+    ("a password in an address", r"[a-z][a-z0-9+.-]{0,40}://[^/\s:@?#]{0,200}:[^/\s@]{1,200}@"),
+    ("a user in an address", r"(?i)\bhttps?://[^/\s:@?#\"'<>]{1,200}@"),
+    ("a password of SQL", r"(?i)\bidentified\s+(?:with\s+\S+\s+)?by\s+['\"]"),
+    ("credentials of HTTP", r"(?i)\b(?:basic|bearer|negotiate|ntlm)\s+[A-Za-z0-9._~+/-]{12,}=*"),
     (
         "a value for a secret's name",
         r"(?i)(?:^|[^a-z])(?:api[_-]?key|access[_-]?key|secret|token|passwd|password|pwd|auth|credential)s?"
         r"[\"']?\s*(?:=|:|%3d)\s*[\"']?(?!\s)[^\s\"'<>${}&,]{6,}",
     ),
 )
+_UNDISGUISED = tuple(
+    (what, re.compile(form))
+    for what, form in (
+        (
+            "a password before a host",  # user:password@host, without a scheme; no package with its version
+            r"(?:^|[\s\"'=]|//)(?!(?:npm|jsr|pypi|oci|docker|file|git|github):)[^\s:/@\"'=]+:[^\s/@:]{3,}"
+            r"@(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b|localhost\b|[A-Za-z0-9.-]+:[0-9]{2,5}\b|(?:tcp|unix)\()",
+        ),
+        ("a line of a password file", r"(?:^|\s)[A-Za-z0-9.*-]+:(?:[0-9]{2,5}|\*):[^:\s]+:[^:\s]+:[^:\s]+(?:\s|$)"),
+    )
+)
+"""Forms of signs alone: turned or put together, an ordinary text has them, too."""
 _KNOWN = tuple((what, re.compile(form)) for what, form in _FORMS)
 _RANDOM = re.compile(r"[A-Za-z0-9_+/=.~-]{20,}")
 _DIGEST = re.compile(
@@ -63,8 +77,17 @@ _WINDOW = 24
 _UUID = re.compile(r"(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b")
 _GROUPS = re.compile(r"[A-Za-z0-9+]+(?:[-._/~:, ]+[A-Za-z0-9+]+){3,}")
 _ODD = re.compile(r"[0-9]+[A-Za-z]|[A-Za-z][0-9]+[A-Za-z]|[a-z][A-Z]+\Z|[a-z][A-Z][a-z]*[A-Z]|[A-Z]{2,}[a-z]|[A-Z]+[0-9]")
-_PAIR = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,60})[\"']?\s*(?:=|:)\s*[\"']?(?=([^\s\"'<>${}&,;]{3,}))")
+_PAIR = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,60})[\"']?\s*(?:=|:)\s*[\"']?(?=([^\s\"'<>${}&,;]{3,200}))")
 """A name, and what is written after it. Only looked at, because that may be the next name: ``note: PGPASSWORD=…``."""
+_TOLD = re.compile(
+    r"([A-Za-z][A-Za-z0-9_-]{1,60})[\"']?\s*(?:\s(?:is|to|as|was)\s|[\s/.>(]+)\s*[\"']?(?=([^\s\"'<>(){}/&,;]{6,200}))"
+)
+"""A name and a value without a sign between them: ``the password is …``, ``<password>…``, ``/token/…``."""
+_MIXED = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])[^\s/:._=-]{6,}\Z")
+_METHOD = re.compile(
+    r"(?i)(?:sha|md|aes|hs|rs|es|ps|eddsa|ed|base|ascii|utf|http|oauth|rfc|oidc|saml|x)-?v?[0-9]+(?:[a-z][a-z0-9]*)?\Z|v[0-9][a-z0-9]*\Z"
+)
+"""What is written after the word for a secret, with figures in it, and is none: ways to make one."""
 _NO_VALUES = frozenset(
     ("bearer", "digest", "basic", "true", "false", "none", "null", "yes", "off", "auto", "env", "file", "stdin", "read",
      "write", "value", "string", "str", "required", "optional", "oauth", "oauth2", "jwt", "the", "and", "for")
@@ -96,7 +119,13 @@ def secret_pair(text: str, harmless: frozenset[str] = frozenset(), *, disguised:
         short = len(value) < 6 and "=" not in text[found.end(1) : found.start(2)] and len(text.split()) > 2
         if named_secret(name, value, shortly=not disguised) and not short:  # "password: ask your admin" is a sentence
             return f"a value for {name}"
-    return ""
+    if disguised:
+        return ""
+    for found in _TOLD.finditer(text):
+        name, value = found[1], found[2].rstrip(".,;!?)")
+        if _MIXED.match(value) and not _METHOD.match(value) and named_secret(name, value) and value not in harmless:
+            return f"a value after {name}"
+    return next((what for what, form in _UNDISGUISED if form.search(text)), "")
 
 
 def random_groups(text: str) -> str:

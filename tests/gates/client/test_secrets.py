@@ -247,11 +247,96 @@ MORE: dict[str, bytes] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("disguise", MORE)
+def as_number(text: str, alphabet: str) -> str:
+    left, made = int.from_bytes(text.encode()), ""
+    while left:
+        left, digit = divmod(left, len(alphabet))
+        made = alphabet[digit] + made
+    return made
+
+
+def in_45(text: str) -> str:
+    signs, data, made = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:", text.encode(), ""
+    for at in range(0, len(data) - 1, 2):
+        value = data[at] * 256 + data[at + 1]
+        made += signs[value % 45] + signs[value // 45 % 45] + signs[value // 2025]
+    return made + (signs[data[-1] % 45] + signs[data[-1] // 45] if len(data) % 2 else "")
+
+
+def percent(text: str, times: int) -> str:
+    for _ in range(times):
+        text = "".join(f"%{one:02X}" for one in text.encode()) if len(text) < 99 else urllib.parse.quote(text)
+    return text
+
+
+def bits_of(text: str, zero: str, one: str) -> str:
+    return "".join(f"{ord(each):08b}" for each in text).replace("0", zero).replace("1", one)
+
+
+DEEP = b64(TOKEN)
+for _ in range(5):
+    DEEP = b64(DEEP)
+NEWER: dict[str, bytes] = {
+    "percent signs four times": placed(percent(TOKEN, 4)),
+    "percent signs eight times": placed(percent(TOKEN, 8)),
+    "base64 six times": placed(DEEP),
+    **{f"base64 after {before!r}": placed(before + b64(TOKEN)) for before in ("a", "/v/", "key-", "x_y_z")},
+    **{f"hex after {before!r}": placed(before + TOKEN.encode().hex()) for before in ("a", "sha256:", "be-", "0f0:")},
+    "a digest that is a text": with_arguments("sha256:" + TOKEN.encode().hex()[:64]),
+    "between bytes": placed(base64.b64encode(b"\x00\xff\x01" + TOKEN.encode() + b"\xfe\x00").decode()),
+    "base45": placed(in_45(TOKEN.replace("K", "k"))),
+    "base58": placed(as_number(TOKEN, "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")),
+    "letters by chr()": placed("+".join(f"chr({ord(one)})" for one in TOKEN)),
+    "Braille": placed("".join(chr(0x2800 + ord(one)) for one in TOKEN)),
+    "flags": placed("".join(chr(0x1F1E6 + ord(one) - 97) if one.islower() else one for one in "npm_" + "abcdefgh" * 4)),
+    "selectors": placed("x" + "".join(chr(0xE0100 + ord(one) - 16) for one in TOKEN)),
+    "invisible bits": placed("x" + bits_of(TOKEN, "\u200b", "\u200c")),
+    "each third letter": placed("xy".join(TOKEN)),
+    "each fifth letter": placed("wxyz".join(TOKEN)),
+    "comments, a part each": DRAFT + f"# {_UNKNOWN[:12]}\n# {_UNKNOWN[12:]}\n".encode(),
+    "an anchor": DRAFT.replace(b"profile: dev", b"profile: &" + _UNKNOWN.encode() + b" dev"),
+    "a directive": f"%TAG !e! tag:{_UNKNOWN},2000:\n---\n".encode() + DRAFT,
+    **{
+        f"a sentence: {text}": DRAFT + f"# {text}\n".encode()
+        for text in ("password is hunter2", "the password was 'hunter2'.", "login with password hunter2", "token to abc123def")
+    },
+    "a description": DRAFT.replace(b"a token for the server", b"the password is hunter2"),
+    "a path with a token": with_url("https://mcp.example.com/token/hunter2/mcp"),
+    **{
+        f"a command in one text: {text}": with_arguments("-c", text)
+        for text in (
+            "exec server --password hunter", "server --api-key=hunter", "curl -u admin:hunter https://mcp.example.com",
+            "sshpass -p hunter2 ssh host", "server --password 'hunter", "db_pass=hunter2 server",
+        )
+    },
+    "/password:": with_arguments("/password:hunter"), "/password": with_arguments("/password", "hunter2"),
+    "/p:": with_arguments("/p:hunter2"), "password, apart": with_arguments("password", "hunter2"),
+    "an option with letters that look alike": with_arguments("--p\u0430ssword", "hunter"),
+    "an option with figures": with_arguments("--p4ssw0rd=hunter"),
+    "an option in another language": with_arguments("--contrase\u00f1a=hunter"),
+    **{
+        f"the variable {name}": with_server({"env": [{"name": name, "before": "hunter2"}]})
+        for name in ("MOT_DE_PASSE", "DB_KENNWORT", "SENHA", "DB_PASSWRD", "DB_PSWD", "T0KEN", "GH_TOK", "MY_JWT", "SESSION_ID",
+                     "MNEMONIC", "WALLET_SEED", "K3Y")
+    },
+    "a PIN": with_server({"env": [{"name": "USER_PIN", "before": "4711"}]}),
+    **{
+        f"an address: {text}": placed(text)
+        for text in ("//admin:hunter2@db.example.com/x", "admin:hunter2@db.example.com", "root:hunter2@tcp(127.0.0.1:3306)/db",
+                     "db.example.com:5432:main:admin:hunter2", "https://abc123@log.example.com/1")
+    },
+    "XML": placed("<password>hunter2</password>"), "SQL": placed("ALTER USER a IDENTIFIED BY 'hunter'"),
+    "a cookie": placed("sessionid=hunter2; path=/"),
+    **{f"the scheme {one}": with_header("X-Forwarded", f"{one} YTpi") for one in ("Basic", "Negotiate", "token", "Digest")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("disguise", [*MORE, *NEWER])
 def test_still_other_disguises_are_found(disguise: str) -> None:
-    found = validated(MORE[disguise], rules_from(RULES), at=NOW, tier=Tier.AIR_GAPPED)
+    found = validated({**MORE, **NEWER}[disguise], rules_from(RULES), at=NOW, tier=Tier.AIR_GAPPED)
     bad = [one for one in found.findings if one.rule == "client-configuration/secrets" and one.outcome is Outcome.FAIL]
     assert bad, disguise
+    assert not any("hunter2" in one.text for one in bad)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +419,12 @@ ORDINARY = (
     "linux-6.8.0-45-generic-amd64-x86", "10 20 30 40 50 60 70 80 90 100 110 120 130", "eu-west-1,eu-west-2,us-east-1,us-east-2",
     "https://a1b2.cdn.example.com/v2/api/s3/k8s/docs", "level=debug;format=json;color=always;width=80;depth=3;lines=5;x=1",
     "0.1.2.3.4.5.6.7.8.9", "gpt-4o-mini-2024-07-18", "claude-3-5-sonnet-20241022", "Qwen2.5-7B-Instruct-Q4_K_M.gguf",
-    "meta-llama/Llama-3.1-8B-Instruct", "text-embedding-3-large", "postgres://db.example.com:5432/main", "key", "--monkey=x",
+    "meta-llama/Llama-3.1-8B-Instruct", "text-embedding-3-large", "/token", "/auth/oauth2/callback", "the token is sha256",
+    "exec npx -y server-a@1.2.3 --port 8080", "npm:react@18.2.0", "ghcr.io/a/b:v1@sha256:%s" % ("a1" * 32),
+    "git@github.com:a/b.git", "ssh://git@github.com/a/b", "auth via oauth2", "0 5 * * 1-5", "docker run -p 8080:80 --user 1000:1000 image",
+    "arn:aws:iam::123456789012:role/Reader", "/c", "/Users/ann/key/notes.txt", "C:\\Users\\ann\\token\\file.json",
+    "12 apples, 34 pears, 56 plums, 78 figs, 90 dates, 12 nuts, 34 limes, 56 kiwis, 78 grapes, 90 melons, 11 mangos, 22 olives",
+     "postgres://db.example.com:5432/main", "key", "--monkey=x",
 )  # fmt: skip
 
 
@@ -348,6 +438,7 @@ PLAIN_NAMES = {
     "PGPASSFILE": "~/.pgpass", "TOKEN_URL": "https://login.example.com/oauth/token", "API_KEY_HEADER": "X-Api-Key",
     "MAX_TOKENS": "4096", "maxTokens": "4096", "KEYBOARD": "us", "BYPASS": "all", "COMPASS": "north", "TOKENIZER": "cl100k",
     "MONKEY": "x", "KEY_PREFIX": "app", "KEYSPACE": "main", "TLS_KEY": "/etc/tls/server.key", "PASSENGERS": "two",
+    "GPIO_PIN": "17", "SESSION_TIMEOUT": "30", "SEED": "42", "USER_ID": "1000",
     "COOKIE_DOMAIN": "example.com", "LOG_LEVEL": "debug", "SECRETARY": "x", "TOKENIZERS_PARALLELISM": "false",
 }  # fmt: skip
 
