@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Union, cast, get_args, get_origin
 
 from arcops.errors import Broken
+from arcops.quoting import quoted, quoted_name
 from artifacts import durations, moments
 from artifacts.json_values import called
 from artifacts.members import Member, empty, members
@@ -139,7 +140,7 @@ def _enum(kind: type[Enum]) -> Read:
         if type(value) is not str:
             raise other(wanted, value)
         if value not in known:
-            raise Misfit(f"{wanted} is expected, not {value[:40]!r}")
+            raise Misfit(f"{wanted} is expected, not {quoted(value, 40)}")
         return known[value]
 
     return read
@@ -307,7 +308,7 @@ def _fit(known: tuple[Member, ...], signed: bool) -> Callable[[dict[str, Any]], 
     def fit(value: dict[str, Any]) -> None:
         for alias in value:
             if alias not in aliases:
-                raise Misfit(f"{alias[:80]!r} is not a known field")
+                raise Misfit(f"{quoted_name(alias)} is not a known field")
         for alias in needed:
             if alias not in value:
                 raise Misfit(f"the field {alias!r} is missing")

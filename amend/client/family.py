@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from arcops.errors import Refused
+from arcops.quoting import quoted
 from arcops.seen.client import Input, Setting, Transport, Wanted
 
 Value = str | bool | int | list["Value"] | dict[str, "Value"]
@@ -119,7 +120,7 @@ class Family:
 
 def cannot(wanted: Wanted, client: str, what: str, instead: str) -> Refused:
     """The refusal of what a client cannot express."""
-    return Refused(f"{client} cannot express {what} of the server {wanted.name!r}; {instead}")
+    return Refused(f"{client} cannot express {what} of the server {quoted(wanted.name)}; {instead}")
 
 
 def settings(given: tuple[Setting, ...], spell: Callable[[str], str]) -> dict[str, Value]:
@@ -131,7 +132,9 @@ def only_text(wanted: Wanted, client: str) -> None:
     """Raises `Refused` if *wanted* has an input: *client* expands nothing, or how it does was not measured."""
     for one in (*wanted.env, *wanted.headers):
         if one.input:
-            raise cannot(wanted, client, f"the input {one.input!r}", "start the server so that it finds the value by itself")
+            raise cannot(
+                wanted, client, f"the input {quoted(one.input)}", "start the server so that it finds the value by itself"
+            )
 
 
 def no_filter(wanted: Wanted, client: str) -> None:
@@ -144,4 +147,6 @@ def no_before(wanted: Wanted, client: str, given: tuple[Setting, ...]) -> None:
     """Raises `Refused` if an input has text before it, because *client* passes only whole variables by name."""
     for one in given:
         if one.input and one.before:
-            raise cannot(wanted, client, f"{one.name!r} as text with an input after it", "let the input be the whole value")
+            raise cannot(
+                wanted, client, f"{quoted(one.name)} as text with an input after it", "let the input be the whole value"
+            )

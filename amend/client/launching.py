@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from arcops.errors import Refused
+from arcops.quoting import quoted
 from arcops.seen.client import Setting, Wanted
 
 PLACEHOLDER = "CHOOSE-A-PACKAGE"
@@ -25,8 +26,8 @@ def launched(wanted: Wanted) -> tuple[str, tuple[str, ...]]:
         return wanted.command, wanted.args
     if _stands_for_one(wanted.package):
         raise Refused(
-            f"the server {wanted.name!r} has no package yet: write {_HOW} in place of {wanted.package[:200]!r}, or command and "
-            "args, or transport: http with a url"
+            f"the server {quoted(wanted.name)} has no package yet: write {_HOW} in place of "
+            f"{quoted(wanted.package, 200)}, or command and args, or transport: http with a url"
         )
     kind, _, name = wanted.package.partition(":")
     if kind == "npm" and _NPM.match(name):
@@ -38,7 +39,8 @@ def launched(wanted: Wanted) -> tuple[str, tuple[str, ...]]:
         passed = tuple(part for one in wanted.env for part in ("-e", one.name))
         return "docker", ("run", "--rm", "-i", *passed, name, *wanted.args)
     raise Refused(
-        f"the server {wanted.name!r} names the package {wanted.package[:200]!r}, which is not one exact version; write {_HOW}"
+        f"the server {quoted(wanted.name)} names the package {quoted(wanted.package, 200)}, which is not one exact "
+        f"version; write {_HOW}"
     )
 
 

@@ -16,6 +16,7 @@ from amend.client.family import Family, SchemaVersion, Value
 from amend.client.rules import Claim, Context, PolicySet
 from arcops.errors import Refused
 from arcops.late_pattern import late
+from arcops.quoting import quoted, quoted_name
 from arcops.seen.client import ClientConfiguration, Draft, HostedVerdict, Input, Made, Transport, Wanted
 
 _SERVER = late(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}\Z")
@@ -89,7 +90,7 @@ def materialised(family: Family, version: SchemaVersion, servers: tuple[Wanted, 
         if one.transport not in family.transports:
             can = ", ".join(each.value for each in family.transports)
             raise Refused(
-                f"{family.title} does not speak {one.transport.value}, which the server {one.name!r} needs; it has {can}"
+                f"{family.title} does not speak {one.transport.value}, which the server {quoted(one.name)} needs; it has {can}"
             )
         entries[one.name] = version.entry(one)
     used = {setting.input for one in servers for setting in (*one.env, *one.headers)}
@@ -107,11 +108,11 @@ def misfitting(family: Family, version: SchemaVersion, payload: str) -> Iterator
 def refuse_wrong(draft: Draft) -> None:
     """Raise `Refused` for a draft that is wrong for every client: names, versions, inputs, variables that are spelled out."""
     if not _VERSION.match(draft.version):
-        raise Refused(f"the draft's version {draft.version[:60]!r} is not a version of SemVer 2.0.0, such as 1.4.0")
+        raise Refused(f"the draft's version {quoted(draft.version)} is not a version of SemVer 2.0.0, such as 1.4.0")
     for what, names in (("profile", (draft.profile,)), ("client", draft.clients), ("tag", draft.tags)):
         for name in names:
             if not _WORD.match(name):
-                raise Refused(f"the {what} {name[:60]!r} is not a plain word; use a-z, 0-9, '.', '_' and '-'")
+                raise Refused(f"the {what} {quoted(name)} is not a plain word; use a-z, 0-9, '.', '_' and '-'")
     if not draft.clients:
         raise Refused("the draft names no client, so nothing would be released; name at least one under 'clients'")
     if len(draft.servers) > MOST_SERVERS:
@@ -122,10 +123,10 @@ def refuse_wrong(draft: Draft) -> None:
         ("input", tuple(one.name for one in draft.inputs)),
     ):
         if twice := next((one for one in names if names.count(one) > 1), None):
-            raise Refused(f"the draft names the {what} {twice[:60]!r} twice")
+            raise Refused(f"the draft names the {what} {quoted(twice)} twice")
     for each in draft.inputs:
         if not _INPUT.match(each.name):
-            raise Refused(f"the input {each.name[:60]!r} is not the name of an environment variable")
+            raise Refused(f"the input {quoted_name(each.name)} is not the name of an environment variable")
     known = {one.name for one in draft.inputs}
     for one in draft.servers:
         _refuse_server(one, known)
@@ -133,26 +134,28 @@ def refuse_wrong(draft: Draft) -> None:
 
 def _refuse_server(one: Wanted, inputs: set[str]) -> None:
     if not _SERVER.match(one.name):
-        raise Refused(f"the server's name {one.name[:60]!r} is not plain; use letters, digits, '_' and '-', at most 63")
+        raise Refused(f"the server's name {quoted(one.name)} is not plain; use letters, digits, '_' and '-', at most 63")
     if one.hosted is not None and not (_SERVER.match(one.hosted.name) and _LOCK.match(one.hosted.lock)):
         raise Refused(
-            f"the server {one.name!r} does not say which hosted server it is; write hosted: {{name: NAME, lock: sha256:…}}, as "
-            "'arcops host allow' shows it"
+            f"the server {quoted(one.name)} does not say which hosted server it is; write hosted: "
+            "{name: NAME, lock: sha256:…}, as 'arcops host allow' shows it"
         )
     if one.transport is Transport.STDIO:
         if bool(one.command) is bool(one.package) or one.url or one.headers:
-            raise Refused(f"the local server {one.name!r} needs either a command or a package, and no url and no headers")
+            raise Refused(f"the local server {quoted(one.name)} needs either a command or a package, and no url and no headers")
     elif not one.url or one.command or one.package or one.args or one.env:
-        raise Refused(f"the remote server {one.name!r} needs a url, and no command, package, arguments or variables")
+        raise Refused(f"the remote server {quoted(one.name)} needs a url, and no command, package, arguments or variables")
     for kind, form, settings in (("variable", _INPUT, one.env), ("header", _HEADER, one.headers)):
         names = [each.name.lower() if kind == "header" else each.name for each in settings]
         for each in settings:
             if not form.match(each.name):
-                raise Refused(f"the {kind} {each.name[:60]!r} of the server {one.name!r} has no valid name")
+                raise Refused(f"the {kind} {quoted_name(each.name)} of the server {quoted(one.name)} has no valid name")
             if each.input and each.input not in inputs:
-                raise Refused(f"the server {one.name!r} uses the input {each.input[:60]!r}, which the draft does not list")
+                raise Refused(
+                    f"the server {quoted(one.name)} uses the input {quoted_name(each.input)}, which the draft does not list"
+                )
         if twice := next((each for each in names if names.count(each) > 1), None):
-            raise Refused(f"the server {one.name!r} has the {kind} {twice[:60]!r} twice")
+            raise Refused(f"the server {quoted(one.name)} has the {kind} {quoted(twice)} twice")
     for text in (
         one.command,
         *one.args,
@@ -163,8 +166,8 @@ def _refuse_server(one: Wanted, inputs: set[str]) -> None:
     ):
         if found := _VARIABLE.search(text):
             raise Refused(
-                f"the server {one.name!r} spells a variable ({found[0]}…); clients spell them differently, and the wrong "
-                "spelling is passed on as it is, without an error: name an input, and each client gets its own spelling"
+                f"the server {quoted(one.name)} spells a variable ({found[0][:3]}…); clients spell them differently, and the "
+                "wrong spelling is passed on as it is, without an error: name an input, and each client gets its own spelling"
             )
         if _CONTROL.search(text):
-            raise Refused(f"a value of the server {one.name!r} has a control character or a line break; take it out")
+            raise Refused(f"a value of the server {quoted(one.name)} has a control character or a line break; take it out")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from amend.client.family import Family
 from arcops.discovery import declared, named
 from arcops.errors import Refused
+from arcops.quoting import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Families:
         for one in (*named(__name__, Family, client), *self.described):
             if one.id == client:
                 return one
-        raise Refused(f"there is no client family {client[:100]!r}; there are {', '.join(one.id for one in self.all())}")
+        raise Refused(f"there is no client family {quoted(client)}; there are {', '.join(one.id for one in self.all())}")
 
 
 KNOWN = Families()

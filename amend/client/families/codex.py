@@ -5,6 +5,7 @@ from __future__ import annotations
 from amend.client.families.common import process
 from amend.client.family import Entry, Family, Form, Missing, SchemaVersion, Value, Where, cannot, no_before
 from amend.client.schemas import MAP, SOME_TEXTS, TEXT, TEXTS, URL, document, kind
+from arcops.quoting import quoted
 from arcops.seen.client import Setting, Transport, Wanted
 
 _BEARER = "Bearer "
@@ -23,8 +24,10 @@ def _local(wanted: Wanted) -> Entry:
     no_before(wanted, "Codex", wanted.env)
     for one in wanted.env:
         if one.input and one.input != one.name:
-            what = f"the variable {one.name!r} with the value of the input {one.input!r}"
-            raise cannot(wanted, "Codex", what, f"it expands nothing and passes variables by name: call the input {one.name!r}")
+            what = f"the variable {quoted(one.name)} with the value of the input {quoted(one.input)}"
+            raise cannot(
+                wanted, "Codex", what, f"it expands nothing and passes variables by name: call the input {quoted(one.name)}"
+            )
     fixed = tuple(one for one in wanted.env if not one.input)
     made = process(_with(wanted, fixed), str)
     named: list[Value] = [one.name for one in wanted.env if one.input]

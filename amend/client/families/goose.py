@@ -6,6 +6,7 @@ from amend.client.families.common import remote
 from amend.client.family import Entry, Family, Form, Missing, SchemaVersion, Value, Where, cannot, no_before
 from amend.client.launching import launched
 from amend.client.schemas import MAP, NAMES, SOME_TEXTS, TEXT, TEXTS, URL, YES, document, kind, one_of
+from arcops.quoting import quoted
 from arcops.seen.client import Transport, Wanted
 
 _NOT_SET = frozenset(
@@ -64,11 +65,11 @@ def _entry(wanted: Wanted) -> Entry:
     for one in wanted.env:
         if one.name.lower() in _NOT_SET:
             raise cannot(
-                wanted, "Goose", f"the variable {one.name!r}", "it leaves that one out; let the server find it otherwise"
+                wanted, "Goose", f"the variable {quoted(one.name)}", "it leaves that one out; let the server find it otherwise"
             )
         if one.input and one.input != one.name:
-            what = f"the variable {one.name!r} with the value of the input {one.input!r}"
-            raise cannot(wanted, "Goose", what, f"it passes variables by name: call the input {one.name!r}")
+            what = f"the variable {quoted(one.name)} with the value of the input {quoted(one.input)}"
+            raise cannot(wanted, "Goose", what, f"it passes variables by name: call the input {quoted(one.name)}")
     command, args = launched(wanted)
     fixed: dict[str, Value] = {one.name: one.before for one in wanted.env if not one.input}
     named: list[Value] = [one.name for one in wanted.env if one.input]

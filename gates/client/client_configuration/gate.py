@@ -26,9 +26,9 @@ from arcops.seen.client import Action, ClientConfiguration, Transport
 from arcops.subjects.client import ClientConfig
 from arcops.verdict import Verdict
 from gates.client.client_configuration.addresses import address
-from gates.client.client_configuration.secrets import secrets_in
+from gates.client.client_configuration.secrets import secrets_in, untold
 from gates.listing import listed
-from gates.words import shown
+from gates.words import shown as on_one_line
 
 EXPRESSED = Rule(
     id="client-configuration/expressed",
@@ -92,6 +92,11 @@ def client_configuration(seen: Seen, policy: ClientConfigurationPolicy) -> Itera
     yield from listed(_hosted(found), HOSTED.passes("The verdicts about hosted servers that it names are good.", found))
 
 
+def shown(text: str) -> str:
+    """*text* on one line, and without what looks like a secret."""
+    return untold(on_one_line(text))
+
+
 def _expressed(found: Evidence[ClientConfiguration]) -> Iterator[Finding]:
     if not found.body.made:
         yield EXPRESSED.unknown("The draft gives nothing for any client.", found)
@@ -120,7 +125,7 @@ def _rules(found: Evidence[ClientConfiguration], policy: ClientConfigurationPoli
             told.add(key)
             text = f"{one.client}: {shown(decision.effect)} by the rule {shown(decision.rule)}."
             answer = RULES.fails if decision.refused else RULES.warns
-            yield answer(text, found, about=f"{one.client} {decision.rule} {decision.server}")
+            yield answer(text, found, about=f"{one.client} {decision.rule} {shown(decision.server)}")
 
 
 def _secrets(found: Evidence[ClientConfiguration]) -> Iterator[Finding]:
@@ -136,9 +141,11 @@ def _transport(found: Evidence[ClientConfiguration], policy: ClientConfiguration
             continue
         parts = address(one.url)
         if parts is None:
-            yield TRANSPORT.unknown(f"The address of {one.name} cannot be read.", found, about=one.name)
+            yield TRANSPORT.unknown(f"The address of {shown(one.name)} cannot be read.", found, about=shown(one.name))
         elif parts.scheme != "https" and not (parts.scheme == "http" and parts.here):
-            yield TRANSPORT.fails(f"{one.name} is reached by {parts.scheme}, not by https.", found, about=one.name)
+            yield TRANSPORT.fails(
+                f"{shown(one.name)} is reached by {parts.scheme}, not by https.", found, about=shown(one.name)
+            )
 
 
 def _hosted(found: Evidence[ClientConfiguration]) -> Iterator[Finding]:
@@ -147,20 +154,20 @@ def _hosted(found: Evidence[ClientConfiguration]) -> Iterator[Finding]:
     for server in found.body.draft.servers:
         if server.hosted is None:
             continue
-        about = f"{server.name} {server.hosted.name}"
+        about = shown(f"{server.name} {server.hosted.name}")
         one = known.get((server.hosted.name, server.hosted.lock))
         if one is None or (not one.problem and one.verdict not in {each.value for each in Verdict}):
-            yield HOSTED.unknown(f"{shown(about)}: nothing is known of it.", found, about=about)
+            yield HOSTED.unknown(f"{about}: nothing is known of it.", found, about=about)
         elif one.problem:
-            yield HOSTED.fails(f"{shown(about)}: {shown(one.problem)}.", found, about=about)
+            yield HOSTED.fails(f"{about}: {shown(one.problem)}.", found, about=about)
         elif one.verdict == Verdict.RED.value:
-            yield HOSTED.fails(f"{shown(about)}: its verdict is RED ({shown(one.artifact)}).", found, about=about)
+            yield HOSTED.fails(f"{about}: its verdict is RED ({shown(one.artifact)}).", found, about=about)
         elif server.package and one.package != server.package:
-            text = f"{shown(about)}: {shown(one.package)} was judged, and the draft names {shown(server.package)}."
+            text = f"{about}: {shown(one.package)} was judged, and the draft names {shown(server.package)}."
             yield HOSTED.fails(text, found, about=about)
         elif server.command or (server.package and server.name in pinned):
             what = "a command" if server.command else "another version, by a rule"
-            yield HOSTED.fails(f"{shown(about)}: it would be {what}, which was not judged.", found, about=about)
+            yield HOSTED.fails(f"{about}: it would be {what}, which was not judged.", found, about=about)
         elif one.verdict == Verdict.AMBER.value:
-            text = f"{shown(about)}: its verdict is AMBER, by the policy {shown(one.policy)}."
+            text = f"{about}: its verdict is AMBER, by the policy {shown(one.policy)}."
             yield HOSTED.warns(text, found, about=about)

@@ -15,6 +15,7 @@ from gates.client.client_configuration.tokens import random_groups, random_part,
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
 
+_WORD = re.compile(r"[^\s'\"(),;]{16,}")
 _SCHEME = re.compile(r"(?i)(?:basic|bearer|digest|negotiate|ntlm|token|apikey|hawk|aws4-hmac-sha256)\s+\S")
 """A scheme of HTTP with something after it that every machine would have."""
 _COMMIT = re.compile(r"\b(?:[0-9a-f]{40}|[0-9a-f]{64})\b")
@@ -54,6 +55,11 @@ def secrets_in(body: ClientConfiguration) -> Iterator[Found]:
 def secret_in(text: str) -> str:
     """What *text*, which stands beside a draft, holds that looks like a secret, in words; empty if nothing does."""
     return next((what for line in text.splitlines() if (what := _secret(_COMMIT.sub(" ", line)))), "")
+
+
+def untold(sentence: str) -> str:
+    """*sentence*, in which each word that looks like a secret is only begun: it may have stood in the place of a name."""
+    return _WORD.sub(lambda word: f"{word[0][:4]}…" if secret_form(word[0]) or random_part(word[0]) else word[0], sentence)
 
 
 def _secret(text: str) -> str:

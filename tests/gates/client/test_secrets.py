@@ -121,8 +121,8 @@ def test_it_is_found_and_not_told(disguise: str) -> None:
     bad = [one for one in found.findings if one.rule == "client-configuration/secrets"]
     assert all(one.outcome is Outcome.FAIL for one in bad), disguise
     assert found.verdict is Verdict.RED
-    if disguise not in ("in the name of a variable", "the name of a server", "the name of a tool"):  # they name the place
-        assert not any(secret in one.text for one in bad for secret in (TOKEN, "hunter2", "correcthorse"))
+    told = repr(found.findings)  # also if a name is a secret, which says where it is
+    assert not any(secret in told for secret in (TOKEN, "hunter2", "correcthorse"))
 
 
 _AWS = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY12"  # made for this test
@@ -421,9 +421,10 @@ ORDINARY = (
     "0.1.2.3.4.5.6.7.8.9", "gpt-4o-mini-2024-07-18", "claude-3-5-sonnet-20241022", "Qwen2.5-7B-Instruct-Q4_K_M.gguf",
     "meta-llama/Llama-3.1-8B-Instruct", "text-embedding-3-large", "/token", "/auth/oauth2/callback", "the token is sha256",
     "exec npx -y server-a@1.2.3 --port 8080", "npm:react@18.2.0", "ghcr.io/a/b:v1@sha256:%s" % ("a1" * 32),
-    "git@github.com:a/b.git", "ssh://git@github.com/a/b", "auth via oauth2", "0 5 * * 1-5", "docker run -p 8080:80 --user 1000:1000 image",
+    "git@github.com:a/b.git", "ssh://git@github.com/a/b", "auth via oauth2", "0 5 * * 1-5",
+    "docker run -p 8080:80 --user 1000:1000 image",
     "arn:aws:iam::123456789012:role/Reader", "/c", "/Users/ann/key/notes.txt", "C:\\Users\\ann\\token\\file.json",
-    "12 apples, 34 pears, 56 plums, 78 figs, 90 dates, 12 nuts, 34 limes, 56 kiwis, 78 grapes, 90 melons, 11 mangos, 22 olives",
+    "12 apples, 34 pears, 56 plums, 78 figs, 90 dates, 12 nuts, 34 limes, 56 kiwis, 78 grapes, 90 melons, 11 mangos",
      "postgres://db.example.com:5432/main", "key", "--monkey=x",
 )  # fmt: skip
 
