@@ -3,6 +3,9 @@
 Each message says what was found, where, and what to do next. It is shown to people unchanged.
 """
 
+SAID_AS = "dev.arcops/error"
+"""The member of an error or a result on the wire of MCP that says which of these errors it was, in small letters."""
+
 
 class ArcOpsError(Exception):
     """The root of every error that ArcOps raises on purpose."""

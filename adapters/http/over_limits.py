@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from starlette.responses import JSONResponse
 
+from arcops.errors import SAID_AS
 from arcops.identity import Identity
 from foundation.limits.deciding import Deciding, Turn
 from foundation.limits.fields import limit_field, policy_field
@@ -26,8 +27,8 @@ def limit_fields(turn: Turn) -> dict[str, str]:
     return {"RateLimit-Policy": policy_field(turn.lines), "RateLimit": limit_field(turn.lines)} if turn.lines else {}
 
 
-def limited(id: str | int | None, status: int, said: str, wait: int, fields: Mapping[str, str], *, kind: str) -> JSONResponse:
-    """The answer to the request *id*, which may come again in *wait* seconds. Its member *kind* says that it passes."""
-    error = {"code": LIMITED, "message": said[:1000], "data": {kind: "unavailable", "retryAfterSeconds": wait}}
+def limited(id: str | int | None, status: int, said: str, wait: int, fields: Mapping[str, str]) -> JSONResponse:
+    """The answer to the request *id*, which may come again in *wait* seconds."""
+    error = {"code": LIMITED, "message": said[:1000], "data": {SAID_AS: "unavailable", "retryAfterSeconds": wait}}
     body = {"jsonrpc": "2.0", "id": id, "error": error}
     return JSONResponse(body, status_code=status, headers={"Retry-After": str(wait), **fields})

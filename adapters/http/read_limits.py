@@ -58,7 +58,7 @@ def _answer(
     scope: Scope, status: int, said: str, wait: int, fields: Mapping[str, str], id: str | int | None, back: str, more: str
 ) -> Response:
     if "text/html" not in Headers(scope=scope).get("accept", ""):
-        return limited(id, status, said, wait, fields, kind="kind")
+        return limited(id, status, said, wait, fields)
     again = back or str(scope.get("raw_path", b"/").decode("ascii", "replace"))
     title = "Too often" if status == 429 else "Not now"
     found = login_pages.said(status, title, said, go_on=again, words="Try again", more=more)

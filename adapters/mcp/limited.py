@@ -16,7 +16,6 @@ from adapters.http.access import IDENTITY, Door
 from adapters.http.calls import Call, call_in
 from adapters.http.over_limits import decided, limit_fields, limited
 from adapters.http.quotas import RETRY_SECONDS
-from adapters.mcp.names import KIND
 from arcops.errors import ArcOpsError
 from foundation.authorization.authorizing import nearby
 from foundation.authorization.objects import CALL, CONNECT
@@ -47,12 +46,12 @@ class Limited:
             turn = await decided(self.limits, scope.get(IDENTITY) or nearby(), call.name, actions)
         except ArcOpsError as error:
             self._account(scope, "limits", call)
-            await limited(call.id, 503, str(error), RETRY_SECONDS, {}, kind=KIND)(scope, receive, send)
+            await limited(call.id, 503, str(error), RETRY_SECONDS, {})(scope, receive, send)
             return
         fields = limit_fields(turn)
         if not turn.let:
             self._account(scope, turn.by, call)
-            await limited(call.id, 429, turn.reason, turn.wait, fields, kind=KIND)(scope, receive, send)
+            await limited(call.id, 429, turn.reason, turn.wait, fields)(scope, receive, send)
             return
         scope[TURN] = turn
         raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in fields.items()]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from arcops.errors import SAID_AS
+
 WHOLE = "dev.arcops/whole"
 """In ``_meta`` of a call: the caller also wants the whole answer, as the command line does."""
 ANSWER = "dev.arcops/answer"
 """In ``_meta`` of a result: the whole answer, if the caller wanted it."""
-KIND = "dev.arcops/error"
+KIND = SAID_AS
 """In ``_meta`` of a result, or in the data of an error: which of our errors it is."""
 TASKS = "io.modelcontextprotocol/tasks"
 """The extension of tasks (2026-07-28)."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from adapters.relay.answers import Headers
-from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.errors import SAID_AS, ArcOpsError, Refused, Unavailable
 from services.host import envelope
 from services.host.envelope import Malformed
 from services.host.hosted import NotYet, State
@@ -52,7 +52,7 @@ def failure_of(error: Exception) -> Failure:
         case Failed():
             return error.failure
         case NotYet():
-            data = {"kind": "unavailable", "state": error.state.value, "retryAfterSeconds": error.retry}
+            data = {SAID_AS: "unavailable", "state": error.state.value, "retryAfterSeconds": error.retry}
             return Failure(
                 status=429 if error.full else 503,
                 code=envelope.UNAVAILABLE,
@@ -63,9 +63,9 @@ def failure_of(error: Exception) -> Failure:
         case NoBridge():
             return Failure(status=501, code=UNSUPPORTED, said=str(error), data={"kind": "agent"})
         case Refused():
-            return Failure(status=403, code=FORBIDDEN, said=str(error), data={"kind": "refused"})
+            return Failure(status=403, code=FORBIDDEN, said=str(error), data={SAID_AS: "refused"})
         case Unavailable():
-            return Failure(status=200, code=envelope.UNAVAILABLE, said=str(error), data={"kind": "unavailable"})
+            return Failure(status=200, code=envelope.UNAVAILABLE, said=str(error), data={SAID_AS: "unavailable"})
         case Malformed():
             return Failure(status=400, code=error.code, said=str(error))
         case ArcOpsError():

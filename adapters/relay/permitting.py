@@ -26,7 +26,7 @@ from adapters.relay.addresses import Addresses
 from adapters.relay.failing import FORBIDDEN, LIMITED, RETRY_SECONDS, UNAUTHORIZED, Failed, Failure
 from adapters.relay.in_scope import refuse_outside
 from adapters.relay.task_calls import GET, RESULT, TaskCalls
-from arcops.errors import ArcOpsError, Refused
+from arcops.errors import SAID_AS, ArcOpsError, Refused
 from arcops.identity import Identity
 from foundation.audit.record import NO_ONE, Actor, Outcome, Record
 from foundation.audit.telling import Tells
@@ -182,7 +182,7 @@ class Permitting:
         if row.tools is not None and (tool := hidden(row.tools, method, params)):
             self.told(scope, caller, Outcome.DENIED, "filter", server, tool)
             said = f"{server} shows no tool {tool[:100]!r}; list its tools to see what there is"
-            raise Failed(Failure(status=403, code=FORBIDDEN, said=said, data={"kind": "refused"}))
+            raise Failed(Failure(status=403, code=FORBIDDEN, said=said, data={SAID_AS: "refused"}))
         if door is None or method not in RECORDED:
             return NOTHING_KEPT
         tool = _tool(method, params)
@@ -258,11 +258,11 @@ class Permitting:
 
     def _denied(self, server: str, decision: Decision, acr: tuple[str, ...]) -> Failed:
         if not acr:
-            return Failed(Failure(status=403, code=FORBIDDEN, said=decision.reason, data={"kind": "refused"}))
+            return Failed(Failure(status=403, code=FORBIDDEN, said=decision.reason, data={SAID_AS: "refused"}))
         found = other_login(acr, f'resource_metadata="{self.addresses.metadata(server)}"')
         headers = ((b"www-authenticate", found.challenge.encode()),)
         return Failed(
-            Failure(status=found.status, code=UNAUTHORIZED, said=found.said, data={"kind": "refused"}, headers=headers)
+            Failure(status=found.status, code=UNAUTHORIZED, said=found.said, data={SAID_AS: "refused"}, headers=headers)
         )
 
     def _within_scope(self, scope: Scope, caller: Identity, row: Row, method: str, params: Mapping[str, Raw] | None) -> None:
@@ -270,7 +270,7 @@ class Permitting:
             refuse_outside(row, caller, params or {})
         except Refused as error:
             self.told(scope, caller, Outcome.DENIED, "scope", row.name, envelope.text((params or {}).get("name")) or method)
-            raise Failed(Failure(status=403, code=FORBIDDEN, said=str(error), data={"kind": "refused"})) from error
+            raise Failed(Failure(status=403, code=FORBIDDEN, said=str(error), data={SAID_AS: "refused"})) from error
 
     async def _within_limits(
         self, scope: Scope, caller: Identity, server: str, tool: str, target: str
@@ -290,7 +290,7 @@ class Permitting:
         if turn.let:
             return headers
         self.told(scope, caller, Outcome.LIMIT, turn.by, server, tool)
-        data = {"kind": "unavailable", "retryAfterSeconds": turn.wait}
+        data = {SAID_AS: "unavailable", "retryAfterSeconds": turn.wait}
         retry = (b"retry-after", b"%d" % turn.wait)
         raise Failed(Failure(status=429, code=LIMITED, said=turn.reason, data=data, headers=(retry, *headers)))
 
@@ -356,6 +356,6 @@ def _not_now(error: Exception) -> Failure:
         status=503,
         code=envelope.UNAVAILABLE,
         said=str(error),
-        data={"kind": "unavailable", "retryAfterSeconds": RETRY_SECONDS},
+        data={SAID_AS: "unavailable", "retryAfterSeconds": RETRY_SECONDS},
         headers=((b"retry-after", b"%d" % RETRY_SECONDS),),
     )

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from amend.client.launching import split_package, with_version
+from amend.client.launching import plain_name, split_package, with_version
+from amend.client.mentions import set_by_arguments, started_otherwise
 from amend.client.rules import Context, Key, PolicySet, Rule, applies, fits
 from arcops.seen.client import Action, Decision, Setting, Transport, Wanted
 
@@ -19,7 +20,7 @@ def applied(
     """The *servers* that are left under *policy*, as it changes them, and what it decided, by rules and servers."""
     if policy is None:
         return tuple(servers), ()
-    rules = [rule for rule in policy.rules if applies(rule, context)]
+    rules = [_told(rule, context) for rule in policy.rules if applies(rule, context)]
     allowing = [rule for rule in rules if rule.action is Action.ALLOW]
     left: list[Wanted] = []
     decisions: list[Decision] = []
@@ -33,6 +34,13 @@ def applied(
         if found is not None:
             left.append(found)
     return tuple(left), tuple(decisions)
+
+
+def _told(rule: Rule, context: Context) -> Rule:
+    if not rule.when.claims or context.claims:
+        return rule
+    why = "it asks who publishes, which is known only over REST with a token"
+    return replace(rule, reason=f"{rule.reason}; {why}" if rule.reason else why)
 
 
 def _allowed(server: Wanted, rules: Sequence[Rule], decisions: list[Decision]) -> Wanted | None:
@@ -104,11 +112,18 @@ def _without_tools(server: Wanted, rule: Rule, decisions: list[Decision]) -> Wan
 
 
 def _pinned(server: Wanted, rule: Rule, decisions: list[Decision]) -> Wanted:
+    for pin in rule.pins:
+        for number, had in started_otherwise(server, pin.package, pin.version):
+            place = f"argument {number}" if number else "the command"
+            effect = (
+                f"{place} of {server.name} names {had}, which is pinned to {pin.version}, and is refused; name it as package"
+            )
+            decisions.append(_said(rule, server, effect, refused=True))
     if not server.package:
         return server
     name, version = split_package(server.package)
     for pin in rule.pins:
-        if not fnmatchcase(name, pin.package) or version == pin.version:
+        if not fnmatchcase(plain_name(name), plain_name(pin.package)) or version == pin.version:
             continue
         had = version or "no version"
         effect = f"{name} of {server.name} is pinned to {pin.version}, and the draft has {had}: it is "
@@ -122,7 +137,13 @@ def _redacted(server: Wanted, rule: Rule, decisions: list[Decision]) -> Wanted:
     for key in rule.keys:
         kind, _, glob = key.name.partition(":")
         have = _of(server, kind)
-        gone = [one for one in have if _same(kind, one.name, glob)]
+        for number, name in set_by_arguments(server, kind):
+            if fnmatchcase(name.lower(), glob.lower()):
+                effect = (
+                    f"argument {number} of {server.name} sets {kind}:{name}, and is refused; name it under {kind} in the draft"
+                )
+                decisions.append(_said(rule, server, effect, refused=True))
+        gone = [one for one in have if fnmatchcase(one.name.lower(), glob.lower())]  # variables have no case on Windows
         for one in gone:
             decisions.append(_said(rule, server, f"{kind}:{one.name} of {server.name} is taken out", refused=False))
         server = _with(server, kind, tuple(one for one in have if one not in gone))
@@ -133,7 +154,7 @@ def _lacking(server: Wanted, rule: Rule) -> Iterator[Decision]:
     for key in rule.keys:
         kind, colon, glob = key.name.partition(":")
         if colon:
-            there = any(_same(kind, one.name, glob) for one in _of(server, kind))
+            there = any(_same(kind, one.name, glob) and (one.before or one.input) for one in _of(server, kind))
         elif key.name == "package":
             there = bool(server.package) or server.transport is not Transport.STDIO
         else:

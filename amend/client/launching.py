@@ -15,6 +15,8 @@ _NO_VERSION = re.compile(r"0+(?:\.0+)*\Z")
 _NO_NAME = frozenset(("name", "package", "example", "placeholder", "todo", "changeme", "choose-a-package"))
 _NPM = re.compile(r"(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@[0-9][0-9A-Za-z.+-]*\Z")
 _PYPI = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.+!-]*\Z")
+_BETWEEN = re.compile(r"[-_.]+")
+_DOCKER = re.compile(r"^(?:(?:index\.|registry-1\.)?docker\.io/)?(?:library/)?")
 _OCI = re.compile(r"[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}\Z")
 
 
@@ -61,6 +63,19 @@ def split_package(package: str) -> tuple[str, str]:
         at = rest.rfind("@")
         name, version = (rest[:at], rest[at + 1 :]) if at > 0 else (rest, "")
     return f"{kind}:{name}", version
+
+
+def plain_name(name: str) -> str:
+    """*name*, with its ecosystem, as its registry compares it: names of Python without case and with one sign between words
+    (PEP 503), images without their tag and their default registry.
+    """
+    kind, _, rest = name.lower().partition(":")
+    if kind == "pypi":
+        return f"pypi:{_BETWEEN.sub('-', rest)}"
+    if kind == "oci":
+        folder, slash, last = rest.rpartition("/")
+        return f"oci:{_DOCKER.sub('', folder + slash + last.partition(':')[0])}"
+    return f"{kind}:{rest}"
 
 
 def with_version(package: str, version: str) -> str:

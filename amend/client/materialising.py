@@ -28,6 +28,7 @@ _VERSION = late(
     r"(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?\Z"
 )
 _VARIABLE = re.compile(r"\$\{|\$[A-Za-z_]|\$\(|\{(?:env|file|input):|%[A-Za-z_][A-Za-z0-9_]*%|\{\{")
+_TOOL = late(r"[^\s*?!,;\[\]{}\"'`]{1,128}\Z")
 _LOCK = late(r"sha256:[0-9a-f]{64}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MOST_SERVERS = 500
@@ -156,6 +157,12 @@ def _refuse_server(one: Wanted, inputs: set[str]) -> None:
                 )
         if twice := next((each for each in names if names.count(each) > 1), None):
             raise Refused(f"the server {quoted(one.name)} has the {kind} {quoted(twice)} twice")
+    for tool in (*one.tools, *one.denied_tools):
+        if not _TOOL.match(tool):
+            raise Refused(
+                f"the server {quoted(one.name)} names the tool {quoted(tool)}; write one tool's name, without a space, a comma "
+                "or a quotation mark, and without a pattern, which some clients take for every tool"
+            )
     for text in (
         one.command,
         *one.args,

@@ -7,6 +7,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from arcops.errors import Refused
+from arcops.quoting import quoted
 from arcops.seen.client import Action
 
 
@@ -58,10 +59,12 @@ class Rule:
     """One rule. ``servers`` are globs over the names of servers, all if no glob is named.
 
     - ``allow``: of the servers, only those named by an allowing rule that applies; with ``tools``, only these tools of them.
+      Names are compared letter by letter here, and without case by all other rules.
     - ``deny``: these servers; with ``tools``, these tools of them.
-    - ``pin``: a package that is named in ``pins`` has that version, or with ``strip`` gets it.
-    - ``redact``: the ``keys`` (globs) are taken out.
-    - ``require``: the ``keys`` must be there.
+    - ``pin``: a package that is named in ``pins`` has that version, or with ``strip`` gets it; a command that names it
+      otherwise is refused.
+    - ``redact``: the ``keys`` (globs) are taken out; an argument that sets one is refused.
+    - ``require``: the ``keys`` must be there, with a value.
     - ``default``: the ``keys`` that are not there get their value.
 
     What is denied is refused, or with ``strip`` is taken out of the draft, which the report says.
@@ -79,7 +82,11 @@ class Rule:
 
     def concerns(self, server: str) -> bool:
         """Is the rule about the server of this name?"""
-        return fits(server, self.servers) if self.servers else True
+        if not self.servers:
+            return True
+        if self.action is Action.ALLOW:
+            return fits(server, self.servers)
+        return fits(server.lower(), tuple(one.lower() for one in self.servers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +112,10 @@ class PolicySet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What rules are asked with: who publishes (``claims``), for which client and profile, with which tags, and when."""
+    """What rules are asked with: who publishes (``claims``), for which client and profile, with which tags, and when.
+
+    No claim at all: it is not known who publishes, as on the command line.
+    """
 
     client: str
     profile: str
@@ -115,14 +125,18 @@ class Context:
 
 
 def applies(rule: Rule, context: Context) -> bool:
-    """Does *rule* apply in this *context*? A claim that is not known does not fit, so no denying rule should ask for one."""
+    """Does *rule* apply in this *context*? If it is not known who publishes, what asks for claims applies if it takes something
+    away, and does not if it gives something.
+    """
     when = rule.when
+    unknown = not context.claims and rule.action not in (Action.ALLOW, Action.DEFAULT)
     return (
         (not when.profiles or fits(context.profile, when.profiles))
         and (not when.clients or fits(context.client, when.clients))
         and set(when.tags) <= set(context.tags)
         and all(
-            any(one.name == had.name and set(one.values) & set(had.values) for had in context.claims) for one in when.claims
+            unknown or any(one.name == had.name and set(one.values) & set(had.values) for had in context.claims)
+            for one in when.claims
         )
         and (when.since is None or context.at >= when.since)
         and (when.until is None or context.at < when.until)
@@ -160,6 +174,11 @@ def _refuse_idle(rule: Rule) -> None:
     for moment in (when.since, when.until):
         if moment is not None and moment.tzinfo is None:
             raise Refused(f"the rule {rule.id!r} names the time {moment}, which has no time zone")
+    for what, words in (("profile", when.profiles), ("client", when.clients), ("tag", when.tags)):
+        for word in words:
+            if word != word.lower():
+                text = f"asks for the {what} {quoted(word)}, and there are only small letters in those, so it never applies"
+                raise Refused(f"the rule {rule.id!r} {text}")
     for key in rule.keys:
         where, _, name = key.name.partition(":")
         if (where not in ("env", "header") or not name) and key.name not in FIELDS:

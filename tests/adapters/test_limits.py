@@ -142,7 +142,7 @@ def test_a_burst_is_curbed_and_the_others_are_served(limited: Limited) -> None:
     assert refused.json()["id"] == 7
     assert error["code"] == LIMITED
     assert error["message"] == f"the limit 'calls' of 10 calls per hour is reached; try again in {wait} seconds"
-    assert error["data"]["retryAfterSeconds"] == wait
+    assert error["data"] == {"dev.arcops/error": "unavailable", "retryAfterSeconds": wait}
     assert refused.headers["ratelimit"] == f'"calls";r=0;t={wait}'
     assert answers[0].headers["ratelimit-policy"] == '"calls";q=10;w=3600'
     assert answers[0].headers["ratelimit"] == '"calls";r=9;t=360'

@@ -47,7 +47,8 @@ def test_pages_count_as_calls_and_share_what_there_is(place: tuple[Door, Issuer,
     assert door.limits.decide(identity, "host_find", frozenset((CALL,))).let, "a call of a tool is the third"
     over = ada.get("/servers")
     assert over.status_code == 429
-    assert over.json()["error"]["code"] == -32029
+    error = over.json()["error"]
+    assert (error["code"], error["data"]["dev.arcops/error"]) == (-32029, "unavailable"), "as of a call that is over it"
     assert int(over.headers["retry-after"]) >= 1
     assert over.headers["ratelimit-policy"].startswith('"calls";q=3')
     assert not door.limits.decide(identity, "host_find", frozenset((CALL,))).let

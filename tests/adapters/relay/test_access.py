@@ -181,7 +181,7 @@ def test_roles_decide_about_each_tool(place: tuple[Door, Issuer, Path]) -> None:
             await ada.open()
             refused = await ada.begin("die")
             assert refused.status == 403
-            assert (await refused.last())["error"]["data"] == {"kind": "refused"}
+            assert (await refused.last())["error"]["data"] == {"dev.arcops/error": "refused"}
             assert await ada.text("echo", {"text": "alive"}) == "alive"
             twice = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","name":"die","arguments":{}}}'
             assert (await ada.send(twice)).status == 403

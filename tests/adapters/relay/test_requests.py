@@ -202,7 +202,7 @@ def test_a_server_that_does_not_come_up_is_named_with_its_state() -> None:
             error = (await response.last())["error"]
             assert (response.status, response.headers["retry-after"]) == (503, "5")
             assert "t is not ready after 0 seconds; it is Running" in error["message"]
-            assert error["data"] == {"kind": "unavailable", "state": "Running", "retryAfterSeconds": 5}
+            assert error["data"] == {"dev.arcops/error": "unavailable", "state": "Running", "retryAfterSeconds": 5}
 
     asyncio.run(run())
 

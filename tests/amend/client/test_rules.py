@@ -99,7 +99,10 @@ FIT: dict[str, tuple[When, dict[str, Any]]] = {
     "profile": (When(profiles=("pr*",)), {"profile": "dev"}),
     "client": (When(clients=("codex",)), {"client": "vscode"}),
     "tags": (When(tags=("eu",)), {"tags": ()}),
-    "claims": (When(claims=(Claim(name="groups", values=("admins", "x")),)), {"claims": ()}),
+    "claims": (
+        When(claims=(Claim(name="groups", values=("admins", "x")),)),
+        {"claims": (Claim(name="user", values=("ann",)),)},
+    ),
     "another claim": (
         When(claims=(Claim(name="groups", values=("admins",)),)),
         {"claims": (Claim(name="groups", values=("b",)),)},
@@ -127,6 +130,9 @@ def test_each_condition_decides(what: str) -> None:
         rule(Action.REQUIRE, keys=(Key(name="colour"),)),
         rule(Action.REDACT, keys=(Key(name="package"),)),
         rule(Action.REDACT, keys=(Key(name="env:A"),), strip=True),
+        rule(Action.DENY, servers=("a",), when=When(clients=("Codex",))),
+        rule(Action.DENY, servers=("a",), when=When(profiles=("Prod*",))),
+        rule(Action.DENY, servers=("a",), when=When(tags=("EU",))),
         rule(Action.DENY, servers=("a",), when=When(since=NOW, until=NOW)),
         rule(Action.DENY, servers=("a",), when=When(since=NOW.replace(tzinfo=None))),
     ],
@@ -134,6 +140,97 @@ def test_each_condition_decides(what: str) -> None:
 def test_a_rule_that_was_meant_otherwise_is_refused(wrong: Rule) -> None:
     with pytest.raises(Refused):
         ruled(wrong)
+
+
+def test_what_takes_away_applies_if_it_is_not_known_who_publishes() -> None:
+    """Mutation: a claim that is not known does not fit."""
+    when = When(claims=(Claim(name="groups", values=("guests",)),))
+    unknown = replace(WHERE, claims=())
+    said = ruled(rule(Action.DENY, servers=("far",), when=when), where=unknown)[1][0]
+    assert said.refused
+    assert "over REST" in said.effect
+    assert not ruled(rule(Action.ALLOW, servers=("none",), when=when), where=unknown)[1]
+    assert not ruled(rule(Action.DEFAULT, keys=(Key(name="env:A", value="b"),), when=when), where=unknown)[1]
+
+
+def test_a_server_is_denied_in_each_spelling_and_allowed_in_one() -> None:
+    spelled = replace(FAR, name="FAR")
+    assert ruled(rule(Action.DENY, servers=("f*",)), servers=(spelled,))[1][0].refused
+    assert ruled(rule(Action.ALLOW, servers=("far",)), servers=(spelled,))[1][0].refused
+    assert not ruled(rule(Action.ALLOW, servers=("FAR",)), servers=(spelled,))[1]
+
+
+TIME_PIN = Pin(package="pypi:mcp-server-time", version="1.0.0")
+SCOPE_PIN = Pin(package="npm:@scope/*", version="1.2.3")
+IMAGE_PIN = Pin(package="oci:ghcr.io/a/b", version="sha256:" + "a1" * 32)
+
+
+@pytest.mark.parametrize(
+    ("pin", "command", "args"),
+    [
+        (TIME_PIN, "uvx", ["mcp-server-time"]), (TIME_PIN, "uvx", ["MCP_Server.Time==0.9"]),
+        (TIME_PIN, "uvx", ["--from=mcp-server-time[all]>=1", "x"]), (TIME_PIN, "uvx", ["mcp-server-time@latest"]),
+        (TIME_PIN, "cmd", ["/c", "uvx mcp-server-time"]), (TIME_PIN, "mcp-server-time", []),
+        (TIME_PIN, "C:\\\\bin\\\\mcp-server-time.exe", []),
+        (TIME_PIN, "sh", ["-c", "exec uvx 'mcp-server-time' --x"]), (TIME_PIN, "sh", ["-c", "uvx mcp-server-time 'x"]),
+        (SCOPE_PIN, "npx", ["-y", "@scope/name"]), (SCOPE_PIN, "npx", ["-y", "@scope/name@latest"]),
+        (SCOPE_PIN, "npx", ["-p", "x@npm:@scope/name@1"]), (SCOPE_PIN, "bunx", ["--package=@scope/name@1.2.4"]),
+        (IMAGE_PIN, "docker", ["run", "ghcr.io/a/b"]), (IMAGE_PIN, "docker", ["run", "ghcr.io/a/b:latest"]),
+        (IMAGE_PIN, "podman", ["run", "docker://ghcr.io/a/b:1@sha256:" + "b2" * 32]),
+    ],
+)  # fmt: skip
+def test_a_command_is_no_way_around_a_pin(pin: Pin, command: str, args: list[str]) -> None:
+    """Mutation: only ``package`` is looked at."""
+    server = Wanted(name="x", command=command, args=tuple(args))
+    said = ruled(rule(Action.PIN, pins=(pin,), strip=True), servers=(server,))[1]
+    assert said
+    assert all(one.refused for one in said)
+
+
+@pytest.mark.parametrize(
+    ("pin", "command", "args"),
+    [
+        (TIME_PIN, "uvx", ["mcp-server-time==1.0.0"]), (TIME_PIN, "uvx", ["mcp-server-time@1.0.0"]),
+        (SCOPE_PIN, "npx", ["-y", "@scope/name@1.2.3"]), (IMAGE_PIN, "docker", ["run", "ghcr.io/a/b@sha256:" + "a1" * 32]),
+        (TIME_PIN, "npx", ["mcp-server-time-zone"]), (Pin(package="npm:*", version="1.0.0"), "npx", ["anything"]),
+    ],
+)  # fmt: skip
+def test_a_command_at_the_pinned_version_is_let_through(pin: Pin, command: str, args: list[str]) -> None:
+    assert not ruled(rule(Action.PIN, pins=(pin,)), servers=(Wanted(name="x", command=command, args=tuple(args)),))[1]
+
+
+@pytest.mark.parametrize("package", ["pypi:MCP_Server.Time==0.9", "pypi:mcp-server--time==0.9"])
+def test_names_of_packages_are_compared_as_their_registry_does(package: str) -> None:
+    assert ruled(rule(Action.PIN, pins=(TIME_PIN,)), servers=(replace(TIME, package=package),))[1][0].refused
+
+
+def test_a_tag_is_no_way_around_a_pin() -> None:
+    tagged = replace(TIME, package="oci:ghcr.io/a/b:v1@sha256:" + "b2" * 32)
+    assert ruled(rule(Action.PIN, pins=(IMAGE_PIN,)), servers=(tagged,))[1][0].refused
+    near = replace(TIME, package="oci:docker.io/library/b@sha256:" + "b2" * 32)
+    assert ruled(rule(Action.PIN, pins=(Pin(package="oci:b", version="sha256:x"),)), servers=(near,))[1][0].refused
+
+
+@pytest.mark.parametrize(
+    ("key", "args"),
+    [
+        ("env:HTTP_*", ["-e", "HTTP_PROXY"]), ("env:HTTP_*", ["-eHTTP_PROXY=x"]), ("env:HTTP_*", ["--env=http_proxy=x"]),
+        ("env:HTTP_*", ["-c", "HTTP_PROXY=x exec server"]), ("header:X-A", ["--header", "x-a: b"]),
+        ("header:X-A", ["-HX-A:b"]), ("header:X-A", ["--header=X-A:${B}"]),
+    ],
+)  # fmt: skip
+def test_an_argument_is_no_way_around_what_is_taken_out(key: str, args: list[str]) -> None:
+    server = Wanted(name="x", command="docker", args=tuple(args))
+    said = ruled(rule(Action.REDACT, keys=(Key(name=key),)), servers=(server,))[1]
+    assert said
+    assert all(one.refused for one in said)
+
+
+def test_a_variable_is_taken_out_in_each_spelling_and_required_with_a_value() -> None:
+    spelled = replace(TIME, env=(Setting(name="Http_Proxy", before="x"), Setting(name="EMPTY")))
+    left, _ = ruled(rule(Action.REDACT, keys=(Key(name="env:HTTP_PROXY"),)), servers=(spelled,))
+    assert left[0].env == (Setting(name="EMPTY"),)
+    assert ruled(rule(Action.REQUIRE, keys=(Key(name="env:EMPTY"),)), servers=(spelled,))[1][0].refused
 
 
 def test_two_rules_of_one_id_are_refused() -> None:
