@@ -1,4 +1,4 @@
-"""Wrong words as an error may repeat them: someone may have put a secret where a name was expected."""
+"""Wrong words as an error may repeat them: someone may have put a secret in the place of a name."""
 
 from __future__ import annotations
 

@@ -27,7 +27,11 @@ _VERSION = late(
     r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
     r"(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?\Z"
 )
-_VARIABLE = re.compile(r"\$\{|\$[A-Za-z_]|\$\(|\{(?:env|file|input):|%[A-Za-z_][A-Za-z0-9_]*%|\{\{")
+_VARIABLE = re.compile(
+    r"\$\{|\$[A-Za-z_]|\$\(|\$\[|\{(?:env|file|input|secret|config)[:.]|%[A-Za-z_][A-Za-z0-9_]*(?:\([A-Za-z0-9]+\))?%"
+    r"|\{\{|#\{|<%",
+    re.IGNORECASE,
+)
 _TOOL = late(r"[^\s*?!,;\[\]{}\"'`]{1,128}\Z")
 _LOCK = late(r"sha256:[0-9a-f]{64}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

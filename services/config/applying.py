@@ -184,12 +184,20 @@ def _additive(one: Taken, path: Path, before: bytes | None, text: str, had: Owne
 def write(planned: Plan) -> Path | None:
     """Write what was *planned*: beside the file, to the disk, and then in its place. Returns the copy of what was there before.
 
-    Raises `Unavailable` if the file changed since it was planned, or cannot be written; then it is as it was.
+    A managed file, which is ours as a whole, can be read by everyone: it is for all users of the machine, and holds no secret.
+
+    Raises `Refused` if the file may only be read; `Unavailable` if it changed since it was planned, or cannot be written; then
+    it is as it was.
     """
     path = planned.path
+    managed = bool(planned.ownership.whole)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent, for_all=managed)
         mode = stat.S_IMODE(path.stat().st_mode) if planned.before is not None else 0o600
+        if not mode & stat.S_IWUSR and not managed:  # a rename would replace it nevertheless
+            raise Refused(f"{path} may only be read, so someone meant it to stay as it is; make it writable, or leave it out")
+        if managed:
+            mode |= 0o444
         copy = _copy(path, planned.before, mode) if planned.before is not None else None
         beside = path.parent / new_partial()
         try:
@@ -209,6 +217,14 @@ def write(planned: Plan) -> Path | None:
     except OSError as error:
         raise Unavailable(f"{path} cannot be written: {error.strerror}; what was there before is unchanged") from error
     return copy
+
+
+def _make_folder(folder: Path, *, for_all: bool) -> None:
+    """Make *folder* and what is above it; if it is *for_all*, everyone can read there, whatever the umask is."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in missing if for_all else ():
+        one.chmod(0o755)
 
 
 def _copy(path: Path, before: bytes, mode: int) -> Path:

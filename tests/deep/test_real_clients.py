@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,14 @@ def test_the_settings_around_ours_stay_for_the_client(here: Machine) -> None:
     now = json.loads((here.home / ".claude.json").read_text())
     assert now["mcpServers"]["mine"] == state["mcpServers"]["mine"]  # type: ignore[index]
     assert set(now["mcpServers"]) == {"mine", "time", "far"}
+
+
+def test_the_names_that_it_keeps_are_not_loaded(here: Machine) -> None:
+    """What Claude Code keeps for itself; if this fails, its list has changed, and so must ours."""
+    from amend.client.families.claude_code import KEPT
+
+    servers = {name: {"type": "stdio", "command": "/bin/false"} for name in (*KEPT, "ordinary")}
+    (here.home / ".claude.json").write_text(json.dumps({"mcpServers": servers}))
+    said = subprocess.run([f"{CLIENTS}/claude", "mcp", "list"], capture_output=True, text=True, timeout=120, check=True).stdout
+    assert {name for name in servers if f"[{name}] mcpServers.{name}" in said} == KEPT
+    assert {name for name in servers if f"\n{name}: " in said} == {"ordinary"}

@@ -30,7 +30,7 @@ _ESCAPED = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[0-
 _POINTS = re.compile(r"(?:\\[ux]\{([0-9A-Fa-f]{1,6})\}|U\+([0-9A-Fa-f]{4,6})[\s,;]*)")
 _NUMBERS = re.compile(r"(?:(?:0o?)?\d{2,3}[^0-9]{1,12}?){11,}(?:0o?)?\d{2,3}")
 _LINES = re.compile(rb"[ -~]{16,}")
-"""Texts between bytes that are none: what stands beside an encoded text moves where its groups begin."""
+"""Texts between other bytes: what stands beside an encoded text moves the beginning of its groups."""
 _85 = re.compile(r"[!-~]{24,}")
 _QUOTED = re.compile(r"=(?:([0-9A-F]{2})|\r?\n)", re.IGNORECASE)
 _SEPARATORS = "-._/~:*^#=@"

@@ -87,7 +87,7 @@ _MIXED = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])[^\s/:._=-]{6,}\Z")
 _METHOD = re.compile(
     r"(?i)(?:sha|md|aes|hs|rs|es|ps|eddsa|ed|base|ascii|utf|http|oauth|rfc|oidc|saml|x)-?v?[0-9]+(?:[a-z][a-z0-9]*)?\Z|v[0-9][a-z0-9]*\Z"
 )
-"""What is written after the word for a secret, with figures in it, and is none: ways to make one."""
+"""What is written after the word for a secret, with figures in it, and is not a secret: ways to make one."""
 _NO_VALUES = frozenset(
     ("bearer", "digest", "basic", "true", "false", "none", "null", "yes", "off", "auto", "env", "file", "stdin", "read",
      "write", "value", "string", "str", "required", "optional", "oauth", "oauth2", "jwt", "the", "and", "for")

@@ -103,6 +103,14 @@ class TestEach:
                 made(family, replace(FAR, transport=Transport.SSE))
 
 
+@pytest.mark.parametrize("name", ["workspace", "computer-use", "claude_ai", "Claude_in_Chrome"])
+def test_a_name_that_a_client_keeps_for_itself_is_refused_for_it(name: str) -> None:
+    """`test_the_names_that_it_keeps_are_not_loaded` in `tests/deep` asks the real client."""
+    with pytest.raises(Refused, match="rename it"):
+        made(KNOWN.of("claude-code"), replace(LOCAL, name=name))
+    assert made(KNOWN.of("codex"), replace(LOCAL, name=name))
+
+
 @pytest.mark.parametrize("client", SPELLED)
 def test_an_input_is_spelled_in_the_clients_own_way(client: str) -> None:
     text = made(KNOWN.of(client), SECRET, SECRET_FAR)
@@ -153,7 +161,24 @@ def draft(**more: object) -> Draft:
 
 
 @pytest.mark.parametrize(
-    "text", ["${TOKEN}", "$TOKEN", "${env:TOKEN}", "{env:TOKEN}", "${input:token}", "%TOKEN%", "$(cat f)", "${{ secrets.T }}"]
+    "text",
+    [
+        "${TOKEN}",
+        "$TOKEN",
+        "${env:TOKEN}",
+        "{env:TOKEN}",
+        "${input:token}",
+        "%TOKEN%",
+        "$(cat f)",
+        "${{ secrets.T }}",
+        "%ProgramFiles(x86)%",
+        "{ENV:TOKEN}",
+        "{env.TOKEN}",
+        "$[TOKEN]",
+        "#{TOKEN}",
+        "<%= TOKEN %>",
+        "{secret:TOKEN}",
+    ],
 )
 def test_a_variable_that_is_spelled_out_is_refused(text: str) -> None:
     """In any client's spelling: the others would pass it on as text."""

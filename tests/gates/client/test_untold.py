@@ -1,4 +1,4 @@
-"""A secret that stands where a name is expected is not repeated by the error, nor by a finding."""
+"""A secret in the place of a name is not repeated by the error, nor by a finding."""
 
 from __future__ import annotations
 

@@ -224,6 +224,17 @@ class TestTheFile:
         assert (here.home / ".claude.json").is_symlink()
         assert "github" in (real / "claude.json").read_text()
 
+    def test_what_may_only_be_read_stays(self, here: Machine) -> None:
+        """Mutation: a rename, which asks for no right to write the file itself."""
+        publish(here)
+        path = here.home / ".claude.json"
+        path.write_text("{}")
+        path.chmod(0o444)
+        with pytest.raises(Refused, match="may only be read"):
+            apply(here)
+        assert path.read_text() == "{}"
+        assert [one.name for one in here.home.iterdir()] == [".claude.json"]
+
     def test_a_change_meanwhile_is_not_lost(self, here: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         publish(here)
         path = here.home / ".claude.json"
@@ -241,9 +252,15 @@ class TestTheFile:
 
     def test_a_managed_file_is_whole(self, here: Machine) -> None:
         publish(here)
-        path = here.home / "managed-mcp.json"
-        done = apply(here, surface="managed", file=path)
+        path = here.home / "etc" / "client" / "managed-mcp.json"
+        before = os.umask(0o077)
+        try:
+            done = apply(here, surface="managed", file=path)
+        finally:
+            os.umask(before)
         assert done.status == "applied"
+        modes = [one.stat().st_mode & 0o777 for one in (path, path.parent, path.parent.parent)]
+        assert modes == [0o644, 0o755, 0o755], "each user's client reads it"
         assert json.loads(path.read_text()).keys() == {"mcpServers"}
         path.write_text("{}")
         with pytest.raises(Refused, match="was changed since"):
