@@ -74,6 +74,18 @@ def openings(network: Network) -> Iterator[Opening]:
         if pods.host_network:
             how = f"{pods.title} in the network of its node"
             yield _on_node(how, pods.at, pods, Protocol.TCP, 0)
+        for name in pods.attached:
+            doubt = f"{_place(pods.at)}: policies do not apply to other networks ({name})"
+            yield Opening(
+                how=f"{pods.title} in other networks",
+                at=pods.at,
+                pods=pods.title,
+                protocol=Protocol.TCP,
+                port=0,
+                open=True,
+                sources=(ANY,),
+                doubts=(doubt,),
+            )
 
 
 def _on_node(how: str, at: Location, pods: PodSet, protocol: Protocol, port: int) -> Opening:

@@ -117,9 +117,6 @@ class PodSeen:
     asks: tuple[Amount, ...] = ()
 
 
-SYSTEM = "kube-system"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterId:
     """The UID of the namespace kube-system."""

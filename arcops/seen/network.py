@@ -51,6 +51,9 @@ CILIUM = frozenset(("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"))
 METADATA_SERVICES = ("169.254.169.254", "fd00:ec2::254", "168.63.129.16")
 """The addresses of cloud metadata services, which give a machine its secrets: most clouds, AWS by IPv6, Azure's WireServer."""
 
+SYSTEM = "kube-system"
+"""The namespace of the cluster's own pods, which lives as long as the cluster."""
+
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """The label that the API server puts on every namespace: its name."""
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from arcops.seen.cluster import (
-    SYSTEM,
     AccountSeen,
     Amount,
     Capacity,
@@ -34,6 +33,7 @@ from arcops.seen.cluster import (
     WebhookSeen,
     quantity,
 )
+from arcops.seen.network import SYSTEM
 from tasks.cluster.snapshot import METRICS, NODE_LEASES
 from tasks.kubernetes.manifests.fields import Field, text_at, true_at, whole_at
 

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from arcops.errors import Broken, Unavailable
-from arcops.seen.cluster import SYSTEM
+from arcops.seen.network import SYSTEM
 from foundation.egress.cluster import ApiServer, NotGiven
 from tasks.kubernetes.listing import ApiResource, Object, Saved, asked, listed
 

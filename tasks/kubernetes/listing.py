@@ -15,7 +15,7 @@ from typing import Any
 
 from arcops.errors import Refused, Unavailable
 from arcops.request import LiveCluster
-from arcops.seen.cluster import SYSTEM
+from arcops.seen.network import SYSTEM
 from arcops.tier import Tier
 from foundation.egress.cluster import ApiServer, NotGiven, refuse_unreached
 from tasks.kubernetes import mesh as cluster_mesh

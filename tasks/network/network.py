@@ -164,6 +164,9 @@ def _paths(root: int, objects: Objects, tick: Callable[[], None]) -> list[str]:
     paths = [entry.path for entry in found.files]
     objects.dump = Dump.of(paths)
     names = to_read(sorted(path for path in paths if path.lower().endswith(ENDINGS)))
+    for path in names:
+        if not path.endswith(ENDINGS):
+            objects.unread.append(_complaint(path, "kubectl leaves files with such an ending out; write it in small letters"))
     if len(names) > MOST_FILES:
         objects.unread.append(_complaint("", f"there are {len(names):,} manifests, but only {MOST_FILES:,} were read"))
     return names[:MOST_FILES]

@@ -243,3 +243,14 @@ metadata: {name: waypoint, namespace: shop}
 spec: {gatewayClassName: istio-waypoint, listeners: [{name: mesh, port: 15008, protocol: HBONE}]}
 """
     assert judge(shop(tmp_path, way)).verdict is Verdict.GREEN
+
+
+def test_an_ingress_with_a_default_backend_takes_any_host(tmp_path: Path) -> None:
+    default = "spec:\n  defaultBackend: {service: {name: web, port: {number: 80}}}\n"
+    text = changed(INGRESS, "spec:\n", default)
+    assert bad(judge(shop(tmp_path / "a", INGRESS))) == {"gateway/backend-tls": WARN}
+    assert set(bad(judge(shop(tmp_path / "b", text)))) == {
+        "gateway/backend-tls",
+        "gateway/hosts",
+        "gateway/listeners",
+    }

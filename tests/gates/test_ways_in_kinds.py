@@ -297,3 +297,10 @@ spec: {sandboxTemplateRef: {name: agent}}
     assert not unclear(tmp_path / "known", template + claim)
     assert unclear(tmp_path / "unknown", claim)
     assert unclear(tmp_path / "other", template + claim.replace("name: agent}", "name: other}"))
+
+
+def test_a_gateway_that_passes_on_by_itself_leads_to_more_than_its_routes_say(tmp_path: Path) -> None:
+    assert not unclear(tmp_path / "well", ISTIO)
+    text = changed(ISTIO, "mode: SIMPLE, credentialName: shop-tls", "mode: AUTO_PASSTHROUGH")
+    (found,) = unclear(tmp_path / "auto", text)
+    assert "Gateway.networking.istio.io shop/edge" in found

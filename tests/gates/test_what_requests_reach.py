@@ -12,6 +12,7 @@ from gates.network.gateway.gate import GatewayPolicy, gateway
 from gates.network.network.gate import NetworkSafetyPolicy, network
 from reach.drift import Way, compare
 from reach.entries import entries
+from reach.openings import openings
 from tasks.network.network import read_manifests
 from tests.evidence import judged
 from tests.gates.test_gateway import EDGE, INGRESS
@@ -157,3 +158,19 @@ def test_policies_do_not_apply_to_other_networks(tmp_path: Path, given: str, wel
     name = given.partition(":")[0]
     assert found(body, "network/host") == ({} if well else {f"StatefulSet shop/db {name}": FAIL})
     assert [one.way for one in compare(plain, body).reach] == ([] if well else [Way.GAINED])
+
+
+def test_what_pods_of_other_networks_open_is_a_way_in(tmp_path: Path) -> None:
+    pods = changed(
+        SHOP, "metadata: {labels: {app: db}}", f"metadata: {{labels: {{app: db}}, annotations: {{{NETWORKS}: rdma}}}}"
+    )
+    (found,) = openings(read_manifests(shop(tmp_path / "shop", manifests=pods)))
+    assert (found.pods, found.open, len(found.doubts)) == ("StatefulSet shop/db", True, 1)
+
+
+def test_a_file_that_kubectl_leaves_out_is_not_applied(tmp_path: Path) -> None:
+    """Mutation: a policy in DENY.YAML counts, and no one applies it."""
+    folder = shop(tmp_path / "shop")
+    (folder / "policies.yaml").rename(folder / "policies.YAML")
+    (found,) = read_manifests(folder).unread
+    assert "kubectl leaves files with such an ending out" in found.text

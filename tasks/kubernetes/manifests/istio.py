@@ -27,7 +27,7 @@ from arcops.seen.mesh import (
 )
 from arcops.seen.network import GatewaySeen, RouteSeen
 from tasks.kubernetes.manifests.fields import Field, text_at, whole_at
-from tasks.kubernetes.manifests.istio_entries import entry_gateway, entry_route, takes_the_mesh
+from tasks.kubernetes.manifests.istio_entries import entry_gateway, entry_route, is_beyond
 from tasks.kubernetes.manifests.istio_filters import envoy_filter
 from tasks.kubernetes.manifests.istio_routes import mesh_gateway, virtual_service
 from tasks.kubernetes.manifests.names import labels
@@ -112,8 +112,8 @@ class MeshSettings:
                 made = mesh_gateway(found, namespace, name)
                 if made is not None:
                     self.gateways.append(made)
-                elif takes_the_mesh(found):
-                    return False  # a way out of the mesh that may allow more than exact hosts
+                elif is_beyond(found):
+                    return False  # it may allow more than exact hosts, or more than its routes say
                 else:
                     self.entries.append(entry_gateway(found, namespace, name))
             case ("networking.istio.io", "EnvoyFilter"):

@@ -33,11 +33,13 @@ def entry_gateway(found: Field, namespace: str, name: str) -> GatewaySeen:
     return GatewaySeen(kind=KIND, namespace=namespace, name=name, at=found.at, listeners=tuple(listeners))
 
 
-def takes_the_mesh(found: Field) -> bool:
-    """Does a server of the Gateway at *found* ask for a certificate of the mesh? Then it is for clients inside of the mesh."""
+def is_beyond(found: Field) -> bool:
+    """Is the Gateway at *found* for more than VirtualServices say? One that asks for a certificate of the mesh is for clients
+    inside of it; one that passes on by itself (``AUTO_PASSTHROUGH``) leads to every Service that its hosts match.
+    """
     spec = found.get("spec")
     modes = (text_at(one.within("tls", "mode")) for one in spec.items("servers")) if spec is not None else ()
-    return "ISTIO_MUTUAL" in modes
+    return bool({"ISTIO_MUTUAL", "AUTO_PASSTHROUGH"} & set(modes))
 
 
 def _protocol(server: Field, port: Field | None) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from arcops.finding import Location
-from arcops.seen.cluster import SYSTEM
 from arcops.seen.network import (
     NAMESPACE_NAME,
+    SYSTEM,
     BackendTlsSeen,
     Complaint,
     GatewaySeen,

@@ -28,7 +28,9 @@ def ingress(found: Field, namespace: str, name: str) -> RouteSeen:
     backends: list[Backend] = []
     hosts: list[str] = []
     if spec is not None:
-        backends.extend(_ingress_backend(spec.get("defaultBackend"), namespace))
+        default = spec.get("defaultBackend")
+        backends.extend(_ingress_backend(default, namespace))
+        hosts += ["*"] if default is not None else []  # it takes what no rule takes, for any host
         for rule in spec.items("rules"):
             hosts.append(text_at(rule.get("host"), "*") or "*")
             http = rule.get("http")
