@@ -104,10 +104,10 @@ def entries(network: Network) -> Iterator[WayIn]:
 
 def _by_service(service: ServiceSeen, services: Services) -> Iterator[WayIn]:
     outside = service.kind in ("NodePort", "LoadBalancer") or (service.external and service.kind != "ExternalName")
-    if not outside:
+    if not outside and not service.exposed:
         return
     pods = services.behind(service)
-    word = service.kind if service.kind != "ClusterIP" else "external IP"
+    word = service.kind if service.kind != "ClusterIP" else "external IP" if service.external else service.exposed[0]
     for port in service.ports:
         yield WayIn(
             how=f"{service.title} ({word}) port {port.port}",

@@ -295,7 +295,8 @@ class ServiceSeen:
 
     ``selector`` is ``None`` if it selects no pods. ``external`` holds its external IPs or external name.
 
-    ``waypoint`` is what its labels say of an ambient mesh's waypoint: NAMESPACE/NAME, ``none``, or nothing.
+    ``waypoint`` is what its labels say of an ambient mesh's waypoint: NAMESPACE/NAME, ``none``, or nothing. ``exposed`` are
+    annotations and labels by which a program of the cluster lets in clients of other networks or clusters.
     """
 
     namespace: str
@@ -306,6 +307,7 @@ class ServiceSeen:
     ports: tuple[ServicePort, ...] = ()
     external: tuple[str, ...] = ()
     waypoint: str = ""
+    exposed: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:

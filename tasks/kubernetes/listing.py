@@ -25,7 +25,7 @@ from tasks.kubernetes.manifests.custom import is_checked
 from tasks.kubernetes.manifests.istio import DRY_RUN
 from tasks.kubernetes.manifests.nodes import idle
 from tasks.kubernetes.manifests.routes import is_read, is_snippet
-from tasks.kubernetes.manifests.workloads import is_kept
+from tasks.kubernetes.manifests.workloads import EXPOSES, is_kept
 
 PAGE = 500
 _TRIES = 3
@@ -323,6 +323,8 @@ def _annotations(metadata: Mapping[str, Any], resource: ApiResource) -> Object:
     if resource.kind == "Pod":
         return _annotations_of_pod(metadata)
     given = metadata.get("annotations") or {}
+    if (resource.group, resource.kind) == ("", "Service"):
+        return {name: value for name, value in given.items() if name in EXPOSES}
     if (resource.group, resource.kind) == ("security.istio.io", "AuthorizationPolicy"):
         return {DRY_RUN: given[DRY_RUN]} if DRY_RUN in given else {}
     if (resource.group, resource.kind) != ("networking.k8s.io", "Ingress"):

@@ -174,3 +174,22 @@ def test_a_file_that_kubectl_leaves_out_is_not_applied(tmp_path: Path) -> None:
     (folder / "policies.yaml").rename(folder / "policies.YAML")
     (found,) = read_manifests(folder).unread
     assert "kubectl leaves files with such an ending out" in found.text
+
+
+@pytest.mark.parametrize(
+    ("metadata", "exposed"),
+    [
+        ("annotations: {tailscale.com/expose: 'true'}", True),
+        ("annotations: {service.cilium.io/global: 'true'}", True),
+        ("annotations: {skupper.io/proxy: http}", True),
+        ("labels: {mirror.linkerd.io/exported: remote-discovery}", True),
+        ("annotations: {service.cilium.io/global: 'false'}", False),
+        ("annotations: {tailscale.com/hostname: web}", False),
+    ],
+)
+def test_a_service_may_be_exposed_by_a_word(tmp_path: Path, metadata: str, exposed: bool) -> None:
+    service = "metadata: {name: web, namespace: shop}\nspec:\n  selector: {app: web}\n  ports"
+    text = changed(SHOP, service, service.replace("shop}", f"shop, {metadata}}}", 1))
+    body, plain = read_manifests(shop(tmp_path / "shop", manifests=text)), read_manifests(shop(tmp_path / "plain"))
+    assert found(body, "network/entries") == ({"Service shop/web": FAIL} if exposed else {})
+    assert [one.way for one in compare(plain, body).reach] == ([Way.GAINED] if exposed else [])

@@ -202,6 +202,7 @@ def test_annotations_that_decide_are_kept_and_no_others() -> None:
     for kind in ("Pod", "Deployment"):
         assert kept(kind, pod) == {name: value for name, value in pod.items() if name != "x/token"}
     assert kept("AuthorizationPolicy", {"istio.io/dry-run": "true", "x/token": "s3cret"}) == {"istio.io/dry-run": "true"}
+    assert kept("Service", {"tailscale.com/expose": "true", "x/token": "s3cret"}) == {"tailscale.com/expose": "true"}
     way = {"nginx.ingress.kubernetes.io/server-snippet": "auth s3cret", "nginx.ingress.kubernetes.io/ssl-redirect": "false"}
     assert kept("Ingress", {**way, "x/token": "s3cret"}) == {
         "nginx.ingress.kubernetes.io/server-snippet": "",

@@ -54,13 +54,16 @@ ENFORCERS: dict[str, frozenset[str]] = {
     "aws-vpc-cni": frozenset(("ports",)),
     "azure-npm": frozenset(),
     "calico": frozenset(("ports", "sctp", "cluster", "calico")),
+    "canal": frozenset(("ports", "sctp", "calico")),
     "cilium": frozenset(("ports", "sctp", "cilium", "domains")),
+    "k3s": frozenset(("ports", "sctp")),
     "kube-network-policies": frozenset(("ports", "sctp", "cluster", "domains")),
     "kube-router": frozenset(("ports", "sctp")),
     "ovn-kubernetes": frozenset(("ports", "sctp", "cluster", "firewall")),
 }
 """Network plugins that enforce NetworkPolicy, each with what else it enforces, from their own pages: port ranges (``endPort``),
-SCTP, ``policy.networking.k8s.io``, its own policies that ArcOps reads, and rules by host name. A plugin that is not listed here
+SCTP, ``policy.networking.k8s.io``, its own policies that ArcOps reads, and rules by host name. ``canal`` (RKE2) is Flannel with
+Calico's policies, and ``k3s`` has those of kube-router inside. A plugin that is not listed here
 counts as not enforcing."""
 
 _NEEDS = {

@@ -184,7 +184,30 @@ def service(found: Field, namespace: str, name: str) -> ServiceSeen:
         ports=tuple(_service_ports(spec)),
         external=tuple(external),
         waypoint=_waypoint(found, namespace),
+        exposed=tuple(_exposed(found)),
     )
+
+
+EXPOSES = frozenset(
+    (
+        "tailscale.com/expose",
+        "mirror.linkerd.io/exported",
+        "service.cilium.io/global",
+        "io.cilium/global-service",
+        "skupper.io/proxy",
+    )
+)
+"""Annotations and labels of a Service by which others reach it: a tailnet (Tailscale's operator), or other clusters (Linkerd,
+Cilium's ClusterMesh, Skupper).
+"""
+
+
+def _exposed(found: Field) -> Iterator[str]:
+    for where in ("annotations", "labels"):
+        given = found.within("metadata", where)
+        for name, value in given.members() if given is not None else ():
+            if name in EXPOSES and value.text() not in ("", "false"):
+                yield name
 
 
 def inference_pool(found: Field, namespace: str, name: str) -> ServiceSeen:
