@@ -49,10 +49,11 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One file: its path in the model or archive, and what it is."""
+    """One file: its path in the model or archive, what it is, and how many bytes it has."""
 
     path: str
     content: Content
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def faults(parts: Sequence[Part]) -> Iterator[Fault]:
         yield from _index(part, there)
     groups: dict[tuple[str, str], list[_Numbered]] = defaultdict(list)
     for part in parts:
+        yield from _short(part, there)
         found = _numbered(part)
         if found is not None:
             groups[found.stem, found.rest].append(found)
@@ -149,6 +151,15 @@ def _index(part: Part, there: dict[str, Part]) -> Iterator[Fault]:
             yield Fault(part.path, f"{part.path} names {wanted.count} tensor(s) of {shard.path}, which holds {names.count}")
         elif names != wanted:
             text = f"names {wanted.count} tensor(s) of {shard.path}, which holds as many, but of other names"
+            yield Fault(part.path, f"{part.path} {text}")
+
+
+def _short(part: Part, there: dict[str, Part]) -> Iterator[Fault]:
+    """Are the files of raw data as long as the graph needs? A missing one is found as a file that is named."""
+    for needed in part.content.of.data:
+        held = there.get(beside(part.path, needed.path))
+        if held is not None and held.size < needed.size:
+            text = f"needs {needed.size} bytes of {needed.path}, which has {held.size}, so a part of it is missing"
             yield Fault(part.path, f"{part.path} {text}")
 
 

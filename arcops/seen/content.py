@@ -25,6 +25,14 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RawData:
+    """A file of raw data that a graph names, relative to the graph's folder, and how many bytes of it the graph needs."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
     """What a GGUF file says of the set that it is a part of: its ``number`` from 0, of ``count`` files, which together hold
     ``tensors`` tensors (-1: it does not say). ``marks`` has 12 hex digits for each of its own tensors, of the SHA-256 of the
@@ -51,12 +59,13 @@ class Base:
 class Belongs:
     """What a file says of what it belongs together with. ``tensors`` are the names of the tensors in the file, if its reader
     sees them. ``shards`` are the files of an index of tensors. ``split`` is what a GGUF file says of its set. ``bases`` are
-    models that a loader fetches from elsewhere."""
+    models that a loader fetches from elsewhere. ``data`` is what a graph needs of the files beside it."""
 
     tensors: Names | None = None
     shards: tuple[Shard, ...] = ()
     split: Split | None = None
     bases: tuple[Base, ...] = ()
+    data: tuple[RawData, ...] = ()
 
 
 NOTHING_MORE = Belongs()

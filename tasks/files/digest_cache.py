@@ -21,7 +21,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from arcops.seen.content import UNDESCRIBED, Base, Belongs, Content, Names, Shard, Split
+from arcops.seen.content import UNDESCRIBED, Base, Belongs, Content, Names, RawData, Shard, Split
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from tasks.files.walk import FileIdentity, WalkedEntry
@@ -126,10 +126,11 @@ def _content(said: dict[str, Any]) -> Content:
     return Content(format=said["format"], code=bool(said.get("code", False)), **made)
 
 
-def _belongs(tensors: Any, shards: Any, split: Any, bases: Any) -> Belongs:
+def _belongs(tensors: Any, shards: Any, split: Any, bases: Any, data: Any) -> Belongs:
     return Belongs(
         tensors=None if tensors is None else Names(**tensors),
         shards=tuple(Shard(path=one["path"], names=Names(**one["names"])) for one in shards),
         split=None if split is None else Split(**split),
         bases=tuple(Base(**one) for one in bases),
+        data=tuple(RawData(**one) for one in data),
     )

@@ -10,7 +10,7 @@ from arcops.verdict import Verdict
 from gates.model.weights.bases import AllowedBase
 from gates.model.weights.gate import WeightsPolicy
 from tests.gates.test_weights_sets import DIGEST, LLAMA, LORA, PICKLED, allowing, judge, pickled, shard
-from tests.tasks.test_readers import SIMPLE, archive, gguf, npy, pair, tensor, tensors, text
+from tests.tasks.test_readers import SIMPLE, archive, field, gguf, npy, onnx, pair, tensor, tensors, text
 
 pytestmark = pytest.mark.requirement("ARC-A5/headers-that-lie-are-red")
 
@@ -186,3 +186,51 @@ def test_json_of_an_unknown_kind_is_said_to_be_that() -> None:
     assert rules == {"weights/formats"}
     assert "of a kind that ArcOps does not know" in said
     assert "weights/readable" in judge({"model.safetensors": shard("a"), "booster.json": b"plain words"})[1]
+
+
+def outside(**said: str) -> bytes:
+    """A graph with a tensor whose data are in another file."""
+    entries = b"".join(field(13, field(1, key.encode()) + field(2, value.encode())) for key, value in said.items())
+    return onnx(field(5, field(8, b"w") + entries + field(14, 1)))
+
+
+RAW = b"\xff\xfe\xfd\0\1\2\3\4"
+
+
+@pytest.mark.parametrize(
+    ("said", "held", "expected"),
+    [
+        ({"location": "w.data", "offset": "4", "length": "4"}, RAW, set()),
+        ({"location": "w.data", "offset": "4", "length": "5"}, RAW, {"weights/complete"}),
+        ({"length": "4", "location": "w.data"}, b"", {"weights/complete"}),
+        ({"location": "w.data"}, RAW, set()),
+        ({"location": "w.data", "offset": "-1"}, RAW, {"weights/readable"}),
+        ({"location": "w.data", "length": "9" * 30}, RAW, {"weights/readable"}),
+    ],
+)
+def test_the_data_beside_a_graph_are_as_long_as_it_needs(said: dict[str, str], held: bytes, expected: set[str]) -> None:
+    assert judge({"m.onnx": outside(**said), "w.data": held})[1] == expected
+    zipped = WeightsPolicy(formats=("zip", "onnx", "empty"))
+    rules = judge({"p.zip": archive({"m.onnx": outside(**said), "w.data": held})}, zipped)[1]
+    assert rules == ({"weights/readable"} if expected else set())
+
+
+def saved(count: int = 2, kind: bytes = b"FloatStorage") -> bytes:
+    """A state dictionary with one tensor in the storage 0, of *count* elements."""
+    storage = b"(X\x07\0\0\0storagectorch\n" + kind + b"\nX\x01\0\0\x000X\x03\0\0\0cpuK" + bytes([count]) + b"tQ"
+    return b"\x80\x02}X\x01\0\0\0a" + storage + b"s."
+
+
+@pytest.mark.parametrize(
+    ("data", "sound"),
+    [
+        ({"a/data/0": bytes(8)}, True),
+        ({"a/data/0": bytes(12)}, True),
+        ({"a/data/0": bytes(7)}, False),
+        ({"a/data/1": bytes(8)}, False),
+    ],
+)
+def test_the_storages_of_a_torch_file_are_there_whole(data: dict[str, bytes], *, sound: bool) -> None:
+    for pickle in (saved(), saved(8, b"UntypedStorage")):
+        rules = judge({"m.pt": archive({"a/data.pkl": pickle, "a/version": b"3\n", **data})}, PICKLED)[1]
+        assert ("weights/readable" in rules) is not sound

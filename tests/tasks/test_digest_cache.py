@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcops.seen.content import NOTHING_MORE, UNDESCRIBED, Base, Belongs, Content, Names, Shard, Split
+from arcops.seen.content import NOTHING_MORE, UNDESCRIBED, Base, Belongs, Content, Names, RawData, Shard, Split
 from tasks.files.digest_cache import DigestCache, RememberedFile
 from tasks.files.walk import FileIdentity, WalkedEntry
 
@@ -27,6 +27,7 @@ BELONGS = st.builds(
     bases=st.lists(
         st.builds(Base, key=st.text(max_size=9), name=st.text(max_size=9), revision=st.text(max_size=9)), max_size=2
     ).map(tuple),
+    data=st.lists(st.builds(RawData, path=st.text(max_size=9), size=st.integers(0, 9)), max_size=2).map(tuple),
 )
 CONTENTS = st.just(UNDESCRIBED) | st.builds(
     Content,

@@ -187,14 +187,14 @@ def _problems(tree: Evidence[Tree]) -> Iterator[Finding]:
 
 
 def _sets(tree: Evidence[Tree]) -> Iterator[Finding]:
-    for fault in faults([Part(file.path, file.content) for file in tree.body.files]):
+    for fault in faults([Part(file.path, file.content, file.size) for file in tree.body.files]):
         path = shown(fault.path)
         answer = COMPLETE.unknown if fault.unseen else COMPLETE.fails
         yield answer(f"{shown(fault.text)}.", tree, about=path, location=Location(path=path))
 
 
 def _formats(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
-    data = raw_data(Part(file.path, file.content) for file in tree.body.files if file.content.format in GRAPHS)
+    data = raw_data(Part(file.path, file.content, file.size) for file in tree.body.files if file.content.format in GRAPHS)
     for file in tree.body.files:
         form = file.content.format
         if form in policy.formats and not file.content.holds:

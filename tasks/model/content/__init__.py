@@ -35,7 +35,7 @@ from tasks.model.content.naming import GRAPH_NAMES, PICKLE_NAMES, Named, named
 from tasks.model.content.opcodes import CANNOT_BEGIN
 from tasks.model.content.window import Malformed, Window
 
-READERS = "7"
+READERS = "8"
 """Must change if the same bytes could be described differently, so that old cached descriptions are not used."""
 
 HEAD = 4096

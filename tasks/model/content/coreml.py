@@ -23,6 +23,8 @@ _TYPES = frozenset(
 """Fields of a model that hold its one type."""
 
 _SENTINEL = b"\xef\xbe\xad\xde"
+_DESCRIPTION = 64
+"""Bytes of the description of a part in a file of weights, to which an offset leads."""
 
 # Which fields of which message hold which messages; only those that can lead to code of the app, to another model or file.
 _INSIDE: dict[str, dict[int, str]] = {
@@ -129,6 +131,7 @@ def _serialized(window: Window, outer: WireField, draft: Draft) -> None:
 
 
 def _blob(window: Window, outer: WireField, draft: Draft) -> None:
+    path, offset = "", 0
     for field in fields(window, draft, outer.start, outer.start + outer.size):
         if field.number == 1:
             name = text(window, field)
@@ -138,6 +141,9 @@ def _blob(window: Window, outer: WireField, draft: Draft) -> None:
                 draft.problem(f"its file of weights {printable(name)!r} {fault}")
             else:
                 draft.referred(path)
+        elif field.number == 2:
+            offset = min(field.value, 2**52)
+    draft.needs(path, offset + _DESCRIPTION)
 
 
 _ENDS = {"custom": _custom, "linked": _linked, "serialized": _serialized, "blob": _blob}

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from functools import lru_cache
 
-from arcops.seen.content import NOTHING_MORE, Base, Belongs, Content, Names, Shard, Split
+from arcops.seen.content import NOTHING_MORE, Base, Belongs, Content, Names, RawData, Shard, Split
 
 MOST = 50
 """The most entries of one list that are reported; a crafted file may hold a million."""
@@ -31,8 +31,8 @@ class Draft:
     """Changes while one file is read; `done` makes the final value."""
 
     __slots__ = (
-        *("_problems", "bases", "code", "format", "holds", "imports", "inside", "notes", "operators", "refers", "rendered"),
-        *("shards", "split", "steps", "tensors", "unpacked"),
+        *("_problems", "bases", "code", "data", "format", "holds", "imports", "inside", "notes", "operators", "refers"),
+        *("rendered", "shards", "split", "steps", "tensors", "unpacked"),
     )
 
     def __init__(self, form: str) -> None:
@@ -55,6 +55,8 @@ class Draft:
         self.shards: tuple[Shard, ...] = ()
         self.split: Split | None = None
         self.bases: set[Base] = set()
+        self.data: dict[str, int] = {}
+        """How many bytes are needed of the files of raw data beside it."""
         self._problems: set[str] = set()
 
     def problem(self, text: str) -> None:
@@ -64,7 +66,7 @@ class Draft:
     @property
     def _found(self) -> bool:
         """Does the file say anything of its set or its base?"""
-        return self.tensors is not None or self.split is not None or bool(self.shards or self.bases)
+        return self.tensors is not None or self.split is not None or bool(self.shards or self.bases or self.data)
 
     @property
     def clean(self) -> bool:
@@ -83,6 +85,11 @@ class Draft:
             self.refers.add(path)
         else:
             self.problem(f"more than {MOST_IMPORTS} different files are named")
+
+    def needs(self, path: str, size: int) -> None:
+        """Note that *size* bytes are needed of the file *path*, which was `referred` to."""
+        if path in self.refers:
+            self.data[path] = max(size, self.data.get(path, 0))
 
     def based(self, key: str, name: str, revision: str = "") -> None:
         """Note that a loader would fetch the model *name* from elsewhere, because of *key*."""
@@ -130,6 +137,7 @@ class Draft:
             shards=self.shards,
             split=self.split,
             bases=tuple(sorted(self.bases, key=lambda base: (base.key, base.name, base.revision))),
+            data=tuple(RawData(path=path, size=size) for path, size in sorted(self.data.items())),
         )
         return Content(
             format=self.format,

@@ -37,7 +37,7 @@ def describe(held: Iterable[Held], draft: Draft, fill: Fill) -> None:
             fill(file.opened(inner), file.name, inner)
         except Malformed as fault:
             inner.problem(str(fault))
-        parts.append(Part(_plain(file.name), inner.done()))
+        parts.append(Part(_plain(file.name), inner.done(), file.size))
         inner.refers = set()
         draft.absorb(inner, printable(file.name))
     _together(parts, draft)

@@ -90,6 +90,7 @@ def _named(domain: str, draft: Draft) -> None:
 def _tensor(window: Window, outer: WireField, draft: Draft) -> None:
     external = False
     location = ""
+    extent = {"offset": 0, "length": 0}
     for field in fields(window, draft, outer.start, outer.start + outer.size):
         if field.number == 14:
             external = field.value == 1
@@ -100,6 +101,11 @@ def _tensor(window: Window, outer: WireField, draft: Draft) -> None:
                     key = text(window, entry)
                 elif entry.number == 2:
                     value = text(window, entry)
+            if key in extent:
+                if not value.isdecimal() or len(value) > 15:
+                    draft.problem(f"the {key} of its external data is {printable(value, 40)!r}, which is no number of bytes")
+                else:
+                    extent[key] = int(value)
             if key == "location":
                 if location and location != value:
                     draft.problem("a tensor names two external files")
@@ -109,5 +115,7 @@ def _tensor(window: Window, outer: WireField, draft: Draft) -> None:
                     draft.problem(f"its external data {printable(value)!r} {fault}")
                 else:
                     draft.referred(value)
+    if location:
+        draft.needs(location, extent["offset"] + extent["length"])
     if external and not location:
         draft.problem("the data of a tensor are in another file, but the tensor names no file")

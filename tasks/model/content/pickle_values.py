@@ -76,6 +76,26 @@ RECONSTRUCTS = frozenset(f"numpy.{core}.multiarray._reconstruct" for core in ("c
 _TYPE = late(r"([biufcSaUVmMO?])(\d{0,9})", re.ASCII)
 
 
+_WIDTHS = {
+    **dict.fromkeys(("Byte", "Char", "Bool", "Untyped"), 1),
+    **dict.fromkeys(("Short", "Half", "BFloat16"), 2),
+    **dict.fromkeys(("Int", "Float"), 4),
+    **dict.fromkeys(("Long", "Double"), 8),
+}
+
+
+def storage(named: Value) -> tuple[str, int] | None:
+    """The key of the storage that the persistent id *named* names, and how many bytes it has at least; `None` if it names none.
+
+    Source: ``persistent_id`` of ``torch/serialization.py``: ``("storage", class, key, location, count)``.
+    """
+    if not isinstance(named, tuple) or len(named) < 5 or named[0] != "storage" or not isinstance(named[2], str):
+        return None
+    kind, count = named[1], named[4]
+    called = kind.name.rpartition(".")[2].removesuffix("Storage") if isinstance(kind, Global) else ""
+    return named[2], count * _WIDTHS.get(called, 0) if type(count) is int else 0
+
+
 def made(target: Value, given: Value) -> Value:
     """What a call of *target* gives."""
     if not isinstance(target, Global):
@@ -142,13 +162,15 @@ def _item(dtype: Value) -> tuple[int, bool]:
 @dataclass(frozen=True, slots=True)
 class Walk:
     """The result of a walk: the byte of its end, whether it reached STOP, whether the pickle would call a function, and its
-    value as far as it is known. ``fault`` says why the walk ended early."""
+    value as far as it is known. ``fault`` says why the walk ended early. ``stored`` are the storages of torch that it names,
+    each with the bytes that it has at least."""
 
     end: int
     stopped: bool
     called: bool
     value: Value
     fault: str = ""
+    stored: dict[str, int] = field(default_factory=dict)
 
     @property
     def keys(self) -> tuple[str, ...] | None:

@@ -29,6 +29,7 @@ from tasks.model.content.pickle_values import (
     extent,
     harmful,
     made,
+    storage,
 )
 from tasks.model.content.window import Cursor, Malformed, Window
 
@@ -56,7 +57,7 @@ def walk(
     except Malformed as fault:
         draft.problem(f"the pickle cannot be read from byte {machine.opcode_at}: {fault}")
         return Walk(machine.cursor.at, False, machine.called, None, str(fault))
-    return Walk(machine.cursor.at, True, machine.called, machine.result)
+    return Walk(machine.cursor.at, True, machine.called, machine.result, stored=machine.stored)
 
 
 class _Machine:
@@ -69,6 +70,7 @@ class _Machine:
         self.opcode_at = at
         self.called = False
         self.result: Value = None
+        self.stored: dict[str, int] = {}
         self._start = at
         self._draft = draft
         self._persistent = persistent
@@ -219,8 +221,8 @@ class _Machine:
             )
             stack.append(None)
         elif name in ("PERSID", "BINPERSID"):
-            if name == "BINPERSID":
-                self._pop()
+            if name == "BINPERSID" and (stored := storage(self._pop())) is not None:
+                self.stored[stored[0]] = max(stored[1], self.stored.get(stored[0], 0))
             if not self._persistent:
                 self._draft.problem("it asks its loader for a persistent object, which plain unpicklers do not know")
             stack.append(None)

@@ -31,6 +31,7 @@ def read_members(window: Window, members: list[zips.Member], draft: Draft) -> li
     tops = {member.name.split("/", 1)[0] for member in members}
     if len(tops) != 1 or any("/" not in member.name for member in members):
         draft.problem("its members are not all in one folder, and loaders differ on which one they use")
+    sizes = {member.name: member.size for member in members}
     for member in members:
         below = member.name.split("/", 1)[-1]
         if below.startswith("code/"):
@@ -44,7 +45,8 @@ def read_members(window: Window, members: list[zips.Member], draft: Draft) -> li
         elif below.startswith((".data/", "extra/")):
             carried.append(member)
         elif not member.name.endswith("/"):
-            _pickle(window, member, draft)
+            stored = _pickle(window, member, draft)
+            _storages(member.name.removesuffix(".pkl"), stored, sizes, draft)
     if draft.format == "torch-script":
         _own_classes(draft)
     return carried
@@ -63,13 +65,26 @@ def _is_storage(name: str) -> bool:
     return folder in ("data", "constants", "tensors") and number.isdecimal()
 
 
-def _pickle(window: Window, member: zips.Member, draft: Draft) -> None:
-    """Every other member of the archive should be a pickle; if it is not, it is unknown what loads it."""
+def _storages(folder: str, stored: dict[str, int], sizes: dict[str, int], draft: Draft) -> None:
+    """Are the storages that a pickle names there, and as long as its tensors need?"""
+    for key, needed in stored.items():
+        path = f"{folder}/{key}"
+        if path not in sizes:
+            draft.problem(f"it has no {printable(path)!r}, which holds tensors of its pickle")
+        elif sizes[path] < needed:
+            draft.problem(f"its tensors need {needed} bytes of {printable(path)!r}, which has {sizes[path]}")
+
+
+def _pickle(window: Window, member: zips.Member, draft: Draft) -> dict[str, int]:
+    """Every other member of the archive should be a pickle; if it is not, it is unknown what loads it. Returns the storages
+    that it names."""
+    stored: dict[str, int] = {}
     inner = Draft("pickle")
     inner.steps = draft.steps
     try:
         content = zips.content_of(window, member, draft)
         walked = pickles.walk(content, inner, persistent=True)
+        stored = walked.stored
         if walked.end != content.size:
             inner.problem("bytes follow the pickle")
         if member.name.endswith("data.pkl"):
@@ -78,6 +93,7 @@ def _pickle(window: Window, member: zips.Member, draft: Draft) -> None:
         inner.problem(str(fault))
     draft.steps = inner.steps
     draft.absorb(inner, printable(member.name))
+    return stored
 
 
 def _tensors(walked: Walk, draft: Draft) -> None:
