@@ -67,7 +67,10 @@ def look(request: Request, seen: Seen) -> Sighting[TrivyScan]:
         raise Unavailable("trivy is not installed (it is not in PATH); install it, or remove its gate from the policy")
     data = request.data / "trivy"
     if not data.is_dir() and request.tier is not Tier.CONNECTED:
-        raise Unavailable(f"{data} does not exist, so trivy has no database, and it may not download one; import one there")
+        raise Unavailable(
+            f"{data} does not exist, so trivy has no database, and it may not download one; on a connected"
+            f" machine run 'trivy image --download-db-only --cache-dir DIR', and copy DIR/db into {data}"
+        )
     cache = data if data.is_dir() else request.cache / "trivy"
     scans = _scans(request, seen[Tree].body)
     pairs = [_scan(program, cache, request, scan, path) for scan, path in scans]
@@ -144,6 +147,11 @@ def _answer(program: str, cache: Path, request: Request, mode: str, path: Path, 
     if request.tier is not Tier.CONNECTED:
         flags += _kept_offline(program, request, mode)
     answer = _run(request, [program, mode, *flags, "--", str(path)])
+    if answer.code and "Java DB" in answer.errors:
+        raise Unavailable(
+            f"trivy needs its Java database for the jars in {path}, and {cache / 'java-db'} holds none; on a connected machine"
+            " run 'trivy image --download-java-db-only --cache-dir DIR', and copy DIR/java-db there"
+        )
     if answer.code:
         raise Unavailable(f"trivy {mode} over {path} ended with code {answer.code}: {answer.errors or 'it wrote no error'}")
     return answer

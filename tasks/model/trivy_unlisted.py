@@ -1,7 +1,7 @@
 """Files of the subject that name packages, and of which Trivy listed none.
 
 Trivy leaves out what it cannot read and says nothing: a requirement without ``==``, a lock file of a new version, a package
-without a version.
+without a version, a jar that does not name itself and that its Java database does not know.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ _LOCKS = frozenset(
         *("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock"),
         *("go.mod", "Cargo.lock", "Gemfile.lock", "composer.lock", "pom.xml", "gradle.lockfile"),
         *("packages.lock.json", "conan.lock", "Podfile.lock", "Package.resolved", "pubspec.lock", "mix.lock"),
+        *("pdm.lock", "npm-shrinkwrap.json", "bun.lockb", "deno.lock", "packages.config", "Directory.Packages.props"),
+        *("environment.yml", "environment.yaml", "build.sbt.lock", "renv.lock", "stack.yaml.lock", "rebar.lock"),
     )
 )
 _SYSTEMS = ("var/lib/dpkg/status", "lib/apk/db/installed", "var/lib/rpm/rpmdb.sqlite", "var/lib/rpm/Packages")
+_LISTED_IN = frozenset((("specifications", ".gemspec"), ("conda-meta", ".json")))
+_ENDINGS = (".jar", ".war", ".ear", ".par", ".deps.json")
 # A lock file in what is installed is that package's own, and was never installed from. Trivy leaves these out, too.
 _INSTALLED = frozenset(("node_modules", "site-packages", "dist-packages", "vendor"))
 
@@ -42,6 +46,14 @@ def _names(path: str, *, system: bool) -> bool:
     if path.endswith(_SYSTEMS):
         return True  # Trivy reads a system's packages only at the root
     place = PurePosixPath(path)
-    if place.name == "METADATA":
-        return place.parent.suffix == ".dist-info"
+    folder = place.parent
+    match place.name:
+        case "METADATA":
+            return folder.suffix == ".dist-info"
+        case "PKG-INFO":
+            return folder.suffix == ".egg-info" or folder.name == "EGG-INFO"
+        case "package.json":
+            return "node_modules" in (folder.parent.name, folder.parent.parent.name if folder.parent.name[:1] == "@" else "")
+    if place.name.endswith(_ENDINGS) or (folder.name, place.suffix) in _LISTED_IN:
+        return True
     return place.name in _LOCKS and not _INSTALLED.intersection(place.parts)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from tasks.program import Limits
 from tests.adapters.typed import typed
 from tests.deep.generators import program, sboms
 from tests.deep.projects import MAKERS, alpine, as_json, debian, installed, npm, python, write
-from tests.deep.trivy_database import ADVISORIES, write_database
+from tests.deep.trivy_database import ADVISORIES, write_database, write_java_database
 from tests.models import Bench, bench
 from tests.waiting import until
 
@@ -158,6 +159,22 @@ def test_without_a_sound_database_nothing_is_known(desk: Desk, break_: Callable[
     safe(desk.subject)
     break_(desk.data)
     assert desk.check().code == RED
+
+
+def jar(folder: Path) -> None:
+    """A jar that does not say which package it is."""
+    with zipfile.ZipFile(folder / "log4j-core-2.14.1.jar", "w") as made:
+        made.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nImplementation-Version: 2.14.1\n\n")
+
+
+def test_a_jar_needs_the_java_database_and_is_told_if_that_does_not_know_it(desk: Desk) -> None:
+    safe(desk.subject)
+    jar(desk.subject)
+    said = desk.check()
+    assert said.code == RED
+    assert "--download-java-db-only" in said.text
+    write_java_database(desk.data, updated=datetime.now(UTC) - timedelta(days=1))
+    assert desk.check().bad == {("trivy/scanned", "WARN", "log4j-core-2.14.1.jar")}
 
 
 def test_secrets_and_misconfigurations(desk: Desk) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -51,10 +53,23 @@ def write_database(cache: Path, *, updated: datetime | None, advisories: Iterabl
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "trivy.db").write_bytes(bolt(_buckets(tuple(advisories))))
     if updated is not None:
-        dates = {"UpdatedAt": updated, "NextUpdate": updated + timedelta(days=1), "DownloadedAt": updated}
-        told = {"Version": 2, **{name: f"{moment:%Y-%m-%dT%H:%M:%SZ}" for name, moment in dates.items()}}
-        (folder / "metadata.json").write_text(json.dumps(told))
+        (folder / "metadata.json").write_text(json.dumps(_metadata(2, updated)))
     return folder
+
+
+def write_java_database(cache: Path, *, updated: datetime) -> None:
+    """A database of jars in ``cache/java-db`` (github.com/aquasecurity/trivy-java-db, schema version 1) that knows none."""
+    folder = cache / "java-db"
+    folder.mkdir(parents=True)
+    with closing(sqlite3.connect(folder / "trivy-java.db")) as made:
+        made.execute("CREATE TABLE artifacts(id INTEGER PRIMARY KEY, group_id TEXT, artifact_id TEXT)")
+        made.execute("CREATE TABLE indices(artifact_id INTEGER, version TEXT, sha1 BLOB, archive_type TEXT, license TEXT)")
+    (folder / "metadata.json").write_text(json.dumps(_metadata(1, updated)))
+
+
+def _metadata(version: int, updated: datetime) -> dict[str, object]:
+    dates = {"UpdatedAt": updated, "NextUpdate": updated + timedelta(days=1), "DownloadedAt": updated}
+    return {"Version": version, **{name: f"{moment:%Y-%m-%dT%H:%M:%SZ}" for name, moment in dates.items()}}
 
 
 def _buckets(advisories: tuple[Advisory, ...]) -> Bucket:
