@@ -12,7 +12,8 @@ from arcops.late_pattern import late
 from tasks.model.versions.scheme import Scheme, SortKey, unparsable
 
 _VALID = late(r"[0-9A-Za-z][0-9A-Za-z._+~-]*")
-_META = {"latest", "release"}
+_MOVING = late(r"[^0-9]*|.*[.-]\+")
+"""What a build resolves by itself, such as ``LATEST``, ``latest.release`` and ``1.+``: no release is called so."""
 _PIECE = late(r"[0-9]+|[^0-9.-]+|[.-]")
 _KNOWN = ("alpha", "beta", "milestone", "rc", "snapshot")
 _SHORT = {"a": "alpha", "b": "beta", "m": "milestone"}
@@ -37,8 +38,8 @@ class _Token:
 
 
 def _strict(version: str) -> SortKey:
-    if not _VALID.fullmatch(version) or version.lower() in _META:
-        raise unparsable("Maven", version, "it may have only letters, digits and . - _ + ~, and must not be LATEST or RELEASE")
+    if not _VALID.fullmatch(version) or _MOVING.fullmatch(version):
+        raise unparsable("Maven", version, "it may have only letters, digits and . - _ + ~, and must name one release")
     return _order(version)
 
 
