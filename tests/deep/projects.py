@@ -1,4 +1,4 @@
-"""Small projects as package managers leave them on disk: a lock file, and what is installed, of five ecosystems."""
+"""Small projects as package managers leave them on disk: a lock file, and what is installed, of six ecosystems."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ DEBIAN = {  # binary package: its version, its source package with that one's ve
 }
 ALPINE = {"musl": ("1.2.4-r2", "musl"), "libcrypto3": ("3.1.4-r1", "openssl")}
 GO = {"github.com/gin-gonic/gin": "v1.9.0", "golang.org/x/net": "v0.7.0", "github.com/BurntSushi/toml": "v1.3.2"}
+SWIFT = {"vapor": "4.0.0"}
 
 
 def projects(folder: Path) -> dict[str, Path]:
@@ -120,12 +121,23 @@ def go(folder: Path) -> None:
     write(folder / "main.go", "package main\n\nfunc main() {}\n")
 
 
+def swift(folder: Path) -> None:
+    """The lock file of Swift's package manager."""
+    pins = [
+        {"identity": name, "kind": "remoteSourceControl", "location": f"https://github.com/{name}/{name}.git",
+         "state": {"revision": "0" * 40, "version": version}}
+        for name, version in SWIFT.items()
+    ]  # fmt: skip
+    as_json(folder / "Package.resolved", {"pins": pins, "version": 2})
+
+
 MAKERS: Mapping[str, Callable[[Path], None]] = {
     "python": python,
     "npm": npm,
     "debian": debian,
     "alpine": alpine,
     "go": go,
+    "swift": swift,
 }
 
 
