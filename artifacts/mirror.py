@@ -14,9 +14,7 @@ unpacks nothing to a path.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
-import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +32,7 @@ from artifacts.envelope import strict_json
 from artifacts.log.checkpoint import Checkpoint, open_checkpoint
 from artifacts.log.merkle import leaf_hash, verify_inclusion
 from artifacts.public_key import PublicKey
+from artifacts.signed_tar import ExactTar, TarWriter
 from artifacts.store import MOST_EVIDENCE, Store
 from artifacts.typed import dump, load
 
@@ -115,12 +114,10 @@ def export(store: Store, to: BinaryIO, *, checkpoint: bytes, keys: Sequence[Publ
         members[f"proofs/{position:012}.json"] = canonical(dump(proof))
     objects = {digest for entry in chosen.values() for digest in (entry.artifact, *entry.evidence)}
     names = sorted([*members, *(f"objects/{_hex(digest)}" for digest in objects)])
-    with tarfile.open(fileobj=to, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name in names:
-            data = members[name] if name in members else store.get(f"sha256:{name.removeprefix('objects/')}")
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(data), 0o644
-            tar.addfile(member, io.BytesIO(data))
+    tar = TarWriter(to)
+    for name in names:
+        tar.add(name, members[name] if name in members else store.get(f"sha256:{name.removeprefix('objects/')}"))
+    tar.end()
     return len(chosen)
 
 
@@ -131,9 +128,7 @@ def read_mirror(path: Path, keys: Sequence[PublicKey], within: Roots = ANYWHERE)
     """
     try:
         with os.fdopen(open_within(path, os.O_RDONLY, within), "rb") as file:
-            members = dict(_members(file))
-    except (tarfile.TarError, EOFError) as error:
-        raise Refused(f"{path} cannot be read as a tar file: {error}") from error
+            members = dict(_members(ExactTar(file, "the mirror")))
     except OSError as error:
         raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
     header = load(Header, strict_json(_member(members, "mirror.json"), "mirror.json"), "mirror.json")
@@ -183,26 +178,21 @@ def _carried(members: dict[str, bytes], position: int, signed: Checkpoint, keys:
     return Carried(position=position, entry=entry, sealed=sealed, evidence=evidence, signers=opened.signers)
 
 
-def _members(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
+def _members(tar: ExactTar) -> Iterator[tuple[str, bytes]]:
     before, total = "", 0
-    with tarfile.open(fileobj=file, mode="r:", format=tarfile.USTAR_FORMAT) as tar:
-        for count, member in enumerate(tar):
-            found = _NAME.match(member.name)
-            if not found or member.type != tarfile.REGTYPE or member.pax_headers:
-                raise Refused(f"the mirror has a member {member.name[:100]!r}, which does not belong in a mirror")
-            if member.name <= before:
-                raise Refused(f"the mirror's member {member.name} is there twice or out of order")
-            limit = max(MOST_EVIDENCE, MOST_BYTES) if found["object"] else _SMALL
-            before, total = member.name, total + member.size
-            if member.size > limit or total > MOST_IN_ALL or count >= MOST_MEMBERS:
-                raise Refused(f"the mirror is too large at {member.name}: {member.size} bytes, {total} in all")
-            content = tar.extractfile(member)
-            data = content.read() if content else b""
-            if len(data) != member.size:
-                raise Refused(f"the mirror is cut off in the middle of {member.name}")
-            if found["object"] and hashlib.sha256(data).hexdigest() != found["object"]:
-                raise Refused(f"the content of {member.name} in the mirror does not match the digest in its name")
-            yield member.name, data
+    for count, name in enumerate(tar.names):
+        found = _NAME.match(name)
+        if not found:
+            raise Refused(f"the mirror has a member {name[:100]!r}, which does not belong in a mirror")
+        if name <= before:
+            raise Refused(f"the mirror's member {name} is out of order")
+        before, total = name, total + tar.size(name)
+        if total > MOST_IN_ALL or count >= MOST_MEMBERS:
+            raise Refused(f"the mirror is too large at {name}: {total} bytes in all")
+        data = tar.read(name, max(MOST_EVIDENCE, MOST_BYTES) if found["object"] else _SMALL)
+        if found["object"] and hashlib.sha256(data).hexdigest() != found["object"]:
+            raise Refused(f"the content of {name} in the mirror does not match the digest in its name")
+        yield name, data
 
 
 def _member(members: dict[str, bytes], name: str) -> bytes:

@@ -1,9 +1,10 @@
-"""A tar that ends with a signed statement: what is carried to another machine, and checked there before anything is used.
+"""A tar of which every byte counts, and one that ends with a signed statement: what is carried to another machine, and checked
+there before anything is used.
 
 Its members are regular files in USTAR's form (POSIX.1-1988), with the same owner, mode and time each; a name that is too long
-for it has an extended header before it (pax, POSIX.1-2001), as names of wheels for several platforms are. The last one,
-``signed.sigstore.json``, is a sealed statement that lists the others with their sizes and digests; so a tar that was cut off
-has none, and every byte of it counts. Reading unpacks nothing to a path that the tar names.
+for it has an extended header before it (pax, POSIX.1-2001), as names of wheels for several platforms are. The last one of a
+signed tar, ``signed.sigstore.json``, is a sealed statement that lists the others with their sizes and digests; so a tar that
+was cut off has none. Reading unpacks nothing to a path that the tar names.
 """
 
 from __future__ import annotations
@@ -72,6 +73,10 @@ class TarWriter:
     def finish(self, sealed: bytes) -> None:
         """Write the signed statement, and the end."""
         self.add(SIGNED, sealed)
+        self.end()
+
+    def end(self) -> None:
+        """Write the end."""
         self._put(bytes(2 * _BLOCK))
         self._put(bytes(-self._written % _RECORD))
 
@@ -87,11 +92,13 @@ class TarWriter:
         self._written += len(data)
 
 
-class SignedTar:
+class ExactTar:
     """The tar in the open *file*, called *what* in sentences. Its members were found, and nothing of them is verified yet.
 
     Raises `Refused` if it is not one that `TarWriter` writes.
     """
+
+    _lacking = "its end is missing"
 
     def __init__(self, file: BinaryIO, what: str) -> None:
         self._file = file
@@ -99,12 +106,11 @@ class SignedTar:
         self._places: dict[str, tuple[int, int]] = {}
         self._verified: dict[str, str] = {}
         self._find()
-        self.sealed = self.read(SIGNED, MOST_BYTES)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The members besides the signed statement, in their order."""
-        return tuple(one for one in self._places if one != SIGNED)
+        """The members, in their order."""
+        return tuple(self._places)
 
     def size(self, name: str) -> int:
         """How many bytes the member *name* has. Raises `Refused` if there is no such member."""
@@ -163,11 +169,7 @@ class SignedTar:
 
     def _find(self) -> None:
         size, at = os.fstat(self._file.fileno()).st_size, 0
-        while SIGNED not in self._places:
-            self._file.seek(at)
-            header = self._file.read(_BLOCK)
-            if len(header) < _BLOCK or not any(header):
-                raise Refused(f"{self.what} is cut off, or is no such file: the signed list at its end is missing")
+        while any(header := self._header_at(at)):
             name, length, begins = self._member(header, at)
             at = begins + length
             self._zeros(at, -length % _BLOCK)
@@ -182,6 +184,16 @@ class SignedTar:
         if size != end:
             raise Refused(f"{self.what} has {size:,} bytes, but its content ends at {end:,}")
         self._zeros(at, end - at)
+
+    def _header_at(self, at: int) -> bytes:
+        self._file.seek(at)
+        header = self._file.read(_BLOCK)
+        if len(header) < _BLOCK:
+            raise self._cut_off()
+        return header
+
+    def _cut_off(self) -> Refused:
+        return Refused(f"{self.what} is cut off, or is no such file: {self._lacking}")
 
     def _member(self, header: bytes, at: int) -> tuple[str, int, int]:
         """The name and the size of the member whose *header* begins at *at*, and where its bytes begin."""
@@ -204,6 +216,23 @@ class SignedTar:
         self._file.seek(at)
         if any(self._file.read(count)):
             raise Refused(f"{self.what} was changed at byte {at:,}: something is where nothing should be")
+
+
+class SignedTar(ExactTar):
+    """An `ExactTar` whose last member is the signed statement, ``sealed``. Raises `Refused` if it is not."""
+
+    _lacking = "the signed list at its end is missing"
+
+    def __init__(self, file: BinaryIO, what: str) -> None:
+        super().__init__(file, what)
+        if super().names[-1:] != (SIGNED,):
+            raise self._cut_off()
+        self.sealed = self.read(SIGNED, MOST_BYTES)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The members besides the signed statement, in their order."""
+        return super().names[:-1]
 
 
 @contextmanager

@@ -139,7 +139,8 @@ def test_what_was_damaged_on_the_way_is_refused_and_nothing_is_imported(tmp_path
 
 def test_a_cut_or_foreign_file_is_refused(tmp_path: Path) -> None:
     data, path = mirrored(tmp_path, "a"), tmp_path / "mirror.tar"
-    for bad in (b"", b"hello", data[:700], data[: len(data) // 2]):
+    padded = data[:-1] + b"x"  # tar's own readers stop before it
+    for bad in (b"", b"hello", data[:700], data[: len(data) // 2], padded, data + bytes(10240), data + b"x"):
         path.write_bytes(bad)
         with pytest.raises(Refused):
             read_mirror(path, [KEY.public])
