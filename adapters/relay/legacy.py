@@ -26,7 +26,6 @@ from services.host.handshake import Opening
 from services.host.hosted import Row
 from services.host.link import Link
 from services.host.sessions import Session, Sessions
-from services.host.shown_tools import shown
 
 SESSION = b"mcp-session-id"
 VERSION = b"mcp-protocol-version"
@@ -215,7 +214,7 @@ class Legacy:
                     return here.answer(id)
             permit.reached(link)
             found = await asked(lambda: self.linked(row, caller, session), method, params, listener=session, tell=exchange.tell)
-            found = shown(row.tools, method, found)
+            found = self.calling.permitting.seen(caller, row, method, found)
             outcome, reason = (Outcome.DONE, "") if found.error is UNSET else (Outcome.FAILED, "error")
             return bridge.to_legacy(link, id, found)
         except asyncio.CancelledError:

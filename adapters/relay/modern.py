@@ -26,7 +26,6 @@ from services.host.hosted import Row
 from services.host.link import Link
 from services.host.parameters import read_field
 from services.host.sessions import owner_of
-from services.host.shown_tools import shown
 from services.host.streams import Stream
 
 VERSION, METHOD, NAME = b"mcp-protocol-version", b"mcp-method", b"mcp-name"
@@ -42,7 +41,8 @@ _STATUS = {
     METHOD_NOT_FOUND: 404,
 }
 """The status of an error's code, if it is the whole answer."""
-_OLD = frozenset(("initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"))
+_SUBSCRIBE = "resources/subscribe"
+_OLD = frozenset(("initialize", "ping", "logging/setLevel", _SUBSCRIBE, "resources/unsubscribe"))
 
 Fields = Mapping[bytes, bytes]
 
@@ -103,7 +103,7 @@ class Modern:
         """The answer of the server of *row* to *method*, as the client has to see it. *met* is told which link it goes to."""
         if method in _OLD:
             raise Failed(Failure(status=404, code=METHOD_NOT_FOUND, said=f"MCP {MODERN_VERSION} has no {method}"))
-        permit = await self.calling.permitting.permit(scope, caller, row, method, params)
+        permit = await self.calling.permitting.permit(scope, caller, row, _permitted_as(method, params), params)
         exchange.headers = permit.headers
         outcome, reason = Outcome.FAILED, "Unavailable"
         found: Message | None = None
@@ -118,6 +118,7 @@ class Modern:
                 outcome, reason = Outcome.DONE, ""
                 return envelope.result(id, bridge.discovered(link.opened))
             if method == "subscriptions/listen":
+                permit.ended(Outcome.DONE, "", None)  # it was let in: its record does not wait for hours
                 return await listened(link, params, id, exchange)
             if method == "tools/call" and params is not None:
                 await self.parameters.refuse_mismatch(link, params, fields)
@@ -128,7 +129,8 @@ class Modern:
                 params = here.params
             permit.reached(link)
             met(link)
-            found = shown(row.tools, method, await asked(reached, method, params, tell=exchange.tell))
+            found = await asked(reached, method, params, tell=exchange.tell)
+            found = self.calling.permitting.seen(caller, row, method, found)
             outcome, reason = (Outcome.DONE, "") if found.error is UNSET else (Outcome.FAILED, "error")
             return bridge.to_modern(link, method, id, found)
         except asyncio.CancelledError:
@@ -139,6 +141,14 @@ class Modern:
             raise
         finally:
             permit.ended(outcome, reason, found)
+
+
+def _permitted_as(method: str, params: Mapping[str, Raw] | None) -> str:
+    """What a request has to be permitted as: to listen to resources is to subscribe to them, as it is called earlier."""
+    if method != "subscriptions/listen":
+        return method
+    asked = envelope.members((params or {}).get("notifications", UNSET)) or {}
+    return _SUBSCRIBE if envelope.value(asked.get("resourceSubscriptions")) else method
 
 
 def without_session(caller: Identity) -> str:

@@ -25,7 +25,7 @@ from adapters.http.callers import other_login
 from adapters.relay.addresses import Addresses
 from adapters.relay.failing import FORBIDDEN, LIMITED, RETRY_SECONDS, UNAUTHORIZED, Failed, Failure
 from adapters.relay.in_scope import refuse_outside
-from adapters.relay.task_calls import GET, RESULT, TaskCalls
+from adapters.relay.task_calls import GET, LIST, OF_ONE, RESULT, TaskCalls
 from arcops.errors import SAID_AS, ArcOpsError, Refused
 from arcops.identity import Identity
 from foundation.audit.record import NO_ONE, Actor, Outcome, Record
@@ -44,13 +44,23 @@ from services.host.costs.meter import Meter, Metered
 from services.host.envelope import Message
 from services.host.hosted import Row
 from services.host.link import Link
-from services.host.shown_tools import hidden
+from services.host.shown_tools import hidden, shown
 
 DOOR = "relay"
 _CALL = frozenset((CALL,))
 _TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _GIVES = frozenset(
-    ("resources/read", "resources/subscribe", "prompts/get", "completion/complete", "tasks/get", "tasks/result", "tasks/update")
+    (
+        "resources/read",
+        "resources/subscribe",
+        "prompts/get",
+        "completion/complete",
+        "tasks/get",
+        "tasks/result",
+        "tasks/update",
+        "tasks/cancel",
+        "tasks/list",
+    )
 )
 """Methods that give out content, besides the calls of tools."""
 _UNKNOWN = "unknown"
@@ -127,7 +137,7 @@ class Account:
 class Permit:
     """A request that may go on: its ``account`` and what is ``metered``, if it is one to keep; its answer's fields.
 
-    ``tasks`` knows which ``task`` belongs to which call.
+    ``tasks`` knows which ``task`` belongs to which call, and ``call`` is who calls which tool of which server in which trace.
     """
 
     account: Account | None = None
@@ -136,6 +146,7 @@ class Permit:
     tasks: TaskCalls | None = None
     method: str = ""
     task: Raw | None = None
+    call: tuple[Identity, str, str, str] | None = None
 
     def reached(self, link: Link) -> None:
         """It goes to the server at *link* now."""
@@ -146,16 +157,16 @@ class Permit:
         """It ended so; *found* is what the server answered, if it did."""
         if self.account is not None:
             self.account.ended(outcome, reason)
+        result = (found.result if found.error is UNSET else found.error) if found is not None else UNSET
+        said = None if result is UNSET else result
+        if self.tasks is not None and self.call is not None and self.method == "tools/call":
+            self.tasks.began(*self.call, said)
         if self.metered is not None:
-            result = (found.result if found.error is UNSET else found.error) if found is not None else UNSET
-            said = None if result is UNSET else result
             if self.tasks is not None and self.method == GET:
                 said = self.tasks.polled(self.metered, self.task, said) if outcome is Outcome.DONE else None
                 if said is None:
                     return
                 self.metered.let = False
-            elif self.tasks is not None and self.method == "tools/call":
-                self.tasks.began(self.metered, said)
             self.metered.ended(outcome.value, said)
 
 
@@ -197,7 +208,17 @@ class Permitting:
             if not decision.allowed:
                 self.told(scope, caller, Outcome.DENIED, "policy", server, tool)
                 raise self._denied(server, decision, stronger(caller, may, door.authorization))
+        if method in OF_ONE and row.shared and not self.tasks.is_of(caller, server, (params or {}).get("taskId")):
+            self.told(scope, caller, Outcome.DENIED, "task", server, tool)
+            said = f"no call of yours at {server} began this task, as far as this host knows; call the tool again"
+            raise Failed(Failure(status=400, code=envelope.INVALID_PARAMS, said=said, data={"kind": "refused"}))
         return await self._begun(scope, caller, server, method, tool, params)
+
+    def seen(self, caller: Identity, row: Row, method: str, found: Message) -> Message:
+        """*found*, the answer to *method*, with no more than *caller* may know of."""
+        if method == LIST and row.shared and self.door is not None and found.error is UNSET:
+            return self.tasks.own(caller, row.name, found)
+        return shown(row.tools, method, found)
 
     async def permit_here(
         self, scope: Scope, caller: Identity, server: str, tool: str, params: Mapping[str, Raw] | None
@@ -236,7 +257,8 @@ class Permitting:
             if counted and door.limits is not None and door.limits.ledger is not None:
                 door.limits.ledger.given((caller.issuer, caller.tenant, caller.id), target)
             raise Failed(_not_now(error)) from error
-        return Permit(account=account, metered=metered, headers=headers, tasks=self.tasks, method=method, task=task)
+        call = (caller, server, tool, metered.trace if metered is not None else "")
+        return Permit(account=account, metered=metered, headers=headers, tasks=self.tasks, method=method, task=task, call=call)
 
     def refused(
         self, scope: Scope, caller: Identity, server: str, method: str, params: Mapping[str, Raw] | None, reason: str

@@ -19,6 +19,7 @@ SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 PROGRESS, CANCELLED, MESSAGE = "notifications/progress", "notifications/cancelled", "notifications/message"
 UPDATED = "notifications/resources/updated"
 CHANGED = "/list_changed"
+TASK_STATUS = "notifications/tasks/status"
 """How the notification of each list that changed ends."""
 
 
@@ -124,6 +125,9 @@ class Hearing:
             if not self.private and self.pending:
                 self.counts.unheard += 1  # of which call it is, no one can know, and it may say what only one may see
                 return
+        if method == TASK_STATUS and not self.private:
+            self.counts.unheard += 1  # whose task it is, is not known here; its client polls
+            return
         self.changes += method.endswith(CHANGED)
         uri = envelope.text(params.get("uri")) if method == UPDATED else ""
         concerned = [one for one in self.listeners if not uri or self.private or one.wants(uri)]

@@ -45,7 +45,7 @@ class Row:
     ``stateless``: sessions may share one child of it. A call that takes more than ``call_seconds`` is cancelled. ``bound`` are
     its scope parameters, as `services.host.spec.bound_for` reads them. ``one_host``: one host at a time runs it. Only its
     ``tools`` are shown and called; ``None``: all that it has. ``shares`` say who may call it, besides those that a policy
-    allows.
+    allows. ``elsewhere``: it is a server of another machine.
     """
 
     name: str
@@ -56,6 +56,12 @@ class Row:
     one_host: bool = False
     tools: frozenset[str] | None = None
     shares: tuple[Share, ...] = ()
+    elsewhere: bool = False
+
+    @property
+    def shared(self) -> bool:
+        """May the server have one client for several callers? One of another machine sees this host's credential alone."""
+        return self.stateless or self.elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

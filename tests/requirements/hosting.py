@@ -128,6 +128,7 @@ HOSTING: tuple[Claim, ...] = (
     ),
     *of_row(
         "HOST-023",
+        tasks_are_of_their_caller="A task is polled, listed and cancelled by its caller alone, also at a shared server.",
         tenancy_per_server="Each server is shared with a context per tenant, or has a process per tenant.",
     ),
     *of_row(

@@ -151,6 +151,8 @@ def tool_task(id: Any, given: dict[str, Any], meta: dict[str, Any]) -> Any:
     task = f"task-{id}"
     _tasks[task] = 0
     state = {"taskId": task, "status": "working", "createdAt": "2026-07-28T00:00:00Z", "ttlMs": 60000}
+    if given.get("tells"):
+        write({"jsonrpc": "2.0", "method": "notifications/tasks/status", "params": state})
     return {"task": state} if given.get("old") else {"resultType": "task", **state}
 
 
@@ -244,6 +246,10 @@ def answer(message: dict[str, Any], modern: bool) -> None:
         state = {"taskId": params["taskId"], "status": "completed" if over else "working", "ttlMs": 60000}
         result = {"resultType": "complete", **state, **({"result": text("the work is done")} if over else {})}
         write({"jsonrpc": "2.0", "id": id, "result": result})
+    elif method == "tasks/list":
+        write({"jsonrpc": "2.0", "id": id, "result": {"tasks": [{"taskId": one} for one in _tasks], "nextCursor": "more"}})
+    elif method == "tasks/cancel" and params.get("taskId") in _tasks:
+        write({"jsonrpc": "2.0", "id": id, "result": {"taskId": params["taskId"], "status": "cancelled"}})
     elif method == "tasks/result" and params.get("taskId") in _tasks:
         write({"jsonrpc": "2.0", "id": id, "result": text("the work is done")})
     elif method == "completion/complete":

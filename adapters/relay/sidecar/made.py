@@ -167,6 +167,7 @@ def row_of(config: SidecarConfig) -> Row:
         stateless=config.stateless,
         call_seconds=config.call_seconds,
         tools=frozenset(config.tools) if config.tools is not None else None,
+        elsewhere=True,
     )
 
 

@@ -15,8 +15,9 @@ from adapters.http.access import Door
 from adapters.http.accounts import Accounts
 from adapters.http.limiting import limits_of
 from adapters.http.quotas import Quotas, Shares
-from capabilities.access.known import authorization
+from capabilities.access.known import authorization, known_objects
 from foundation.audit.audit import Audit
+from foundation.authorization.authorizing import Authorization
 from foundation.identity.accepting import read_accepting
 from foundation.settings import read_settings
 from foundation.tokens import fetched
@@ -306,6 +307,38 @@ def test_a_call_outside_of_what_is_bound_for_its_caller_never_reaches_the_server
             assert link.counts.calls == 2  # the handshake, and the call within its scope
 
     asyncio.run(run())
+
+
+def test_to_listen_to_resources_takes_the_permission_to_subscribe(place: tuple[Door, Issuer, Path]) -> None:
+    """In both revisions; to listen to lists takes none, as to list does."""
+    door, issuer, home = place
+    (home / "access" / "roles.yaml").write_text(
+        ROLES.replace("servers/t/die", "servers/t/resources/subscribe").replace("ISSUER", issuer.url)
+    )
+    door = replace(door, limits=None, authorization=Authorization(home / "access", known_objects()))
+
+    async def run() -> None:
+        async with serving(door=door) as here:
+            ada, modern = of(here, issuer, "ada"), of(here, issuer, "ada")
+            await ada.open()
+            refused = await ada.request("resources/subscribe", {"uri": "test://text"})
+            assert refused.status == 403
+            for wanted, status in (
+                ({"resourceSubscriptions": ["test://text"]}, 403),
+                ({"resourceSubscriptions": ["test://text"], "toolsListChanged": True}, 403),
+                ({"resourceSubscriptions": "test://text"}, 403),
+                ({"toolsListChanged": True}, 200),
+                ({"resourceSubscriptions": []}, 200),
+            ):
+                answer = await modern.modern("subscriptions/listen", {"notifications": wanted})
+                assert answer.status == status, wanted
+                answer.close()
+
+    asyncio.run(run())
+    assert door.accounts is not None
+    door.accounts.audit.close()
+    text = "".join(path.read_text(errors="replace") for path in (home / "audit").rglob("*") if path.is_file())
+    assert text.count('"action":"resources/subscribe"') == 4, "each refusal has its record"
 
 
 @pytest.mark.requirement("HOST-019/parameters-are-isolated")

@@ -29,7 +29,7 @@ def raw(value: object) -> Raw:
 
 
 def begun(tasks: TaskCalls, id: str, tool: str = "work", trace: str = "t1") -> None:
-    tasks.began(call(tool, trace=trace), raw({"resultType": "task", "taskId": id}))
+    tasks.began(ANN, "s", tool, trace, raw({"resultType": "task", "taskId": id}))
 
 
 DONE = {"taskId": "a", "status": "completed", "result": {"content": []}}
@@ -78,7 +78,7 @@ def test_the_oldest_are_forgotten() -> None:
 def test_no_answer_of_a_server_breaks_it(value: Any) -> None:
     tasks = TaskCalls()
     said = raw(value)
-    tasks.began(call("work"), said)
+    tasks.began(ANN, "s", "work", "", said)
     tasks.asks(call("tasks/get"), said)
     tasks.polled(call("tasks/get"), said, said)
 
@@ -86,6 +86,7 @@ def test_no_answer_of_a_server_breaks_it(value: Any) -> None:
 @pytest.mark.parametrize("broken", [b"", b"{", b'{"taskId":"\\ud83d"}', b"null", b'"taskId"'])
 def test_broken_bytes_are_no_task(broken: bytes) -> None:
     tasks = TaskCalls()
-    tasks.began(call("work"), Raw(broken))
+    tasks.began(ANN, "s", "work", "", Raw(broken))
+    assert not tasks.is_of(ANN, "s", Raw(broken))
     tasks.asks(call("tasks/get"), Raw(broken))
     assert tasks.polled(call("tasks/get"), Raw(broken), Raw(broken)) is None
