@@ -33,7 +33,7 @@ def typed_again(form: Mapping[str, str], typed: str, action: str) -> str:
     """
     if not form.get(typed):
         return ""
-    text = f'name="{escape(typed)}" rows="8" cols="60">\n{escape(form[typed])}</textarea></p>'  # HTML drops the first line end
+    text = f'name="{escape(typed)}" rows="8" cols="36">\n{escape(form[typed])}</textarea></p>'  # HTML drops the first line end
     label = '<p><label for="typed">What you wrote</label></p><p>'
     if not action:
         return f'{label}<textarea id="typed" readonly {text}'

@@ -211,7 +211,7 @@ class Permitting:
         if method in OF_ONE and row.shared and not self.tasks.is_of(caller, server, (params or {}).get("taskId")):
             self.told(scope, caller, Outcome.DENIED, "task", server, tool)
             said = f"no call of yours at {server} began this task, as far as this host knows; call the tool again"
-            raise Failed(Failure(status=400, code=envelope.INVALID_PARAMS, said=said, data={"kind": "refused"}))
+            raise Failed(Failure(status=400, code=envelope.INVALID_PARAMS, said=said, data={SAID_AS: "refused"}))
         return await self._begun(scope, caller, server, method, tool, params)
 
     def seen(self, caller: Identity, row: Row, method: str, found: Message) -> Message:
