@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from arcops.late_pattern import late
+from arcops.quoting import quoted
 from artifacts.misfit import Misfit, other
 
 WANTED = "a duration such as P7D or PT2M"
@@ -47,7 +48,7 @@ def read_duration(value: object) -> timedelta:
         raise other(WANTED, value)
     found = _DURATION.fullmatch(value)
     if found is None:
-        raise Misfit(f"{WANTED} is expected, not {value[:40]!r}")
+        raise Misfit(f"{WANTED} is expected, not {quoted(value, 40)}")
     micros = sum(_micros(found[unit]) * seconds for unit, seconds in _SECONDS.items() if found[unit])
     try:
         return timedelta(microseconds=-micros if found["sign"] == "-" else micros)

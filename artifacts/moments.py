@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from arcops.errors import Broken
 from arcops.late_pattern import late
+from arcops.quoting import quoted
 from artifacts.misfit import Misfit, other
 
 MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z$"
@@ -57,7 +58,7 @@ def _read(value: object, pattern: re.Pattern[str]) -> datetime:
     if type(value) is not str:
         raise other(WANTED, value)
     if not pattern.fullmatch(value):
-        raise Misfit(f"{WANTED} is expected, not {value[:40]!r}")
+        raise Misfit(f"{WANTED} is expected, not {quoted(value, 40)}")
     try:
         found = datetime.fromisoformat(value.upper())
         if found.tzinfo is not None:

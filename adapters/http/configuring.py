@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arcops.errors import Refused
+from arcops.quoting import quoted
 from capabilities.client.checking import validate_client_draft
 from capabilities.client.families import list_client_families, list_client_profiles, show_client_schema
 from capabilities.client.looking import audit_client_releases, diff_client_config, get_client_config, poll_client_changes
@@ -123,7 +124,7 @@ def asked_by_query(one: Operation, parts: Mapping[str, str], query: Mapping[str,
     A value that is refused is not said back: it may be the value of a secret.
     """
     if extra := query.keys() - set(one.query):
-        raise Refused(f"{one.name} has no parameter {min(extra)[:60]!r}; it has {', '.join(one.query) or 'none'}")
+        raise Refused(f"{one.name} has no parameter {quoted(min(extra))}; it has {', '.join(one.query) or 'none'}")
     found: dict[str, Any] = {**parts, **query}
     if "inputs" in found:
         found["inputs"] = [name for name in str(found["inputs"]).split(",") if name]

@@ -110,7 +110,7 @@ class Family:
             if version in ("", one.version):
                 return one
         known = ", ".join(one.version for one in self.schemas)
-        raise Refused(f"{self.id} has no schema version {version[:40]!r}; it has {known}")
+        raise Refused(f"{self.id} has no schema version {quoted(version, 40)}; it has {known}")
 
     @property
     def modes(self) -> tuple[Mode, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.finding import Outcome
+from arcops.quoting import quoted
 from arcops.subjects.client import ClientConfig
 from capabilities.client.place import MOST_DRAFT, families_here, rules_here
 from capabilities.contract import Scope, tool
@@ -102,7 +103,7 @@ def validate_client_draft(ask: ValidateClientDraft, at: Place) -> ClientDraftVal
         families=families_here(at),
     )
     if ask.client and ask.client not in found.body.draft.clients:
-        raise Refused(f"the draft does not name the client {ask.client[:63]!r}")
+        raise Refused(f"the draft does not name the client {quoted(ask.client, 63)}")
     secret = any(one.rule == _SECRETS and one.outcome is not Outcome.PASS for one in found.findings)  # it is not said back
     return ClientDraftValidated(
         verdict=found.verdict.value,

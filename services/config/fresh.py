@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from arcops.errors import Refused
+from arcops.quoting import quoted
 from foundation.egress.updates import Fetch, Outdated, newest_target
 from services.config.heads import target_name
 from services.config.rows import cohort
@@ -40,8 +41,8 @@ def newest(
             "until it answers with newer metadata"
         ) from error
     if data is None:
-        raise Refused(f"nothing is released for {client} in {profile}, by the newest metadata")
+        raise Refused(f"nothing is released for {quoted(client)} in {quoted(profile)}, by the newest metadata")
     for one in json.loads(data)["releases"]:
         if one["percent"] >= 100 or (machine and cohort(machine, one["salt"]) < one["percent"]):
             return Newest(record=one["record"], position=one["position"])
-    raise Refused(f"nothing is released for everyone for {client} in {profile}")
+    raise Refused(f"nothing is released for everyone for {quoted(client)} in {quoted(profile)}")

@@ -16,6 +16,7 @@ from amend.client.families import KNOWN, Families
 from amend.client.rules import Claim
 from arcops.errors import Refused
 from arcops.finding import Finding
+from arcops.quoting import quoted
 from arcops.seen.client import Draft, HostedVerdict
 from arcops.tier import Tier
 from arcops.verdict import Verdict
@@ -289,7 +290,10 @@ class Publisher:
         """
         listed = self.rows.list(Chosen(client=client, profile=profile, artifact=artifact, limit=1))
         if not listed:
-            raise Refused(f"{artifact[:80]} was never released for {client} in {profile}; 'arcops conf audit' lists what was")
+            raise Refused(
+                f"{quoted(artifact, 80)} was never released for {quoted(client)} in {quoted(profile)}; 'arcops conf audit' lists "
+                "what was"
+            )
         draft = self.store.get(_released(listed[0]).draft_digest)
         found = self._judged(draft)
         forms: list[ClientRelease] = []

@@ -17,6 +17,7 @@ from amend.client.families import KNOWN, Families
 from amend.client.materialising import schema_uri
 from arcops.errors import Refused
 from arcops.late_pattern import late
+from arcops.quoting import quoted
 from services.config.rows import Released, cohort
 
 MOST_EVENTS = 1000
@@ -195,7 +196,7 @@ class Reading:
             if one.row.percent >= 100 or (who and cohort(who, one.salt) < one.row.percent):
                 return one
         there = ", ".join(self.profiles(client)) or "none"
-        raise Refused(f"nothing is released for {client} in the profile {profile[:60]!r}; the profiles are: {there}")
+        raise Refused(f"nothing is released for {client} in the profile {quoted(profile)}; the profiles are: {there}")
 
     def heads(self) -> tuple[Served, ...]:
         """Everything that some client gets now."""

@@ -12,6 +12,7 @@ from sqlalchemy.types import BigInteger
 
 from amend.client.rules import Claim
 from arcops.errors import Refused
+from arcops.quoting import quoted
 from artifacts.client_release import EVERYONE
 from foundation.database.engine import Database
 from foundation.database.tables import CONFIG_PUBLICATIONS, CONFIG_RELEASES
@@ -115,7 +116,7 @@ class Rows:
         found = connection.execute(asked).all()
         if len(found) != 1:
             what = "there is no publication" if not found else "more than one publication has an id that begins with"
-            raise Refused(f"{what} {given[:70]!r}; 'arcops conf waiting' lists them")
+            raise Refused(f"{what} {quoted(given, 70)}; 'arcops conf waiting' lists them")
         return _publication(found[0])
 
     def waiting(self) -> tuple[Publication, ...]:

@@ -50,18 +50,20 @@ _ROT47 = {code: 33 + (code - 33 + 47) % 94 for code in range(33, 127)}
 def readings(text: str) -> Iterator[str]:
     """*text* and everything that it may say in disguise, each once, at most `MOST`."""
     seen: set[str] = set()
-    waiting = [(text[:LONGEST], 0)]
+    waiting = [(text[:LONGEST], 0, True)]
     while waiting and len(seen) < MOST:
-        here, depth = waiting.pop()
+        here, depth, decoded = waiting.pop()
         if here in seen:
             continue
         seen.add(here)
         yield here
-        for new in (new for read in _DECODERS for new in read(here) if new != here and len(new) >= 8):
+        for new in (new for read in _DECODERS for new in read(here)) if decoded or depth < DEEPEST else ():
             deeper = depth + (len(new) >= len(here))  # it was compressed
-            waiting.extend([(new, deeper)] if deeper <= DEEPEST else [])
-        if depth < DEEPEST:
-            waiting.extend((new, depth + 1) for read in _READERS for new in read(here) if new != here and len(new) >= 8)
+            if new != here and len(new) >= 8 and deeper <= DEEPEST:
+                waiting.append((new, deeper, True))
+        for new in (new for read in _READERS for new in read(here)) if depth < DEEPEST else ():
+            if new != here and len(new) >= 8:
+                waiting.append((new, depth + 1, False))
 
 
 def plain(text: str) -> str:
@@ -74,6 +76,8 @@ def plain(text: str) -> str:
 
 
 def _plain(text: str) -> Iterator[str]:
+    if text.isascii():
+        return
     yield plain(text)
     if sum(not one.isascii() for one in text) >= 12:  # another alphabet for the same bytes: Braille, selectors, flags
         low = "".join(chr(_byte(ord(one))) for one in text)

@@ -45,8 +45,7 @@ _FORMS: tuple[tuple[str, str], ...] = (
     ("a JSON Web Token", r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"),
     ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File|AGE-SECRET-KEY-1[A-Z0-9]{20,}"),
     ("a password in an address", r"[a-z][a-z0-9+.-]{0,40}://[^/\s:@?#]{0,200}:[^/\s@]{1,200}@"),
-    ("a user in an address", r"(?i)\bhttps?://[^/\s:@?#\"'<>]{1,200}@"),
-    ("a password of SQL", r"(?i)\bidentified\s+(?:with\s+\S+\s+)?by\s+['\"]"),
+    ("a user in an address", r"[Hh][Tt]{2}[Pp][Ss]?://[^/\s:@?#\"'<>]{1,200}@"),
     ("credentials of HTTP", r"(?i)\b(?:basic|bearer|negotiate|ntlm)\s+[A-Za-z0-9._~+/-]{12,}=*"),
     (
         "a value for a secret's name",
@@ -62,6 +61,7 @@ _UNDISGUISED = tuple(
             r"(?:^|[\s\"'=]|//)(?!(?:npm|jsr|pypi|oci|docker|file|git|github):)[^\s:/@\"'=]+:[^\s/@:]{3,}"
             r"@(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b|localhost\b|[A-Za-z0-9.-]+:[0-9]{2,5}\b|(?:tcp|unix)\()",
         ),
+        ("a password of SQL", r"(?i)\bidentified\s+(?:with\s+\S+\s+)?by\s+['\"]"),
         ("a line of a password file", r"(?:^|\s)[A-Za-z0-9.*-]+:(?:[0-9]{2,5}|\*):[^:\s]+:[^:\s]+:[^:\s]+(?:\s|$)"),
     )
 )

@@ -65,6 +65,12 @@ class Service:
     ) -> Answer:
         """The answer to one request."""
         token = self.tokens.get(role) or self.tokens.get("publisher", "")
+        return self.ask_as(token, method, path, body=body, headers=headers)
+
+    def ask_as(
+        self, token: str, method: str, path: str, *, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """The answer to one request with *token*, or without one if it is empty."""
         data = b"" if body is None else json.dumps(body).encode()
         sent = dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
         return self.transport(method, path, sent | ({"Content-Type": "application/json"} if data else {}), data)

@@ -62,14 +62,23 @@ def immutable(at: Service, now: datetime) -> str:
     return "PUT, PATCH and DELETE are refused"
 
 
-@check("AC-3/separate", "May a reader not publish?", writes=True)
+@check("AC-3/separate", "May a reader, or someone who is not known, neither publish nor revert?", writes=True)
 def separate(at: Service, now: datetime) -> str:
     if not at.tokens.get("reader") or at.tokens.get("reader") == at.tokens.get("publisher"):
         raise NotAsked("no token of a reader alone was given")
-    found = at.ask("POST", at.path("Publish"), role="reader", body={"draft": draft_of(at), "changelog": "A check."})
-    if found.status not in (401, 403):
-        raise Failed(f"a reader who publishes is answered {found.status}")
-    return f"refused with {found.status}"
+    client, profile = at.target()
+    before, _ = at.artifact(client, profile)
+    asked: dict[str, dict[str, str]] = {"Publish": {"draft": draft_of(at), "changelog": "A check."}}
+    if "Revert" in at.discovery["operations"]:
+        asked["Revert"] = {"client": client, "profile": profile, "to": before["artifactId"], "reason": "A check."}
+    for operation, body in asked.items():
+        for who, token in (("a reader", at.tokens["reader"]), ("no one", ""), ("an unknown caller", "not-a-token")):
+            found = at.ask_as(token, "POST", at.path(operation), body=body)
+            if found.status not in (401, 403):
+                raise Failed(f"{operation} by {who} is answered {found.status}")
+    if at.artifact(client, profile)[0]["artifactId"] != before["artifactId"]:
+        raise Failed("what was refused is released")
+    return f"refused: {', '.join(asked)}, by a reader, without a token, and with an unknown one"
 
 
 @check("AC-3/report", "Does ValidateDraft give a report with what is wrong, and publish nothing?")

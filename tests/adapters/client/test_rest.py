@@ -170,6 +170,47 @@ def test_differences_and_changes(here: Machine, tmp_path: Path) -> None:
     served(here, tmp_path, work)
 
 
+_TOKEN = "ghp_" + "x7Kq2mW9" * 4 + "AbCd"  # made for this test
+
+
+def test_a_secret_in_any_place_of_a_request_is_refused_and_neither_said_back_nor_kept(here: Machine, tmp_path: Path) -> None:
+    """Mutation: an error that quotes the whole wrong word."""
+    publish(here)
+    secrets = (_TOKEN, _TOKEN.lower(), "hunter2x9")
+    draft, named = DRAFT.decode(), {"client": "claude-code", "profile": "dev", "to": f"sha256:{'0' * 64}", "reason": "x"}
+    posted: list[tuple[str, object]] = [
+        *(
+            ("publish", {"draft": draft, "changelog": "x"} | more)
+            for more in (
+                {"changelog": _TOKEN}, {"changelog": "the password is hunter2x9"}, {"draft": _TOKEN}, {"percent": _TOKEN},
+                {"draft": f"{draft}# {_TOKEN}\n"}, {"draft": draft.replace("dev", _TOKEN.lower())}, {_TOKEN: 1},
+                {"draft": [_TOKEN]},
+            )
+        ),
+        ("publish", [_TOKEN]), ("validate", {"draft": draft.replace("1.0.0", _TOKEN)}), ("validate", {_TOKEN: 1}),
+        *(("reverts", named | {field: _TOKEN}) for field in named), ("approvals", {"id": _TOKEN}),
+        ("withdrawals", {"id": _TOKEN}),
+    ]  # fmt: skip
+    got = (
+        f"configs/{_TOKEN}/dev", f"configs/claude-code/{_TOKEN}", f"schemas/{_TOKEN}/1", f"changes?since={_TOKEN}",
+        f"audit?since={_TOKEN}", f"configs/claude-code/dev?schema={_TOKEN}", f"configs/claude-code/dev?{_TOKEN}=1", _TOKEN,
+    )  # fmt: skip
+
+    async def work(at: Running) -> None:
+        for name, body in posted:
+            found = await at.post(f"{BASE}/{name}", body)
+            assert 400 <= found.status_code < 500, (name, body)
+            assert not [one for one in secrets if one in found.text], (name, body, found.text)
+        for path in got:
+            found = await at.get(f"{BASE}/{path}")
+            assert 400 <= found.status_code < 500, path
+            assert _TOKEN not in found.text
+
+    served(here, tmp_path, work)
+    kept = b"".join(one.read_bytes() for one in tmp_path.rglob("*") if one.is_file())
+    assert not [one for one in secrets if one.encode() in kept]
+
+
 def test_a_canary_is_given_to_its_cohort_alone(here: Machine, tmp_path: Path) -> None:
     stable = publish(here)
     canary = publish(here, version("1.1.0"), percent=5)

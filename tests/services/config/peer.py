@@ -170,6 +170,8 @@ class Peer:
                 return 201, {"state": "released"}, none
             return 422, {"error": "the one who published it"}, none
         if steps == ["revert"]:
+            if headers.get("Authorization") != "Bearer p" and self.fault != "a reader reverts":
+                return 403, {"error": "you may only read"}, none
             return (*self.reverted(json.loads(body)["to"]), none)
         if steps[0] == "tuf":
             version = 1 if fault == "metadata stays" else len(self.artifacts)
@@ -299,7 +301,15 @@ class Peer:
         return 201, {"state": "released"}
 
     def published(self, asked: dict[str, str], headers: Mapping[str, str]) -> tuple[int, Any]:
-        if headers.get("Authorization") != "Bearer p" and self.fault != "a reader publishes":
+        shown = headers.get("Authorization", "")
+        lets = {
+            "a reader publishes": shown == "Bearer r",
+            "no one publishes": not shown,
+            "any token publishes": shown.endswith("n"),
+        }
+        if shown != "Bearer p" and not lets.get(self.fault):
+            if self.fault == "refused and published":
+                self.publish(asked["draft"] + f"# {len(self.artifacts)}\nmore: {len(self.artifacts)}\n", "Oh.")
             return 403, {"error": "you may only read"}
         draft = yaml.safe_load(asked["draft"])
         if "ghp_" in asked["draft"]:
