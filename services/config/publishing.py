@@ -291,8 +291,8 @@ class Publisher:
         listed = self.rows.list(Chosen(client=client, profile=profile, artifact=artifact, limit=1))
         if not listed:
             raise Refused(
-                f"{quoted(artifact, 80)} was never released for {quoted(client)} in {quoted(profile)}; 'arcops conf audit' lists "
-                "what was"
+                f"{quoted(artifact, 80)} was never released for {quoted(client)} in {quoted(profile)}; 'arcops conf audit' "
+                "lists what was"
             )
         draft = self.store.get(_released(listed[0]).draft_digest)
         found = self._judged(draft)
