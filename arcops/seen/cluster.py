@@ -142,6 +142,18 @@ class DevicePart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceTaint:
+    """A DeviceTaintRule that keeps new claims from devices: those of ``driver``, ``pool`` and ``device``; empty: of any.
+    What else it asks of devices is not read, so it counts for all of these.
+    """
+
+    name: str
+    driver: str = ""
+    pool: str = ""
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSlice:
     """A ResourceSlice: devices of ``node`` (empty: of several nodes). Only the slices of a pool's newest generation count, and
     only if there are as many as ``slices`` says (0: it does not say).
@@ -322,6 +334,7 @@ class Cluster(Body):
     deprecated: tuple[DeprecatedApi, ...] = ()
     slices: tuple[DeviceSlice, ...] = ()
     claims: tuple[DeviceClaim, ...] = ()
+    taint_rules: tuple[DeviceTaint, ...] = ()
     identity: str = ""
     """What tells this cluster from others: the UID of its namespace kube-system, which lives as long as the cluster."""
 

@@ -16,10 +16,9 @@ from arcops.seen.cluster import (
     Condition,
     CsiDriverSeen,
     DeprecatedApi,
-    Device,
     DeviceClaim,
-    DevicePart,
     DeviceSlice,
+    DeviceTaint,
     Endpoints,
     GatewayClassSeen,
     Lease,
@@ -34,6 +33,8 @@ from arcops.seen.cluster import (
     quantity,
 )
 from arcops.seen.network import SYSTEM
+from tasks.cluster.devices import device_claim, device_slice, device_taint
+from tasks.cluster.places import items_of, name_of, namespace_of
 from tasks.cluster.snapshot import METRICS, NODE_LEASES
 from tasks.kubernetes.manifests.fields import Field, text_at, true_at, whole_at
 
@@ -46,6 +47,7 @@ Item = (
     | DeprecatedApi
     | DeviceClaim
     | DeviceSlice
+    | DeviceTaint
     | Endpoints
     | GatewayClassSeen
     | Lease
@@ -60,26 +62,12 @@ Item = (
 )
 
 
-def _name(one: Field) -> str:
-    return text_at(one.within("metadata", "name"))
-
-
-def _namespace(one: Field) -> str:
-    return text_at(one.within("metadata", "namespace"))
-
-
 def _label(one: Field, key: str) -> str:
     return text_at(one.within("metadata", "labels", key))
 
 
 def _amounts(found: Field | None) -> tuple[Amount, ...]:
     return () if found is None else tuple(Amount(resource=key, quantity=value.text()) for key, value in found.members())
-
-
-def _items(one: Field, *names: str) -> Iterator[Field]:
-    found = one.within(*names[:-1])
-    if found is not None:
-        yield from found.items(names[-1])
 
 
 def _stale(one: Field, observed: Field | None) -> bool:
@@ -97,13 +85,13 @@ def moment(text: str) -> datetime | None:
 
 
 def _named(one: Field) -> Iterator[Item]:
-    yield _name(one)
+    yield name_of(one)
 
 
 def _space(one: Field) -> Iterator[Item]:
-    yield _name(one)
+    yield name_of(one)
     uid = text_at(one.within("metadata", "uid"))
-    if uid and _name(one) == SYSTEM:
+    if uid and name_of(one) == SYSTEM:
         yield ClusterId(uid=uid)
 
 
@@ -116,10 +104,10 @@ def apart(found: dict[str, list[Any]]) -> str:
 
 def _node(one: Field) -> Iterator[Item]:
     yield NodeSeen(
-        name=_name(one),
+        name=name_of(one),
         conditions=tuple(
             Condition(kind=text_at(found.get("type")), status=text_at(found.get("status")))
-            for found in _items(one, "status", "conditions")
+            for found in items_of(one, "status", "conditions")
         ),
         schedulable=not true_at(one.within("spec", "unschedulable")),
         kernel=text_at(one.within("status", "nodeInfo", "kernelVersion")),
@@ -131,7 +119,7 @@ def _node(one: Field) -> Iterator[Item]:
         capacity=_amounts(one.within("status", "capacity")),
         taints=tuple(
             Taint(key=text_at(found.get("key")), value=text_at(found.get("value")), effect=text_at(found.get("effect")))
-            for found in _items(one, "spec", "taints")
+            for found in items_of(one, "spec", "taints")
         ),
         os=text_at(one.within("status", "nodeInfo", "osImage")),
         gpu_count=_number(_label(one, "nvidia.com/gpu.count")),
@@ -144,9 +132,9 @@ def _number(text: str) -> int:
 
 
 def _lease(one: Field) -> Iterator[Item]:
-    if _namespace(one) == NODE_LEASES:
+    if namespace_of(one) == NODE_LEASES:
         yield Lease(
-            node=_name(one),
+            node=name_of(one),
             renewed=moment(text_at(one.within("spec", "renewTime"))),
             duration=whole_at(one.within("spec", "leaseDurationSeconds")),
         )
@@ -156,12 +144,12 @@ def _pod(one: Field) -> Iterator[Item]:
     waiting = [
         text_at(found.within("state", "waiting", "reason"))
         for name in ("containerStatuses", "initContainerStatuses")
-        for found in _items(one, "status", name)
+        for found in items_of(one, "status", name)
     ]
-    images = [text_at(found.get("image")) for name in ("initContainers", "containers") for found in _items(one, "spec", name)]
+    images = [text_at(found.get("image")) for name in ("initContainers", "containers") for found in items_of(one, "spec", name)]
     yield PodSeen(
-        namespace=_namespace(one),
-        name=_name(one),
+        namespace=namespace_of(one),
+        name=name_of(one),
         images=tuple(dict.fromkeys(images)),
         waiting=tuple(sorted(set(filter(None, waiting)))),
         node=text_at(one.within("spec", "nodeName")),
@@ -176,7 +164,7 @@ def _taken(one: Field) -> Iterator[Amount]:
     running: dict[str, Decimal] = {}
     starting: dict[str, Decimal] = {}
     for name in ("containers", "initContainers"):
-        for found in _items(one, "spec", name):
+        for found in items_of(one, "spec", name):
             stays = name == "containers" or text_at(found.get("restartPolicy")) == "Always"
             asked = {**_asked(found, "limits"), **_asked(found, "requests")}
             for resource, amount in asked.items():
@@ -200,8 +188,8 @@ def _asked(found: Field, name: str) -> dict[str, Decimal]:
 def _deployment(one: Field) -> Iterator[Item]:
     yield ClusterWorkload(
         kind="Deployment",
-        namespace=_namespace(one),
-        name=_name(one),
+        namespace=namespace_of(one),
+        name=name_of(one),
         component=_label(one, "app.kubernetes.io/component"),
         wanted=whole_at(one.within("spec", "replicas"), 1),
         available=whole_at(one.within("status", "availableReplicas")),
@@ -212,8 +200,8 @@ def _deployment(one: Field) -> Iterator[Item]:
 def _daemon_set(one: Field) -> Iterator[Item]:
     yield ClusterWorkload(
         kind="DaemonSet",
-        namespace=_namespace(one),
-        name=_name(one),
+        namespace=namespace_of(one),
+        name=name_of(one),
         component=_label(one, "app.kubernetes.io/component"),
         wanted=whole_at(one.within("status", "desiredNumberScheduled")),
         available=whole_at(one.within("status", "numberAvailable")),
@@ -222,16 +210,16 @@ def _daemon_set(one: Field) -> Iterator[Item]:
 
 
 def _operator(one: Field) -> Iterator[Item]:
-    yield OperatorSeen(name=_name(one), state=text_at(one.within("status", "state")))
+    yield OperatorSeen(name=name_of(one), state=text_at(one.within("status", "state")))
 
 
 def _storage_class(one: Field) -> Iterator[Item]:
     default = text_at(one.within("metadata", "annotations", "storageclass.kubernetes.io/is-default-class"))
-    yield StorageClassSeen(name=_name(one), provisioner=text_at(one.get("provisioner")), default=default == "true")
+    yield StorageClassSeen(name=name_of(one), provisioner=text_at(one.get("provisioner")), default=default == "true")
 
 
 def _csi_driver(one: Field) -> Iterator[Item]:
-    yield CsiDriverSeen(name=_name(one), capacity=true_at(one.within("spec", "storageCapacity")))
+    yield CsiDriverSeen(name=name_of(one), capacity=true_at(one.within("spec", "storageCapacity")))
 
 
 def _capacity(one: Field) -> Iterator[Item]:
@@ -244,11 +232,11 @@ def _capacity(one: Field) -> Iterator[Item]:
 
 def _gateway_class(one: Field) -> Iterator[Item]:
     accepted, stale = "", False
-    for found in _items(one, "status", "conditions"):
+    for found in items_of(one, "status", "conditions"):
         if text_at(found.get("type")) == "Accepted":
             accepted, stale = text_at(found.get("status")), _stale(one, found.get("observedGeneration"))
     controller = text_at(one.within("spec", "controllerName"))
-    yield GatewayClassSeen(name=_name(one), controller=controller, accepted=accepted, stale=stale)
+    yield GatewayClassSeen(name=name_of(one), controller=controller, accepted=accepted, stale=stale)
 
 
 def _endpoints(one: Field) -> Iterator[Item]:
@@ -257,13 +245,13 @@ def _endpoints(one: Field) -> Iterator[Item]:
         found.within("conditions", "ready") is None or true_at(found.within("conditions", "ready"))
         for found in one.items("endpoints")
     )
-    yield Endpoints(namespace=_namespace(one), service=_label(one, "kubernetes.io/service-name"), ready=ready)
+    yield Endpoints(namespace=namespace_of(one), service=_label(one, "kubernetes.io/service-name"), ready=ready)
 
 
 def _webhooks(one: Field) -> Iterator[Item]:
     for found in one.items("webhooks"):
         yield WebhookSeen(
-            configuration=_name(one),
+            configuration=name_of(one),
             name=text_at(found.get("name")),
             fails_closed=text_at(found.get("failurePolicy"), "Fail") != "Ignore",
             namespace=text_at(found.within("clientConfig", "service", "namespace")),
@@ -273,11 +261,11 @@ def _webhooks(one: Field) -> Iterator[Item]:
 
 def _quota(one: Field) -> Iterator[Item]:
     used = {amount.resource: amount.quantity for amount in _amounts(one.within("status", "used"))}
-    scoped = any(True for _ in _items(one, "spec", "scopes")) or one.within("spec", "scopeSelector") is not None
+    scoped = any(True for _ in items_of(one, "spec", "scopes")) or one.within("spec", "scopeSelector") is not None
     for hard in _amounts(one.within("status", "hard")):
         yield QuotaLine(
-            namespace=_namespace(one),
-            quota=_name(one),
+            namespace=namespace_of(one),
+            quota=name_of(one),
             resource=hard.resource,
             hard=hard.quantity,
             used=used.get(hard.resource, ""),
@@ -286,13 +274,13 @@ def _quota(one: Field) -> Iterator[Item]:
 
 
 def _limits(one: Field) -> Iterator[Item]:
-    for found in _items(one, "spec", "limits"):
+    for found in items_of(one, "spec", "limits"):
         least = {amount.resource: amount.quantity for amount in _amounts(found.get("min"))}
         most = {amount.resource: amount.quantity for amount in _amounts(found.get("max"))}
         for resource in sorted({*least, *most}):
             yield LimitLine(
-                namespace=_namespace(one),
-                limits=_name(one),
+                namespace=namespace_of(one),
+                limits=name_of(one),
                 kind=text_at(found.get("type")),
                 resource=resource,
                 least=least.get(resource, ""),
@@ -302,12 +290,12 @@ def _limits(one: Field) -> Iterator[Item]:
 
 def _account(one: Field) -> Iterator[Item]:
     secrets = tuple(text_at(found.get("name")) for found in one.items("imagePullSecrets"))
-    yield AccountSeen(namespace=_namespace(one), name=_name(one), pull_secrets=secrets)
+    yield AccountSeen(namespace=namespace_of(one), name=name_of(one), pull_secrets=secrets)
 
 
 def _mirrored(one: Field) -> Iterator[Item]:
     for name in ("imageDigestMirrors", "imageTagMirrors"):
-        for found in _items(one, "spec", name):
+        for found in items_of(one, "spec", name):
             yield text_at(found.get("source"))
 
 
@@ -317,52 +305,6 @@ def _deprecated(one: Field) -> Iterator[Item]:
         version=text_at(one.get("version")),
         resource=text_at(one.get("resource")),
         removed=text_at(one.get("removed_release")),
-    )
-
-
-def _slice(one: Field) -> Iterator[Item]:
-    driver, pool = text_at(one.within("spec", "driver")), text_at(one.within("spec", "pool", "name"))
-    listed = list(_items(one, "spec", "devices"))
-    whole = {uuid: text_at(found.get("name")) for found in listed if (uuid := _attribute(found, "uuid"))}
-    yield DeviceSlice(
-        node=text_at(one.within("spec", "nodeName")),
-        generation=whole_at(one.within("spec", "pool", "generation")),
-        devices=tuple(Device(driver=driver, pool=pool, name=text_at(found.get("name"))) for found in listed),
-        slices=whole_at(one.within("spec", "pool", "resourceSliceCount")),
-        parts=tuple(
-            DevicePart(name=text_at(found.get("name")), of=whole.get(_attribute(found, "parentUUID"), ""))
-            for found in listed
-            if _attribute(found, "parentUUID") or _attribute(found, "type") == "mig"
-        ),
-        tainted=tuple(text_at(found.get("name")) for found in listed if any(_barred(found))),
-    )
-
-
-def _attribute(device: Field, name: str) -> str:
-    """The attribute *name* of a device, as ``resource.k8s.io/v1`` has it, or ``v1beta1``."""
-    return text_at(device.within("attributes", name, "string") or device.within("basic", "attributes", name, "string"))
-
-
-def _barred(device: Field) -> Iterator[bool]:
-    """For each taint of a device: does it keep new claims away?"""
-    for taint in [*device.items("taints"), *_items(device, "basic", "taints")]:
-        yield text_at(taint.get("effect")) in ("NoSchedule", "NoExecute")
-
-
-def _claim(one: Field) -> Iterator[Item]:
-    # Access for administrators takes no device away from others.
-    results = [
-        found
-        for found in _items(one, "status", "allocation", "devices", "results")
-        if found.get("adminAccess") is None or not true_at(found.get("adminAccess"))
-    ]
-    yield DeviceClaim(
-        namespace=_namespace(one),
-        name=_name(one),
-        devices=tuple(
-            Device(driver=text_at(found.get("driver")), pool=text_at(found.get("pool")), name=text_at(found.get("device")))
-            for found in results
-        ),
     )
 
 
@@ -385,8 +327,9 @@ READERS: dict[str, tuple[str, Callable[[Field], Iterator[Item]]]] = {
     "resourcequotas": ("quotas", _quota),
     "limitranges": ("limits", _limits),
     "serviceaccounts": ("accounts", _account),
-    "resourceslices.resource.k8s.io": ("slices", _slice),
-    "resourceclaims.resource.k8s.io": ("claims", _claim),
+    "resourceslices.resource.k8s.io": ("slices", device_slice),
+    "resourceclaims.resource.k8s.io": ("claims", device_claim),
+    "devicetaintrules.resource.k8s.io": ("taint_rules", device_taint),
     "imagedigestmirrorsets.config.openshift.io": ("mirrored", _mirrored),
     "imagetagmirrorsets.config.openshift.io": ("mirrored", _mirrored),
     METRICS: ("deprecated", _deprecated),

@@ -59,6 +59,12 @@ RESOURCES = (
     ApiResource(version="v1", kind="ServiceAccount", plural="serviceaccounts"),
     ApiResource(version=_DEVICES, kind="ResourceSlice", plural="resourceslices", otherwise="resource.k8s.io/v1beta1"),
     ApiResource(version=_DEVICES, kind="ResourceClaim", plural="resourceclaims", otherwise="resource.k8s.io/v1beta1"),
+    ApiResource(
+        version="resource.k8s.io/v1beta2",
+        kind="DeviceTaintRule",
+        plural="devicetaintrules",
+        otherwise="resource.k8s.io/v1alpha3",
+    ),
     ApiResource(version=_OPENSHIFT, kind="ImageDigestMirrorSet", plural="imagedigestmirrorsets"),
     ApiResource(version=_OPENSHIFT, kind="ImageTagMirrorSet", plural="imagetagmirrorsets"),
 )
@@ -129,6 +135,10 @@ _KEPT: dict[str, tuple[str, ...]] = {
     ),
     "ResourceClaim": tuple(
         f"status.allocation.devices.results[].{name}" for name in ("driver", "pool", "device", "adminAccess")
+    ),
+    "DeviceTaintRule": (
+        *(f"spec.deviceSelector.{name}" for name in ("driver", "pool", "device")),
+        "spec.taint.effect",
     ),
     "ImageDigestMirrorSet": ("spec.imageDigestMirrors[].source",),
     "ImageTagMirrorSet": ("spec.imageTagMirrors[].source",),

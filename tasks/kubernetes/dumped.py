@@ -25,7 +25,13 @@ _GATHERED = re.compile(
 _SPACE = re.compile(r"(?P<root>(?:.*/)?)namespaces/(?P<namespace>[^/]+)/(?P=namespace)\.(?:yaml|yml|json)\Z")
 NAMESPACES, DEFINITIONS = "namespaces", "customresourcedefinitions.apiextensions.k8s.io"
 _DEFINITION = "CustomResourceDefinition"
-_WITHOUT_SPACE = CLUSTER_WIDE | {"ClusterPolicy", "ResourceSlice", "ImageDigestMirrorSet", "ImageTagMirrorSet"}
+_WITHOUT_SPACE = CLUSTER_WIDE | {
+    "ClusterPolicy",
+    "DeviceTaintRule",
+    "ResourceSlice",
+    "ImageDigestMirrorSet",
+    "ImageTagMirrorSet",
+}
 _SHOWN = 5
 
 

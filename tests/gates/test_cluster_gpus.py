@@ -19,6 +19,7 @@ from arcops.seen.cluster import (
     DeviceClaim,
     DevicePart,
     DeviceSlice,
+    DeviceTaint,
     Endpoints,
     NodeSeen,
     PodSeen,
@@ -353,3 +354,29 @@ def test_a_node_that_takes_no_pods_offers_no_devices() -> None:
 def test_devices_that_could_not_be_listed_are_unknown(title: str) -> None:
     body = replace(by_claims(), unlisted=(Unlisted(what=title, why="403"),))
     assert judge(body, DRA)["gpus"] == {Outcome.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("rule", "left"),
+    [
+        (DeviceTaint(name="all"), 0),
+        (DeviceTaint(name="a", driver="gpu.nvidia.com"), 0),
+        (DeviceTaint(name="b", driver="gpu.other"), 4),
+        (DeviceTaint(name="c", driver="gpu.nvidia.com", pool="edge-1"), 2),
+        (DeviceTaint(name="d", pool="edge-1", device="gpu-1"), 3),
+        (DeviceTaint(name="e", pool="edge-9"), 4),
+    ],
+)
+def test_devices_that_a_rule_taints_are_not_offered(rule: DeviceTaint, left: int) -> None:
+    """Mutation: only taints in the slices of the driver count, and an administrator's rule stands elsewhere."""
+    body = replace(by_claims(), taint_rules=(rule,))
+    assert ("gpus" in judge(body, DRA)) is (left < 4)
+    if left:
+        assert judge(body, replace(DRA, gpus=left)) == {}
+        assert "gpus" in judge(body, replace(DRA, gpus=left + 1))
+
+
+def test_rules_about_devices_that_were_not_seen_are_unknown() -> None:
+    unseen = (Unlisted(what="devicetaintrules.resource.k8s.io", why="the API server answers 403 Forbidden"),)
+    assert judge(replace(by_claims(), unlisted=unseen), DRA) == {"gpus": {Outcome.UNKNOWN}}
+    assert judge(by_claims(), DRA) == {}

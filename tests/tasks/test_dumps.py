@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from arcops.errors import Refused
-from arcops.seen.cluster import Cluster, DevicePart
+from arcops.seen.cluster import Cluster, DevicePart, DeviceTaint
 from arcops.seen.network import Network
 from arcops.seen.release import Fact
 from artifacts.wire import canonical_bytes
@@ -405,3 +405,16 @@ def test_what_tells_a_cluster_from_others_is_the_uid_of_its_namespace_kube_syste
         read = facts_of(body.KIND)
         assert read is not None
         assert list(read(canonical_bytes(body))) == [Fact(key="cluster", value=uid)]
+
+
+def test_rules_that_taint_devices_are_read_if_they_keep_claims_away(tmp_path: Path) -> None:
+    def rule(name: str, effect: str, **selector: str) -> Object:
+        said = {"deviceSelector": selector, "taint": {"key": "broken", "effect": effect}}
+        made = {"apiVersion": "resource.k8s.io/v1beta2", "kind": "DeviceTaintRule"}
+        return {**made, "metadata": {"name": name, "uid": name}, "spec": said}
+
+    rules = [rule("a", "NoExecute", driver="gpu.nvidia.com", pool="edge-1", device="gpu-0"), rule("b", "None")]
+    found = read_cluster(written(tmp_path / "all.json", [*objects(), *rules]))
+    assert found.taint_rules == (DeviceTaint(name="a", driver="gpu.nvidia.com", pool="edge-1", device="gpu-0"),)
+    resource = next(one for one in RESOURCES if one.kind == "DeviceTaintRule")
+    assert _pruned(rules[0], resource)["spec"] == {**rules[0]["spec"], "taint": {"effect": "NoExecute"}}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from arcops.seen.cluster import Cluster, Device, DeviceSlice
+from arcops.seen.cluster import Cluster, Device, DeviceSlice, DeviceTaint
 
 
 def offered(body: Cluster, driver: str) -> dict[Device, str]:
     """The whole devices of *driver* that claims can be given, each with its node: those of complete pools, by their newest
-    generation, without parts of others (MIG) and without those that are tainted.
+    generation, without parts of others (MIG) and without those that are tainted, also by a DeviceTaintRule.
     """
     slices = _newest(body)
     counts: dict[tuple[str, str], int] = {}
@@ -23,7 +23,15 @@ def offered(body: Cluster, driver: str) -> dict[Device, str]:
         if device.driver == driver
         and device.name not in {*one.tainted, *(part.name for part in one.parts)}
         and one.slices in (0, counts[device.driver, device.pool])
+        and not any(_bars(rule, device) for rule in body.taint_rules)
     }
+
+
+def _bars(rule: DeviceTaint, device: Device) -> bool:
+    return all(
+        asked in ("", given)
+        for asked, given in ((rule.driver, device.driver), (rule.pool, device.pool), (rule.device, device.name))
+    )
 
 
 def _newest(body: Cluster) -> list[DeviceSlice]:

@@ -10,7 +10,17 @@ from arcops.finding import Finding, Rule
 from arcops.seen.cluster import Amount, NodeSeen, quantity
 from gates.cluster.cluster import devices
 from gates.cluster.cluster.nodes import barring, status
-from gates.cluster.cluster.words import DAEMON_SETS, DEVICE_CLAIMS, DEVICE_SLICES, OPERATORS, RUNTIMES, Seen, answer, unseen
+from gates.cluster.cluster.words import (
+    DAEMON_SETS,
+    DEVICE_CLAIMS,
+    DEVICE_SLICES,
+    DEVICE_TAINTS,
+    OPERATORS,
+    RUNTIMES,
+    Seen,
+    answer,
+    unseen,
+)
 from gates.words import shown
 
 _GPU = "nvidia.com/gpu"
@@ -49,7 +59,7 @@ def allocatable(
 
     If no node offers any of it, the devices of *driver* (Dynamic Resource Allocation) are counted instead.
     """
-    lacking = unseen(GPUS, seen, "nodes", "pods", DEVICE_SLICES, DEVICE_CLAIMS)
+    lacking = unseen(GPUS, seen, "nodes", "pods", DEVICE_SLICES, DEVICE_CLAIMS, DEVICE_TAINTS)
     if not least:
         yield GPUS.passes("The policy requires no GPU.", seen)
         return

@@ -20,6 +20,7 @@ _NUMBERS = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})(?:\.([0-9]{1,6}))?")
 LEASES, METRICS, SLICES = "leases.coordination.k8s.io", "deprecated-apis", "endpointslices.discovery.k8s.io"
 DEPLOYMENTS, DAEMON_SETS, OPERATORS = "deployments.apps", "daemonsets.apps", "clusterpolicies.nvidia.com"
 DEVICE_SLICES, DEVICE_CLAIMS = "resourceslices.resource.k8s.io", "resourceclaims.resource.k8s.io"
+DEVICE_TAINTS = "devicetaintrules.resource.k8s.io"
 RUNTIMES, CLASSES = "runtimeclasses.node.k8s.io", "storageclasses.storage.k8s.io"
 DRIVERS, CAPACITIES = "csidrivers.storage.k8s.io", "csistoragecapacities.storage.k8s.io"
 GATEWAYS = "gatewayclasses.gateway.networking.k8s.io"
