@@ -61,6 +61,7 @@ def _answer(
         return limited(id, status, said, wait, fields)
     again = back or str(scope.get("raw_path", b"/").decode("ascii", "replace"))
     title = "Too often" if status == 429 else "Not now"
-    found = login_pages.said(status, title, said, go_on=again, words="Try again", more=more)
+    words = "Back" if more else "Try again"
+    found = login_pages.said(status, title, said, go_on=again, words=words, more=more)
     found.headers.update({"Retry-After": str(wait), **fields})
     return found

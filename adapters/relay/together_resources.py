@@ -12,6 +12,7 @@ import binascii
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -52,24 +53,21 @@ class _Cursor(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 class Reached:
     """The servers that each caller of 2026-07-28 has asked, as long as they run: such a client has no session that knows it."""
 
-    _links: OrderedDict[Owner, dict[str, Link]] = field(default_factory=OrderedDict)
+    _links: OrderedDict[Owner, WeakValueDictionary[str, Link]] = field(default_factory=OrderedDict)
 
     def met(self, caller: Identity, link: Link) -> None:
         """*caller* asks the server at *link*."""
-        mine = self._links.setdefault(owner_of(caller), {})
-        mine[link.name] = link
-        self._links.move_to_end(owner_of(caller))
+        owner = owner_of(caller)
+        if owner not in self._links:
+            self._links[owner] = WeakValueDictionary()
+        self._links[owner][link.name] = link
+        self._links.move_to_end(owner)
         while len(self._links) > _MOST_CALLERS:
             self._links.popitem(last=False)
 
     def of(self, caller: Identity) -> Mapping[str, Link]:
         """Those that still run, by name."""
-        mine = {name: link for name, link in self._links.get(owner_of(caller), {}).items() if not link.ended}
-        if mine:
-            self._links[owner_of(caller)] = mine
-        else:
-            self._links.pop(owner_of(caller), None)
-        return mine
+        return {name: link for name, link in self._links.get(owner_of(caller), {}).items() if not link.ended}
 
 
 async def page(
