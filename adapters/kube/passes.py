@@ -18,7 +18,7 @@ from adapters.kube.keys import ServerKey
 from adapters.kube.kinds import SERVERS, Kind
 from adapters.kube.other_policies import POLICIES, owner_in
 from adapters.kube.remembering import Remembering
-from adapters.kube.secret_versions import version_of
+from adapters.kube.secret_data import SecretData
 from adapters.kube.sources import Sources
 from adapters.kube.steps import Steps
 from adapters.kube.telling import Telling
@@ -30,7 +30,7 @@ from manifests.server.spec import ServerType
 from services.operator.adding import added, removal
 from services.operator.conditions import condition_in
 from services.operator.needs import issuer_to_fetch, needs
-from services.operator.observed import Child, Handshake, Observed, SeenConfigMap
+from services.operator.observed import Child, Handshake, Observed, SeenConfigMap, SeenSecret
 from services.operator.planning import namespace_of
 from services.operator.readiness import rolled_out
 from services.operator.reconcile import Event, Outcome, Weight, reconcile, unchanged
@@ -78,6 +78,7 @@ class Passes:
         self._cluster, self._sources, self._servers, self._owned = cluster, sources, servers, owned
         self._by_kind = {(one.api_version, one.kind): one for one in owned}
         self._slices, self._secrets, self._telling = slices, secrets, telling
+        self._secret_data = SecretData(cluster)
         self._handshakes, self._issuers, self._accounts = handshakes, issuers, accounts
         self._allowed, self._now, self._references = allowed, now, references
 
@@ -156,11 +157,18 @@ class Passes:
         observed = replace(
             observed,
             config_maps={name: one for name, one in seen if one is not None},
-            secrets=_versions(secrets, namespace, named.secrets) if secrets is not None else {},
+            secrets=self._versions(secrets, namespace, named.secrets) if secrets is not None else {},
             policies=self._policies(namespace),
             handshake=self._handshake(key, resource, children, namespace),
         )
         return self._with_keys(key, resource, observed)
+
+    def _versions(self, cache: Cache, namespace: str, names: frozenset[str]) -> Mapping[str, SeenSecret] | None:
+        """The Secrets *names*; `None` if none was seen yet."""
+        if not cache.ready.is_set():
+            return None
+        there = ((name, cache.get((namespace, name))) for name in sorted(names))
+        return {name: self._secret_data.seen((namespace, name), one) for name, one in there if one is not None}
 
     def _policies(self, namespace: str) -> tuple[Mapping[str, Json], ...] | None:
         """The network policies of others in *namespace*; `None` if some were not seen yet."""
@@ -351,13 +359,6 @@ def _child(name: ObjectName, value: dict[str, Json]) -> Child:
         resource_version=str(inner(value, "metadata", "resourceVersion")),
         live=value,
     )
-
-
-def _versions(cache: Cache, namespace: str, names: frozenset[str]) -> Mapping[str, str] | None:
-    """The versions of the Secrets *names*; `None` if none was seen yet."""
-    if not cache.ready.is_set():
-        return None
-    return {name: version_of(one) for name in names if (one := cache.get((namespace, name))) is not None}
 
 
 def _denied(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _MOST_TEXT = 1024 * 1024
 _MOST_VALUES = 50_000
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})\Z")
+_DEFAULT = "default"
+"""The namespace of an object that names none, as kubectl applies it without any other setting."""
 _POLICIES = ("NetworkPolicy", "CiliumNetworkPolicy")
 _ASSUMED = f"""\
 network: {{cni: calico}}
@@ -108,8 +110,15 @@ def _config_maps(values: list[Mapping[str, Json]]) -> Iterator[tuple[tuple[str, 
     for one in values:
         data = one.get("data")
         if one.get("kind") == "ConfigMap" and isinstance(data, Mapping):
-            place = str(inner(one, "metadata", "namespace") or ""), str(inner(one, "metadata", "name"))
+            place = _space(one), str(inner(one, "metadata", "name"))
             yield place, SeenConfigMap(resource_version="", data={str(key): str(text) for key, text in data.items()})
+
+
+def _space(value: Mapping[str, Json]) -> str:
+    """The namespace of an object of a file."""
+    from manifests.objects import inner
+
+    return str(inner(value, "metadata", "namespace") or _DEFAULT)
 
 
 def _explained(
@@ -119,7 +128,7 @@ def _explained(
     site: Site,
     at: Place,
 ) -> ServerExplained:
-    from manifests.objects import inner
+    from manifests.crds.definitions import ServerKind
     from services.operator.observed import Observed
     from services.operator.planning import namespace_of
     from services.operator.reconcile import reconcile
@@ -130,11 +139,14 @@ def _explained(
         name = str(resource.identity) if resource.identity is not None else "(not named)"
         return _refused(name, "InvalidSpec", str(resource))
     # A file has no uid. One is put in, so that owner references show where the API server's will be.
-    resource = replace(resource, identity=replace(resource.identity, uid=resource.identity.uid or "UID"))
+    identity = replace(resource.identity, uid=resource.identity.uid or "UID")
+    if identity.kind is ServerKind.NAMESPACED and not identity.namespace:
+        identity = replace(identity, namespace=_DEFAULT)
+    resource = replace(resource, identity=identity)
     namespace = namespace_of(resource.identity, site)
     observed = Observed(
         config_maps={name: one for (space, name), one in maps.items() if space == namespace},
-        policies=tuple(one for one in policies if (inner(one, "metadata", "namespace") or "") == namespace),
+        policies=tuple(one for one in policies if _space(one) == namespace),
     )
     observed = replace(observed, key_sets=_assumed_keys(resource, observed, site))
     verdicts = _assumed(resource.spec.images, now + timedelta(days=1))

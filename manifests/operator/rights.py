@@ -110,8 +110,8 @@ def own_rights() -> tuple[Right, ...]:
 
 
 def secret_rights() -> tuple[Right, ...]:
-    """What it may do besides in a namespace that lets it look at the versions of Secrets. Listing them is reading them."""
-    return (Right(group="", resource="secrets", verbs=("list", "watch"), why="a changed Secret rolls the pods"),)
+    """What it may do besides in a namespace that lets it look at Secrets. Listing them is reading them."""
+    return (Right(group="", resource="secrets", verbs=("get", "list", "watch"), why="a changed Secret rolls the pods"),)
 
 
 def review_rights() -> tuple[Right, ...]:

@@ -20,6 +20,8 @@ CONFIG_ANNOTATION = "arcops.dev/config"
 """On pods: the digest of what the relay is told, so that another one rolls them."""
 SECRETS_ANNOTATION = "arcops.dev/secrets"
 """On pods: the versions of the Secrets that they use."""
+SAME_SECRETS_ANNOTATION = "arcops.dev/same-secrets"
+"""On a Deployment: later versions of these Secrets, which have the same data."""
 
 MCP_CONTAINER = "mcp"
 """The server's own container; a podTemplateSpec names it so."""

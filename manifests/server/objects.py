@@ -9,6 +9,7 @@ from manifests.server.names import (
     DIGEST_ANNOTATION,
     OWNER_ANNOTATION,
     RELAY_PORT,
+    SAME_SECRETS_ANNOTATION,
     SETTINGS_ANNOTATION,
     labels,
     metadata,
@@ -113,6 +114,8 @@ def _owned(value: Mapping[str, Json], plan: ServerPlan) -> KubeObject:
         notes[OWNER_ANNOTATION] = owner.uid
     if value["kind"] == "Deployment":
         notes[SETTINGS_ANNOTATION] = plan.settings
+        if plan.same_secrets:
+            notes[SAME_SECRETS_ANNOTATION] = plan.same_secrets
     noted = {**notes, DIGEST_ANNOTATION: digest_of(text_of({**marked, "annotations": notes}))}
     return kube_object(_with_metadata(marked, annotations=noted))
 

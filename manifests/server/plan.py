@@ -70,8 +70,9 @@ class ServerPlan:
     ``command`` is what the shim starts for stdio. ``mounts`` and ``relay_mounts`` are those of the server and of the relay.
     ``config`` and ``keys`` are the two documents for the relay. ``callers`` are the namespaces that may call; `None` for every
     one. ``scale_to`` is the most replicas of an autoscaler, 0 for none. ``app_armor`` is a profile of the nodes for the
-    server's container (``RuntimeDefault``, or a name), empty for none. ``settings`` is the digest of what the operator's
-    settings say of such a server.
+    server's container (``RuntimeDefault``, or a name), empty for none. ``secrets`` are versions of the Secrets that the pods
+    use, another one of which rolls them; ``same_secrets`` are later versions with the same data. ``settings`` is the
+    digest of what the operator's settings say of such a server.
     """
 
     owner: Owner
@@ -95,4 +96,5 @@ class ServerPlan:
     scale_to: int = 0
     app_armor: str = ""
     secrets: str = ""
+    same_secrets: str = ""
     settings: str = ""

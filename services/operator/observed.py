@@ -32,6 +32,14 @@ class SeenConfigMap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeenSecret:
+    """A Secret's ``version``, and the first one, ``since`` which its data is the same as far as that was seen."""
+
+    version: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Handshake:
     """What the server said when it was opened, through the pod's own way. ``problem`` is empty if the handshake succeeded.
 
@@ -60,7 +68,7 @@ class Observed:
 
     children: Mapping[ObjectName, Child] = field(default_factory=dict)
     config_maps: Mapping[str, SeenConfigMap] = field(default_factory=dict)
-    secrets: Mapping[str, str] | None = field(default_factory=dict)
+    secrets: Mapping[str, SeenSecret] | None = field(default_factory=dict)
     key_sets: Mapping[str, str] = field(default_factory=dict)
     key_problem: str = ""
     policies: tuple[Mapping[str, Json], ...] | None = ()

@@ -11,7 +11,7 @@ from datetime import datetime
 from arcops.errors import Refused
 from manifests.crds.definitions import GROUP, STORED, ServerKind
 from manifests.objects import Json, ObjectName, inner, text_of
-from manifests.server.names import HEALTH_PORT, MCP_CONTAINER, RELAY_PORT, SECRETS_ANNOTATION, SOCKET
+from manifests.server.names import HEALTH_PORT, MCP_CONTAINER, RELAY_PORT, SAME_SECRETS_ANNOTATION, SECRETS_ANNOTATION, SOCKET
 from manifests.server.plan import Owner, ServerPlan, Tightened
 from manifests.server.spec import ServerSpec, ServerType, Transport
 from services.operator.linting import Linted, linted
@@ -135,6 +135,7 @@ def _planned(
         hosts=(f"{identity.name}.{namespace}", f"{identity.name}.{namespace}.svc") if whole else (),
     )
     rolling = needs(resource).secrets if site.policy(namespace).rotate_secrets else frozenset()
+    secrets, same_secrets = _versions(rolling, observed, identity.name, namespace)
     made = ServerPlan(
         owner=Owner(api_version=f"{GROUP}/{STORED}", kind=identity.kind.value, name=identity.name, uid=identity.uid),
         name=identity.name,
@@ -157,7 +158,8 @@ def _planned(
         scale_to=_scale(identity, spec),
         app_armor=site.read_profile or ("RuntimeDefault" if site.app_armor else ""),
         settings=site.digest(namespace),
-        secrets=_versions(rolling, observed, identity.name, namespace),
+        secrets=secrets,
+        same_secrets=same_secrets,
     )
     told = tuple(f"also egress to {one.name}, from which the relay gets keys" for one in fetched)
     told += tuple(f"authzConfig: {one}" for one in lint.told[:_MOST_TOLD])
@@ -191,28 +193,41 @@ def _scale(identity: Identity, spec: ServerSpec) -> int:
     return int(text)
 
 
-def _versions(names: frozenset[str], observed: Observed, name: str, namespace: str) -> str:
-    """The versions of the Secrets *names*, another text of which rolls the pods.
+def _versions(names: frozenset[str], observed: Observed, name: str, namespace: str) -> tuple[str, str]:
+    """The versions of the Secrets *names*, another text of which rolls the pods; and later versions with the same data.
 
     What cannot be seen, or is not there, keeps the version that the pods have: there is nothing new to roll them to.
     """
-    found = {one: text for one, text in _standing(observed, name, namespace).items() if one in names}
-    for one, text in (observed.secrets or {}).items():
+    rolled, same = (_standing(observed, name, namespace, names, at) for at in (_OF_PODS, _OF_DEPLOYMENT))
+    for one, seen in (observed.secrets or {}).items():
+        if one not in names:
+            continue
         # "DATA.CHANGE" is DATA as one who saw its changes told it apart; one who began later sees DATA alone.
-        if one in names and found.get(one, "").partition(".")[0] != text:
-            found[one] = text
-    return text_of(dict(sorted(found.items()))) if found else ""
+        had = {rolled.get(one, ""), same.get(one, "")}
+        if not (had | {text.partition(".")[0] for text in had}) & {seen.version, seen.since}:
+            rolled[one] = seen.version
+        same[one] = seen.version
+    later = {one: version for one, version in same.items() if one in rolled and version != rolled[one]}
+    return _noted(rolled), _noted(later)
 
 
-def _standing(observed: Observed, name: str, namespace: str) -> Mapping[str, str]:
-    """The versions that the pods have now."""
+_OF_PODS = ("spec", "template", "metadata", "annotations", SECRETS_ANNOTATION)
+_OF_DEPLOYMENT = ("metadata", "annotations", SAME_SECRETS_ANNOTATION)
+
+
+def _noted(versions: Mapping[str, str]) -> str:
+    return text_of(dict(sorted(versions.items()))) if versions else ""
+
+
+def _standing(observed: Observed, name: str, namespace: str, names: frozenset[str], at: tuple[str, ...]) -> dict[str, str]:
+    """The versions of the Secrets *names* that the Deployment has now in the annotation *at*."""
     child = observed.children.get(ObjectName(api_version="apps/v1", kind="Deployment", namespace=namespace, name=name))
-    text = inner(child.live, "spec", "template", "metadata", "annotations", SECRETS_ANNOTATION) if child is not None else None
+    text = inner(child.live, *at) if child is not None else None
     try:
         found = json.loads(text) if isinstance(text, str) else {}
     except ValueError:  # someone else wrote it; it is replaced
         return {}
-    return {str(one): str(version) for one, version in found.items()} if isinstance(found, dict) else {}
+    return {one: str(version) for one, version in found.items() if one in names} if isinstance(found, dict) else {}
 
 
 def _who_may_call(made: ServerPlan, spec: ServerSpec) -> Iterator[str]:

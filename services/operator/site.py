@@ -19,8 +19,8 @@ class NamespacePolicy:
     ``open_network``: consent to egress to every host. ``hosts`` and ``addresses`` are the only ones that a profile may name
     (``*.example.com`` covers the hosts below it), and ``pods`` the only namespaces of whose pods it may name some; `None` for
     any. ``writes``: may a server write files that stay?
-    ``api_server``: a profile may name the API server. ``rotate_secrets``: the operator may read the versions of Secrets here,
-    so that a changed one rolls the pods.
+    ``api_server``: a profile may name the API server. ``rotate_secrets``: the operator may look at the Secrets here, so
+    that a changed one rolls the pods.
     """
 
     open_network: bool = False

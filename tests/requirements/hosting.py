@@ -58,6 +58,8 @@ HOSTING: tuple[Claim, ...] = (
         ),
         templates_pass_the_gate="Each template is judged by the shipped policy, started in its box, and served.",
         templates_run_alone="A server of a template runs by itself with tokens, roles, limits, an audit log and probes.",
+        templates_run_under_the_operator="The object that a template brings makes its server ready and callable on a cluster "
+        "with the operator.",
         templates_are_scaffolded="One command makes a server from a template, with tests, Dockerfile and manifests.",
     ),
     *of_row(

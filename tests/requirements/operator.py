@@ -60,8 +60,8 @@ OPERATOR: tuple[Claim, ...] = (
     *of_row(
         "OPER-8",
         pods_are_configurable="Each field of a resource reaches its pods, or is refused by its name.",
-        a_changed_secret_rolls_the_pods_once="A changed Secret rolls the pods once, only if the operator may look at its "
-        "version; what is in it never reaches the operator.",
+        a_changed_secret_rolls_the_pods_once="A changed Secret rolls the pods once, only if the operator may look at it, "
+        "and by its data alone; no object, record or status shows what is in it.",
         a_template_only_tightens="A pod template closes a pod more and places it; each setting that would open it is refused.",
     ),
     *of_row(

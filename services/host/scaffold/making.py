@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +15,34 @@ from amend.client.materialising import materialised
 from arcops.errors import Refused, Unavailable
 from arcops.seen.client import Transport, Wanted
 from services.host.reserved import refuse_reserved
-from services.host.scaffold.hosting_file import HOSTING, written
+from services.host.scaffold.hosting_file import HOSTING, Hosting, written
 from services.host.scaffold.kinds import Kind, Language, texts
 
 _START = {Language.PYTHON: "serve.py", Language.NODE: "serve.mjs"}
+_IN_IMAGE: Mapping[Language, Callable[[str], list[str]]] = {
+    Language.PYTHON: lambda name: ["/opt/server/bin/python", "-P", "-m", _package(name)],
+    Language.NODE: lambda name: ["/usr/local/bin/node", f"/srv/{name}/serve.mjs"],
+}
 _EDITOR = "vscode"
+_BUILTIN = """\
+    type: builtin
+    name: {}
+"""
+_KEPT = """\
+    type: configmap
+    name: {}-profile
+    key: profile.json
+"""
+_PROFILE = """\
+# /data is an empty folder, gone with its pod; to keep it, mount a volume there (volumes, volumeMounts).
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {}-profile
+data:
+  profile.json: '{{"write": ["/data"]}}'
+---
+"""
 _EGRESS = """\
     # The API is elsewhere: name its addresses here, because a policy of Kubernetes knows no names.
     - to:
@@ -43,7 +67,10 @@ def project(kind: Kind, language: Language, name: str, *, version: str) -> Mappi
         "package": _package(name),
         "title": kind.title,
         "arcops": f">={version}",
-        "profile": "network" if away else "none",
+        "command": json.dumps(_IN_IMAGE[language](name)),
+        "running": "".join(_running(hosting)),
+        "permission": _KEPT.format(name) if hosting.arguments else _BUILTIN.format("network" if away else "none"),
+        "objects": _PROFILE.format(name) if hosting.arguments else "",
         "reaches": ", and it reaches name servers and its API" if away else ", and it reaches only name servers",
         "egress": _EGRESS if away else "",
         "arguments": "".join(f', "{one}"' for one in hosting.arguments),
@@ -54,6 +81,16 @@ def project(kind: Kind, language: Language, name: str, *, version: str) -> Mappi
     files[editor.files[-1].linux] = materialised(editor, editor.schema(), (here,), ())
     files[HOSTING] = written(hosting)
     return files
+
+
+def _running(hosting: Hosting) -> Iterator[str]:
+    """What the server of a cluster is given: files are in the one folder there that may be written."""
+    if hosting.arguments:
+        yield f"  args: {json.dumps([f'/data/{one}' if Path(one).suffix else '/data' for one in hosting.arguments])}\n"
+    if hosting.environment:
+        yield "  env:\n"
+    for name, _, value in (one.partition("=") for one in hosting.environment):
+        yield f"    - name: {name}\n      value: {json.dumps(value)}\n"
 
 
 def put(files: Mapping[str, str], folder: Path) -> None:

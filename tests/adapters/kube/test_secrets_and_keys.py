@@ -34,9 +34,10 @@ def _rotating() -> Told:
     return Told(settings=a_site(policies={"team": NamespacePolicy(rotate_secrets=True)}))
 
 
-def _secret(text: str, name: str = "db", namespace: str = "team") -> dict[str, Any]:
+def _secret(text: str, name: str = "db", namespace: str = "team", **labels: str) -> dict[str, Any]:
     data = {"url": base64.b64encode(text.encode()).decode()}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}, "data": data}
+    metadata = {"name": name, "namespace": namespace, "labels": labels}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
 
 
 def _apply(found: Cluster, *objects: Any) -> None:
@@ -113,6 +114,40 @@ def test_a_label_or_an_annotation_rolls_nothing(found: Cluster) -> None:
         until(lambda: other.synchronised and other.made)
         until(lambda: other.idle)
         assert (_generation(found), _noted(found)) == (2, after)
+
+
+@ROTATION
+@pytest.mark.parametrize(
+    "way", [("apply", "-f", "-"), ("apply", "--server-side", "--field-manager=sync", "-f", "-"), ("replace", "-f", "-")]
+)
+def test_a_label_of_the_manager_that_holds_the_data_rolls_nothing(found: Cluster, way: tuple[str, ...]) -> None:
+    kubectl = Kubectl(found)
+
+    def said(text: str, **labels: str) -> None:
+        kubectl.good(*way, given=json.dumps(_secret(text, **labels)))
+        version = int(found.get("secrets", "team", "db")["metadata"]["resourceVersion"])
+        until(lambda: (kept := one._secrets["team"].get(("team", "db"))) is not None and kept.version >= version)
+        until(lambda: one.idle)
+
+    kubectl.good(*(("create", "-f", "-") if way[0] == "replace" else way), given=json.dumps(_secret("first", a="1")))
+    _apply(found, server(secrets=DB))
+    with operator(found, _rotating(), context=shipped(found, rotating=("team",))) as one:
+        until(lambda: ready(found) and _noted(found))
+        until(lambda: one.idle)
+        before = _noted(found)
+        said("first", a="2")
+        said("first", a="2", b="1")
+        assert _noted(found) == before
+    with operator(found, _rotating()) as one:
+        until(lambda: one.synchronised and one.made)
+        until(lambda: one.idle)
+        assert _noted(found) == before, "another process knows the version that it had"
+        said("first")
+        assert _noted(found) == before
+        said("second")
+        until(lambda: _noted(found) != before)
+    everything = json.dumps([found.all(kind) for kind in ("deployments.apps", "mcpservers.ome.io", "events.events.k8s.io")])
+    assert base64.b64encode(b"second").decode() not in everything
 
 
 @ROTATION

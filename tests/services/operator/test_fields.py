@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from manifests.crds.definitions import STORED, resource_schema
 from manifests.crds.server import specification
-from services.operator.observed import Observed, SeenConfigMap
+from services.operator.observed import Observed, SeenConfigMap, SeenSecret
+from services.operator.reconcile import Outcome
 from services.operator.site import NamespacePolicy
-from tests.services.operator.cases import IMAGE, SITE, condition, made, of_kind, written
+from tests.services.operator.cases import IMAGE, SITE, after, condition, made, of_kind, written
 
 pytestmark = pytest.mark.requirement("OPER-8/pods-are-configurable")
 
@@ -191,13 +192,33 @@ class TestSecrets:
         value = written(secrets=[{"name": "db", "key": "url", "targetEnvName": "URL"}])
 
         def noted(version: str, site: Any) -> object:
-            outcome = made(value, Observed(secrets={"db": version}), site)
+            outcome = made(value, Observed(secrets={"db": SeenSecret(version=version, since=version)}), site)
             return of_kind(outcome, "Deployment")["spec"]["template"]["metadata"]["annotations"].get("arcops.dev/secrets")
 
         rotating = replace(SITE, policies={"shop": NamespacePolicy(rotate_secrets=True)})
         assert noted("1", rotating) == noted("1", rotating) is not None
         assert noted("1", rotating) != noted("2", rotating)
         assert noted("1", SITE) is None
+
+    def test_a_later_version_with_the_same_data_is_noted_and_rolls_nothing(self) -> None:
+        value = written(secrets=[{"name": "db", "key": "url", "targetEnvName": "URL"}])
+        rotating = replace(SITE, policies={"shop": NamespacePolicy(rotate_secrets=True)})
+
+        def then(before: Outcome | None, version: str, since: str) -> tuple[Outcome, str]:
+            seen = after(before) if before is not None else Observed()
+            outcome = made(value, replace(seen, secrets={"db": SeenSecret(version=version, since=since)}), rotating)
+            template = of_kind(outcome, "Deployment")["spec"]["template"]["metadata"]["annotations"]
+            return outcome, str(template["arcops.dev/secrets"])
+
+        first, noted = then(None, "1", "1")
+        labelled, same = then(first, "2", "1")
+        assert same == noted
+        assert [one.name.kind for one in labelled.writes] == ["Deployment"], "another process knows it by this"
+        begun, same = then(labelled, "2", "2")
+        assert (same, begun.writes) == (noted, ())
+        again, same = then(begun, "3", "2")
+        assert same == noted
+        assert then(again, "4", "4")[1] != noted
 
     def test_a_file_has_its_path_in_the_variable(self) -> None:
         value = written(
