@@ -47,6 +47,8 @@ def removal(live: Mapping[str, Json], wanted: Mapping[str, Json], prefixes: Sequ
 
 def _without(live: Json, wanted: Json, may: May, path: Path, found: list[Path]) -> Json:
     """*live* without what may not stay, each place of which is put into *found*."""
+    if live == wanted:
+        return live
     if isinstance(live, Mapping) and isinstance(wanted, Mapping):
         return dict(_members(live, wanted, may, path, found))
     if isinstance(live, str) or isinstance(wanted, str) or not isinstance(live, Sequence) or not isinstance(wanted, Sequence):

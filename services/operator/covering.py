@@ -33,6 +33,12 @@ def covers(live: Json, wanted: Mapping[str, Json]) -> bool:
 
 
 def _covers(live: Json, wanted: Json, field: str, *, typed: bool) -> bool:
+    if wanted is None or isinstance(wanted, str | int | float):
+        if field in _AMOUNTS or field in _ONE_AMOUNT:
+            return _amount(live) is not None and _amount(live) == _amount(wanted)
+        return live == wanted and type(live) is type(wanted)
+    if live == wanted:  # most of it, and soon told
+        return True
     if isinstance(wanted, Mapping):
         return isinstance(live, Mapping) and all(
             _covers(live[name], one, field if field in _AMOUNTS else name, typed=typed)
@@ -40,16 +46,12 @@ def _covers(live: Json, wanted: Json, field: str, *, typed: bool) -> bool:
             else one is None or (typed and field not in _ANY_NAMES and _is_nothing(name, one))
             for name, one in wanted.items()
         )
-    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
-        if not isinstance(live, Sequence) or isinstance(live, str):
-            return False
-        if asked := by_key(wanted, field):
-            there = keyed(live, field)
-            return all(name in there and _covers(there[name], one, "", typed=typed) for name, one in asked.items())
-        return len(live) == len(wanted) and all(_covers(*pair, field, typed=typed) for pair in zip(live, wanted, strict=True))
-    if field in _AMOUNTS or field in _ONE_AMOUNT:
-        return _amount(live) is not None and _amount(live) == _amount(wanted)
-    return live == wanted and type(live) is type(wanted)
+    if not isinstance(live, Sequence) or isinstance(live, str):
+        return False
+    if asked := by_key(wanted, field):
+        there = keyed(live, field)
+        return all(name in there and _covers(there[name], one, "", typed=typed) for name, one in asked.items())
+    return len(live) == len(wanted) and all(_covers(*pair, field, typed=typed) for pair in zip(live, wanted, strict=True))
 
 
 def _is_nothing(name: str, value: Json) -> bool:
