@@ -18,6 +18,7 @@ from tests.simulators.kube.serving import Cluster
 
 pytestmark = pytest.mark.requirement("OPER-2/its-rights-are-one-table")
 TOKENS = {"type": "kubernetes", "kubernetes": {"audience": "x"}}
+SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "team"}, "data": {"url": "eA=="}}
 SCALED = {"arcops.dev/max-replicas": "4"}
 
 
@@ -39,7 +40,9 @@ def test_with_what_is_shipped_all_works_and_nothing_else_is_asked_for(found: Clu
     with operator(found, told, context=shipped(found, rotating=("team",))) as one:
         wide = server("wide", replicas=2, oidcConfig=TOKENS)
         wide["metadata"]["annotations"] = SCALED
-        found.create("mcpservers", server(), "ome.io")
+        found.create("secrets", SECRET)
+        secret = {"name": "db", "key": "url", "targetEnvName": "DATABASE_URL"}
+        found.create("mcpservers", server(secrets=[secret]), "ome.io")
         found.create("mcpservers", wide, "ome.io")
         found.create("mcpservers", _remote(limited=True), "ome.io")
         found.create("clustermcpservers", _cluster_wide(), "ome.io")
