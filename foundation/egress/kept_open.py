@@ -1,7 +1,8 @@
 """HTTP/1.1 to one server over connections that stay open: a request is one write, and llhttp reads its answer.
 
 For a controller, which asks thousands of small things: a general client spends more on its own objects around a request than
-the request costs. There is no redirect, no retry, no compression, no cookie and no proxy here.
+the request costs. There is no redirect, no retry, no cookie and no proxy here. The answer to a GET may be packed (gzip), as an
+API server packs its lists; no more of it is unpacked than the answer may have. What stays open is never packed.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import re
 import select
 import socket
+import sys
 import time
 import weakref
+import zlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -30,6 +33,7 @@ _FRESH_SECONDS = 0.5
 _STALE_SECONDS = 60.0
 """One that waited so long is not used: what is between may have forgotten it without a word, as balancers do."""
 _MOST_HEAD = 64 * 1024
+_PACKED = {"Accept-Encoding": "gzip"}
 _LINE = re.compile(r"[ -~]+")
 
 
@@ -38,12 +42,19 @@ class Broken(OSError):
 
 
 class Reply:
-    """One answer, as far as it was read. ``done``: all of it was; ``again``: its connection may be used again."""
+    """One answer, as far as it was read. ``done``: all of it was; ``again``: its connection may be used again. ``length`` is
+    that of its body, which may not be over *most*; it may be *packed*.
+    """
 
-    __slots__ = ("_framed", "_head", "_parser", "again", "done", "parts", "retry_after", "status")
+    __slots__ = (
+        "_framed", "_head", "_may_be_packed", "_most", "_parser", "_unpacking", "again", "done", "length", "parts",
+        "retry_after", "status",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = sys.maxsize, *, packed: bool = False) -> None:
         self.parts: list[bytes] = []
+        self.length, self._most, self._may_be_packed = 0, most, packed
+        self._unpacking: zlib._Decompress | None = None
         self.status, self.retry_after = 0, 0.0
         self.done = self.again = self._framed = False
         self._head = 0
@@ -64,6 +75,8 @@ class Reply:
         try:
             self._parser.feed_data(data)
         except HttpParserError as error:
+            if isinstance(error.__context__, Broken):
+                raise error.__context__ from None
             raise Broken(f"what was answered is not HTTP/1.1: {error}") from error
         if not self.status and self._head > _MOST_HEAD:
             raise Broken(f"the head of an answer has more than {_MOST_HEAD} bytes")
@@ -92,7 +105,9 @@ class Reply:
         elif known == b"retry-after":
             self.retry_after = float(value) if value.isdigit() else 0.0
         elif known == b"content-encoding" and value.lower() != b"identity":
-            raise Broken("the answer is encoded, and no encoding was asked for")
+            if value.lower() != b"gzip" or not self._may_be_packed or self._unpacking is not None:
+                raise Broken("the answer is encoded in another way than was asked for")
+            self._unpacking = zlib.decompressobj(16 + zlib.MAX_WBITS)
 
     def on_headers_complete(self) -> None:
         """The head ended; one of 100 to 199 is followed by another."""
@@ -102,11 +117,23 @@ class Reply:
         self.status = status if status >= 200 else 0
 
     def on_body(self, data: bytes) -> None:
-        """A part of the body."""
+        """A part of the body. Raises `Broken` for more than it may have: of what is packed no more than that is unpacked."""
+        if self._unpacking is not None:
+            try:
+                data = self._unpacking.decompress(data, self._most - self.length + 1)
+            except zlib.error as error:
+                raise Broken(f"what was answered cannot be unpacked: {error}") from error
+            if self._unpacking.unused_data:
+                raise Broken("there is something after what was packed")
+        self.length += len(data)
+        if self.length > self._most:
+            raise Broken(f"the answer has more than {self._most:,} bytes")
         self.parts.append(data)
 
     def on_message_complete(self) -> None:
-        """All is there."""
+        """All is there. Raises `Broken` if the end of what was packed is not."""
+        if self._unpacking is not None and not self._unpacking.eof:
+            raise Broken("the end of what was packed is missing")
         if self.status:
             self.done, self.again = True, self._parser.should_keep_alive()
 
@@ -152,18 +179,15 @@ class KeptOpen:
         until = time.monotonic() + seconds
         connection = self._taken(seconds)
         try:
-            self._send(connection, method, target, fields, body)
-            reply, length = Reply(), 0
+            packed = method == "GET"
+            self._send(connection, method, target, {**fields, **_PACKED} if packed else fields, body)
+            reply = Reply(most, packed=packed)
             while not reply.done:
                 left = until - time.monotonic()
                 if left <= 0:
                     raise TimeoutError(f"no answer within {seconds:g} seconds")
                 connection.opened.settimeout(left)
-                before = len(reply.parts)
                 reply.feed(connection.opened.recv(_PART))
-                length += sum(map(len, reply.parts[before:]))
-                if length > most:
-                    raise Broken(f"the answer has more than {most:,} bytes")
         except BaseException:
             connection.close()
             raise

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import socket
 import threading
 import time
+import tracemalloc
 import weakref
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,6 +23,12 @@ from foundation.egress.kept_open import KeptOpen
 from foundation.egress.kube import KubeClient, Stream
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def packed(body: bytes, after: bytes = b"") -> bytes:
+    """An answer as an API server packs it."""
+    data = gzip.compress(body, mtime=0) + after
+    return b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(data) + data
 
 
 class Server:
@@ -152,11 +160,15 @@ def test_one_that_waited_long_is_not_used(server: Server, client: KubeClient, mo
         ((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", b""), "ended"),
         ((b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",), "not HTTP/1.1"),
         ((b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}}",), "not HTTP/1.1"),
-        ((GOOD + GOOD,), "not HTTP/1.1"),
-        ((GOOD + b"x",), "not HTTP/1.1"),
+        ((GOOD + GOOD,), "more than one answer"),
+        ((GOOD + b"x",), "more than one answer"),
         ((b"hello\r\n\r\n",), "not HTTP/1.1"),
-        ((b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",), "HTTP/1.1"),
-        ((b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",), "HTTP/1.1"),
+        ((b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",), "unpacked"),
+        ((b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}",), "encoded in another way"),
+        ((b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\nContent-Length: 2\r\n\r\n{}",), "encoded in another way"),
+        ((packed(b"{}")[:-2].replace(b"Length: 22", b"Length: 20"),), "end of what was packed"),
+        ((packed(b"{}", b"more"),), "after what was packed"),
+        ((b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",), "another protocol"),
         ((b"HTTP/1.1 200 OK\r\n" + b"X-Long: " + b"x" * 70_000,), "head"),
         ((b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{",), "no answer|timed out"),
     ],
@@ -168,6 +180,38 @@ def test_what_is_no_whole_answer_is_none(server: Server, client: KubeClient, pie
     server.answers.put((GOOD,))
     assert client.ask("GET", "/api", seconds=5).ok
     assert server.connections == 2
+
+
+def test_the_answer_to_a_get_may_be_packed(server: Server, client: KubeClient) -> None:
+    body = b'{"items": [%s]}' % b",".join(b"%d" % number for number in range(50_000))
+    whole = packed(body)
+    for pieces in (
+        (whole,),
+        (whole[:200], whole[200:9000], whole[9000:]),
+        (*(whole[at : at + 1] for at in range(99)), whole[99:]),
+    ):
+        server.answers.put(pieces)
+        assert client.ask("GET", "/api", seconds=5).body == body
+    assert all(b"Accept-Encoding: gzip" in one.split(b"\r\n") for one in server.asked)
+    assert server.connections == 1
+    server.answers.put((GOOD,))
+    client.ask("PATCH", "/api", (), b"[]", seconds=5)
+    assert b"Accept-Encoding" not in server.asked[-1], "nothing that is written, and nothing that stays open"
+
+
+def test_no_more_is_unpacked_than_an_answer_may_have(server: Server) -> None:
+    """A megabyte of zeroes in a thousand bytes, many times over."""
+    bomb = packed(bytes(64 * 1024 * 1024))
+    with closing(KeptOpen(server.url, tls.none())) as way:
+        server.answers.put((bomb,))
+        tracemalloc.start()
+        with pytest.raises(OSError, match="more than 1,000 bytes"):
+            way.ask("GET", "/", {}, None, seconds=5, most=1000)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 4 * 1024 * 1024
+        server.answers.put((packed(b"x" * 1000),))
+        assert len(way.ask("GET", "/", {}, None, seconds=5, most=1000).body) == 1000
 
 
 def test_an_answer_may_be_too_long_and_a_head_has_one_meaning(server: Server) -> None:
@@ -185,8 +229,8 @@ def test_an_answer_is_gone_when_no_one_holds_it(server: Server, monkeypatch: pyt
     made: list[weakref.ref[kept_open.Reply]] = []
 
     class Seen(kept_open.Reply):
-        def __init__(self) -> None:
-            super().__init__()
+        def __init__(self, most: int, *, packed: bool) -> None:
+            super().__init__(most, packed=packed)
             made.append(weakref.ref(self))
 
     monkeypatch.setattr(kept_open, "Reply", Seen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -12,6 +13,8 @@ from tests.simulators.kube.answers import Answer, Request
 
 Handle = Callable[[Request, str], Awaitable[Answer | None]]
 """Gives the answer to a request and the certificate's name of the client; `None` ends the connection without one."""
+_PACKED_FROM = 128 * 1024
+"""Longer answers are packed for who wants that (API Concepts, "Compression"; feature APIResponseCompression)."""
 
 
 async def ended(loop: asyncio.AbstractEventLoop) -> None:
@@ -89,8 +92,12 @@ async def _one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handl
     said = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Status')}", f"Content-Type: {answer.form}"]
     said += [f"{name}: {value}" for name, value in answer.headers.items()]
     if answer.stream is None:
-        said.append(f"Content-Length: {len(answer.body)}")
-        writer.write("\r\n".join([*said, "", ""]).encode() + answer.body)
+        body = answer.body
+        if len(body) > _PACKED_FROM and "gzip" in headers.get("accept-encoding", ""):
+            body = gzip.compress(body, compresslevel=1)
+            said.append("Content-Encoding: gzip")
+        said.append(f"Content-Length: {len(body)}")
+        writer.write("\r\n".join([*said, "", ""]).encode() + body)
         await writer.drain()
         return headers.get("connection", "").lower() != "close"
     writer.write("\r\n".join([*said, "Transfer-Encoding: chunked", "", ""]).encode())
