@@ -45,18 +45,21 @@ class Watching(threading.Thread):
 
     def run(self) -> None:
         """Go on until the end."""
-        failures = 0
+        failures = expired = 0
         version = ""
         while not self._ended.is_set():
             try:
                 if not version:
                     version = self._list()
                 version = self._watch(version)
-                failures = 0
+                failures = expired = 0
                 self._well()
             except Expired:
                 version = ""
                 failures = 0
+                if expired:  # a server that forgets what it has just listed is not asked without a rest
+                    self._ended.wait(min(_MOST_REST, 0.1 * 2**expired) * random.uniform(0.75, 1.25))  # noqa: S311
+                expired = min(expired + 1, 10)
             except (NotDone, ArcOpsError) as error:
                 if isinstance(error, Absent | Denied):
                     version = ""  # after a definition came, or a right, nothing of before counts

@@ -257,7 +257,7 @@ def _target(spec: ServerSpec) -> Target:
 
 def _command(spec: ServerSpec, verdicts: Verdicts) -> tuple[str, ...] | Refusal:
     """What the shim starts: the command of the pod template, or what the image's artifact recorded."""
-    if spec.target_port in (RELAY_PORT, HEALTH_PORT):
+    if spec.transport is not Transport.STDIO and spec.target_port in (RELAY_PORT, HEALTH_PORT):
         return Refusal(
             reason=Reason.INVALID, text=f"targetPort {spec.target_port} is the relay's; give the server another port"
         )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from manifests.objects import inner
 from manifests.server.spec import ServerSpec, ServerType
-from services.operator.conditions import Condition, Held
+from services.operator.conditions import Condition, Held, condition_in
 from services.operator.keeping_its_word import unlike
 from services.operator.observed import Child, Handshake
 from services.operator.refusal import Reason
+
+_MOST_SAID = 500
 
 
 def readiness(
@@ -25,11 +27,22 @@ def readiness(
         text = f"{count(child, 'readyReplicas')} of {wanted} replica(s) are ready."
         if old := count(child, "replicas") - count(child, "updatedReplicas"):
             text = f"{text} {old} of before are there still, and serve until new ones are ready."
+        if why := _hindered(child):
+            text = f"{text} {why}"
         return Condition(type="Ready", held=Held.FALSE, reason=Reason.ROLLING, message=text)
     asked = generation_of_resource if spec.type is ServerType.REMOTE else generation
     if shaken is None or shaken.of != asked:
         return Condition(type="Ready", held=Held.FALSE, reason=Reason.WAITING, message="The server was not asked yet.")
     return answered(shaken, spec)
+
+
+def _hindered(child: Child) -> str:
+    """Why Kubernetes makes no pods, or none that get ready, as it says itself: a quota, a rule of the namespace, a deadline."""
+    for kind, held in (("ReplicaFailure", "True"), ("Progressing", "False")):
+        one = condition_in(inner(child.live, "status"), kind)
+        if one.get("status") == held and isinstance(message := one.get("message"), str):
+            return f"Kubernetes says: {message[:_MOST_SAID]}"
+    return ""
 
 
 def rolled_out(child: Child) -> bool:

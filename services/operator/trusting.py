@@ -63,6 +63,9 @@ def trusted_issuer(oidc: Oidc, namespace: str, observed: Observed, site: Site, *
 
 
 def _refuse_plain(url: str, site: Site) -> None:
+    parts = urlsplit(url)
+    if parts.username or parts.password:
+        raise Refused("the issuer's address holds a user or a password; leave it out")
     if url and urlsplit(url).scheme != "https" and not site.plain_urls:
         raise Refused(f"{url} is not https, so anyone on the way could say whose tokens count")
 

@@ -231,3 +231,19 @@ def test_a_ready_pod_of_before_says_nothing_of_the_new_ones() -> None:
     assert condition(outcome)["reason"] == "Rolling"
     assert "1 of before" in condition(outcome)["message"]
     assert "url" not in outcome.status
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota: few"},
+        {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "exceeded quota: few"},
+    ],
+)
+def test_why_no_pod_gets_ready_is_said_as_kubernetes_says_it(one: dict[str, Any]) -> None:
+    def failing(value: dict[str, Any]) -> None:
+        value["status"] = {"observedGeneration": 1, "conditions": [{"type": "Available", "status": "False"}, one]}
+
+    outcome = made(written(**SPEC), changed("Deployment", failing), site=OPEN)
+    assert condition(outcome)["reason"] == "Rolling"
+    assert "exceeded quota: few" in condition(outcome)["message"]

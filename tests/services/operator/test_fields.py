@@ -290,6 +290,19 @@ class TestVolumes:
         assert not outcome.objects
 
 
+def test_a_port_of_the_relay_is_no_matter_for_the_service() -> None:
+    assert of_kind(made(written(port=15080)), "Service")["spec"]["ports"][0]["port"] == 15080
+    assert condition(made(written(transport="sse", port=15080)))["reason"] == "InvalidSpec"
+
+
+@pytest.mark.parametrize("field", ["issuer", "jwksURL"])
+def test_no_issuer_is_asked_with_a_password(field: str) -> None:
+    inline = {"issuer": "https://login.example", "audience": "x", field: "https://user:secret@login.example"}
+    outcome = made(written(oidcConfig={"type": "inline", "inline": inline}))
+    assert condition(outcome)["reason"] == "InvalidSpec"
+    assert "secret" not in condition(outcome)["message"]
+
+
 class TestCollisions:
     """Two things of one name or place: one of them would be lost in silence, or take the place of ours."""
 
