@@ -6,6 +6,7 @@ import ipaddress
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from arcops.seen.network import Block
 from reach.arrays import np
@@ -46,6 +47,7 @@ def _address(version: int, value: int) -> Address:
     return ipaddress.IPv4Address(value) if version == 4 else ipaddress.IPv6Address(value)
 
 
+@lru_cache(maxsize=4096)  # the same addresses are named again and again
 def span(text: str) -> AddressSpan | None:
     """The range of the CIDR or address *text*; `None` if it is neither."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from arcops.errors import Refused
 from arcops.seen.network import METADATA_SERVICES
@@ -157,7 +158,12 @@ def _refuse_hosts(hosts: tuple[Host, ...], namespace: str, site: Site) -> None:
 
 def closed_addresses(site: NetworkSite) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     """Those of metadata services and of the API server."""
-    return tuple(ipaddress.ip_network(one, strict=False) for one in (*METADATA_SERVICES, *site.metadata, *site.api_server))
+    return _networks((*METADATA_SERVICES, *site.metadata, *site.api_server))
+
+
+@lru_cache(maxsize=64)  # each pass over a resource asks again
+def _networks(texts: tuple[str, ...]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(one, strict=False) for one in texts)
 
 
 def refuse_closed(block: Addresses, site: Site) -> None:
