@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from arcops.errors import Broken
@@ -33,6 +33,7 @@ from services.operator.verdicts import Verdicts
 
 LOOK_AGAIN = 300.0
 LOOK_AGAIN_SOON = 5.0
+_PATIENCE = timedelta(minutes=5)
 
 
 class Weight(StrEnum):
@@ -231,8 +232,20 @@ def _refused(why: Refusal, uid: str, generation: int, observed: Observed, now: d
     stopped = tuple(one for one in _ours(uid, observed, keep=frozenset()) if one.name.kind == "Deployment")
     status: dict[str, Json] = {"observedGeneration": generation}
     again = LOOK_AGAIN_SOON if why.reason is Reason.WAITING else LOOK_AGAIN
-    gone = stopped if why.stops or not all(_is_held(one, uid, observed, site) for one in stopped) else ()
+    held = _waits(why, observed.status, now) or all(_is_held(one, uid, observed, site) for one in stopped)
+    gone = stopped if why.stops or not held else ()
     return _outcome((), (), gone, status, found, generation, observed, now, again=again)
+
+
+def _waits(why: Refusal, before: Mapping[str, Json], now: datetime) -> bool:
+    """Is what lacks on its way, such as keys that an operator that has just begun fetches? Then nothing ends for some time."""
+    ready = condition_in(before, "Ready")
+    since = ready.get("lastTransitionTime") if ready.get("status") == Held.FALSE.value else None
+    try:
+        begun = datetime.fromisoformat(since) if isinstance(since, str) else now
+    except ValueError:
+        return False
+    return why.reason is Reason.WAITING and now - begun < _PATIENCE
 
 
 def _is_held(deployment: Deletion, uid: str, observed: Observed, site: Site) -> bool:

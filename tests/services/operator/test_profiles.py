@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any, ClassVar
 
@@ -12,10 +13,12 @@ import pytest
 
 from manifests.description import DescribedMesh, DomainNames, EgressGateway
 from manifests.description import Site as NetworkSite
-from services.operator.observed import Observed, SeenConfigMap
-from services.operator.reconcile import Outcome
+from manifests.objects import text_of
+from services.operator.observed import Handshake, Observed, SeenConfigMap
+from services.operator.reconcile import Outcome, reconcile
+from services.operator.resource import parse
 from services.operator.site import NamespacePolicy, Site
-from tests.services.operator.cases import SITE, after, condition, made, of_kind, written
+from tests.services.operator.cases import NOW, SITE, VERDICTS, after, condition, made, of_kind, written
 
 pytestmark = pytest.mark.requirement("OPER-4/permission-profiles-are-enforced")
 API = ("10.96.0.1", "192.0.2.10")
@@ -42,6 +45,11 @@ def profile(text: str | dict[str, Any], at: Site = CILIUM, **spec: Any) -> Outco
     data = {"p.json": text if isinstance(text, str) else json.dumps(text)}
     seen = Observed(config_maps={"p": SeenConfigMap(resource_version="1", data=data)})
     return made(written(permissionProfile={"type": "configmap", "name": "p", "key": "p.json"}, **spec), seen, at)
+
+
+def after_status(seen: Observed, outcome: Outcome) -> Observed:
+    """*seen* once the status of *outcome* is written."""
+    return replace(seen, status=json.loads(text_of(outcome.status)))
 
 
 def outbound(*hosts: str, ports: tuple[int, ...] = (443,), **more: Any) -> dict[str, Any]:
@@ -264,6 +272,22 @@ class TestTheStricterPolicyWins:
             wrong = value if hidden is not running else {**value, "spec": {**value["spec"], "nonsense": 1}}
             assert [one.name.kind for one in made(wrong, hidden, later).deletions] == ["Deployment"]
             assert not made(wrong, hidden, before).deletions, "a mistake alone stops none"
+
+    def test_an_operator_that_begins_again_with_other_settings_stops_none_while_it_fetches_keys(self) -> None:
+        oidc = {"type": "kubernetes", "kubernetes": {"audience": "x"}}
+        keys = {"https://kubernetes.default.svc": '{"keys":[]}'}
+        value = written(oidcConfig=oidc)
+        running = after(made(value, Observed(key_sets=keys)), handshake=Handshake(of=1, protocol_version="2025-11-25"))
+        ready = made(value, replace(running, key_sets=keys))
+        assert condition(ready)["status"] == "True"
+        begun = after(ready, handshake=running.handshake)
+        later = replace(SITE, policies={"shop": NamespacePolicy(writes=False)})
+        first = made(value, begun, later)
+        assert condition(first)["reason"] == "Waiting"
+        assert not first.deletions
+        for minutes, stopped in ((4, False), (6, True)):
+            outcome = reconcile(parse(value), after_status(begun, first), later, VERDICTS, NOW + timedelta(minutes=minutes))
+            assert bool(outcome.deletions) is stopped
 
     def test_pods_without_their_policy_do_not_go_on(self) -> None:
         running = after(made(written()))
