@@ -107,6 +107,13 @@ class ExactTar:
         self._verified: dict[str, str] = {}
         self._find()
 
+    def _read(self, at: int, count: int) -> bytes:
+        try:
+            self._file.seek(at)
+            return self._file.read(count)
+        except OSError as error:
+            raise Unavailable(f"{self.what} cannot be read: {error.strerror}") from error
+
     @property
     def names(self) -> tuple[str, ...]:
         """The members, in their order."""
@@ -127,8 +134,7 @@ class ExactTar:
     def part(self, name: str, at: int, count: int) -> bytes:
         """*count* bytes of the member *name* from its byte *at* on."""
         start, size = self._places[name]
-        self._file.seek(start + at)
-        data = self._file.read(min(count, size - at))
+        data = self._read(start + at, min(count, size - at))
         if len(data) != count:
             raise Refused(f"{self.what} is cut off in the middle of {name}")
         return data
@@ -140,8 +146,7 @@ class ExactTar:
         start, left = self._places[name]
         digest, wanted, at = hashlib.sha256(), self._verified.get(name), start
         while left:
-            self._file.seek(at)  # who takes the pieces may read another member between two of them
-            data = self._file.read(min(_CHUNK, left))
+            data = self._read(at, min(_CHUNK, left))  # who takes the pieces may read another member between two of them
             if not data:
                 raise Refused(f"{self.what} is cut off in the middle of {name}")
             left -= len(data)
@@ -186,8 +191,7 @@ class ExactTar:
         self._zeros(at, end - at)
 
     def _header_at(self, at: int) -> bytes:
-        self._file.seek(at)
-        header = self._file.read(_BLOCK)
+        header = self._read(at, _BLOCK)
         if len(header) < _BLOCK:
             raise self._cut_off()
         return header
@@ -201,7 +205,7 @@ class ExactTar:
             member = tarfile.TarInfo.frombuf(header, "ascii", "strict")
             name, size = member.name, member.size
             if member.type == tarfile.XHDTYPE:
-                header += self._file.read(2 * _BLOCK)
+                header += self._read(at + _BLOCK, 2 * _BLOCK)
                 found = _LONG.match(header[_BLOCK : 2 * _BLOCK])
                 name = found[1].decode("ascii") if found is not None else ""
                 size = tarfile.TarInfo.frombuf(header[2 * _BLOCK :], "ascii", "strict").size
@@ -213,8 +217,7 @@ class ExactTar:
         return name, size, at + len(header)
 
     def _zeros(self, at: int, count: int) -> None:
-        self._file.seek(at)
-        if any(self._file.read(count)):
+        if any(self._read(at, count)):
             raise Refused(f"{self.what} was changed at byte {at:,}: something is where nothing should be")
 
 
@@ -239,14 +242,15 @@ class SignedTar(ExactTar):
 def opened_tar(path: Path, what: str, within: Roots = ANYWHERE) -> Iterator[SignedTar]:
     """The tar in the file *path*, which is *within* these roots. Raises `Refused`, and `Unavailable` if it cannot be read."""
     try:
-        with os.fdopen(open_within(path, os.O_RDONLY, within), "rb") as file:
-            yield SignedTar(file, what)
+        file = os.fdopen(open_within(path, os.O_RDONLY, within), "rb")
     except FileNotFoundError:
         raise Refused(f"{path} does not exist") from None
     except IsADirectoryError:
         raise Refused(f"{path} is a folder, and {what} is a file") from None
     except OSError as error:
         raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
+    with file:  # not within the try: an error of who uses it, such as a full disk, is another one
+        yield SignedTar(file, what)
 
 
 def _header(name: str, size: int) -> bytes:

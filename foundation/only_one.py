@@ -44,7 +44,10 @@ def only_one(folder: Path, name: str) -> Iterator[Callable[[str], None]]:
             ) from None
         except OSError as error:
             raise Unavailable(f"{path} cannot be locked: {error.strerror}") from error
-        _note(descriptor, "-")
+        try:
+            _note(descriptor, "-")
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
         yield partial(_note, descriptor)
     finally:
         os.close(descriptor)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcops.errors import Refused
+from arcops.errors import Refused, Unavailable
 from artifacts.encryption import ContentKey, PassphraseLock, unlocked
 from artifacts.signed_tar import SIGNED, TarPart, TarWriter, opened_tar
 from artifacts.site_backup import (
@@ -198,3 +198,31 @@ def test_what_is_written_in_a_stream_is_left_alone_by_others_while_its_writer_li
     stream_new(tmp_path / "x", write)
     assert [one.name for one in tmp_path.iterdir()] == ["x"]
     assert (tmp_path / "x").read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "gone"), IsADirectoryError(21, "a folder"), OSError(28, "full")])
+def test_an_error_of_who_reads_the_tar_is_not_said_of_the_tar(error: OSError, tmp_path: Path) -> None:
+    """A full disk elsewhere is no fault of the file that is read."""
+    with (tmp_path / "t").open("wb") as file:
+        TarWriter(file).finish(b"{}")
+    with pytest.raises(type(error)) as caught, opened_tar(tmp_path / "t", "it"):
+        raise error
+    assert caught.value is error
+
+
+def test_a_tar_that_cannot_be_read_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Refused, match="does not exist"), opened_tar(tmp_path / "t", "it"):
+        pass
+    with pytest.raises(Refused, match="is a folder, and it is a file"), opened_tar(tmp_path, "it"):
+        pass
+    with (tmp_path / "t").open("wb") as file:
+        TarWriter(file).finish(b"{}")
+
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    with opened_tar(tmp_path / "t", "it") as tar, monkeypatch.context() as patch:
+        patch.setattr(tar, "_file", Broken())
+        with pytest.raises(Unavailable, match="it cannot be read: Input/output error"):
+            tar.read(SIGNED, 10)

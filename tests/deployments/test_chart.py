@@ -43,6 +43,7 @@ OTHERS = [
     }
 ]
 ELSEWHERE = [{"ipBlock": {"cidr": "10.20.0.0/24"}}]
+METADATA_NAME = "kubernetes.io/metadata.name"
 NAMESPACE = "{apiVersion: v1, kind: Namespace, metadata: {name: arcops, labels: {kubernetes.io/metadata.name: arcops}}}\n"
 POLICY = """
 name: chart
@@ -95,6 +96,28 @@ MATRIX: dict[str, dict[str, Any]] = {
             "identityOfPods": {"labels": {"azure.workload.identity/use": "true"}, "annotations": {"a.example/b": "c"}},
         },
     ),
+    "other peers": {
+        "front": {
+            "from": [
+                {"ipBlock": {"cidr": "10.1.0.0/16", "except": ["10.1.2.0/24"]}},
+                {"ipBlock": {"cidr": "fd00:1::/48"}},
+                {"namespaceSelector": {"matchExpressions": [{"key": METADATA_NAME, "operator": "In", "values": ["a", "b"]}]}},
+                {"podSelector": {"matchLabels": {"app": "gateway"}}},
+            ],
+            "switchers": [{"kind": "Group", "name": "ops"}],
+            "env": {"ARCOPS_LOGIN_CLIENT": "pages"},
+        },
+        "images": {"pullSecrets": [{"name": "a"}]},
+        "network": {
+            "dns": {"namespace": "dns", "labels": {"app": "resolver"}},
+            "egress": [{"to": [{"ipBlock": {"cidr": "fd00:2::/64"}}], "ports": [443, 8443]}],
+        },
+    },
+    "webhook of two families": {
+        "webhook": {"enabled": True, "caBundle": "cGVt", "signer": DIGEST, "policy": DIGEST},
+        "network": {"controlPlane": ["10.0.0.0/28", "fd00:1::/64"], "controlPlanePort": 443},
+        "worker": {"enabled": False},
+    },
     "two colours": merged(MANY, {"front": {"live": "green", "slots": {"blue": {}, "green": {"image": IMAGE}}}}),
     "webhook": {
         "webhook": {"enabled": True, "caBundle": "cGVt", "signer": DIGEST, "policy": DIGEST},
@@ -225,6 +248,26 @@ def test_every_pod_is_as_restricted_as_kubernetes_knows(name: str) -> None:
         ({"monitoring": {"serviceMonitors": True}}, "network/monitoring"),
         ({"front": {"form": []}}, "additional properties"),
         ({"identity": {"issuer": ""}}, "identity/issuer"),
+        ({"network": {"wholeNamespace": False}}, "additional properties"),
+        ({"network": {"controlPlane": ["10.0.0.0/8"]}}, "network/controlPlane/0"),
+        *(
+            (value, "anyOf" if "namespaceSelector" in str(value) else "cidr")
+            for wide in (
+                {"namespaceSelector": {}},
+                {"namespaceSelector": {"matchLabels": {"team": "a"}}, "podSelector": {"matchLabels": {"app": "a"}}},
+                {"namespaceSelector": {"matchExpressions": [{"key": METADATA_NAME, "operator": "Exists"}]}},
+                {"namespaceSelector": {"matchExpressions": [{"key": METADATA_NAME, "operator": "NotIn", "values": ["a"]}]}},
+                {"ipBlock": {"cidr": "0.0.0.0/0"}},
+                {"ipBlock": {"cidr": "10.0.0.0/15"}},
+                {"ipBlock": {"cidr": "fd00::/8"}},
+                {"ipBlock": {"cidr": "::/0"}},
+            )
+            for value in (
+                {"front": {"from": [wide]}},
+                {"network": {"monitoring": [wide]}},
+                {"network": {"egress": [{"to": [wide], "ports": [443]}]}},
+            )
+        ),
     ],
 )
 def test_values_that_would_not_work_are_refused(values: dict[str, Any], said: str) -> None:
