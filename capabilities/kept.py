@@ -66,6 +66,30 @@ def whose_keys(pems: tuple[str, ...], at: Place) -> tuple[tuple[PublicKey, ...],
     return keys, tuple(sorted({key.id for key in keys} - known))
 
 
+def counting_keys(pems: tuple[str, ...], at: Place) -> tuple[PublicKey, ...]:
+    """The keys by which a file counts that was carried here: *pems*, or else the trusted ones, without those that were revoked.
+
+    Raises `Refused` if one that was named was revoked, if all were, or if a list of revocations cannot be read: then it is not
+    known which were.
+    """
+    from tasks.signing.grounds import revocation_lists
+
+    keys, lists = whose_keys(pems, at)[0], revocation_lists(at.settings.trust)
+    for one in lists:
+        if one.problem:
+            raise Refused(f"it is not known which keys were revoked: {one.problem}; nothing that was carried here counts")
+    revoked = {entry.key: entry.reason for one in lists for entry in one.revoked if entry.key}
+    for key in keys if pems else ():
+        if key.id in revoked:
+            raise Refused(f"the key {key.id} was revoked here ({revoked[key.id]}), so nothing counts that it signed")
+    standing = tuple(key for key in keys if key.id not in revoked)
+    if not standing:
+        raise Refused(
+            "every key that is trusted here was revoked, so nothing counts; trust another with 'arcops keys trust FILE'"
+        )
+    return standing
+
+
 def honest_now(at: Place) -> datetime:
     """The clock here. Raises `Refused` if it is behind the store's last entry: then what has expired would be valid again."""
     now = at.now()

@@ -179,9 +179,9 @@ def restore_backup(ask: RestoreBackup, at: Place) -> BackupRestored:
 
 
 def _keys(pems: tuple[str, ...], at: Place) -> tuple[PublicKey, ...]:
-    from capabilities.kept import whose_keys
+    from capabilities.kept import counting_keys
 
-    return whose_keys(pems, at)[0]
+    return counting_keys(pems, at)
 
 
 def _looked(verified: Verified) -> BackupShown:

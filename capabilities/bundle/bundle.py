@@ -12,7 +12,7 @@ from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
 from capabilities.bundle.registry import site_registry
 from capabilities.contract import Scope, always, tool
-from capabilities.kept import whose_keys
+from capabilities.kept import counting_keys
 from capabilities.passphrase import backup_passphrase
 from capabilities.sealed_file import SealedFile, SealedFileHere
 from flows.place import Place
@@ -104,7 +104,7 @@ def verify_bundle(ask: VerifyBundle, at: Place) -> BundleVerified:
     from foundation.site_bundle.reading import verify
 
     with opened_tar(ask.file, f"the bundle {at.told(ask.file)}", at.within) as tar:
-        found = verify(tar, whose_keys(ask.keys, at)[0])
+        found = verify(tar, counting_keys(ask.keys, at))
     return BundleVerified(bundle=_shown(found.bundle, found.signers))
 
 
@@ -145,7 +145,7 @@ def push_bundle(ask: PushBundle, at: Place) -> BundlePushed:
 
     asking = site_registry(at)
     with opened_tar(ask.file, f"the bundle {ask.file}") as tar:
-        bundle = verify(tar, whose_keys(ask.keys, at)[0]).bundle
+        bundle = verify(tar, counting_keys(ask.keys, at)).bundle
         pushed = bring(tar, bundle, id_of(bundle), asking)
     return BundlePushed(images=_pushed(pushed), values=values_for(pushed))
 
@@ -200,7 +200,7 @@ def install_bundle(ask: InstallBundle, at: Place) -> BundleInstalled:
     from foundation.site_bundle.environment import program_in
     from foundation.site_bundle.installing import install
 
-    doing = replace(_doing(at, whose_keys(ask.keys, at)[0]), older=ask.older, registry=site_registry(at) if ask.push else None)
+    doing = replace(_doing(at, counting_keys(ask.keys, at)), older=ask.older, registry=site_registry(at) if ask.push else None)
     done = install(ask.file, replace(doing, environment_of=None) if ask.no_program else doing)
     return BundleInstalled(
         id=done.id,
