@@ -78,7 +78,7 @@ KNOWN = Rule(
 UNDECIDED = Rule(
     id="vulnerabilities/undecided",
     asks="Could every advisory about a listed package be compared with the package's version?",
-    fix="State the package's exact version as its registry writes it, or get a signed VEX statement about the advisory.",
+    fix="State the exact name and version as the registry writes them, or get a signed VEX statement about the advisory.",
 )
 COVERAGE = Rule(
     id="vulnerabilities/coverage",
