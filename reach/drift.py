@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from arcops.finding import Location
-from arcops.seen.mesh import MeshSeen, VirtualServiceSeen
+from arcops.seen.mesh import MeshSeen, TokensSeen, VirtualServiceSeen
 from arcops.seen.network import BackendTlsSeen, GrantSeen, Network
 from arcops.verdict import Verdict
 from reach.changes import Change, Way, words_of
@@ -121,7 +121,8 @@ def _texts(network: Network) -> Said:
     return found
 
 
-_ENDS, _ABOUT = ("namespaces", "pods", "policies", "services"), ("root", "files", "unread", "refused", "unchecked", "passages")
+_ENDS = ("namespaces", "pods", "policies", "services")
+_ABOUT = ("root", "files", "unread", "refused", "unchecked", "passages", "cluster")
 _COMPUTED = frozenset((*_ENDS, *_ABOUT, "others", "mesh"))
 """Fields of a network that are compared by their effect, or that are not objects. All others are a layer above."""
 
@@ -157,7 +158,11 @@ def _title(one: object) -> str:
     return str(own or f"{kind} {_namespace(one)}/{getattr(one, 'name', '')}")
 
 
-_KINDS: dict[type, str] = {GrantSeen: "ReferenceGrant", BackendTlsSeen: "BackendTLSPolicy"}
+_KINDS: dict[type, str] = {
+    GrantSeen: "ReferenceGrant",
+    BackendTlsSeen: "BackendTLSPolicy",
+    TokensSeen: "RequestAuthentication",
+}
 
 
 def _objects(declared: Said, live: Said) -> Iterator[Difference]:

@@ -78,3 +78,18 @@ def test_pods_of_the_mesh_that_have_another_account_have_its_rights(tmp_path: Pa
     assert ways(tmp_path / "same", MESH, MESH, IN_MESH, same) == set()
     outside = changed(SHOP, spec, spec.replace("    spec:\n", "    spec:\n      serviceAccountName: db\n"))
     assert ways(tmp_path / "out", "", "", SHOP, outside) == set()
+
+
+def test_a_cluster_that_says_which_one_it_is_has_no_drift_by_that(tmp_path: Path) -> None:
+    system = "apiVersion: v1\nkind: Namespace\nmetadata: {name: kube-system, uid: 0b1c}\n"
+    was = read_manifests(shop(tmp_path / "declared", system.replace(", uid: 0b1c", "")))
+    now = read_manifests(shop(tmp_path / "live", system))
+    assert (was.cluster, now.cluster) == ("", "0b1c")
+    found = compare(was, now, ("kube-*",))
+    assert (found.objects, found.reach, found.layers) == ((), (), ())
+
+
+def test_tokens_that_only_one_side_has_are_named_by_their_kind(tmp_path: Path) -> None:
+    was = read_manifests(shop(tmp_path / "declared", manifests=IN_MESH))
+    now = read_manifests(shop(tmp_path / "live", TOKENS, manifests=IN_MESH))
+    assert [one.title for one in compare(was, now).objects] == ["RequestAuthentication shop/tokens"]
