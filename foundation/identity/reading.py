@@ -81,7 +81,8 @@ def proven(claims: Mapping[str, Any]) -> tuple[str, frozenset[str]]:
 
 
 def _words(value: object) -> list[str]:
-    words = value.split() if isinstance(value, str) else value if isinstance(value, list) else []
+    """The words of a scope, which only a space parts (RFC 6749, section 3.3), or of a list."""
+    words = value.split(" ") if isinstance(value, str) else value if isinstance(value, list) else []
     return [one for one in words[:_MOST_WORDS] if isinstance(one, str) and 0 < len(one) <= _MOST_WORD and one.isprintable()]
 
 

@@ -80,6 +80,13 @@ def test_another_issuer_is_itself_and_sub() -> None:
     assert found == Identity(issuer=NAME, tenant="", id="ada", scopes=frozenset({"read"}))
 
 
+@pytest.mark.parametrize("between", ["\u00a0", "\t", "\u2003", "\x1f"])
+def test_only_a_space_parts_scopes(between: str) -> None:
+    """RFC 6749, section 3.3. Mutation: whatever Python takes for a space, so that one odd scope would be two of ours."""
+    claims = {"iss": NAME, "sub": "ada", "scope": f"arcops:read odd{between}arcops:admin"}
+    assert identity_of(claims).scopes == frozenset({"read"})
+
+
 @pytest.mark.parametrize("sub", [None, "", 5, ["ada"], "a\nb", "a" * 256, " ada", True])
 def test_another_issuer_without_a_subject(sub: object) -> None:
     with pytest.raises(NotAccepted, match="sub"):

@@ -58,11 +58,14 @@ _UNDISGUISED = tuple(
     for what, form in (
         (
             "a password before a host",  # user:password@host, without a scheme; no package with its version
-            r"(?:^|[\s\"'=]|//)(?!(?:npm|jsr|pypi|oci|docker|file|git|github):)[^\s:/@\"'=]+:[^\s/@:]{3,}"
-            r"@(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b|localhost\b|[A-Za-z0-9.-]+:[0-9]{2,5}\b|(?:tcp|unix)\()",
+            r"(?:^|[\s\"'=]|//)(?!(?:npm|jsr|pypi|oci|docker|file|git|github):)[^\s:/@\"'=]+:(?:(?=[^@]*[^A-Za-z@.-])[^\s/@:]{3,}"
+            r"@(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b|localhost\b|[A-Za-z0-9.-]+:[0-9]{2,5}\b)|[^\s/@:]{3,}@(?:tcp|unix)\()",
         ),
         ("a password of SQL", r"(?i)\bidentified\s+(?:with\s+\S+\s+)?by\s+['\"]"),
-        ("a line of a password file", r"(?:^|\s)[A-Za-z0-9.*-]+:(?:[0-9]{2,5}|\*):[^:\s]+:[^:\s]+:[^:\s]+(?:\s|$)"),
+        (
+            "a line of a password file",
+            r"(?:^|\s)(?=[^:]*[A-Za-z.*])[A-Za-z0-9.*-]+:(?:[0-9]{2,5}|\*):[^:\s]+:[^:\s]+:[^:\s]+(?:\s|$)",
+        ),
     )
 )
 """Forms of signs alone: turned or put together, an ordinary text has them, too."""
@@ -80,7 +83,7 @@ _ODD = re.compile(r"[0-9]+[A-Za-z]|[A-Za-z][0-9]+[A-Za-z]|[a-z][A-Z]+\Z|[a-z][A-
 _PAIR = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,60})[\"']?\s*(?:=|:)\s*[\"']?(?=([^\s\"'<>${}&,;]{3,200}))")
 """A name, and what is written after it. Only looked at, because that may be the next name: ``note: PGPASSWORD=…``."""
 _TOLD = re.compile(
-    r"([A-Za-z][A-Za-z0-9_-]{1,60})[\"']?\s*(?:\s(?:is|to|as|was)\s|[\s/.>(]+)\s*[\"']?(?=([^\s\"'<>(){}/&,;]{6,200}))"
+    r"([A-Za-z][A-Za-z0-9_-]{1,60})[\"']?\s*(?:\s(?:is|as|was)\s|[\s/.>(]+)\s*[\"']?(?=([^\s\"'<>(){}/&,;]{6,200}))"
 )
 """A name and a value without a sign between them: ``the password is …``, ``<password>…``, ``/token/…``."""
 _MIXED = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])[^\s/:._=-]{6,}\Z")
@@ -123,6 +126,8 @@ def secret_pair(text: str, harmless: frozenset[str] = frozenset(), *, disguised:
         return ""
     for found in _TOLD.finditer(text):
         name, value = found[1], found[2].rstrip(".,;!?)")
+        if name.lower() in ("key", "keys"):  # of a keyboard, a table, a map
+            continue
         if _MIXED.match(value) and not _METHOD.match(value) and named_secret(name, value) and value not in harmless:
             return f"a value after {name}"
     return next((what for what, form in _UNDISGUISED if form.search(text)), "")

@@ -298,7 +298,7 @@ NEWER: dict[str, bytes] = {
     "a directive": f"%TAG !e! tag:{_UNKNOWN},2000:\n---\n".encode() + DRAFT,
     **{
         f"a sentence: {text}": DRAFT + f"# {text}\n".encode()
-        for text in ("password is hunter2", "the password was 'hunter2'.", "login with password hunter2", "token to abc123def")
+        for text in ("password is hunter2", "the password was 'hunter2'.", "login with password hunter2")
     },
     "a description": DRAFT.replace(b"a token for the server", b"the password is hunter2"),
     "a path with a token": with_url("https://mcp.example.com/token/hunter2/mcp"),
@@ -479,6 +479,9 @@ def test_a_secret_that_a_rule_puts_in_is_found_too() -> None:
         "with one very long word: as it is",
         "It says at length what changes, in a word: averylongwordthatgoesonaverylongwordthatgoeson",
         "Note: this adds the weather, for: all; thanks: ann",
+        "Moves each secret to vault1, and the API key to openrouter2",
+        "Rotates the auth to oauth2.1; the token is in 1Password",
+        "user:ann@example.com asked for it at 12:30:45:00:01, key a1b2c3 goes",
     ],
 )
 def test_a_sentence_with_a_colon_is_no_secret_however_its_letters_are_turned(text: str) -> None:
