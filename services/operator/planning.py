@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from arcops.errors import Refused
+from arcops.seen.cluster import quantity
 from manifests.crds.definitions import GROUP, STORED, ServerKind
 from manifests.objects import Json, ObjectName, inner, text_of
 from manifests.server.names import HEALTH_PORT, MCP_CONTAINER, RELAY_PORT, SAME_SECRETS_ANNOTATION, SECRETS_ANNOTATION, SOCKET
@@ -103,6 +105,8 @@ def _planned(
     whole = identity.kind is ServerKind.CLUSTER
     placed = place(spec, compiled.document, site.policy(namespace), site)
     _refuse_variables(spec)
+    for asked in (spec.resources, template.container.get("resources")):
+        _refuse_amounts(asked)
     if compiled.document is not None and site.strict_reads and not site.read_profile:
         text = (
             "this site wants reading to be limited (strictReads), and no AppArmor profile that does it is named (readProfile)"
@@ -179,6 +183,21 @@ def _refuse_variables(spec: ServerSpec) -> None:
     names += [one.variable or one.key for one in spec.secrets if one.variable or not one.path]
     if twice := next((one for one in names if names.count(one) > 1), ""):
         raise Refused(f"the variable {twice} is given twice, under env or secrets; give it once")
+
+
+def _refuse_amounts(asked: Json) -> None:
+    """Raises `Refused` for amounts that no API server takes: below nothing, or asked for above their own limit."""
+    found: dict[tuple[str, str], Decimal] = {}
+    for side in ("requests", "limits"):
+        amounts = inner(asked, side)
+        for name, one in amounts.items() if isinstance(amounts, Mapping) else ():
+            amount = quantity(str(one))
+            if amount is None or amount < 0:
+                raise Refused(f"resources.{side}.{name} is {str(one)[:40]!r}; write an amount that is not below 0")
+            found[side, name] = amount
+    for (side, name), amount in found.items():
+        if side == "requests" and amount > found.get(("limits", name), amount):
+            raise Refused(f"resources.requests.{name} is above resources.limits.{name}; write no more than the limit")
 
 
 def _scale(identity: Identity, spec: ServerSpec) -> int:

@@ -381,6 +381,25 @@ class TestImages:
         assert outcome.look_again_seconds <= 20
 
 
+@pytest.mark.parametrize(
+    ("resources", "said"),
+    [
+        ({"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}, "above resources.limits.memory"),
+        ({"requests": {"cpu": 2}, "limits": {"cpu": "1999m"}}, "above resources.limits.cpu"),
+        ({"limits": {"memory": "-1Gi"}}, "not below 0"),
+    ],
+)
+@pytest.mark.parametrize("templated", [False, True])
+def test_amounts_that_no_api_server_takes_are_refused_before_it_is_asked(
+    resources: dict[str, Any], said: str, templated: bool
+) -> None:
+    template = {"podTemplateSpec": {"spec": {"containers": [{"name": "mcp", "resources": resources}]}}}
+    outcome = made(written(**(template if templated else {"resources": resources})))
+    assert condition(outcome)["reason"] == "InvalidSpec"
+    assert said in condition(outcome)["message"]
+    assert made(written(resources={"requests": {"cpu": "1000m"}, "limits": {"cpu": 1}})).objects
+
+
 class TestDefaults:
     def test_what_is_not_said_of_resources_is_limited_and_never_contradicts_what_is(self) -> None:
         def resources(**spec: Any) -> Any:
