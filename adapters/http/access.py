@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
@@ -28,6 +29,7 @@ from adapters.http.opening import UserOpening
 from adapters.http.quotas import RETRY_SECONDS, Quotas, Shares
 from adapters.http.read_limits import over_limit
 from adapters.http.reading import RecordedPages
+from adapters.http.standing import while_let_in
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.identity import Identity
 from capabilities.access.permitting import permitted
@@ -177,7 +179,18 @@ class Guard:
             if refusal is not None:
                 await refusal(scope, again, send)
                 return
+        if asked.call is None:  # a call goes on, but what it answers may be a stream that does not end by itself
+            again = while_let_in(again, partial(self._still_let_in, scope, asked))
         await self.app(scope, again, send)
+
+    async def _still_let_in(self, scope: Scope, asked: Asked) -> bool:
+        """May the caller still ask what they *asked*? If what they showed cannot be looked at now, they may until it can."""
+        now = dict(scope)
+        refusal = await self._identify(now)
+        if refusal is not None:
+            return refusal.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        who, was = now[IDENTITY], scope[IDENTITY]
+        return (who.issuer, who.tenant, who.id) == (was.issuer, was.tenant, was.id) and asked.may(who).allowed
 
     def _denied(self, scope: Scope, asked: Asked, decision: Decision) -> Response:
         caller: Identity = scope[IDENTITY]

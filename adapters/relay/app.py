@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.http.access import Door
 from adapters.http.callers import NotIn
+from adapters.http.standing import while_let_in
 from adapters.relay import modern
 from adapters.relay.accepting import accepts, is_json
 from adapters.relay.access import Entry
@@ -27,7 +28,6 @@ from adapters.relay.modern import Modern
 from adapters.relay.permitting import Permitting
 from adapters.relay.reading import Fields, fields_of, read
 from adapters.relay.sse import Sse
-from adapters.relay.standing import while_let_in
 from adapters.relay.status import shown
 from adapters.relay.together import ALL, Together
 from adapters.relay.together import ROW as TOGETHER

@@ -120,6 +120,7 @@ SPINE: tuple[Claim, ...] = (
         "ARC-R2",
         new_artifacts_reach_subscribers="A new artifact reaches subscribed clients, the page, Prefect and a webhook: at least "
         "once, in order, also after a restart.",
+        streams_end_with_the_token="A stream of the front whose caller is not let in any more ends in seconds.",
     ),
     *of_row(
         "ARC-R3",

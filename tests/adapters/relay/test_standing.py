@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from starlette.types import Message
 
+from adapters.http import standing
 from adapters.http.access import Door
 from adapters.http.callers import NotIn
-from adapters.relay import standing
+from adapters.http.standing import while_let_in
 from adapters.relay.access import Entry
-from adapters.relay.standing import while_let_in
 from arcops.identity import Identity
 from tests.adapters.relay.talking import PATIENCE, ask, serving
 from tests.adapters.relay.test_access import of, shown
