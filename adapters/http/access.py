@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
@@ -29,7 +28,7 @@ from adapters.http.opening import UserOpening
 from adapters.http.quotas import RETRY_SECONDS, Quotas, Shares
 from adapters.http.read_limits import over_limit
 from adapters.http.reading import RecordedPages
-from adapters.http.standing import while_let_in
+from adapters.http.standing import WhileLetIn
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.identity import Identity
 from capabilities.access.permitting import permitted
@@ -180,7 +179,7 @@ class Guard:
                 await refusal(scope, again, send)
                 return
         if asked.call is None:  # a call goes on, but what it answers may be a stream that does not end by itself
-            again = while_let_in(again, partial(self._still_let_in, scope, asked))
+            again = WhileLetIn(again, partial(self._still_let_in, scope, asked))
         await self.app(scope, again, send)
 
     async def _still_let_in(self, scope: Scope, asked: Asked) -> bool:
@@ -188,7 +187,7 @@ class Guard:
         now = dict(scope)
         refusal = await self._identify(now)
         if refusal is not None:
-            return refusal.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+            return refusal.status_code == 503
         who, was = now[IDENTITY], scope[IDENTITY]
         return (who.issuer, who.tenant, who.id) == (was.issuer, was.tenant, was.id) and asked.may(who).allowed
 

@@ -7,28 +7,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from starlette.types import Message, Receive
 
 LOOK_SECONDS = 15.0
 """So often it is looked at whether the caller of an open stream is still let in."""
-_LEFT: Message = {"type": "http.disconnect"}
 
 
-def while_let_in(receive: Receive, let_in: Callable[[], Awaitable[bool]], *, seconds: float | None = None) -> Receive:
-    """*receive*, which says that the client left as soon as it is no longer *let_in*. It is asked each so many *seconds*."""
-    over = False
+@dataclass(slots=True)
+class WhileLetIn:
+    """``receive``, which says that the client left as soon as it is no longer ``let_in``. It is asked each so many ``seconds``.
 
-    async def receive_or_left() -> Message:
-        nonlocal over
-        while not over:
+    It is no closure, because thousands of streams stand open, and each has one.
+    """
+
+    receive: Receive
+    let_in: Callable[[], Awaitable[bool]]
+    seconds: float | None = None
+    _over: bool = field(default=False, init=False)
+
+    async def __call__(self) -> Message:
+        while not self._over:
             try:
-                async with asyncio.timeout(LOOK_SECONDS if seconds is None else seconds) as waiting:
-                    return dict(await receive())
+                async with asyncio.timeout(LOOK_SECONDS if self.seconds is None else self.seconds) as waiting:
+                    return await self.receive()
             except TimeoutError:
                 if not waiting.expired():
                     raise
-            over = not await let_in()
-        return dict(_LEFT)
-
-    return receive_or_left
+            self._over = not await self.let_in()
+        return {"type": "http.disconnect"}

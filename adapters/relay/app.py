@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.http.access import Door
 from adapters.http.callers import NotIn
-from adapters.http.standing import while_let_in
+from adapters.http.standing import WhileLetIn
 from adapters.relay import modern
 from adapters.relay.accepting import accepts, is_json
 from adapters.relay.access import Entry
@@ -103,7 +103,7 @@ class Relay:
             await refuse(send, 503, "this host ends", code=envelope.UNAVAILABLE, headers=((b"retry-after", b"5"),))
             return
         if vouched is None and self.door is not None and _lasts(scope, fields):  # who passed it on looks at that
-            receive = while_let_in(receive, partial(self._let_in, scope, fields, name, caller))
+            receive = WhileLetIn(receive, partial(self._let_in, scope, fields, name, caller))
         shares = self.door.requests if self.door is not None else None
         away = await self._away(kind, row, scope, fields) if self.forwarding is not None and vouched is None else ""
         if shares is None:

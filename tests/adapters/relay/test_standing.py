@@ -13,7 +13,7 @@ from starlette.types import Message
 from adapters.http import standing
 from adapters.http.access import Door
 from adapters.http.callers import NotIn
-from adapters.http.standing import while_let_in
+from adapters.http.standing import WhileLetIn
 from adapters.relay.access import Entry
 from arcops.identity import Identity
 from tests.adapters.relay.talking import PATIENCE, ask, serving
@@ -108,7 +108,7 @@ def test_it_is_looked_at_until_it_is_over() -> None:
         async def let_in() -> bool:
             return looks.pop(0)
 
-        receive = while_let_in(nothing, let_in, seconds=0.001)
+        receive = WhileLetIn(nothing, let_in, seconds=0.001)
         assert await receive() == {"type": "http.disconnect"}
         assert looks == [True], "once it is over it stays so"
         assert await receive() == {"type": "http.disconnect"}
@@ -117,7 +117,7 @@ def test_it_is_looked_at_until_it_is_over() -> None:
         async def soon() -> Message:
             return {"type": "http.request"}
 
-        assert await while_let_in(soon, let_in)() == {"type": "http.request"}
+        assert await WhileLetIn(soon, let_in)() == {"type": "http.request"}
 
     asyncio.run(run())
 
