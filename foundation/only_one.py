@@ -44,18 +44,18 @@ def only_one(folder: Path, name: str) -> Iterator[Callable[[str], None]]:
             ) from None
         except OSError as error:
             raise Unavailable(f"{path} cannot be locked: {error.strerror}") from error
-        try:
-            _note(descriptor, "-")
-        except OSError as error:
-            raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
-        yield partial(_note, descriptor)
+        _note(path, descriptor, "-")
+        yield partial(_note, path, descriptor)
     finally:
         os.close(descriptor)
 
 
-def _note(descriptor: int, address: str) -> None:
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()} {os.uname().nodename} {address}\n".encode(), 0)
+def _note(path: Path, descriptor: int, address: str) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()} {os.uname().nodename} {address}\n".encode(), 0)
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _holder(descriptor: int) -> str:

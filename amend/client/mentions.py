@@ -26,7 +26,8 @@ def started_otherwise(server: Wanted, package: str, version: str) -> Iterator[tu
         return  # every word would be one
     wanted = plain_name(package)
     for number, word in _words(server):
-        for one in {word, word.partition("=")[2] if word.startswith("-") else _FOLDERS.sub("", word) if not number else word}:
+        other = word.partition("=")[2] if word.startswith("-") else _FOLDERS.sub("", word) if not number else word
+        for one in dict.fromkeys((word, other)):
             found, had = _package(kind, one)
             if found and fnmatchcase(plain_name(f"{kind}:{found}"), wanted) and had != version:
                 yield number, f"{kind}:{found}"

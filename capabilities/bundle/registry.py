@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
@@ -12,19 +11,17 @@ from flows.place import Place
 if TYPE_CHECKING:
     from foundation.registry.asking import Asking
 
-_MOST_AUTHORITIES = 1024 * 1024
-
 
 def site_registry(at: Place) -> Asking:
     """The registry of the settings at *at*, asked with the credential that they name. Raises `Refused` if none is named, or if
     this tier does not reach it.
     """
-    from artifacts.reading import read_file
     from foundation.egress.permission import permitted
     from foundation.egress.question import Way
     from foundation.registry.asking import MOST_ANSWER, SECONDS, Asking, Credential
     from foundation.registry.naming import PURPOSE, read_registry
     from foundation.secrets import referred
+    from tasks.server.addresses import authorities_at
 
     settings = at.settings
     if not settings.registry:
@@ -39,11 +36,10 @@ def site_registry(at: Place) -> Asking:
             "a registry takes a user and a password, or neither: set ARCOPS_REGISTRY_USER, and ARCOPS_REGISTRY_PASSWORD_FILE "
             "or ARCOPS_REGISTRY_PASSWORD_REF"
         )
-    authorities = settings.registry_authorities
     way = Way(
         tier=settings.tier,
         purpose=PURPOSE,
-        authorities=read_file(Path(authorities), _MOST_AUTHORITIES).decode() if authorities else "",
+        authorities=authorities_at(settings.registry_authorities, "ARCOPS_REGISTRY_AUTHORITIES"),
         seconds=SECONDS,
         most=MOST_ANSWER,
     )

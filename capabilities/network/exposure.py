@@ -8,7 +8,7 @@ from pathlib import Path
 
 from arcops.asks import shaped
 from arcops.finding import Location
-from arcops.seen.network import Direction, Network, Selector
+from arcops.seen.network import Direction, Network
 from capabilities.contract import Scope, tool
 from capabilities.patience import patient
 from flows.place import Place
@@ -79,11 +79,5 @@ def _who(one: Exposure) -> str:
         return f"any IPv{who.version} address" if isinstance(who, AddressSpan) and who.whole else str(who)
     if who.whole_cluster:
         return "every pod of the cluster"
-    where = who.namespace or ("any namespace" if who.namespaces.everything else f"namespaces with {_worded(who.namespaces)}")
-    return f"{'every pod' if who.pods.everything else f'pods with {_worded(who.pods)}'} of {where}"
-
-
-def _worded(selector: Selector) -> str:
-    parts = [f"{one.key}={one.value}" for one in selector.labels]
-    parts += [f"{one.key} {one.operator.value} {' '.join(one.values)}".rstrip() for one in selector.expressions]
-    return ", ".join(parts)
+    where = who.namespace or ("any namespace" if who.namespaces.everything else f"namespaces with {who.namespaces.worded}")
+    return f"{'every pod' if who.pods.everything else f'pods with {who.pods.worded}'} of {where}"

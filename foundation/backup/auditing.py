@@ -62,11 +62,11 @@ def logs_here(settings: Settings) -> Iterator[LogKept]:
     remembered = place.remembered()  # the memory first: a log only grows meanwhile
     for log in place.present():
         key = public_half(place)
-        yield from _sound(read_log(log, [key], remembered.get(log.name)), key, log.folder)
+        yield from _sound(read_log(log, [key], remembered.get(log.name)), place, log.folder)
     for restored in place.of_backups():
         for found in read_restored(restored, ()):
             if found.there:
-                yield from _sound(found, public_half(restored), restored.logs)
+                yield from _sound(found, restored, restored.logs)
 
 
 def carried_away(settings: Settings) -> Iterator[NotBackedUp]:
@@ -197,14 +197,14 @@ def _has(here: AuditLog, log: LogKept) -> bool:
     return False
 
 
-def _sound(found: LogRead, key: PublicKey, folder: Path) -> Iterator[LogKept]:
+def _sound(found: LogRead, place: AuditPlace, folder: Path) -> Iterator[LogKept]:
     if found.problems:
         raise Refused(
             f"the audit log {folder} is not what was written: {found.problems[0]} Nothing was backed up. Run 'arcops audit "
             "verify', then move this folder away and keep it as evidence"
         )
     if found.lines:
-        yield LogKept(said=_said(found.name, found.lines), key=key, lines=found.lines)
+        yield LogKept(said=_said(found.name, found.lines), key=public_half(place), lines=found.lines)
 
 
 def _said(name: str, lines: Sequence[bytes]) -> AuditBackedUp:

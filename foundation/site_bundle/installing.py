@@ -158,9 +158,10 @@ def install(path: Path, doing: Doing) -> Installed:
             )
 
         doing.step("verified")
+        now = current(settings)
         if half is not None:
             journal.refuse_other(half, changes.command)
-        elif (now := current(settings)) == id_:
+        elif now == id_:
             _refuse_changed(bundle, folder)
         else:
             if now and not doing.older:
@@ -172,12 +173,12 @@ def install(path: Path, doing: Doing) -> Installed:
             pushed = bring(tar, bundle, id_, doing.registry, doing.step)
             replace_whole(folder / _VALUES, values_for(pushed).encode(), mode=0o644)
             doing.step("brought the images")
-        if half is None and current(settings) == id_:
+        if half is None and now == id_:
             return installed(counts=True)
         if half is None:
             for left in (_BACKUP, _NOTE):
                 (folder / left).unlink(missing_ok=True)
-            note = Note(bundle=content_of(bundle), version=bundle.version, before=current(settings), made=bundle.made)
+            note = Note(bundle=content_of(bundle), version=bundle.version, before=now, made=bundle.made)
             write_new(folder / _NOTE, canonical_bytes(note), mode=0o600)
             signer = doing.signer()
             back_up(
@@ -292,8 +293,11 @@ def _is_ready(bundle: SiteBundle, folder: Path) -> bool:
 def _changed(bundle: SiteBundle, folder: Path) -> Iterator[Path]:
     """What below *folder* is not as *bundle* has it, or is more than that."""
     content, parts = folder / _CONTENT, {one.name: one.digest for one in bundle.parts}
-    for here, _, names in os.walk(content):
-        yield from (path for name in names if (path := Path(here, name)).relative_to(content).as_posix() not in parts)
+    for here, below, names in os.walk(content):
+        links = (one for one in below if Path(here, one).is_symlink())
+        yield from (
+            path for name in (*names, *links) if (path := Path(here, name)).relative_to(content).as_posix() not in parts
+        )
     yield from (content / name for name, digest in parts.items() if digest_if_readable(content / name) != digest)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 
+from arcops.seen.mesh import INJECT
 from manifests.objects import Json, inner
 from manifests.server.names import (
     CONFIG_ANNOTATION,
@@ -67,7 +68,7 @@ def pod_template(plan: ServerPlan) -> dict[str, Json]:
         annotations[SECRETS_ANNOTATION] = plan.secrets
     marked: dict[str, Json] = {**plan.template.labels, **labels(plan.name, plan.owner.kind)}
     if in_mesh(plan):
-        marked["sidecar.istio.io/inject"] = "true" if by_gateway(plan) else "false"
+        marked[INJECT] = "true" if by_gateway(plan) else "false"
         marked["istio.io/dataplane-mode"] = "none"
     return {"metadata": {"labels": marked, "annotations": annotations}, "spec": _pod(plan)}
 

@@ -77,7 +77,7 @@ class Site:
 
     @property
     def rotating(self) -> tuple[str, ...]:
-        """The namespaces in which the operator may look at the versions of Secrets."""
+        """The namespaces in which the operator may read Secrets, to see that one changed."""
         return tuple(sorted(name for name, policy in self.policies.items() if policy.rotate_secrets))
 
     @property

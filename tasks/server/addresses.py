@@ -27,18 +27,20 @@ class Address:
     host: str
 
 
-def authorities_at(path: str) -> str:
-    """The certificates (PEM) in the file *path* that those of servers of other machines must come from; empty without a file.
+def authorities_at(path: str, variable: str = "ARCOPS_HOST_AUTHORITIES") -> str:
+    """The certificates (PEM) in the file *path* that those of other machines must come from; empty without a file.
+
+    *variable* is what names the file, for errors.
 
     Raises `Refused` if it cannot be read, or has no certificates.
     """
     if not path:
         return ""
-    text = read_file(Path(path), _MOST_PEM, named=f"the file {path} of ARCOPS_HOST_AUTHORITIES").decode("utf-8", "replace")
+    text = read_file(Path(path), _MOST_PEM, named=f"the file {path} of {variable}").decode("utf-8", "replace")
     try:
         context(text)
     except NotUsable:
-        raise Refused(f"the file {path} of ARCOPS_HOST_AUTHORITIES has no certificates (PEM)") from None
+        raise Refused(f"the file {path} of {variable} has no certificates (PEM)") from None
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -48,6 +49,18 @@ def test_the_second_is_told_who_is_there_and_a_dead_one_never_blocks(tmp_path: P
     for _ in range(2):
         with only_one(tmp_path / "home", "server"), pytest.raises(Refused, match=rf"process {os.getpid()}; stop it"):
             only_one(tmp_path / "home", "server").__enter__()
+
+
+def test_a_full_disk_is_said_in_words_whenever_the_holder_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with only_one(tmp_path, "server") as note:
+        monkeypatch.setattr(os, "pwrite", full)
+        with pytest.raises(Unavailable, match=r"server\.lock cannot be written: No space left"):
+            note(URL)
+    with pytest.raises(Unavailable, match="No space left"), only_one(tmp_path, "server"):
+        raise AssertionError("it is not noted who holds it")
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff\xff\n", b"1 2\n", b"1 \x1b[31m x\n", b"x" * 5000])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Location, Rule
 from arcops.seen.network import (
+    SYSTEM,
     Action,
     Direction,
     Label,
@@ -55,9 +56,6 @@ EFFECTIVE = Rule(
     asks="Is every rule that is written also enforced?",
     fix="Add the direction to 'policyTypes', or remove the rules.",
 )
-
-
-_SYSTEM = "kube-system"
 
 
 def findings(
@@ -154,19 +152,19 @@ def all_of_system(body: Network, peer: Peer, policy: PolicySeen, marks: tuple[La
     """Does *peer* include pods of kube-system that are not marked as DNS pods?"""
     if peer.block is not None or peer.nodes is not None or peer.domain:
         return False
-    named = policy.namespace == _SYSTEM if peer.namespaces is None else _names_system(body, peer.namespaces)
+    named = policy.namespace == SYSTEM if peer.namespaces is None else _names_system(body, peer.namespaces)
     return named and not _only_marked(peer.pods or Selector(), marks)
 
 
 def _names_system(body: Network, selector: Selector) -> bool:
     """Is kube-system among them? If no manifest declares it, only a selector that says its name, or nothing, includes it."""
-    known = [one for one in body.namespaces if one.name == _SYSTEM and one.declared]
+    known = [one for one in body.namespaces if one.name == SYSTEM and one.declared]
     if known:
         return bool(Labelled([known[0].labels]).select(selector)[0])
     said = {label.value for label in selector.labels}
     said |= {value for one in selector.expressions if one.operator is Operator.IN for value in one.values}
     barred = {value for one in selector.expressions if one.operator is Operator.NOT_IN for value in one.values}
-    return _SYSTEM in said or (not said and _SYSTEM not in barred)
+    return SYSTEM in said or (not said and SYSTEM not in barred)
 
 
 def _only_marked(pods: Selector, marks: tuple[Label, ...]) -> bool:

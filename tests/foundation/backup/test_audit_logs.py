@@ -276,6 +276,14 @@ def test_one_that_was_changed_after_it_came_back_is_not_backed_up(typed: Bench, 
         backed_up(typed, tmp_path / "c")
 
 
+def test_logs_that_no_restore_remembers_are_not_backed_up_and_what_to_do_is_said(typed: Bench, tmp_path: Path) -> None:
+    lost_and_restored(typed, tmp_path)
+    for lost in (its_key_removed, its_memory_removed):  # as an earlier build left them
+        lost(brought(typed), typed.settings.memory / "audit")
+    with pytest.raises(Refused, match="then move this folder away"):
+        backed_up(typed, tmp_path / "c")
+
+
 def test_logs_of_another_key_are_never_replaced(here: Bench, tmp_path: Path) -> None:
     path = backed_up(here, tmp_path / "b")
     settings = settings_of(tmp_path / "new")

@@ -128,7 +128,7 @@ def test_an_older_bundle_takes_nothing_back_unless_that_is_said(made: tuple[Benc
     assert installed(home, newer).before == first.id, "forward again"
 
 
-@pytest.mark.parametrize("change", ["another", "gone", "more"])
+@pytest.mark.parametrize("change", ["another", "gone", "more", "link"])
 def test_a_folder_that_someone_changed_does_not_count_as_installed(change: str, made: tuple[Bench, Path], home: Path) -> None:
     done = installed(home, made[1] / "1.bundle")
     page = done.folder / "content" / "docs" / "index.md"
@@ -136,6 +136,9 @@ def test_a_folder_that_someone_changed_does_not_count_as_installed(change: str, 
         page.write_text("# Read something else")
     elif change == "gone":
         page.unlink()
+    elif change == "link":
+        page = done.folder / "content" / "elsewhere"
+        page.symlink_to(home, target_is_directory=True)
     else:
         page = done.folder / "content" / "data" / "planted.json"
         page.write_text("{}")
