@@ -21,7 +21,7 @@ from types import MappingProxyType
 from packageurl import PackageURL
 from packaging.utils import canonicalize_name
 
-from arcops.errors import ArcOpsError, Refused
+from arcops.errors import ArcOpsError
 from arcops.seen.server import Packages, Within
 from artifacts.reading import read_file
 from tasks.server.images import ROOT, inside
@@ -145,7 +145,7 @@ class _Image:
                 told = {"arch": one.arch, "epoch": one.epoch, "rpmmod": one.module}
                 said = (one.name, one.version, one.source)
                 yield from self._of_system("rpm", *said, place=place, distribution=distribution, more=told)
-        except Refused as error:
+        except ArcOpsError as error:
             self.unread.add(f"/{place} {error}" if f"/{place}" not in str(error) else str(error))
 
     def _of_system(

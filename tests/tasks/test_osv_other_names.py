@@ -4,6 +4,7 @@ part of Go, a folder of an action, a product of SUSE, a second package URL. Each
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,15 @@ class TestSeveralPackageUrls:
         found = match([document(component)], tmp_path)
         assert (answers(found), found.compared) == (YES, 2)
         assert [one.purl for one in found.unmatched] == ["pkg:generic/x@1"]
+
+    def test_the_subject_of_the_document_is_no_package_under_any_of_them(self, tmp_path: Path) -> None:
+        import_osv(export(tmp_path, LODASH), tmp_path, ecosystem=None, now=NOW)
+        root = Component(
+            ref="r", name="r", kind="application", purl="pkg:oci/r@1", also=("pkg:generic/r@1", "pkg:npm/lodash@4.17.20")
+        )
+        found = match([replace(document(), root=root)], tmp_path)
+        assert [one.purl for one in found.not_applicable] == ["pkg:generic/r@1", "pkg:oci/r@1"]
+        assert (answers(found), found.compared, found.unmatched) == (YES, 1, ())
 
     def test_spdx_2_lists_them(self) -> None:
         content = spdx2()

@@ -171,7 +171,7 @@ def _coverage(found: Evidence[Vulnerabilities], listed: Evidence[Sboms], policy:
                 fix="Make a valid SBOM; the findings of the gate 'sbom' say what is wrong.",
             )
     everything = [one for document in listed.body.documents for one in (*document.components, document.root) if one is not None]
-    total = len(everything) + sum(len(one.also) for one in everything if one.also)
+    total = len(everything) + sum(len(one.also) for one in everything)
     told = body.compared + len(body.unmatched) + len(body.not_applicable)
     if total != told:
         sound = False

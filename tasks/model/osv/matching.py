@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import field, replace
+from itertools import chain
 from pathlib import Path
 
 from arcops.errors import Refused
@@ -124,13 +125,13 @@ def _sort(documents: Iterable[SbomSeen], tick: Callable[[], None]) -> _Sorted:
         tick()
         place, root = document.path, document.root
         components = [*document.components, *([] if root is None else [root])]
-        components += [replace(one, purl=text) for one in components if one.also for text in one.also]
-        for component in components:
+        also = [(one, replace(one, purl=text)) for one in components for text in one.also]
+        for original, component in chain(zip(components, components, strict=True), also):
             ref = f"{place}#{component.ref}"
             if (key := simple_key(component.purl, component.version)) is not None:
                 found.simple.setdefault(component.purl, (key, []))[1].append(ref)
                 continue
-            is_root = component is root
+            is_root = original is root
             try:
                 if is_key_of_rpm(component):
                     found.not_applicable.append(_uncompared(ref, component, "is a public key, not a package"))

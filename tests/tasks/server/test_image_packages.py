@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,19 @@ def test_packages_of_python_and_node_that_the_distribution_did_not_bring(tmp_pat
 def test_a_list_that_cannot_be_read_is_said(tmp_path: Path, files: dict[str, str | bytes], why: str) -> None:
     (unread,) = seen(tmp_path, files).unread
     assert why in unread
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["var/lib/dpkg/status", "lib/apk/db/installed", "var/lib/rpm/rpmdb.sqlite", "var/lib/rpmmanifest/container-manifest-2",
+     "a/b.dist-info/METADATA", "a/node_modules/b/package.json"],
+)  # fmt: skip
+def test_a_list_that_cannot_be_opened_is_said(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "rootfs" / place
+    path.parent.mkdir(parents=True)
+    os.mknod(path, stat.S_IFSOCK | 0o600)  # nobody can open it, not even root
+    (unread,) = seen(tmp_path, {"etc/os-release": RELEASE}).unread
+    assert f"/{place} cannot be opened" in unread
 
 
 def test_a_link_leads_nowhere_outside(tmp_path: Path) -> None:
