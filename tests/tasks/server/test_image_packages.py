@@ -108,7 +108,7 @@ def test_a_list_that_cannot_be_read_is_said(tmp_path: Path, files: dict[str, str
 def test_a_list_that_cannot_be_opened_is_said(tmp_path: Path, place: str) -> None:
     path = tmp_path / "rootfs" / place
     path.parent.mkdir(parents=True)
-    os.mknod(path, stat.S_IFSOCK | 0o600)  # nobody can open it, not even root
+    os.mknod(path, stat.S_IFSOCK | 0o600)  # no user can open it, not even root
     (unread,) = seen(tmp_path, {"etc/os-release": RELEASE}).unread
     assert f"/{place} cannot be opened" in unread
 
