@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 MASKED = "(secret)"
 MOST_LINE = 2000
@@ -30,6 +30,8 @@ class Errors(asyncio.Protocol):
         self._within = max(map(len, self._secrets), default=1) - 1
         """Bytes at the end of a cut that may be the beginning of a secret."""
         self._rest = self._last = b""
+        self._hidden = 0
+        """Bytes at the beginning of the rest that belong to a secret whose mask was told."""
         self._second, self._lines, self._bytes = -1, 0, 0
 
     def data_received(self, data: bytes) -> None:
@@ -37,26 +39,28 @@ class Errors(asyncio.Protocol):
         second = int(self._clock())
         if second != self._second:
             self._second, self._lines, self._bytes, self._last = second, 0, 0, b""
+        data = self._rest + data
         if self._over():
-            before, ends, rest = self._masked(self._rest + data).rpartition(b"\n")
-            if ends:
-                self._last = before.rpartition(b"\n")[2][-MOST_LINE:]
-            self._rest = rest[-MOST_LINE - self._within :]
+            if end := data.rfind(b"\n") + 1:
+                self._last = self._masked(data, end).removesuffix(b"\n").rpartition(b"\n")[2][-MOST_LINE:]
+                data = data[end:]
+            cut = max(0, len(data) - MOST_LINE - self._within)
+            self._masked(data, cut)
+            self._rest = data[cut:]
             return
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        *lines, self._rest = data.split(b"\n")
         for one in lines:
-            self._tell(self._masked(one))
+            self._tell(self._masked(one, len(one)))
         if len(self._rest) > MOST_LINE + self._within:
-            told = self._masked(self._rest)
-            cut = len(told) - self._within
-            self._rest = told[cut:]
-            for at in range(0, cut, MOST_LINE):
-                self._tell(told[at : min(at + MOST_LINE, cut)])
+            cut = len(self._rest) - self._within
+            told, self._rest = self._masked(self._rest, cut), self._rest[cut:]
+            for at in range(0, len(told), MOST_LINE):
+                self._tell(told[at : at + MOST_LINE])
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Its last words are told, however much it said before."""
-        if last := self._rest or self._last:
-            self._line(_printable(self._masked(last)))
+        if last := self._masked(self._rest, len(self._rest)) or self._last:
+            self._line(_printable(last))
 
     def _over(self) -> bool:
         return self._lines >= MOST_LINES or self._bytes >= MOST_BYTES
@@ -71,10 +75,28 @@ class Errors(asyncio.Protocol):
         if self._over():
             self._line(LEFT_OUT)
 
-    def _masked(self, line: bytes) -> bytes:
+    def _masked(self, data: bytes, end: int) -> bytes:
+        """What is told of *data* before *end*; *data* is what follows the end of the last call, and may go on after *end*.
+
+        Secrets that overlap are masked as one. Only what was masked is not told.
+        """
+        told, covered = bytearray(), self._hidden
+        for start, stop in sorted(self._found(data)):
+            if start >= end:
+                break
+            if start >= covered:
+                told += data[covered:start] + MASKED.encode()
+            covered = max(covered, stop)
+        self._hidden = max(0, covered - end)
+        return bytes(told + data[covered:end])
+
+    def _found(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Where each secret begins and ends in *data*."""
         for secret in self._secrets:
-            line = line.replace(secret, MASKED.encode())
-        return line
+            at = data.find(secret)
+            while at >= 0:
+                yield at, at + len(secret)
+                at = data.find(secret, at + 1)
 
 
 def _parts(secrets: Iterable[str]) -> tuple[bytes, ...]:

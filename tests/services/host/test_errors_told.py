@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +51,59 @@ def test_a_secret_is_masked_however_it_is_cut(before: int, cuts: list[int], ends
     assert SECRET not in text
     assert "s3cr3t" not in text
     assert "of-a-row" not in text
+
+
+def test_nothing_plain_is_lost_with_a_long_secret() -> None:
+    secret, before = "0123456789" * (MOST_LINE // 5), "x" * MOST_LINE
+    told = Told(secret)
+    told.errors.data_received(f"{before}{secret} be".encode())
+    assert "".join(told.said(b"hind")) == f"{before}{MASKED} behind"
+
+
+def test_a_secret_that_begins_as_another_is_not_told_at_a_cut() -> None:
+    told = Told(SECRET, "s3cr3t")
+    told.errors.data_received(b"x" * 2 * MOST_LINE + b"s3cr3t-of")
+    assert "".join(told.said(b"-a-row!")) == "x" * 2 * MOST_LINE + f"{MASKED}!"
+
+
+def test_the_last_words_after_a_flood_have_no_part_of_a_secret() -> None:
+    told = Told(SECRET, "s3cr3t")
+    told.errors.data_received(b"\n" * MOST_LINES)
+    told.errors.data_received(b"x\n" + b"y" * MOST_LINE + b"s3cr3t-of")
+    told.errors.data_received(b"-a-row" + b"z" * (MOST_LINE + 5))
+    assert set(told.said(b"z")[-1]) == {"z"}
+    told = Told(SECRET, "s3cr3t")
+    told.errors.data_received(b"\n" * MOST_LINES)
+    told.errors.data_received(b"s3cr3t-of")
+    assert told.said(b"-a-row\n")[-1] == MASKED
+
+
+@given(
+    secrets=st.lists(st.text("ab", min_size=1, max_size=6), max_size=3),
+    long=st.integers(0, 2 * MOST_LINE),
+    pieces=st.lists(st.tuples(st.integers(0, MOST_LINE), st.text("abx", max_size=9)), max_size=9),
+)
+def test_what_is_told_does_not_depend_on_the_pieces(secrets: list[str], long: int, pieces: list[tuple[int, str]]) -> None:
+    secrets = [*secrets, "a" + "-" * long + "b"]
+    pieces = [(0, secrets[-1][: long // 2]), (0, secrets[-1][long // 2 :]), *pieces]
+    told = Told(*secrets)
+    for many, end in pieces:
+        told.errors.data_received(b"-" * many + end.encode())
+    whole = "".join("-" * many + end for many, end in pieces)
+    assert "".join(told.said(b"")) == masked(whole, secrets)
+
+
+def masked(text: str, secrets: list[str]) -> str:
+    """*text*, with one mask for each run of letters that overlapping *secrets* cover."""
+    covered, begins, ends = [False] * len(text), set[int](), set[int]()
+    for secret in secrets:
+        for found in re.finditer(f"(?={re.escape(secret)})", text):
+            at = found.start()
+            covered[at : at + len(secret)] = [True] * len(secret)
+            begins.add(at)
+            ends.update(range(at + 1, at + len(secret)))
+    begins -= ends
+    return "".join(MASKED if at in begins else one for at, one in enumerate(text) if at in begins or not covered[at])
 
 
 def test_a_key_of_several_lines_is_masked_line_by_line() -> None:
