@@ -204,10 +204,11 @@ class Together:
             return envelope.result(id, b'{%b"resources":[%b]}' % (extra, self._listed("resource", offered, caller)))
         judged: dict[str, list[bytes]] = {}
         for one in offered.of("resource"):
-            if self._may(one, caller):
-                judged.setdefault(one.server, []).append(one.definition)
-        live = {name: one for name, one in links.items() if name in offered.servers and self._may_at(name, _READ_ONE, caller)}
-        found = await page(live, lambda server: judged.get(server, ()), {*judged, *live}, cursor)
+            judged.setdefault(one.server, []).append(one.definition)
+        asked = {*judged, *(links.keys() & offered.servers)}
+        servers = {name for name in asked if self._may_at(name, _READ_ONE, caller)}
+        live = {name: one for name, one in links.items() if name in servers and name in offered.servers}
+        found = await page(live, lambda server: judged.get(server, ()), servers, cursor)
         return envelope.result(id, b"{%b%b}" % (extra, found))
 
     def _links(self, session: Session) -> dict[str, Link]:
