@@ -110,7 +110,8 @@ class Acting:
             if is_forged(request.headers, self.bound.origins, given=form.get("form", ""), expected=person.form):
                 self._denied(request, who, "form")
                 return said(403, "this does not come from a page of this server")
-            said = partial(said, more=login_pages.typed_again(form, buttons.typed, f"{self.bound.url}{buttons.path}"))
+            again = login_pages.typed_again(form, buttons.typed, f"{self.bound.url}{buttons.path}")
+            said = partial(said, more=again)
             tool = tool_named(buttons.tools.get(do, ""))
             if tool is None or not name:
                 return said(400, "this form does not say what to do with which of them; open the page again")
@@ -126,7 +127,6 @@ class Acting:
                 return said(403, decision.reason)
             if self.door.limits is not None:
                 door, back = self.door, self._address(buttons, name)
-                again = login_pages.typed_again(form, buttons.typed, f"{self.bound.url}{buttons.path}")
                 over = await over_limit(request.scope, who, tool.name, self.door.limits, door.accounts, back=back, more=again)
                 if over is not None:
                     return over

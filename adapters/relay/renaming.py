@@ -14,7 +14,6 @@ from services.host.resource_names import together_uri
 RENAMED = frozenset(("tools/call", "prompts/get", "resources/read", "tasks/result"))
 """Methods whose answers name resources."""
 UPDATED = "notifications/resources/updated"
-_objects = msgspec.json.Decoder(list[dict[str, Raw]])
 _Object = dict[str, Raw]
 
 
@@ -28,11 +27,11 @@ def renamed(body: bytes, server: str) -> bytes:
             return body
         result = envelope.members(message.result) or {}
         if "contents" in result:
-            result["contents"] = _encoded([_with_uri(one, server) for one in _objects.decode(result["contents"])])
+            result["contents"] = _encoded([with_uri(one, server) for one in envelope.objects(result["contents"])])
         if "content" in result:
-            result["content"] = _encoded([_block(one, server) for one in _objects.decode(result["content"])])
+            result["content"] = _encoded([_block(one, server) for one in envelope.objects(result["content"])])
         if "messages" in result:
-            result["messages"] = _encoded([_said(one, server) for one in _objects.decode(result["messages"])])
+            result["messages"] = _encoded([_said(one, server) for one in envelope.objects(result["messages"])])
         return envelope.result(envelope.encoded(message.id), envelope.encoded(result))
     except (envelope.Malformed, msgspec.MsgspecError):
         return body
@@ -42,7 +41,7 @@ def updated(message: bytes, server: str) -> bytes:
     """The notification *message* of *server* that a resource has changed."""
     try:
         params = envelope.members(envelope.heard(message).params) or {}
-        return envelope.notification(UPDATED, _encoded(_with_uri(params, server)))
+        return envelope.notification(UPDATED, _encoded(with_uri(params, server)))
     except (envelope.Malformed, msgspec.MsgspecError):
         return message
 
@@ -55,13 +54,14 @@ def _said(message: _Object, server: str) -> _Object:
 def _block(block: _Object, server: str) -> _Object:
     kind = envelope.text(block.get("type"))
     if kind == "resource_link":
-        return _with_uri(block, server)
+        return with_uri(block, server)
     if kind == "resource" and (held := envelope.members(block.get("resource", UNSET))) is not None:
-        return {**block, "resource": _encoded(_with_uri(held, server))}
+        return {**block, "resource": _encoded(with_uri(held, server))}
     return block
 
 
-def _with_uri(one: _Object, server: str) -> _Object:
+def with_uri(one: _Object, server: str) -> _Object:
+    """The resource *one* of *server*, under its address of all together; as it is if it has no address."""
     own = envelope.text(one.get("uri"))
     return {**one, "uri": _encoded(together_uri(server, own))} if own else one
 

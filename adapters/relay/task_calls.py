@@ -31,9 +31,6 @@ _MOST_TASK = 16 * 1024
 """Bytes of an answer that only names a task."""
 
 
-_tasks = msgspec.json.Decoder(list[dict[str, Raw]])
-
-
 @dataclass(slots=True)
 class _Begun:
     """The call of a ``tool`` in a ``trace``; ``told``: the event of its result was told."""
@@ -68,7 +65,7 @@ class TaskCalls:
         """The list of tasks *found*, with those of *caller* alone. What is no list is an error."""
         try:
             result = envelope.members(found.result) or {}
-            listed = _tasks.decode(result["tasks"])
+            listed = envelope.objects(result["tasks"])
         except (Malformed, msgspec.MsgspecError, KeyError):
             return envelope.heard(envelope.error(b"0", envelope.INTERNAL_ERROR, "the server's list of tasks cannot be read"))
         own = [one for one in listed if self.is_of(caller, server, one.get("taskId"))]

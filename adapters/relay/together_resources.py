@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 import msgspec
 from msgspec import UNSET, Raw
 
+from adapters.relay.renaming import with_uri
 from arcops.errors import ArcOpsError
 from arcops.identity import Identity
 from services.host import envelope
@@ -24,7 +25,6 @@ from services.host.envelope import INVALID_PARAMS, Malformed
 from services.host.eras import Era
 from services.host.handshake import asking_for_us
 from services.host.link import Link
-from services.host.resource_names import together_uri
 from services.host.sessions import Owner, owner_of
 
 METHOD = "resources/list"
@@ -38,7 +38,6 @@ _PAGE_SECONDS = 10.0
 """After so long a page ends, and the next one goes on."""
 _MOST_CALLERS = 1000
 _MOST_CURSOR = 4096
-_objects = msgspec.json.Decoder(list[dict[str, Raw]])
 
 
 class _Cursor(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -116,16 +115,12 @@ async def _asked(link: Link, own: str) -> tuple[list[bytes], str] | None:
         if answer.error is not UNSET:
             return None
         result = envelope.members(answer.result) or {}
-        found = [_together(one, link.name) for one in _objects.decode(result["resources"])]
+        named = [one for one in envelope.objects(result["resources"]) if envelope.text(one.get("uri"))]
+        found = [envelope.encoded(with_uri(one, link.name)) for one in named]
         after = envelope.text(result.get("nextCursor"))
     except (ArcOpsError, Malformed, msgspec.MsgspecError, KeyError):
         return None
-    return [one for one in found if one], after if len(after) <= _MOST_CURSOR else ""
-
-
-def _together(one: dict[str, Raw], server: str) -> bytes:
-    own = envelope.text(one.get("uri"))
-    return envelope.encoded({**one, "uri": together_uri(server, own)}) if own else b""
+    return found, after if len(after) <= _MOST_CURSOR else ""
 
 
 def _members(listed: list[bytes], cursor: _Cursor | None) -> bytes:

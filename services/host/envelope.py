@@ -50,6 +50,7 @@ class Malformed(Exception):
 
 _message = msgspec.json.Decoder(Message)
 _members = msgspec.json.Decoder(dict[str, Raw])
+_objects = msgspec.json.Decoder(list[dict[str, Raw]])
 _value = msgspec.json.Decoder()
 encoded = msgspec.json.encode
 """Any plain value as JSON."""
@@ -110,6 +111,11 @@ def members(raw: Raw | UnsetType) -> dict[str, Raw] | None:
         if (found := _with_halves(bytes(raw))) is not None:
             return {name: _raw(one) for name, one in found.items()}
         raise Malformed(INVALID_PARAMS, "params is not an object") from None
+
+
+def objects(raw: Raw) -> list[dict[str, Raw]]:
+    """The objects of an array, each as its members. Raises `msgspec.DecodeError` if it is no array of objects."""
+    return _objects.decode(raw)
 
 
 def value(raw: Raw | None) -> object:

@@ -35,7 +35,7 @@ from services.host.reaping import reaping
 from services.host.rows import HostedRow, Rows
 from services.host.saying import saying
 from services.host.serving import Key, Running, Serving
-from services.host.spec import Source, is_agent
+from services.host.spec import is_agent, is_elsewhere
 from services.host.starting import Starting
 from services.host.to_agents import Bridge, no_bridge
 from services.host.updating.switching import proven
@@ -43,7 +43,6 @@ from services.host.verdicts import Verdicts
 from services.host.withdrawing import Withdrawing, refusal
 
 _log = logging.getLogger(__name__)
-_REMOTE = tuple(f"{one.value}:" for one in Source if one.elsewhere)
 
 
 class Hosting:
@@ -101,7 +100,7 @@ class Hosting:
             bound=spec.bound,
             one_host=spec.one_host,
             shares=found.row.shares,
-            elsewhere=spec.package.startswith(_REMOTE),
+            elsewhere=is_elsewhere(spec),
         )
 
     async def elsewhere(self, name: str) -> str:

@@ -52,6 +52,9 @@ class Source(StrEnum):
         return self in (Source.REMOTE, Source.SSE)
 
 
+_OF_OTHERS = tuple(f"{one.value}:" for one in Source if one.elsewhere)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
     """A package of exactly one version. For a folder, ``name`` is its absolute path, for an image that of its layout, for a
@@ -161,6 +164,11 @@ def _image(text: str) -> Package:
 def is_agent(spec: Spec) -> bool:
     """Is *spec* of an agent, which is only kept, and not of a server?"""
     return spec.package.startswith(f"{Source.AGENT.value}:")
+
+
+def is_elsewhere(spec: Spec) -> bool:
+    """As `Source.elsewhere`, without reading the package: it is asked at every request."""
+    return spec.package.startswith(_OF_OTHERS)
 
 
 def checked(spec: Spec) -> Spec:

@@ -22,6 +22,7 @@ def runs(environment: Mapping[str, str], more: Mapping[str, str], stop: threadin
     """What runs a command with *environment* and *more*, until *stop* is set. It raises `Unavailable` if it cannot be started,
     was stopped, or takes too long. Its temporary files are in a folder that goes with it.
     """
+    ends = stop or threading.Event()
     told = {**of_sealer(environment), **of_installer(environment), **more}
 
     def run(command: tuple[str, ...]) -> Ran:
@@ -38,7 +39,7 @@ def runs(environment: Mapping[str, str], more: Mapping[str, str], stop: threadin
                 raise Unavailable(f"the command cannot be started: {error.strerror}") from error
             with child:
                 try:
-                    out, err = _written(child, stop)
+                    out, err = _written(child, ends)
                 finally:
                     if child.poll() is None:
                         child.kill()
@@ -47,16 +48,16 @@ def runs(environment: Mapping[str, str], more: Mapping[str, str], stop: threadin
     return run
 
 
-def _written(child: Child, stop: threading.Event | None) -> tuple[bytes, bytes]:
-    """What *child* writes until it ends."""
+def _written(child: Child, stop: threading.Event) -> tuple[bytes, bytes]:
+    """What *child* writes until it ends, or *stop* is set."""
     until = time.monotonic() + MOST_SECONDS
     while True:
         try:
-            return child.communicate(timeout=_LOOK_SECONDS if stop is not None else MOST_SECONDS)
+            return child.communicate(timeout=_LOOK_SECONDS)
         except TimeoutExpired as error:
-            if stop is not None and stop.is_set():
+            if stop.is_set():
                 raise Unavailable("the command was ended with the process that began it") from error
-            if time.monotonic() > until or stop is None:
+            if time.monotonic() > until:
                 raise Unavailable(f"the command takes more than {MOST_SECONDS // 60} minutes, and was ended") from error
 
 
