@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from arcops.errors import Refused
 
-_KEY, _NONCE, _TAG, _SALT = 32, 12, 16, 16
+KEY_BYTES = 32
+_NONCE, _TAG, _SALT = 12, 16, 16
 _MEMORY, _ROUNDS, _LANES = 64 * 1024, 3, 4
 _MOST_MEMORY, _MOST_ROUNDS, _MOST_LANES = 1024 * 1024, 64, 64
 _LEAST = 12
@@ -58,7 +59,7 @@ class ContentKey:
     @classmethod
     def new(cls) -> ContentKey:
         """A new one, from the system's randomness."""
-        return cls(os.urandom(_KEY))
+        return cls(os.urandom(KEY_BYTES))
 
     def encrypt(self, data: bytes, name: str) -> bytes:
         """*data*, encrypted as the piece *name*."""
@@ -98,7 +99,7 @@ def unlocked(locks: Sequence[PassphraseLock], passphrase: Callable[[], str]) -> 
             salt, locked = bytes.fromhex(lock.salt), bytes.fromhex(lock.locked)
         except ValueError as error:
             raise Refused("the lock of the backup is not hex, so it was not made by ArcOps") from error
-        if len(locked) != _NONCE + _KEY + _TAG or not (
+        if len(locked) != _NONCE + KEY_BYTES + _TAG or not (
             8 <= lock.memory <= _MOST_MEMORY and 1 <= lock.rounds <= _MOST_ROUNDS and 1 <= lock.lanes <= _MOST_LANES
         ):
             raise Refused("the lock of the backup has numbers that ArcOps does not use, so it is not tried")
@@ -115,4 +116,4 @@ def _derived(passphrase: str, salt: bytes, *, memory: int, rounds: int, lanes: i
         secret = passphrase.encode("utf-8")
     except UnicodeEncodeError as error:
         raise Refused("the passphrase is not text in UTF-8") from error
-    return Argon2id(salt=salt, length=_KEY, iterations=rounds, lanes=lanes, memory_cost=memory).derive(secret)
+    return Argon2id(salt=salt, length=KEY_BYTES, iterations=rounds, lanes=lanes, memory_cost=memory).derive(secret)

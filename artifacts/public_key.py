@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from arcops.errors import Refused
 from arcops.late_dataclass import dataclass
@@ -53,6 +54,12 @@ class PublicKey:
         return self.raw.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
+def key_id(raw: Raw | X25519PublicKey) -> str:
+    """The id of the key *raw*: ``sha256:…``."""
+    der = raw.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return f"sha256:{hashlib.sha256(der).hexdigest()}"
+
+
 def public_key(raw: object, *, where: str) -> PublicKey:
     """*raw*, a key of the cryptography library, as a `PublicKey`. Raises `Refused` for kinds and sizes that are too weak."""
     if weak := _weak(raw, thorough=False):
@@ -65,8 +72,7 @@ def public_key(raw: object, *, where: str) -> PublicKey:
                 f"{where}: an RSA key of {raw.key_size} bits is too short; use Ed25519, P-256 or RSA of 2048 bits or more"
             )
         case Ed25519PublicKey() | ec.EllipticCurvePublicKey() | rsa.RSAPublicKey():
-            der = raw.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-            return PublicKey(id=f"sha256:{hashlib.sha256(der).hexdigest()}", raw=raw)
+            return PublicKey(id=key_id(raw), raw=raw)
         case _:
             raise Refused(f"{where}: a {type(raw).__name__} cannot verify signatures here; use Ed25519, P-256 or RSA")
 

@@ -6,7 +6,6 @@ keys in PEM (RFC 8410), as ``openssl genpkey -algorithm X25519`` makes them.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -16,11 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from arcops.errors import Refused
-from artifacts.encryption import ContentKey, RecipientLock
+from artifacts.encryption import KEY_BYTES, ContentKey, RecipientLock
+from artifacts.public_key import key_id
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _INFO = b"arcops content key v1 to "
-_KEY = 32
 _MAKE = "'openssl genpkey -algorithm X25519' makes one, and 'openssl pkey -pubout' gives its public half"
 
 
@@ -83,15 +82,14 @@ def opened_by(locks: Iterable[RecipientLock], identity: Identity) -> ContentKey 
                 secret = _SUITE.decrypt(bytes.fromhex(lock.locked), identity.raw, _info(lock.recipient))
             except (InvalidTag, ValueError) as error:
                 raise Refused(f"the lock of the backup for {lock.recipient} was changed, so it does not open") from error
-            if len(secret) != _KEY:
+            if len(secret) != KEY_BYTES:
                 raise Refused(f"the lock of the backup for {lock.recipient} holds no key of ArcOps, so it is not used")
             return ContentKey(secret)
     return None
 
 
 def _recipient(raw: X25519PublicKey) -> Recipient:
-    der = raw.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return Recipient(id=f"sha256:{hashlib.sha256(der).hexdigest()}", raw=raw)
+    return Recipient(id=key_id(raw), raw=raw)
 
 
 def _info(recipient: str) -> bytes:

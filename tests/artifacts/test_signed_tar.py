@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from dataclasses import replace
@@ -78,6 +79,31 @@ def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, data
         assert tar.sealed == b"{}"
     with tarfile.open(path) as plain:
         assert plain.getnames() == [*members, SIGNED]
+
+
+def test_each_byte_is_hashed_once_when_it_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Backups and bundles have gigabytes, and hashing is most of the work."""
+    parts = {one.name: one for one in written(tmp_path / "x.tar", {"a": bytes(3 << 20), "b": b"", "c": b"c"})}
+    pieces: list[int] = []
+
+    class Counted:
+        def __init__(self) -> None:
+            self._digest = hashlib.new("sha256")
+
+        def update(self, data: bytes) -> None:
+            pieces.append(len(data))
+            self._digest.update(data)
+
+        def hexdigest(self) -> str:
+            return self._digest.hexdigest()
+
+    monkeypatch.setattr(hashlib, "sha256", Counted)
+    with opened_tar(tmp_path / "x.tar", "the tar") as tar:
+        pieces.clear()
+        tar.verify(parts)
+        assert sum(pieces) == (3 << 20) + 1
+        assert tar.read("a", 3 << 20) == bytes(3 << 20)  # and compared once more
+        assert sum(pieces) == 2 * (3 << 20) + 1
 
 
 LONG = f"wheels/charset_normalizer-3.4.4-cp311-cp311-{'.'.join(['manylinux_2_17_x86_64'] * 4)}.whl"

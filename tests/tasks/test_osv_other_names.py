@@ -95,6 +95,17 @@ class TestGroupsOfMaven:
         found = asked(tmp_path, [LOG4J], purl=f"pkg:{purl}")
         assert (answers(found), found.compared) == ([], 1)
 
+    def test_it_is_no_safer_after_advisories_of_another_ecosystem_were_imported(self, tmp_path: Path) -> None:
+        for number, entry in enumerate((LOG4J, LODASH)):
+            import_osv(export(tmp_path, entry, name=f"{number}.zip"), tmp_path, ecosystem=None, now=NOW)
+        component = Component(ref="c", name="c", kind="library", purl="pkg:maven/log4j-core/log4j-core@2.14.1")
+        assert answers(match([document(component)], tmp_path)) == UNKNOWN
+
+    def test_a_group_that_may_be_made_up_is_not_safe_if_the_advisory_cannot_be_read(self, tmp_path: Path) -> None:
+        unread = {**LOG4J, "modified": "yesterday"}
+        found = asked(tmp_path, [about("Maven", "x:y", "1"), unread], purl="pkg:maven/log4j-core/log4j-core@2.14.1")
+        assert answers(found) == UNKNOWN
+
     def test_a_package_that_advisories_name_is_asked_by_its_name_only(self, tmp_path: Path) -> None:
         entries = [about("Maven", "log4j-core:log4j-core", "1.0"), {**LOG4J, "id": "X-2"}]
         found = asked(tmp_path, entries, purl="pkg:maven/log4j-core/log4j-core@2.14.1")

@@ -178,30 +178,29 @@ def repositories(said: Json) -> Iterator[str]:
     """The repositories in a text ``owner/name@revision:function``, perhaps after a wrapper's name and ``|``, or in a mapping or
     list of such texts.
     """
-    waiting = [said]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            place = re.split("[@:]", one.rpartition("|")[2])[0]
-            if "/" in place:
-                yield place
-        elif isinstance(one, (dict, list)):
-            waiting += one.values() if isinstance(one, dict) else one
+    for one in _texts_in(said):
+        place = re.split("[@:]", one.rpartition("|")[2])[0]
+        if "/" in place:
+            yield place
 
 
 def of_code(key: str, said: Json, draft: Draft) -> None:
     """Note the repositories from which a loader takes the code that *key* names: ``owner/name--module.Class``, or the name."""
+    for one in _texts_in(said):
+        repository, dashes, _ = one.partition("--")
+        if dashes or (key != "auto_map" and _HUB_ID.fullmatch(one) and not one.endswith(".py")):
+            draft.based(key, repository)
+
+
+def _texts_in(said: Json) -> Iterator[str]:
+    """The texts in *said*, however deep; the keys of a mapping do not count."""
     waiting = [said]
     while waiting:
         one = waiting.pop()
-        if isinstance(one, list):
-            waiting += one
-        elif isinstance(one, dict):
-            waiting += one.values()
-        elif isinstance(one, str):
-            repository, dashes, _ = one.partition("--")
-            if dashes or (key != "auto_map" and _HUB_ID.fullmatch(one) and not one.endswith(".py")):
-                draft.based(key, repository)
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, (dict, list)):
+            waiting += one.values() if isinstance(one, dict) else one
 
 
 def _pipeline(value: dict[str, Json], draft: Draft) -> None:

@@ -20,7 +20,7 @@ from arcops.seen.vulnerabilities import Vulnerabilities
 from artifacts.private_folder import make_private
 
 NAME = "osv.sqlite"
-FORMAT = 4
+FORMAT = 5
 """Must be increased if the tables change, or what is done at import: names are folded, releases read, versions compared."""
 
 _TABLES = f"""
@@ -38,11 +38,20 @@ CREATE TABLE unreadable (
     ecosystem TEXT NOT NULL, package TEXT NOT NULL, member TEXT NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (ecosystem, package, member)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE artifact (
+    ecosystem TEXT NOT NULL, artifact TEXT NOT NULL, package TEXT NOT NULL, PRIMARY KEY (ecosystem, artifact, package)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE release (
     ecosystem TEXT NOT NULL, release TEXT NOT NULL, PRIMARY KEY (ecosystem, release)
 ) STRICT, WITHOUT ROWID;
 """
-_COPIED = {"ecosystem": "name", "affected": "ecosystem", "unreadable": "ecosystem", "release": "ecosystem"}
+_COPIED = {
+    "ecosystem": "name",
+    "affected": "ecosystem",
+    "unreadable": "ecosystem",
+    "artifact": "ecosystem",
+    "release": "ecosystem",
+}
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from tasks.model.osv.archive import LIMITS, ArchiveLimits, Export, open_export
 from tasks.model.osv.database import NAME, keep_others, replacing
 from tasks.model.osv.ecosystems import KINDS, reached, split_ecosystem
 from tasks.model.osv.modules import NO_MODULE, module_of, split_name
-from tasks.model.osv.packages import fold, qualifiers_of
+from tasks.model.osv.packages import artifact_of, fold, qualifiers_of
 from tasks.model.osv.ranges import beyond_ranges
 
 EVERY_PACKAGE = ""
@@ -221,6 +221,11 @@ def _settle(connection: sqlite3.Connection, tally: _Tally, chosen: str) -> int:
         "INSERT OR REPLACE INTO unreadable VALUES (?, ?, ?, ?)",
         ((chosen, EVERY_PACKAGE, member, reason) for member, reason in tally.lost),
     )
+    if chosen == "Maven":
+        names = connection.execute("SELECT package FROM affected UNION SELECT package FROM unreadable").fetchall()
+        connection.executemany(
+            "INSERT INTO artifact VALUES (?, ?, ?)", ((chosen, artifact_of(name), name) for (name,) in names)
+        )
     (packages,) = connection.execute("SELECT count(DISTINCT package) FROM affected").fetchone()
     return int(packages)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -114,19 +114,19 @@ def look_up(connection: sqlite3.Connection, keys: set[Key]) -> Known:
     )
 
 
-def names_of_artifacts(connection: sqlite3.Connection) -> dict[str, set[str]]:
-    """The packages of Maven that advisories name, by their artifact ids."""
+def names_of_artifacts(connection: sqlite3.Connection, artifacts: Iterable[str]) -> dict[str, set[str]]:
+    """The packages of Maven that advisories name and that have one of these *artifacts*, by their artifact ids."""
     found: dict[str, set[str]] = defaultdict(set)
-    for (name,) in connection.execute(
-        "SELECT package FROM osv.affected WHERE ecosystem = 'Maven'"
-        " UNION SELECT package FROM osv.unreadable WHERE ecosystem = 'Maven'"
-    ):
-        found[name.rpartition(":")[2]].add(name)
+    keys = {("Maven", one) for one in artifacts}
+    for artifact, name in _rows(connection, "SELECT artifact, package FROM osv.artifact", keys, column="artifact"):
+        found[artifact].add(name)
     return found
 
 
-def _rows(connection: sqlite3.Connection, select: str, keys: set[Key]) -> Iterator[tuple[Any, ...]]:
-    """The rows that *select* gives for *keys*: one query for many names, which takes a fifth of a table of them."""
+def _rows(connection: sqlite3.Connection, select: str, keys: set[Key], *, column: str = "package") -> Iterator[tuple[Any, ...]]:
+    """The rows that *select* gives for *keys*, whose names are in *column*: one query for many names, which takes a fifth of a
+    table of them.
+    """
     by_ecosystem: dict[str, list[str]] = defaultdict(list)
     for ecosystem, package in sorted(keys):
         by_ecosystem[ecosystem].append(package)
@@ -134,7 +134,7 @@ def _rows(connection: sqlite3.Connection, select: str, keys: set[Key]) -> Iterat
         for first in range(0, len(packages), _AT_ONCE):
             some = packages[first : first + _AT_ONCE]
             marks = ",".join("?" * len(some))
-            yield from connection.execute(f"{select} WHERE ecosystem = ? AND package IN ({marks})", (ecosystem, *some))
+            yield from connection.execute(f"{select} WHERE ecosystem = ? AND {column} IN ({marks})", (ecosystem, *some))
 
 
 def _database(

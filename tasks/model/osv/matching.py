@@ -18,7 +18,7 @@ from tasks.model.osv.database import NAME, damaged, reading
 from tasks.model.osv.ecosystems import is_in
 from tasks.model.osv.known import Key, Known, look_up, names_of_artifacts
 from tasks.model.osv.modules import NO_MODULE
-from tasks.model.osv.packages import Asked, Package, is_key_of_rpm, is_package, package_of_key, simple_key
+from tasks.model.osv.packages import Asked, Package, artifact_of, is_key_of_rpm, is_package, package_of_key, simple_key
 
 _NO_PACKAGES = frozenset(
     {
@@ -112,9 +112,9 @@ def _with_others_of_maven(packages: dict[Package, list[str]], connection: sqlite
         return
     from tasks.model.osv.registry_names import perhaps_of_maven
 
-    listed = names_of_artifacts(connection)
+    listed = names_of_artifacts(connection, (artifact_of(package.key) for package in of_maven))
     for package in of_maven:
-        names = listed.get(package.key.rpartition(":")[2], set())
+        names = listed.get(artifact_of(package.key), set())
         if package.key not in names and (more := perhaps_of_maven(package, sorted(names))):
             packages[replace(package, asked=(*package.asked, *more))] = packages.pop(package)
 

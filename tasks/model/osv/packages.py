@@ -97,6 +97,11 @@ def is_key_of_rpm(component: Component) -> bool:
     return kind == "pkg:rpm" and component.name == "gpg-pubkey" and "gpg-pubkey@" in rest
 
 
+def artifact_of(name: str) -> str:
+    """The artifact id in the *name* of a Maven package, ``group:artifact``."""
+    return name.rpartition(":")[2]
+
+
 @lru_cache(maxsize=65536)
 def fold(ecosystem: str, name: str) -> str:
     """*name* as the key for all spellings of it. Case never tells two packages apart: some registries ignore it, and package
