@@ -1,8 +1,9 @@
 """What a cluster holds about its network, saved as manifests: it only lists objects, page by page.
 
-No kind that could hold a secret is read. Of pods only fields that matter for traffic are kept, and of one ConfigMap, the mesh's
-own, only what is judged. A list that the cluster does not allow becomes an object ``NotSeen`` (``arcops.dev/v1``), so that a
-later reader of the manifests knows that something is missing.
+No kind that is made for secrets is read, and where people write secrets into other kinds, that text is not kept
+(`tasks.kubernetes.free_text`). Of kinds whose existence is what counts only names and labels are kept, of pods only fields that
+matter for traffic, and of one ConfigMap, the mesh's own, only what is judged. A list that the cluster does not allow becomes an
+object ``NotSeen`` (``arcops.dev/v1``), so that a later reader of the manifests knows that something is missing.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from foundation.egress.cluster import ApiServer, NotGiven, refuse_unreached
 from tasks.kubernetes import mesh as cluster_mesh
 from tasks.kubernetes.client import client_of
 from tasks.kubernetes.config import access
+from tasks.kubernetes.free_text import FREE
 from tasks.kubernetes.manifests.custom import is_checked
 from tasks.kubernetes.manifests.istio import DRY_RUN
 from tasks.kubernetes.manifests.nodes import idle
@@ -38,13 +40,16 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiResource:
-    """One kind of object. ``query`` narrows the list; ``otherwise`` is the version that a cluster may serve instead."""
+    """One kind of object. ``query`` narrows the list; ``otherwise`` is the version that a cluster may serve instead; ``bare``:
+    only that there is one is read, so that nothing else is kept.
+    """
 
     version: str
     kind: str
     plural: str
     query: tuple[tuple[str, str], ...] = ()
     otherwise: str = ""
+    bare: bool = False
 
     @property
     def group(self) -> str:
@@ -119,17 +124,17 @@ RESOURCES = (
     ApiResource(version="cilium.io/v2", kind="CiliumLocalRedirectPolicy", plural="ciliumlocalredirectpolicies"),
     ApiResource(version="cilium.io/v2", kind="CiliumEnvoyConfig", plural="ciliumenvoyconfigs"),
     ApiResource(version="cilium.io/v2", kind="CiliumClusterwideEnvoyConfig", plural="ciliumclusterwideenvoyconfigs"),
-    ApiResource(version="traefik.io/v1alpha1", kind="IngressRoute", plural="ingressroutes"),
-    ApiResource(version="traefik.io/v1alpha1", kind="IngressRouteTCP", plural="ingressroutetcps"),
-    ApiResource(version="traefik.io/v1alpha1", kind="IngressRouteUDP", plural="ingressrouteudps"),
-    ApiResource(version="projectcontour.io/v1", kind="HTTPProxy", plural="httpproxies"),
-    ApiResource(version="k8s.nginx.org/v1", kind="VirtualServer", plural="virtualservers"),
-    ApiResource(version="k8s.nginx.org/v1", kind="TransportServer", plural="transportservers"),
-    ApiResource(version="configuration.konghq.com/v1beta1", kind="TCPIngress", plural="tcpingresses"),
-    ApiResource(version="configuration.konghq.com/v1beta1", kind="UDPIngress", plural="udpingresses"),
-    ApiResource(version="apisix.apache.org/v2", kind="ApisixRoute", plural="apisixroutes"),
-    ApiResource(version="gateway.envoyproxy.io/v1alpha1", kind="EnvoyPatchPolicy", plural="envoypatchpolicies"),
-    ApiResource(version="serving.knative.dev/v1", kind="Service", plural="services"),
+    ApiResource(version="traefik.io/v1alpha1", kind="IngressRoute", plural="ingressroutes", bare=True),
+    ApiResource(version="traefik.io/v1alpha1", kind="IngressRouteTCP", plural="ingressroutetcps", bare=True),
+    ApiResource(version="traefik.io/v1alpha1", kind="IngressRouteUDP", plural="ingressrouteudps", bare=True),
+    ApiResource(version="projectcontour.io/v1", kind="HTTPProxy", plural="httpproxies", bare=True),
+    ApiResource(version="k8s.nginx.org/v1", kind="VirtualServer", plural="virtualservers", bare=True),
+    ApiResource(version="k8s.nginx.org/v1", kind="TransportServer", plural="transportservers", bare=True),
+    ApiResource(version="configuration.konghq.com/v1beta1", kind="TCPIngress", plural="tcpingresses", bare=True),
+    ApiResource(version="configuration.konghq.com/v1beta1", kind="UDPIngress", plural="udpingresses", bare=True),
+    ApiResource(version="apisix.apache.org/v2", kind="ApisixRoute", plural="apisixroutes", bare=True),
+    ApiResource(version="gateway.envoyproxy.io/v1alpha1", kind="EnvoyPatchPolicy", plural="envoypatchpolicies", bare=True),
+    ApiResource(version="serving.knative.dev/v1", kind="Service", plural="services", bare=True),
 )
 """What is listed. The engine does not understand those from Antrea's on, but it must know if they exist: most of them are ways
 in, or may change what others mean.
@@ -286,12 +291,16 @@ def _pruned(item: Object, resource: ApiResource) -> Object:
     noted = _annotations(metadata, resource)
     if noted:
         kept["annotations"] = noted
+    if resource.bare:
+        return {"apiVersion": resource.version, "kind": resource.kind, "metadata": kept}
     if resource.kind == "Pod":
         spec = _pod(spec)
     elif resource.kind == "Route":
         spec = _route(spec)
     elif resource.group in ("apps", "batch"):
         spec = _workload(spec)
+    elif resource.kind in FREE:
+        spec = FREE[resource.kind](spec)
     return {"apiVersion": resource.version, "kind": resource.kind, "metadata": kept, "spec": spec}
 
 

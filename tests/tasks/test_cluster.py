@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,8 @@ from arcops.seen.network import Network
 from arcops.tier import Tier
 from capabilities.network.snapshot import SnapshotNetwork, Snapshotted, snapshot_network
 from reach.drift import compare
-from tasks.kubernetes.listing import RESOURCES, TITLES, _pruned
+from tasks.kubernetes.listing import RESOURCES, TITLES, ApiResource, _pruned
+from tasks.kubernetes.manifests.objects import Objects
 from tasks.kubernetes.mesh import NAME, NAMESPACE, PATH
 from tasks.network.index import Looked, SnapshotIndex
 from tasks.network.network import network_of, read_manifests
@@ -208,6 +210,83 @@ def test_annotations_that_decide_are_kept_and_no_others() -> None:
         "nginx.ingress.kubernetes.io/server-snippet": "",
         "nginx.ingress.kubernetes.io/ssl-redirect": "false",
     }
+
+
+_PLAIN = {"password": "s3cret"}
+_FREE = {
+    "WasmPlugin": {"url": "oci://a", "pluginConfig": _PLAIN, "vmConfig": {"env": [{"name": "A", "value": "s3cret"}]}},
+    "EnvoyFilter": {
+        "workloadSelector": {"labels": {"app": "web"}},
+        "configPatches": [
+            {"match": {"context": "GATEWAY"}, "patch": {"operation": "MERGE", "value": {"inlineCode": "x = 's3cret'"}}}
+        ],
+    },
+    "CiliumEnvoyConfig": {"services": [{"name": "a"}], "resources": [{"secret": {"inlineString": "s3cret"}}]},
+    "CiliumClusterwideEnvoyConfig": {"resources": [{"secret": {"inlineString": "s3cret"}}]},
+    "HTTPRoute": {
+        "hostnames": ["a.example"],
+        "rules": [
+            {
+                "matches": [{"headers": [{"name": "x-v", "value": "2"}]}],
+                "filters": [{"requestHeaderModifier": {"set": [{"name": "x", "value": "s3cret"}]}}],
+                "backendRefs": [
+                    {"name": "a", "filters": [{"responseHeaderModifier": {"add": [{"name": "x", "value": "s3cret"}]}}]}
+                ],
+            }
+        ],
+    },
+    "GRPCRoute": {"rules": [{"filters": [{"requestHeaderModifier": {"set": [{"name": "x", "value": "s3cret"}]}}]}]},
+    "VirtualService": {
+        "hosts": ["a.example"],
+        "http": [
+            {
+                "match": [{"headers": {"x": {"exact": "s3cret"}}, "withoutHeaders": {"y": {"prefix": "s3cret"}}}],
+                "headers": {"request": {"set": {"authorization": "s3cret"}}},
+                "route": [{"destination": {"host": "db"}, "headers": {"request": {"add": {"x": "s3cret"}}}}],
+            }
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize("resource", [one for one in RESOURCES if one.bare or one.kind in _FREE], ids=lambda one: one.title)
+def test_text_of_any_kind_is_not_kept(resource: ApiResource) -> None:
+    said = {"name": "a", "namespace": "b", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "s3cret"}}
+    spec = {"template": {"env": _PLAIN}, "plugins": [_PLAIN]} if resource.bare else _FREE[resource.kind]
+    item = {"metadata": said, "spec": spec, "status": {"x": "s3cret"}}
+    before = deepcopy(item)
+    found = _pruned(item, resource)
+    assert "s3cret" not in str(found)
+    assert item == before, "the answer of the cluster is not changed"
+    assert (found["kind"], found["metadata"]) == (resource.kind, {"name": "a", "namespace": "b"})
+    assert ("spec" in found) is not resource.bare
+
+
+def test_kinds_that_are_only_known_to_exist_keep_nothing_else() -> None:
+    """What the engine reads of a kind, it must keep; what it does not read, it must not."""
+    groups = {one.group for one in RESOURCES if one.bare}
+    assert {"serving.knative.dev", "traefik.io", "apisix.apache.org", "gateway.envoyproxy.io", "k8s.nginx.org"} < groups
+    for resource in RESOURCES:
+        if resource.group in groups:
+            assert resource.bare
+            objects = Objects()
+            text = f"apiVersion: {resource.version}\nkind: {resource.kind}\nmetadata: {{name: a}}\n"
+            objects.read("a.yaml", text.encode())
+            [other] = objects.others
+            assert (other.group, other.kind, other.harmless) == (resource.group, resource.kind, False)
+            assert not objects.unread
+
+
+def test_what_is_read_of_a_route_is_kept() -> None:
+    by_kind = {one.kind: one for one in RESOURCES}
+    kept = _pruned({"metadata": {"name": "a"}, "spec": _FREE["HTTPRoute"]}, by_kind["HTTPRoute"])["spec"]
+    assert kept["rules"][0]["matches"] == [{"headers": [{"name": "x-v", "value": "2"}]}]
+    assert kept["rules"][0]["filters"] == [{"requestHeaderModifier": {"set": [{"name": "x", "value": "-"}]}}]
+    kept = _pruned({"metadata": {"name": "a"}, "spec": _FREE["EnvoyFilter"]}, by_kind["EnvoyFilter"])["spec"]
+    assert kept["configPatches"] == [{"match": {"context": "GATEWAY"}, "patch": {"operation": "MERGE"}}]
+    kept = _pruned({"metadata": {"name": "a"}, "spec": _FREE["VirtualService"]}, by_kind["VirtualService"])["spec"]
+    assert kept["http"][0]["route"][0]["destination"] == {"host": "db"}
+    assert kept["http"][0]["match"] == [{"headers": {"x": {"exact": "-"}}, "withoutHeaders": {"y": {"prefix": "-"}}}]
 
 
 def test_a_snapshot_of_an_earlier_version_did_not_see_what_is_listed_today() -> None:
