@@ -11,6 +11,11 @@ from manifests.text import Value
 _DENIED = "Never to the metadata services or the API server, because the DNS answer for a name could point to them."
 
 
+def hosts_policy(workload: str) -> str:
+    """The name of the CiliumNetworkPolicy of a *workload*."""
+    return f"{workload[:LONGEST]}-hosts"
+
+
 def by_cilium(description: Description) -> Iterator[Explained]:
     """A CiliumNetworkPolicy. It replaces the NetworkPolicy for DNS."""
     asked: dict[str, Value] = {"k8s:io.kubernetes.pod.namespace": "kube-system"}
@@ -37,7 +42,7 @@ def by_cilium(description: Description) -> Iterator[Explained]:
         made(
             "cilium.io/v2",
             "CiliumNetworkPolicy",
-            f"{description.name[:LONGEST]}-hosts",
+            hosts_policy(description.name),
             description.namespace,
             {
                 "endpointSelector": labelled(description.labels.items()),

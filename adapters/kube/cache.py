@@ -17,13 +17,17 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One object. ``owner`` is the uid of its controller, empty if it has none; ``above`` is the controller's kind and name."""
+    """One object. ``owner`` is the uid of its controller, empty if it has none; ``above`` is the controller's kind and name.
+
+    ``group`` is what it is found by beside its owner; empty if by nothing.
+    """
 
     uid: str
     version: int
     owner: str
     above: tuple[str, str]
     data: bytes
+    group: str = ""
 
     def value(self) -> dict[str, Json]:
         """The object, read again."""
@@ -31,6 +35,8 @@ class Kept:
         return found
 
 
+Grouped = Callable[[dict[str, Json]], str]
+"""The group of an object."""
 Told = Callable[[Place, Kept | None, Kept | None], None]
 """Hears of a change: what the object was, and what it is."""
 
@@ -40,7 +46,7 @@ def place_of(value: dict[str, Json]) -> Place:
     return str(inner(value, "metadata", "namespace") or ""), str(inner(value, "metadata", "name"))
 
 
-def kept(value: dict[str, Json]) -> tuple[Place, Kept]:
+def kept(value: dict[str, Json], group: Grouped) -> tuple[Place, Kept]:
     """*value* as it is kept."""
     metadata = value.get("metadata")
     if isinstance(metadata, dict):
@@ -52,6 +58,7 @@ def kept(value: dict[str, Json]) -> tuple[Place, Kept]:
         owner=owner,
         above=above,
         data=msgspec.json.encode(value),
+        group=group(value),
     )
     return place_of(value), made
 
@@ -77,13 +84,16 @@ def number(version: Json) -> int:
 
 
 class Cache:
-    """The objects of one kind. ``told`` hears of each change, in the thread that brought it."""
+    """The objects of one kind. ``told`` hears of each change, in the thread that brought it. ``group`` says by what else than
+    its owner an object is found.
+    """
 
-    def __init__(self, told: Told) -> None:
-        self._told = told
+    def __init__(self, told: Told, group: Grouped = lambda value: "") -> None:
+        self._told, self._group = told, group
         self._lock = threading.Lock()
         self._objects: dict[Place, Kept] = {}
         self._owned: dict[str, set[Place]] = {}
+        self._groups: dict[str, set[Place]] = {}
         self._places: dict[str, Place] = {}
         self._seen = 0
         self.ready = threading.Event()
@@ -111,9 +121,20 @@ class Cache:
 
     def owned(self, uid: str) -> Iterator[tuple[Place, Kept]]:
         """The objects whose controller has *uid*."""
+        return self._of(self._owned, uid)
+
+    def within(self, group: str) -> Iterator[tuple[Place, Kept]]:
+        """The objects of *group*, and the owner does not matter."""
+        return self._of(self._groups, group)
+
+    def _of(self, index: dict[str, set[Place]], key: str) -> Iterator[tuple[Place, Kept]]:
         with self._lock:
-            found = [(place, self._objects[place]) for place in self._owned.get(uid, ())]
+            found = [(place, self._objects[place]) for place in index.get(key, ())]
         return iter(found)
+
+    def kept(self, value: dict[str, Json]) -> tuple[Place, Kept]:
+        """*value* as it is kept here."""
+        return kept(value, self._group)
 
     def heard(self, value: dict[str, Json]) -> None:
         """The watch says that there is *value*."""
@@ -123,7 +144,7 @@ class Cache:
             with self._lock:
                 self._seen = max(self._seen, version)  # it is what an answer to our write said
             return
-        place, one = kept(value)
+        place, one = self.kept(value)
         with self._lock:
             self._seen = max(self._seen, one.version)
             before = self._put(place, one)
@@ -132,14 +153,14 @@ class Cache:
 
     def wrote(self, value: dict[str, Json]) -> None:
         """An answer to a write says that there is *value*. The watch may be further already; then it knows better."""
-        place, one = kept(value)
+        place, one = self.kept(value)
         with self._lock:
             if one.version > self._seen or place in self._objects:
                 self._put(place, one)
 
     def gone(self, value: dict[str, Json]) -> None:
         """The watch says that *value* is not there, or not ours, any more."""
-        place, one = kept(value)
+        place, one = self.kept(value)
         with self._lock:
             self._seen = max(self._seen, one.version)
             before = self._objects.get(place)
@@ -181,16 +202,22 @@ class Cache:
             self._remove(place)
         self._objects[place] = one
         self._places[one.uid] = place
-        if one.owner:
-            self._owned.setdefault(one.owner, set()).add(place)
+        for index, key in self._indexes(one):
+            index.setdefault(key, set()).add(place)
         return before
 
     def _remove(self, place: Place) -> None:
         before = self._objects.pop(place, None)
         if before is not None:
             self._places.pop(before.uid, None)
-        if before is not None and before.owner:
-            places = self._owned.get(before.owner, set())
-            places.discard(place)
-            if not places:
-                self._owned.pop(before.owner, None)
+            for index, key in self._indexes(before):
+                places = index[key]
+                places.discard(place)
+                if not places:
+                    del index[key]
+
+    def _indexes(self, one: Kept) -> Iterator[tuple[dict[str, set[Place]], str]]:
+        if one.owner:
+            yield self._owned, one.owner
+        if one.group:
+            yield self._groups, one.group

@@ -20,7 +20,7 @@ from adapters.kube.issuers import Issuers
 from adapters.kube.keys import ServerKey
 from adapters.kube.kinds import SECRET, SERVERS, SLICE, owned
 from adapters.kube.lease import DURATION, Leading, NotLeading
-from adapters.kube.other_policies import OF_OTHERS, POLICIES, kept_by_namespace
+from adapters.kube.other_policies import POLICIES, group_of, kept_small, selected
 from adapters.kube.passes import Named, Passes
 from adapters.kube.queue import Queue
 from adapters.kube.secret_versions import versions_alone
@@ -77,7 +77,10 @@ class Operator:
         self._naming: dict[ServerKey, frozenset[Named]] = {}
         self._lock = threading.Lock()
         self._servers = {one.kind: Cache(self._server_changed(one.kind)) for one in SERVERS}
-        self._owned = {one: Cache(self._object_changed) for one in owned(sources.site())}
+        self._owned = {
+            one: Cache(self._object_changed, group_of) if one.kind in POLICIES else Cache(self._object_changed)
+            for one in owned(sources.site())
+        }
         self._slices = Cache(self._slice_changed)
         self._secrets = {one: Cache(self._secret_changed) for one in sources.site().rotating}
         self.handshakes = Handshakes(sources, self.queue.add)
@@ -101,7 +104,7 @@ class Operator:
         )
         self.watches = [Watching(cluster, one, self._servers[one.kind]) for one in SERVERS]
         self.watches += [
-            Watching(cluster, one, cache, keep=kept_by_namespace)
+            Watching(cluster, one, cache, keep=kept_small)
             if one.kind in POLICIES
             else Watching(cluster, one, cache, labels="" if one.kind == "ConfigMap" else LABELS, keep=self._keeps)
             for one, cache in self._owned.items()
@@ -196,9 +199,12 @@ class Operator:
         return told
 
     def _object_changed(self, place: Place, before: Kept | None, after: Kept | None) -> None:
-        for one in (before, after):
-            if one is not None and one.owner:
-                self._owner_of(one.above, place[0] or self._namespace_of(one))
+        seen = [one for one in (before, after) if one is not None]
+        for above, namespace in {(one.above, place[0] or self._namespace_of(one)) for one in seen if one.owner}:
+            self._owner_of(above, namespace)
+        for group in {one.group for one in seen if one.group}:
+            if self.lease.leads:
+                self._servers_in(*selected(group))
 
     def _namespace_of(self, one: Kept) -> str:
         """The namespace of the owner of an object of the whole cluster."""
@@ -208,20 +214,21 @@ class Operator:
 
     def _owner_of(self, above: tuple[str, str], namespace: str) -> None:
         kind, name = above
-        if kind == OF_OTHERS and self.lease.leads:
-            self._servers_in(name)
         if kind == ServerKind.CLUSTER.value:
             self._add(ServerKey(kind=kind, namespace="", name=name))
         elif kind == ServerKind.NAMESPACED.value:
             self._add(ServerKey(kind=kind, namespace=namespace, name=name))
 
-    def _servers_in(self, namespace: str) -> None:
-        """Those whose pods are in *namespace*."""
+    def _servers_in(self, namespace: str, server: str) -> None:
+        """Those whose pods are in *namespace*; with the name *server*, if it is given."""
         for kind, cache in self._servers.items():
-            whole = kind == ServerKind.CLUSTER.value and namespace == self._cluster_namespace
-            for place in cache.places():
-                if whole or place[0] == namespace:
-                    self._add(ServerKey(kind=kind, namespace=place[0], name=place[1]))
+            whole = kind == ServerKind.CLUSTER.value
+            if whole and namespace != self._cluster_namespace:
+                continue
+            at = "" if whole else namespace
+            for place in [(at, server)] if server else cache.places():
+                if place[0] == at and cache.get(place) is not None:
+                    self._add(ServerKey(kind=kind, namespace=at, name=place[1]))
 
     def _slice_changed(self, place: Place, before: Kept | None, after: Kept | None) -> None:
         for one in (before, after):

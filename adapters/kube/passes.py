@@ -16,7 +16,7 @@ from adapters.kube.handshakes import Handshakes
 from adapters.kube.issuers import Issuers
 from adapters.kube.keys import ServerKey
 from adapters.kube.kinds import SERVERS, Kind
-from adapters.kube.other_policies import POLICIES, owner_in
+from adapters.kube.other_policies import POLICIES, groups_about, own_policies
 from adapters.kube.remembering import Remembering
 from adapters.kube.secret_data import SecretData
 from adapters.kube.sources import Sources
@@ -158,7 +158,7 @@ class Passes:
             observed,
             config_maps={name: one for name, one in seen if one is not None},
             secrets=self._versions(secrets, namespace, named.secrets) if secrets is not None else {},
-            policies=self._policies(namespace),
+            policies=self._policies(namespace, resource.identity.name, children),
             handshake=self._handshake(key, resource, children, namespace),
         )
         return self._with_keys(key, resource, observed)
@@ -170,12 +170,23 @@ class Passes:
         there = ((name, cache.get((namespace, name))) for name in sorted(names))
         return {name: self._secret_data.seen((namespace, name), one) for name, one in there if one is not None}
 
-    def _policies(self, namespace: str) -> tuple[Mapping[str, Json], ...] | None:
-        """The network policies of others in *namespace*; `None` if some were not seen yet."""
-        caches = [cache for kind, cache in self._owned.items() if kind.kind in POLICIES]
-        if not all(one.ready.is_set() for one in caches):
+    def _policies(
+        self, namespace: str, server: str, children: Mapping[ObjectName, Child]
+    ) -> tuple[Mapping[str, Json], ...] | None:
+        """The network policies in *namespace* that may select pods of the *server*, except its own among its *children*;
+        `None` if some were not seen yet.
+        """
+        kinds = {kind: cache for kind, cache in self._owned.items() if kind.kind in POLICIES}
+        if not all(one.ready.is_set() for one in kinds.values()):
             return None
-        return tuple(one.value() for cache in caches for _, one in cache.owned(owner_in(namespace)))
+        own, found = frozenset(own_policies(children, server)), list[Mapping[str, Json]]()
+        for kind, cache in kinds.items():
+            for group in groups_about(namespace, server):
+                for (_, name), one in cache.within(group):
+                    place = ObjectName(api_version=kind.api_version, kind=kind.kind, namespace=namespace, name=name)
+                    if place not in own:
+                        found.append(one.value())
+        return tuple(found)
 
     def _with_keys(self, key: ServerKey, resource: ServerResource, observed: Observed) -> Observed:
         issuer = issuer_to_fetch(resource, observed, self._sources.site())

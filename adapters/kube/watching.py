@@ -83,7 +83,7 @@ class Watching(threading.Thread):
             for value in page.items:
                 value["apiVersion"], value["kind"] = self.kind.api_version, self.kind.kind  # items of a list have neither
                 if self._keep(value):
-                    found.append(caches.kept(value))
+                    found.append(self.cache.kept(value))
             following = page.following
             if not following:
                 self.cache.replace(found, page.version)

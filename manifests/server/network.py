@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from manifests.description import DescribedMesh, Description, EgressGateway, Names, Pods, Port
 from manifests.egress_gateway import through_gateway
-from manifests.hosts import by_cilium, by_cluster_policy
+from manifests.hosts import by_cilium, by_cluster_policy, hosts_policy
 from manifests.objects import Json
 from manifests.server.names import HEALTH_PORT, RELAY_PORT, labels, metadata, selector
 from manifests.server.plan import ServerPlan
@@ -33,6 +33,16 @@ def network_objects(plan: ServerPlan) -> Iterator[Mapping[str, Json]]:
         yield from (value for _, value in by_cilium(described))
     elif site.domain_names is not None:
         yield from (value for _, value in by_cluster_policy(described, site.domain_names))
+
+
+def policy_names(server: str) -> frozenset[tuple[str, str]]:
+    """Kind and name of each policy of a namespace that a *server* can ever have."""
+    cilium = (_api_policy(server), hosts_policy(server))
+    return frozenset((("NetworkPolicy", server), *(("CiliumNetworkPolicy", one) for one in cilium)))
+
+
+def _api_policy(server: str) -> str:
+    return f"{server}-api"
 
 
 def by_gateway(plan: ServerPlan) -> bool:
@@ -125,7 +135,7 @@ def _to_api_server(plan: ServerPlan) -> dict[str, Json]:
     return {
         "apiVersion": "cilium.io/v2",
         "kind": "CiliumNetworkPolicy",
-        "metadata": metadata(f"{plan.name}-api", plan.namespace, labels(plan.name, plan.owner.kind)),
+        "metadata": metadata(_api_policy(plan.name), plan.namespace, labels(plan.name, plan.owner.kind)),
         "spec": {
             "endpointSelector": {"matchLabels": selector(plan.name, plan.owner.kind)},
             "egress": [{"toEntities": ["kube-apiserver"], "toPorts": [{"ports": ports}]}],

@@ -62,7 +62,7 @@ class Observed:
     that the resource names; one that is not there is absent. ``secrets`` has the versions of the data of the Secrets that it
     names, only in namespaces that allow that; `None` if they cannot be looked at now. ``key_sets`` has the keys of each issuer
     (a JSON Web Key Set) that the operator fetched, by issuer, and ``key_problem`` says why they could not be. ``policies`` are
-    the NetworkPolicies of others in the namespace of its pods; `None` if they cannot be looked at now. ``status`` is
+    the NetworkPolicies of others that may select its pods; `None` if they cannot be looked at now. ``status`` is
     that of the resource as it stands.
     """
 

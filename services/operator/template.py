@@ -133,8 +133,7 @@ def _free(value: Json) -> str:
 
 
 def _common(value: Json) -> str:
-    why = _shaped(text(253, least=1, pattern=NAME))(value)
-    return why or ("it is for parts of the cluster itself" if str(value).startswith("system-") else "")
+    return _NAMED(value) or ("it is for parts of the cluster itself" if str(value).startswith("system-") else "")
 
 
 def _only(*allowed: Json) -> Check:
