@@ -18,7 +18,7 @@ from reach.entries import Services
 from reach.filters import ROOT
 from reach.future import KIND
 from reach.mesh_parts import selects
-from reach.meshed import meshed
+from reach.meshed import Meshed, meshed
 from reach.waypoints import Waypoints
 
 Fact = tuple[str, str, str]
@@ -128,7 +128,7 @@ class _Mesh:
         else:
             if pods.account and pods.kind != KIND:
                 yield _ACCOUNT, False, ("{}", "what the mesh allows its account", f"as {pods.account}")
-            yield from self._plain(pods)
+            yield from self._plain(pods, ambient=ambient)
             yield from self._callers(pods, ambient=ambient)
         if ambient is None or ambient:
             yield _HOSTS, True, _ANY_HOST
@@ -136,7 +136,7 @@ class _Mesh:
         else:
             yield from self._outbound(pods)
 
-    def _plain(self, pods: PodSet) -> Iterator[_Opens]:
+    def _plain(self, pods: PodSet, *, ambient: bool) -> Iterator[_Opens]:
         said = self._said.peer_authentications
         mine = [one for one in said if one.namespace == pods.namespace and one.selector and selects(one.selector, pods)]
         own = [one for one in said if one.namespace == pods.namespace and one.selector is None]
@@ -151,7 +151,7 @@ class _Mesh:
             for number, other in zip(one.numbers, one.ports, strict=True):
                 if other in ("PERMISSIVE", "DISABLE"):
                     yield _PLAIN, False, ("plain text of any caller", "{}", f"port {number} in the mesh")
-        for bypass in pods.bypasses:
+        for bypass in Meshed(pods=pods, ambient=ambient).past:
             yield _ALONE, False, ("traffic past the sidecar", "{}", bypass)
 
     def _callers(self, pods: PodSet, *, ambient: bool) -> Iterator[_Opens]:
@@ -191,9 +191,8 @@ class _Mesh:
             [one for one in self._said.sidecars if one.namespace == self._root and one.selector is None],
         )
         sidecar = next((stage[0] for stage in stages if stage), None)
-        mode = (sidecar.outbound if sidecar is not None else "") or next(
-            (one.outbound for one in self._said.configs if one.outbound), ""
-        )
+        widest = self._said.widest_outbound
+        mode = (sidecar.outbound if sidecar is not None else "") or (widest.outbound if widest is not None else "")
         if mode != "REGISTRY_ONLY":
             yield _HOSTS, True, _ANY_HOST
         if sidecar is None or not sidecar.hosts:

@@ -45,11 +45,9 @@ class Outbound:
         decider: SidecarSeen | None = sidecar if mode else None
         at = decider.at if decider is not None else None
         title = decider.title if decider is not None else ""
-        # Of several settings (revisions) the one that allows most counts.
-        for config in sorted(self._mesh.configs, key=lambda one: one.outbound == "REGISTRY_ONLY") if not mode else ():
-            if config.outbound:
-                mode, at, title = config.outbound, config.at, config.about
-                break
+        widest = self._mesh.widest_outbound if not mode else None
+        if widest is not None:
+            mode, at, title = widest.outbound, widest.at, widest.about
         if mode == "REGISTRY_ONLY":
             narrows = decider is None and sidecar is not None and sidecar.hosts
             lister = f" by {sidecar.title} ({place(sidecar.at)})" if narrows and sidecar is not None else ""

@@ -275,3 +275,9 @@ class MeshSeen:
     virtual_services: tuple[VirtualServiceSeen, ...] = ()
     filters: tuple[FilterSeen, ...] = ()
     tokens: tuple[TokensSeen, ...] = ()
+
+    @property
+    def widest_outbound(self) -> MeshConfigSeen | None:
+        """Of the mesh's own settings (of revisions, of parts of an installation) those that let sidecars reach most hosts."""
+        said = (one for one in self.configs if one.outbound)
+        return min(said, key=lambda one: one.outbound == "REGISTRY_ONLY", default=None)

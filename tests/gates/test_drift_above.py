@@ -9,7 +9,7 @@ import pytest
 from reach.drift import Way, compare
 from tasks.network.network import read_manifests
 from tests.gates.test_gateway import EDGE, INGRESS
-from tests.gates.test_mesh import IN_MESH, MESH
+from tests.gates.test_mesh import AMBIENT, IN_MESH, MESH, OF_DB
 from tests.manifests import SHOP, changed, shop
 
 pytestmark = pytest.mark.requirement("ARC-B3/drift-is-by-reachability")
@@ -78,6 +78,37 @@ def test_pods_of_the_mesh_that_have_another_account_have_its_rights(tmp_path: Pa
     assert ways(tmp_path / "same", MESH, MESH, IN_MESH, same) == set()
     outside = changed(SHOP, spec, spec.replace("    spec:\n", "    spec:\n      serviceAccountName: db\n"))
     assert ways(tmp_path / "out", "", "", SHOP, outside) == set()
+
+
+def test_of_several_settings_of_the_mesh_the_one_that_allows_most_counts(tmp_path: Path) -> None:
+    one = """apiVersion: v1
+kind: ConfigMap
+metadata: {name: NAME, namespace: istio-system}
+data: {mesh: 'outboundTrafficPolicy: {mode: MODE}'}
+---
+"""
+    text = one.replace("NAME", "istio").replace("MODE", "REGISTRY_ONLY")
+    text += changed(MESH, "  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n", "")
+    strict, loose = (one.replace("NAME", "istio-canary").replace("MODE", mode) for mode in ("REGISTRY_ONLY", "ALLOW_ANY"))
+    assert ways(tmp_path / "same", text, f"{text}---\n{strict}", IN_MESH) == set()
+    assert ways(tmp_path / "wider", text, f"{text}---\n{loose}", IN_MESH) == {GAINED}
+    assert ways(tmp_path / "first", f"{loose}{text}", f"{text}---\n{loose}", IN_MESH) == set()
+
+
+@pytest.mark.parametrize(
+    ("pods", "annotation", "found"),
+    [
+        (IN_MESH, "traffic.sidecar.istio.io/excludeInboundPorts: '80'", {GAINED}),
+        (IN_MESH, "ambient.istio.io/bypass-inbound-capture: 'true'", set()),
+        (AMBIENT, "traffic.sidecar.istio.io/excludeInboundPorts: '80'", set()),
+        (AMBIENT, "ambient.istio.io/bypass-inbound-capture: 'true'", {GAINED}),
+    ],
+)
+def test_an_annotation_opens_something_only_in_the_mode_that_reads_it(
+    tmp_path: Path, pods: str, annotation: str, found: set[Way]
+) -> None:
+    past = changed(pods, OF_DB, OF_DB.replace("}}", "}, annotations: {%s}}" % annotation))
+    assert ways(tmp_path, MESH, MESH, pods, past) == found
 
 
 def test_a_cluster_that_says_which_one_it_is_has_no_drift_by_that(tmp_path: Path) -> None:

@@ -179,7 +179,8 @@ def _denies_all(one: AuthorizationSeen) -> bool:
 
 
 def _outbound(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, ...], root: str) -> Iterator[Finding]:
-    default = outbound_of_all(said)
+    widest = said.widest_outbound
+    default = widest.outbound if widest is not None else ""
     by_namespace = {one.namespace: one for one in said.sidecars if one.selector is None}
     for namespace in _namespaces(one for one in inside if not one.ambient):
         sidecar = by_namespace.get(namespace, by_namespace.get(root))
@@ -196,12 +197,6 @@ def _outbound(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed,
             how = mode if one.outbound else f"it says nothing, and the mesh's settings {default or 'are not here'}"
             text = f"{place(one.at)}: {one.title} allows the pods that it selects to reach any host ({how})."
             yield OUTBOUND.fails(shown(text), evidence, about=one.title, location=one.at)
-
-
-def outbound_of_all(said: MeshSeen) -> str:
-    """The mode of the mesh's settings; of several (revisions, parts of an installation) the one that allows most."""
-    modes = {one.outbound for one in said.configs if one.outbound}
-    return next(iter(sorted(modes - {"REGISTRY_ONLY"})), "REGISTRY_ONLY" if modes else "")
 
 
 def _registry(evidence: Evidence[Network], said: MeshSeen) -> Iterator[Finding]:
