@@ -58,6 +58,34 @@ def span(text: str) -> AddressSpan | None:
     return AddressSpan(version=network.version, first=first, last=int(network.broadcast_address))
 
 
+def meets(one: str, other: str) -> bool:
+    """Have the CIDRs or addresses *one* and *other* an address in common? IPv4 addresses written as IPv6 are the same ones."""
+    first, second = _unmapped(one), _unmapped(other)
+    if first is None or second is None or first.version != second.version:
+        return False
+    return first.first <= second.last and second.first <= first.last
+
+
+def _unmapped(text: str) -> AddressSpan | None:
+    found = span(text)
+    if found is None or found.version == 4 or {found.first >> 32, found.last >> 32} != {_MAPPED}:
+        return found
+    return AddressSpan(version=4, first=found.first & _LOW, last=found.last & _LOW)
+
+
+_MAPPED, _LOW = 0xFFFF, (1 << 32) - 1
+"""The upper bits of an IPv4 address written as IPv6 (RFC 4291, section 2.5.5.2), and a mask of the lower."""
+
+
+def written(text: str) -> str:
+    """*text* as its CIDR or address is usually written, so that equal ones are equal text; itself if it is neither."""
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return text
+    return str(network.network_address if network.num_addresses == 1 else network)
+
+
 class Outside:
     """Every address of both IP versions as ranges in order, and then the host names that rules name.
 

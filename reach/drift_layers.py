@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from arcops.finding import Location
 from arcops.seen.mesh import AuthorizationSeen, MeshAction, MeshRule, MeshSeen, PeerAuthenticationSeen, SidecarSeen
 from arcops.seen.network import Label, Network, PodSet, Selector
+from reach.addresses import written
 from reach.attachment import Attachment, attachments
 from reach.changes import Change, Way
 from reach.drift_rows import Kind, kind_of, kinds_of, like
@@ -204,7 +205,10 @@ class _Mesh:
         for entry in self._said.service_entries:
             here = {"*", pods.namespace, *(["."] if entry.namespace == pods.namespace else [])}
             ports = ",".join(str(one) for one in sorted(entry.ports)) or "every port"
-            places = [*sorted(entry.addresses), *(f"served at {one}" for one in sorted(entry.endpoints))]
+            places = [
+                *sorted(map(written, entry.addresses)),
+                *(f"served at {one}" for one in sorted(map(written, entry.endpoints))),
+            ]
             where = f" ({', '.join(places)})" if places else ""
             for host in entry.hosts if not entry.exported or here & set(entry.exported) else ():
                 yield _HOSTS, False, ("{}", f"the registered host {host}{where}", f"port {ports}")
@@ -233,13 +237,17 @@ def _said(rule: MeshRule) -> str:
     for name, terms in (("from", rule.sources), ("to", rule.operations)):
         said = sorted(
             " and ".join(
-                sorted(f"{'not ' if one.but_not else ''}{one.attribute} {', '.join(sorted(one.values))}" for one in term.of)
+                sorted(
+                    f"{'not ' if one.but_not else ''}{one.attribute} {', '.join(sorted(map(written, one.values)))}"
+                    for one in term.of
+                )
             )
             for term in terms
         )
         parts += [f"{name} {' or '.join(said)}"] if said else []
     parts += sorted(
-        f"when {'not ' if one.but_not else ''}{one.attribute} {', '.join(sorted(one.values))}" for one in rule.conditions
+        f"when {'not ' if one.but_not else ''}{one.attribute} {', '.join(sorted(map(written, one.values)))}"
+        for one in rule.conditions
     )
     return "; ".join(parts) or "any request"
 

@@ -17,9 +17,8 @@ from functools import partial
 from typing import Any
 
 from arcops.errors import Broken, Unavailable
-from arcops.seen.network import SYSTEM
 from foundation.egress.cluster import ApiServer, NotGiven
-from tasks.kubernetes.listing import ApiResource, Object, Saved, asked, listed
+from tasks.kubernetes.listing import ApiResource, Object, Saved, asked, cluster_of, listed
 
 INDEX = "cluster.json"
 VERSION, METRICS = "version", "deprecated-apis"
@@ -255,8 +254,7 @@ def _utc(moment: datetime) -> str:
 def _pruned(item: Object, resource: ApiResource) -> Object:
     metadata = item.get("metadata") or {}
     kept: Object = {key: metadata[key] for key in ("name", "namespace", "generation") if metadata.get(key)}
-    if resource.kind == "Namespace" and metadata.get("name") == SYSTEM and metadata.get("uid"):
-        kept["uid"] = metadata["uid"]  # which cluster it is
+    kept |= cluster_of(metadata, resource)
     labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key in _LABELS}
     annotations = metadata.get("annotations") or {}
     if labels:

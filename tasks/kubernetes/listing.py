@@ -282,11 +282,17 @@ def _wanted(item: Object, resource: ApiResource) -> bool:
     return resource.kind != "CustomResourceDefinition" or is_checked((item.get("spec") or {}).get("group") or "")
 
 
+def cluster_of(metadata: Mapping[str, Any], resource: ApiResource) -> Object:
+    """Of the metadata of the namespace by which clusters are told apart its ``uid``; of all others nothing."""
+    if resource.kind == "Namespace" and metadata.get("name") == SYSTEM and metadata.get("uid"):
+        return {"uid": metadata["uid"]}
+    return {}
+
+
 def _pruned(item: Object, resource: ApiResource) -> Object:
     metadata = item.get("metadata") or {}
     kept = {key: metadata[key] for key in ("name", "namespace", "labels", "ownerReferences") if metadata.get(key)}
-    if resource.kind == "Namespace" and metadata.get("name") == SYSTEM and metadata.get("uid"):
-        kept["uid"] = metadata["uid"]  # which cluster it is
+    kept |= cluster_of(metadata, resource)
     spec = item.get("spec") or {}
     noted = _annotations(metadata, resource)
     if noted:

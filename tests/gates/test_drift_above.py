@@ -9,7 +9,7 @@ import pytest
 from reach.drift import Way, compare
 from tasks.network.network import read_manifests
 from tests.gates.test_gateway import EDGE, INGRESS
-from tests.gates.test_mesh import AMBIENT, IN_MESH, MESH, OF_DB
+from tests.gates.test_mesh import AMBIENT, IN_MESH, MESH, OF_DB, PRINCIPALS
 from tests.manifests import SHOP, changed, shop
 
 pytestmark = pytest.mark.requirement("ARC-B3/drift-is-by-reachability")
@@ -24,6 +24,19 @@ spec: {jwtRules: [{issuer: https://login.example, jwksUri: https://login.example
 """
 PATHS = changed(INGRESS, "path: /,", "path: /shop,")
 MATCHED = changed(EDGE, "    - backendRefs", "    - matches: [{path: {value: /shop}}]\n      backendRefs")
+
+
+HEADER, QUERY, CALLED = (
+    changed(MATCHED, "{path: {value: /shop}}", said)
+    for said in (
+        "{headers: [{name: a, value: b}]}",
+        "{queryParams: [{name: a, value: b}]}",
+        "{method: {service: a, method: b}}",
+    )
+)
+CALLED = changed(CALLED, "kind: HTTPRoute", "kind: GRPCRoute")
+SERVED = changed(MESH, "[pay.example]", "[pay.example]\n  resolution: STATIC\n  endpoints: [{address: 'fd00::7'}]")
+BLOCKS = changed(MESH, PRINCIPALS, "[{source: {ipBlocks: ['2001:db8::/64']}}]")
 
 
 def ways(folder: Path, declared: str, live: str, pods: str = SHOP, live_pods: str = "") -> set[Way]:
@@ -52,6 +65,16 @@ def ways(folder: Path, declared: str, live: str, pods: str = SHOP, live_pods: st
         (EDGE, "wellKnownCACertificates: System", "caCertificateRefs: [{group: '', kind: ConfigMap, name: a}]", {GAINED, LOST}),
         (EDGE, "hostname: web.shop", "hostname: other.shop", {GAINED, LOST}),
         (MESH, "[pay.example]", "[pay.example]\n  resolution: STATIC\n  endpoints: [{address: 192.0.2.7}]", {GAINED, LOST}),
+        (HEADER, "value: b}", "type: RegularExpression, value: b}", {GAINED, LOST}),
+        (HEADER, "value: b}", "type: Exact, value: b}", set()),
+        (QUERY, "value: b}", "type: RegularExpression, value: b}", {GAINED, LOST}),
+        (QUERY, "value: b}", "type: Exact, value: b}", set()),
+        (CALLED, "method: b}", "method: b, type: RegularExpression}", {GAINED, LOST}),
+        (CALLED, "method: b}", "method: b, type: Exact}", set()),
+        (SERVED, "fd00::7", "FD00:0::7", set()),
+        (SERVED, "fd00::7", "fd00::8", {GAINED, LOST}),
+        (BLOCKS, "2001:db8::/64", "2001:DB8:0::/64", set()),
+        (BLOCKS, "2001:db8::/64", "2001:db8::/65", {GAINED, LOST}),
         (MESH, *TRIED, {GAINED}),
         (TOKENS, "login.example/keys", "other.example/keys", {GAINED, LOST}),
         (TOKENS, "/keys}", "/keys, audiences: [shop]}", {GAINED, LOST}),
@@ -59,7 +82,7 @@ def ways(folder: Path, declared: str, live: str, pods: str = SHOP, live_pods: st
     ],
 )  # fmt: skip
 def test_one_changed_word_is_drift(tmp_path: Path, text: str, old: str, new: str, found: set[Way]) -> None:
-    pods = IN_MESH if text in (MESH, TOKENS) else SHOP
+    pods = IN_MESH if text in (MESH, TOKENS, SERVED, BLOCKS) else SHOP
     live = changed(text, old, new)
     assert ways(tmp_path, text, live, pods) == found
     assert ways(tmp_path / "same", live, live, pods) == set()
@@ -107,7 +130,7 @@ data: {mesh: 'outboundTrafficPolicy: {mode: MODE}'}
 def test_an_annotation_opens_something_only_in_the_mode_that_reads_it(
     tmp_path: Path, pods: str, annotation: str, found: set[Way]
 ) -> None:
-    past = changed(pods, OF_DB, OF_DB.replace("}}", "}, annotations: {%s}}" % annotation))
+    past = changed(pods, OF_DB, OF_DB.replace("}}", f"}}, annotations: {{{annotation}}}}}"))
     assert ways(tmp_path, MESH, MESH, pods, past) == found
 
 

@@ -36,6 +36,7 @@ from gates.network.mesh.used import USED
 from gates.network.patching import patched
 from gates.network.words import place
 from gates.words import shown
+from reach.addresses import meets
 from reach.meshed import Meshed, meshed
 
 MTLS = Rule(
@@ -206,7 +207,9 @@ def _registry(evidence: Evidence[Network], said: MeshSeen) -> Iterator[Finding]:
         if wide:
             text = f"{place(one.at)}: {one.title} registers {wide[0]}."
             yield REGISTRY.fails(shown(text), evidence, about=one.title, location=one.at)
-        inner = [end for end in one.endpoints if end in METADATA_SERVICES]
+        # With 'resolution: NONE' the sidecar connects to the address that was called.
+        ends = (*one.endpoints, *(one.addresses if one.resolution == "NONE" else ()))
+        inner = [end for end in ends if any(meets(end, service) for service in METADATA_SERVICES)]
         if inner:
             text = f"{place(one.at)}: {one.title} registers {', '.join(one.hosts[:3])} at {inner[0]}, a metadata service."
             yield REGISTRY.fails(shown(text), evidence, about=f"{one.title} {inner[0]}", location=one.at)

@@ -11,7 +11,7 @@ from arcops.seen.network import POOL, Backend, GrantSeen, Network, RouteSeen
 from gates.listing import listed
 from gates.network.words import place
 from gates.words import shown
-from reach.entries import Services, entries, leads_elsewhere
+from reach.entries import Services, WayIn, entries, leads_elsewhere
 
 Seen = Evidence[Network]
 
@@ -35,9 +35,10 @@ BACKENDS = Rule(
 def findings(seen: Seen, granted: tuple[str, ...], harmless: tuple[str, ...] = ()) -> Iterator[Finding]:
     yield from listed(_host(seen), HOST.passes("No pod uses the network of its node, or other networks.", seen))
     well = ENTRIES.passes("There is no entry from outside, except those that the policy lists.", seen)
-    yield from listed(_entries(seen, granted), well)
+    ways = tuple(entries(seen.body))
+    yield from listed(_entries(seen, ways, granted), well)
     yield from listed(
-        chain(_backends(seen), _altered(seen, harmless)),
+        chain(_backends(seen), _altered(seen, ways, harmless)),
         BACKENDS.passes("Every Ingress and route leads to an existing Service.", seen),
     )
 
@@ -53,8 +54,8 @@ def _host(seen: Seen) -> Iterator[Finding]:
             yield HOST.fails(shown(text), seen, about=f"{pod.title} {name}", location=pod.at, fix=fix)
 
 
-def _entries(seen: Seen, granted: tuple[str, ...]) -> Iterator[Finding]:
-    for one in entries(seen.body):
+def _entries(seen: Seen, ways: tuple[WayIn, ...], granted: tuple[str, ...]) -> Iterator[Finding]:
+    for one in ways:
         names = {
             one.service.title if one.service else "",
             one.route.title if one.route else "",
@@ -86,7 +87,7 @@ def _backends(seen: Seen) -> Iterator[Finding]:
                 yield BACKENDS.fails(shown(text), seen, about=shown(f"{route.title} {backend.field}"), location=backend.at)
 
 
-def _altered(seen: Seen, harmless: tuple[str, ...]) -> Iterator[Finding]:
+def _altered(seen: Seen, ways: tuple[WayIn, ...], harmless: tuple[str, ...]) -> Iterator[Finding]:
     """Routes whose controller may send requests elsewhere, and Services of ways in whose pods nothing in the manifests says."""
     for route in seen.body.routes:
         for part in route.altered:
@@ -97,7 +98,7 @@ def _altered(seen: Seen, harmless: tuple[str, ...]) -> Iterator[Finding]:
                     shown(text), seen, about=shown(f"{route.title} {part}"), location=route.at, fix=shown(fix)
                 )
     told: set[str] = set()
-    for one in entries(seen.body):
+    for one in ways:
         why = leads_elsewhere(one.service) if one.service is not None else ""
         if one.service is None or not why or one.service.title in told:
             continue

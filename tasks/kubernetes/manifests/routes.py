@@ -181,10 +181,15 @@ def _asked(match: Field) -> str:
     if method is not None:
         whole = isinstance(method.node, Mapping)  # of a GRPCRoute: a service and a method
         names = [text_at(method.get(name)) for name in ("service", "method")] if whole else [text_at(method)]
-        parts.append(f"method {'/'.join(names)}")
+        parts.append(f"method {'/'.join(names)}{_compared(method) if whole else ''}")
     for name in ("headers", "queryParams"):
-        parts += [f"{name} {text_at(one.get('name'))}={text_at(one.get('value'))}" for one in match.items(name)]
+        parts += [f"{name} {text_at(one.get('name'))}={text_at(one.get('value'))}{_compared(one)}" for one in match.items(name)]
     return " and ".join(parts)
+
+
+def _compared(found: Field) -> str:
+    """How a value is compared, in words; empty if it must be equal, as usual."""
+    return f" ({kind})" if (kind := text_at(found.get("type"), "Exact")) != "Exact" else ""
 
 
 def _mirrors(found: Field, namespace: str) -> Iterator[Backend]:
