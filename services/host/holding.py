@@ -40,7 +40,7 @@ class Holding:
 
         If the database does not answer, no one is known to run it.
         """
-        if name in self._held:
+        if self._is_held(name):
             return ""
         at, found = self._asked.get(name, (0.0, ""))
         now = time.monotonic()
@@ -56,7 +56,7 @@ class Holding:
 
     async def hold(self, name: str) -> None:
         """Be the one host that runs *name*. Raises `NotYet` if another one is."""
-        if name in self._held:
+        if self._is_held(name):
             return
         begun = time.monotonic()
         lease = await asyncio.to_thread(self._leases.take, _lease(name), LEASE_SECONDS)
@@ -89,15 +89,27 @@ class Holding:
                     if due:
                         async with asyncio.timeout(RENEW_SECONDS):
                             again = await asyncio.to_thread(self._leases.renew, lease, LEASE_SECONDS)
-                        self._held[name] = (again, begun)
+                        if name in self._held and self._held[name][0] is lease:
+                            self._held[name] = (again, begun)
                         continue
                 except Lost:
                     since = 0.0
                 except (Unavailable, TimeoutError):
                     pass
                 if begun - since >= UNSURE_SECONDS or not self._leases.sure(lease):
-                    del self._held[name]
-                    self._lose(name)
+                    self._forget(name, lease)
+
+    def _is_held(self, name: str) -> bool:
+        """Does this host hold *name* for sure? One that slept, or was stopped, may know it before it comes to renew."""
+        if name in self._held and not self._leases.sure(self._held[name][0]):
+            self._forget(name, self._held[name][0])
+        return name in self._held
+
+    def _forget(self, name: str, lease: Lease) -> None:
+        """Lose *name*, unless it is held by another lease than *lease* by now."""
+        if name in self._held and self._held[name][0] is lease:
+            del self._held[name]
+            self._lose(name)
 
 
 def _lease(name: str) -> str:

@@ -60,7 +60,8 @@ class Client:
         answer = self.post("initialize", HELLO)
         if answer.status_code == 200 and "mcp-session-id" in answer.headers:
             self.session = {"mcp-session-id": answer.headers["mcp-session-id"]}
-            assert self.post("notifications/initialized", {}, None).status_code == 202
+            told = self.post("notifications/initialized", {}, None)
+            assert told.status_code == 202, (told.status_code, told.text, answer.text)
         return answer
 
     def call(self, tool: str, **arguments: object) -> Any:
