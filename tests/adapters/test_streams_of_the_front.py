@@ -29,7 +29,7 @@ from tests.adapters.test_sessions import Believing
 from tests.models import Bench, bench
 from tests.waiting import until
 
-pytestmark = pytest.mark.requirement("ARC-R2/streams-end-with-the-token")
+pytestmark = [pytest.mark.requirement("ARC-R2/streams-end-with-the-token"), pytest.mark.xdist_group("sessions")]
 
 HEADERS = {"authorization": "Bearer t/ada", "accept": "application/json, text/event-stream", "content-type": "application/json"}
 CLIENT = {"name": "c", "version": "1"}
@@ -94,14 +94,19 @@ async def in_a_session(http: httpx2.AsyncClient, url: str) -> dict[str, Any]:
 def test_a_stream_ends_when_its_caller_is_not_let_in_any_more(
     here: Bench, monkeypatch: pytest.MonkeyPatch, asking: Any
 ) -> None:
-    monkeypatch.setattr(standing, "LOOK_SECONDS", 0.02)
     accepting = Revoking()
+
+    async def hurried(http: httpx2.AsyncClient, url: str) -> dict[str, Any]:
+        """The request; from then on it is looked at callers all the time."""
+        asked = await asking(http, url)
+        monkeypatch.setattr(standing, "LOOK_SECONDS", 0.02)
+        return cast(dict[str, Any], asked)
 
     async def run(url: str) -> None:
         async with (
             asyncio.timeout(120),
             httpx2.AsyncClient(timeout=600, trust_env=False) as http,
-            http.stream(**await asking(http, url)) as answer,
+            http.stream(**await hurried(http, url)) as answer,
         ):
             assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/event-stream")
             for over in (None, Unavailable("its keys cannot be had")):  # it stays open, also if that cannot be seen now
