@@ -58,16 +58,15 @@ class Watching(threading.Thread):
                 version = ""
                 failures = 0
                 if expired:  # a server that forgets what it has just listed is not asked without a rest
-                    self._ended.wait(min(_MOST_REST, 0.1 * 2**expired) * random.uniform(0.75, 1.25))  # noqa: S311
+                    self._ended.wait(_rest(expired))
                 expired = min(expired + 1, 10)
             except (NotDone, ArcOpsError) as error:
                 if isinstance(error, Absent | Denied):
                     version = ""  # after a definition came, or a right, nothing of before counts
                 self._ill(str(error), quiet=isinstance(error, Unavailable) and not failures)
                 least = error.retry_after if isinstance(error, NotDone) else 0.0
-                rest = max(least, min(_MOST_REST, 0.1 * 2**failures) * random.uniform(0.75, 1.25))  # noqa: S311
+                self._ended.wait(max(least, _rest(failures)))
                 failures = min(failures + 1, 10)
-                self._ended.wait(rest)
 
     def end(self) -> None:
         """Stop."""
@@ -128,3 +127,8 @@ class Watching(threading.Thread):
         if problem != self.problem and not quiet:
             _log.warning("%s cannot be watched: %s", self.kind.plural, problem)
         self.problem = problem
+
+
+def _rest(times: int) -> float:
+    """Seconds until it is tried again, after so many *times*; not for all watches at once."""
+    return min(_MOST_REST, 0.1 * 2.0**times) * random.uniform(0.75, 1.25)  # noqa: S311

@@ -9,16 +9,16 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 
-from arcops.seen.network import NAMESPACE_NAME
+from arcops.seen.labels import Operator, Requirement
+from arcops.seen.network import NAMESPACE_NAME, SYSTEM
 from manifests.objects import Json, inner
 from manifests.server.names import HEALTH_PORT, RELAY_PORT, SERVER_LABEL, labels
 from manifests.server.plan import ServerPlan
-from services.operator.profiles import closed_addresses
+from services.operator.profiles import closed_addresses, within
 
 _MOST_NAMED = 3
 _UNKNOWN = ("pod-template-hash",)
 """Labels that Kubernetes itself gives pods, with values that no one knows before."""
-_KUBE_SYSTEM = "kube-system"
 _CILIUM_NAMESPACE = "io.kubernetes.pod.namespace"
 _CILIUM_PREFIXES = ("k8s:", "any:")
 
@@ -68,17 +68,11 @@ def _meets(expression: Json, of: Mapping[str, str]) -> bool:
     key, among = str(inner(expression, "key")), _list(inner(expression, "values"))
     if key in _UNKNOWN:
         return True
-    match inner(expression, "operator"):
-        case "In":
-            return of.get(key) in among
-        case "NotIn":
-            return of.get(key) not in among
-        case "Exists":
-            return key in of
-        case "DoesNotExist":
-            return key not in of
-        case _:
-            return True
+    try:
+        operator = Operator(inner(expression, "operator"))
+    except ValueError:
+        return True
+    return Requirement(key=key, operator=operator, values=tuple(map(str, among))).holds(of.get(key))
 
 
 def _may_leave(plan: ServerPlan, rule: Json) -> bool:
@@ -105,7 +99,7 @@ def _is_open(plan: ServerPlan, peer: Json, ports: Sequence[tuple[str, int] | Non
     if block is None:
         if egress.everything and not egress.ports:
             return True
-        to_dns = egress.names and _namespace_of(peer) == _KUBE_SYSTEM
+        to_dns = egress.names and _namespace_of(peer) == SYSTEM
         return to_dns and all(one in (("TCP", 53), ("UDP", 53)) for one in ports)
     try:
         network = ipaddress.ip_network(str(inner(block, "cidr")), strict=False)
@@ -115,7 +109,7 @@ def _is_open(plan: ServerPlan, peer: Json, ports: Sequence[tuple[str, int] | Non
         return not any(one.version == network.version and one.overlaps(network) for one in closed_addresses(plan.site))
     for allowed in egress.addresses:
         other = ipaddress.ip_network(allowed.cidr)
-        if other.version == network.version and other.supernet_of(network):  # type: ignore[arg-type]
+        if other.version == network.version and within(network, other):
             granted = {("TCP", one.port) for one in allowed.ports}
             if all(one in granted for one in ports):
                 return True
@@ -164,7 +158,7 @@ def _is_dns(rule: Json) -> bool:
     ports = [inner(port, "port") for one in _list(inner(rule, "toPorts")) for port in _list(inner(one, "ports"))]
     known = isinstance(rule, Mapping) and set(rule) <= {"toEndpoints", "toPorts"}
     spaces = {inner(_plain(one), "matchLabels", _CILIUM_NAMESPACE) for one in ends}
-    return known and spaces == {_KUBE_SYSTEM} and bool(ports) and set(ports) == {"53"}
+    return known and spaces == {SYSTEM} and bool(ports) and set(ports) == {"53"}
 
 
 def _in_cilium(plan: ServerPlan) -> dict[str, str]:

@@ -202,7 +202,7 @@ def loosened(egress: Egress, policy: NamespacePolicy, namespace: str) -> str:
         allowed = [ipaddress.ip_network(one, strict=False) for one in policy.addresses]
         for block in egress.addresses:
             network = ipaddress.ip_network(block.cidr)
-            if not any(one.version == network.version and _within(network, one) for one in allowed):
+            if not any(one.version == network.version and within(network, one) for one in allowed):
                 return f"the operator's settings for the namespace {namespace} do not allow the addresses {block.cidr}"
     return ""
 
@@ -215,14 +215,14 @@ def _as_good_as_open(egress: Egress) -> str:
     public: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [
         *ipaddress.collapse_addresses(four), *ipaddress.collapse_addresses(six)
     ]  # fmt: skip
-    public = [one for one in public if not any(one.version == own.version and _within(one, own) for own in _PRIVATE)]
+    public = [one for one in public if not any(one.version == own.version and within(one, own) for own in _PRIVATE)]
     for version, bits in ((4, 24), (6, 104)):
         if sum(one.num_addresses for one in public if one.version == version) > 1 << bits:
             return f"so many addresses together (more than 2^{bits} of the internet)"
     return ""
 
 
-def _within(inner: ipaddress.IPv4Network | ipaddress.IPv6Network, outer: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+def within(inner: ipaddress.IPv4Network | ipaddress.IPv6Network, outer: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
     return int(inner.network_address) >= int(outer.network_address) and int(inner.broadcast_address) <= int(
         outer.broadcast_address
     )
